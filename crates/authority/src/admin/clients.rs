@@ -1,0 +1,246 @@
+//! Clients and scopes.
+
+use ficha_store::{ClientRecord, ClientScopes, Grant};
+use ficha_token::{Scope, ordered_uuid};
+
+use super::{Admin, AdminError};
+use crate::audit::Event;
+use crate::secret::Secret;
+
+/// How many sessions of a client end in one transaction.
+const SESSIONS_A_BATCH: u64 = 5_000;
+
+/// A client about to be made.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// The `client_id`.
+    pub id: String,
+    /// True if it keeps no secret.
+    pub public: bool,
+    /// What it may use at the token endpoint.
+    pub grants: Vec<Grant>,
+    /// What it may ask for.
+    pub scopes: ClientScopes,
+    /// What its tokens carry as `aud`.
+    pub audience: Option<String>,
+    /// The audiences that it serves.
+    pub serves: Vec<String>,
+    /// True if it may hand on the user's own address.
+    pub forwards_address: bool,
+}
+
+/// What is changed of a client; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct ClientChange {
+    /// See [`NewClient`].
+    pub grants: Option<Vec<Grant>>,
+    /// See [`NewClient`].
+    pub scopes: Option<ClientScopes>,
+    /// See [`NewClient`].
+    pub audience: Option<Option<String>>,
+    /// See [`NewClient`].
+    pub serves: Option<Vec<String>>,
+    /// See [`NewClient`].
+    pub forwards_address: Option<bool>,
+}
+
+impl Admin {
+    /// Makes a client. The secret, if it has one, is shown this once and stored as SHA-256.
+    pub async fn add_client(&self, actor: &str, new: NewClient) -> Result<(ClientRecord, Option<Secret>), AdminError> {
+        check_id(&new.id)?;
+        let secret = (!new.public).then(|| Secret::random(&*self.base.entropy));
+        let client = ClientRecord {
+            id: new.id,
+            subject: ordered_uuid(&*self.base.clock, &*self.base.entropy),
+            secret_hash: secret.as_ref().map(Secret::digest),
+            grants: new.grants,
+            scopes: new.scopes,
+            audience: new.audience,
+            serves: new.serves,
+            forwards_address: new.forwards_address,
+            enabled: true,
+            revoking: false,
+            auth_version: 0,
+            created_at: self.now(),
+        };
+        check(&client)?;
+        if let ClientScopes::Only(scopes) = &client.scopes {
+            self.declare(scopes).await?;
+        }
+        if !self.base.store.add_client(client.clone()).await? {
+            return Err(AdminError::Taken { kind: "client", name: client.id });
+        }
+        self.audit(Event::by(actor, "client.added").client(&client.id)).await?;
+        Ok((client, secret))
+    }
+
+    /// The client of that id.
+    pub async fn client(&self, id: &str) -> Result<ClientRecord, AdminError> {
+        let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
+        self.base.store.client(id).await?.ok_or_else(missing)
+    }
+
+    /// A page of clients, by id.
+    pub async fn clients(&self, after: Option<&str>, limit: u64) -> Result<Vec<ClientRecord>, AdminError> {
+        Ok(self.base.store.list_clients(after, limit).await?)
+    }
+
+    /// Changes a client. Where it loses rights, the sessions that hold more end.
+    pub async fn change_client(&self, actor: &str, id: &str, change: ClientChange) -> Result<ClientRecord, AdminError> {
+        let mut client = self.client(id).await?;
+        let before = client.clone();
+        if let Some(grants) = change.grants {
+            client.grants = grants;
+        }
+        if let Some(scopes) = change.scopes {
+            client.scopes = scopes;
+        }
+        if let Some(audience) = change.audience {
+            client.audience = audience;
+        }
+        if let Some(serves) = change.serves {
+            client.serves = serves;
+        }
+        if let Some(forwards) = change.forwards_address {
+            client.forwards_address = forwards;
+        }
+        check(&client)?;
+        if let ClientScopes::Only(scopes) = &client.scopes {
+            self.declare(scopes).await?;
+        }
+        self.update(&client).await?;
+        self.audit(Event::by(actor, "client.changed").client(id)).await?;
+        if narrows(&before, &client) {
+            self.revoke_client(actor, id).await?;
+        }
+        self.client(id).await
+    }
+
+    /// Gives a client a new secret; the old one is worthless at once.
+    pub async fn new_client_secret(&self, actor: &str, id: &str) -> Result<Secret, AdminError> {
+        let mut client = self.client(id).await?;
+        if client.secret_hash.is_none() {
+            return Err(AdminError::Invalid(format!("the client {id:?} is public: it has no secret")));
+        }
+        let secret = Secret::random(&*self.base.entropy);
+        client.secret_hash = Some(secret.digest());
+        self.update(&client).await?;
+        self.audit(Event::by(actor, "client.secret_changed").client(id)).await?;
+        Ok(secret)
+    }
+
+    async fn update(&self, client: &ClientRecord) -> Result<(), AdminError> {
+        let missing = || AdminError::NoSuch { kind: "client", name: client.id.clone() };
+        if self.base.store.update_client(client.clone()).await? { Ok(()) } else { Err(missing()) }
+    }
+
+    /// Lets a client in again, or keeps it out and ends its sessions.
+    pub async fn set_client_enabled(&self, actor: &str, id: &str, enabled: bool) -> Result<u64, AdminError> {
+        self.client(id).await?;
+        self.base.store.set_client_enabled(id, enabled).await?;
+        let event = if enabled { "client.enabled" } else { "client.disabled" };
+        self.audit(Event::by(actor, event).client(id)).await?;
+        if enabled { Ok(0) } else { self.revoke_client(actor, id).await }
+    }
+
+    /// Ends every session of a client: it is barred first, then they end 5,000 a transaction, then it may come back.
+    /// A process that dies in between leaves it barred; any server goes on with it.
+    pub async fn revoke_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
+        if !self.base.store.begin_revoking_client(id).await? {
+            return Err(AdminError::NoSuch { kind: "client", name: id.to_owned() });
+        }
+        let sessions = self.finish_revoking_client(id).await?;
+        let detail = format!("{sessions} sessions ended");
+        self.audit(Event::by(actor, "client.sessions_revoked").client(id).detail(detail)).await?;
+        Ok(sessions)
+    }
+
+    pub(crate) async fn finish_revoking_client(&self, id: &str) -> Result<u64, AdminError> {
+        let mut sessions = 0;
+        loop {
+            let revoked = self.base.store.revoke_client_sessions(id, self.now(), SESSIONS_A_BATCH).await?;
+            self.publish(&revoked);
+            sessions += revoked.sessions;
+            if !revoked.more {
+                return Ok(sessions);
+            }
+        }
+    }
+
+    /// Removes a client, after its sessions.
+    pub async fn delete_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
+        let sessions = self.set_client_enabled(actor, id, false).await?;
+        self.base.store.delete_client(id, self.now()).await?;
+        self.audit(Event::by(actor, "client.deleted").client(id)).await?;
+        Ok(sessions)
+    }
+
+    /// Declares a scope, or changes its description.
+    pub async fn declare_scope(&self, actor: &str, name: &str, description: &str) -> Result<(), AdminError> {
+        let scope: Scope = name.parse().map_err(|error| AdminError::Invalid(format!("{name:?}: {error}")))?;
+        if scope.len() != 1 {
+            return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
+        }
+        self.base.store.declare_scope(name, description).await?;
+        self.audit(Event::by(actor, "scope.declared").detail(name)).await
+    }
+
+    /// Forgets a scope's description. Who holds it keeps it.
+    pub async fn remove_scope(&self, actor: &str, name: &str) -> Result<(), AdminError> {
+        if !self.base.store.remove_scope(name).await? {
+            return Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() });
+        }
+        self.audit(Event::by(actor, "scope.removed").detail(name)).await
+    }
+
+    /// Every declared scope: name and description.
+    pub async fn scopes(&self) -> Result<Vec<(String, String)>, AdminError> {
+        Ok(self.base.store.list_scopes().await?)
+    }
+}
+
+/// True if `after` may do less than `before`, or issues for somebody else.
+fn narrows(before: &ClientRecord, after: &ClientRecord) -> bool {
+    let fewer_scopes = match (&before.scopes, &after.scopes) {
+        (_, ClientScopes::Any) => false,
+        (ClientScopes::Any, ClientScopes::Only(_)) => true,
+        (ClientScopes::Only(before), ClientScopes::Only(after)) => !before.is_subset(after),
+    };
+    fewer_scopes || before.audience != after.audience || before.grants.iter().any(|grant| !after.grants.contains(grant))
+}
+
+/// RFC 6749 appendix A.1: printable ASCII.
+fn check_id(id: &str) -> Result<(), AdminError> {
+    let printable = id.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
+    if id.is_empty() || id.len() > 128 || !printable || id.trim() != id {
+        return Err(AdminError::Invalid(
+            "a client id is 1 to 128 printable ASCII characters, no space at an end".into(),
+        ));
+    }
+    Ok(())
+}
+
+fn check(client: &ClientRecord) -> Result<(), AdminError> {
+    let refuse = |text: &str| Err(AdminError::Invalid(text.into()));
+    let public = client.secret_hash.is_none();
+    if public && client.grants.contains(&Grant::ClientCredentials) {
+        return refuse("a public client can't use client_credentials: it has nothing to prove itself with");
+    }
+    if public && !client.serves.is_empty() {
+        return refuse("a public client can't serve an audience: introspection and the denylist ask for a secret");
+    }
+    if public && client.forwards_address {
+        return refuse("a public client can't be trusted to forward addresses");
+    }
+    if client.grants.contains(&Grant::RefreshToken) && !client.grants.contains(&Grant::Password) {
+        return refuse("refresh_token goes with the password grant");
+    }
+    let names = client.audience.iter().chain(&client.serves);
+    if names
+        .into_iter()
+        .any(|name| name.is_empty() || name.len() > 256 || name.chars().any(|c| c.is_control() || c == ' '))
+    {
+        return refuse("an audience is 1 to 256 characters without spaces");
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Keys: rotating them, and what follows a leak or a restored database.
+
+use ficha_store::{KeyPurpose, KeyRecord};
+use ficha_token::DENY_MARGIN_SECONDS;
+
+use super::{Admin, AdminError};
+use crate::audit::Event;
+use crate::key_ring::{new_refresh_key, new_signing_key};
+use crate::seal::MasterKey;
+use crate::settings::{PUBLISH_AHEAD, SigningSettings};
+
+impl Admin {
+    /// Every stored key.
+    pub async fn keys(&self) -> Result<Vec<KeyRecord>, AdminError> {
+        Ok(self.base.store.keys().await?)
+    }
+
+    /// Publishes a new signing key. It signs once every cached key set has it; the old one stays published until its
+    /// last token has expired. The answer is the new key's `kid` and when it begins to sign.
+    pub async fn rotate_key(&self, actor: &str) -> Result<(String, i64), AdminError> {
+        let newest = self.newest_signing_key().await?;
+        if newest.sign_from > self.now() {
+            return Err(AdminError::Conflict(format!(
+                "the key {} was published a moment ago and does not sign yet; rotate again after it does",
+                newest.kid
+            )));
+        }
+        self.rotate_after(actor, &newest).await
+    }
+
+    pub(crate) async fn rotate_key_if_older_than(&self, seconds: i64) -> Result<(), AdminError> {
+        let newest = self.newest_signing_key().await?;
+        if newest.sign_from + seconds > self.now() {
+            return Ok(());
+        }
+        match self.rotate_after("rotate_after", &newest).await {
+            // Another server on this database was faster.
+            Ok(_) | Err(AdminError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn rotate_after(&self, actor: &str, newest: &KeyRecord) -> Result<(String, i64), AdminError> {
+        let SigningSettings::KeyPair { algorithm, .. } = &self.base.settings.signing else {
+            return Err(AdminError::Invalid(
+                "HS256 signs with token.secret_key: change that setting on the server and on every service".into(),
+            ));
+        };
+        let base = &self.base;
+        let sign_from = self.now() + PUBLISH_AHEAD;
+        let new = new_signing_key(*algorithm, &self.master()?, &*base.clock, &*base.entropy, sign_from)?;
+        let kid = new.kid.clone();
+        let last_token = sign_from + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS;
+        if !base.store.rotate_key(new, &newest.kid, last_token).await? {
+            return Err(AdminError::Conflict("somebody else rotated the key a moment ago".into()));
+        }
+        self.audit(Event::by(actor, "key.rotated").detail(&kid)).await?;
+        Ok((kid, sign_from))
+    }
+
+    /// After a leak: new signing and refresh keys at once, every token of the old ones denied, every session ended, in
+    /// one transaction whatever their number.
+    pub async fn purge_keys(&self, actor: &str) -> Result<(), AdminError> {
+        let SigningSettings::KeyPair { algorithm, .. } = &self.base.settings.signing else {
+            return Err(AdminError::Invalid(
+                "HS256 signs with token.secret_key: change that setting on the server and on every service first"
+                    .into(),
+            ));
+        };
+        let base = &self.base;
+        let (master, now) = (self.master()?, self.now());
+        let sign = new_signing_key(*algorithm, &master, &*base.clock, &*base.entropy, now)?;
+        let refresh = new_refresh_key(&master, &*base.clock, &*base.entropy);
+        let until = now + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS;
+        let revoked = base.store.purge(sign, refresh, now, until).await?;
+        self.publish(&revoked);
+        self.audit(Event::by(actor, "key.purged").detail("every session ended")).await
+    }
+
+    async fn newest_signing_key(&self) -> Result<KeyRecord, AdminError> {
+        let keys = self.base.store.keys().await?;
+        keys.into_iter()
+            .filter(|key| key.purpose == KeyPurpose::Sign && key.purged_at.is_none())
+            .max_by_key(|key| (key.sign_from, key.id))
+            .ok_or_else(|| AdminError::Invalid("there is no signing key yet: start the server once".into()))
+    }
+
+    fn master(&self) -> Result<MasterKey, AdminError> {
+        Ok(self.base.master_key.load_existing()?)
+    }
+}

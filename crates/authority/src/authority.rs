@@ -1,0 +1,235 @@
+//! The authorization server without its HTTP: what the rules in the other files work on.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ficha_password::{Cost, Hashing, HashingSettings};
+use ficha_store::{AuditRecord, DatabaseKind, Store, StoreError};
+use ficha_token::{Clock, Entropy};
+use tokio::sync::mpsc;
+
+use crate::admin::Admin;
+use crate::clients::{self, AuthenticatedClient, ClientCache, ClientCredentials};
+use crate::denylist::Denylist;
+use crate::error::{AuthorityError, StartError};
+use crate::gather::Gatherer;
+use crate::key_ring::{KeyRing, Keys};
+use crate::metrics::Metrics;
+use crate::refresh::RotationBatch;
+use crate::revocation::RevocationBatch;
+use crate::seal::{MasterKey, MasterKeySource};
+use crate::secret_failures::SecretFailures;
+use crate::settings::{Settings, SigningSettings};
+use crate::throttle::{Attempt, Origin};
+
+/// How many callers share one statement at most.
+const MOST_IN_A_BATCH: usize = 128;
+/// How many audit events may wait for the database.
+const AUDIT_QUEUE: usize = 4_096;
+
+/// What an authority stands on.
+#[derive(Clone)]
+pub struct Foundation {
+    /// The settings, checked.
+    pub settings: Arc<Settings>,
+    /// The database, migrated.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where the master key is.
+    pub master_key: MasterKeySource,
+}
+
+/// An authorization server. Cheap to clone.
+#[derive(Clone)]
+pub struct Authority {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) base: Foundation,
+    pub(crate) master: MasterKey,
+    pub(crate) hashing: Hashing,
+    pub(crate) keys: KeyRing,
+    pub(crate) clients: ClientCache,
+    pub(crate) denylist: Arc<Denylist>,
+    pub(crate) rotations: Gatherer<RotationBatch>,
+    pub(crate) revocations: Gatherer<RevocationBatch>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The highest cost of any stored or new hash: every failed login takes as long as that.
+    pub(crate) floor_cost: AtomicU32,
+    /// Who has been guessing client secrets.
+    secret_failures: SecretFailures,
+    /// Where audit events wait for their writer, and its end of the queue until it is started.
+    pub(crate) audit: mpsc::Sender<AuditRecord>,
+    pub(crate) audit_events: Mutex<Option<mpsc::Receiver<AuditRecord>>>,
+    /// True while PostgreSQL tells us of other processes' commits.
+    pub(crate) listening: AtomicBool,
+    /// The `changes` counter at which keys and the rest were last read.
+    loaded_changes: AtomicI64,
+}
+
+impl Authority {
+    /// Starts an authority on a database that has had its first start ([`crate::bootstrap`]). The tasks that keep it
+    /// current are started apart, by [`Authority::spawn_background`].
+    pub async fn open(base: Foundation) -> Result<Self, StartError> {
+        base.settings.check()?;
+        let master = base.master_key.load_existing()?;
+        let denylist = Arc::new(Denylist::default());
+        let metrics = Arc::new(Metrics::default());
+        let hashing = start_hashing(&base.settings)?;
+        // PostgreSQL commits in parallel; SQLite has one writer, and a second batch would only wait for it.
+        let workers = match base.store.kind() {
+            DatabaseKind::Sqlite => 1,
+            DatabaseKind::Postgres => 4,
+        };
+        let rotations = RotationBatch::new(&base);
+        let revocations = RevocationBatch::new(&base, denylist.clone());
+        let (audit, audit_events) = mpsc::channel(AUDIT_QUEUE);
+        let authority = Self {
+            inner: Arc::new(Inner {
+                master,
+                hashing,
+                keys: KeyRing::default(),
+                clients: ClientCache::default(),
+                denylist,
+                rotations: Gatherer::start(rotations, workers, MOST_IN_A_BATCH),
+                revocations: Gatherer::start(revocations, workers, MOST_IN_A_BATCH),
+                metrics,
+                floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
+                secret_failures: SecretFailures::default(),
+                audit,
+                audit_events: Mutex::new(Some(audit_events)),
+                listening: AtomicBool::new(false),
+                loaded_changes: AtomicI64::new(-1),
+                base,
+            }),
+        };
+        // A start without readable keys is refused; later on the keys before stay in force.
+        authority.reload().await?;
+        authority.follow().await?;
+        Ok(authority)
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.base.settings
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.base.clock
+    }
+
+    /// The keys in force.
+    pub fn keys(&self) -> &KeyRing {
+        &self.inner.keys
+    }
+
+    /// The denylist in memory.
+    pub fn denylist(&self) -> &Arc<Denylist> {
+        &self.inner.denylist
+    }
+
+    /// What has been counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The hashing threads.
+    pub fn hashing(&self) -> &Hashing {
+        &self.inner.hashing
+    }
+
+    /// The administrator's rules, sharing this authority's memory: what they revoke is refused here at once.
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.inner.base.clone(), self.inner.hashing.clone(), self.inner.denylist.clone())
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.base.store
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.inner.base.clock.unix_now()
+    }
+
+    /// True if the database has answered within two seconds.
+    pub fn is_fresh(&self) -> bool {
+        self.inner.denylist.is_fresh(&*self.inner.base.clock)
+    }
+
+    /// Reads the head of the database now, and takes up whatever changed.
+    pub async fn follow(&self) -> Result<(), StoreError> {
+        let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
+        if self.inner.loaded_changes.load(Ordering::Acquire) != head.changes {
+            match self.reload().await {
+                // What changes while we read is read again at the next head.
+                Ok(()) => self.inner.loaded_changes.store(head.changes, Ordering::Release),
+                Err(error) => tracing::error!(%error, "changed keys could not be taken up; the ones before stay"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads keys and what else is kept in memory anew.
+    pub async fn reload(&self) -> Result<(), StartError> {
+        let inner = &self.inner;
+        inner.clients.clear();
+        let records = inner.base.store.keys().await?;
+        let shared = match &inner.base.settings.signing {
+            SigningSettings::SharedSecret(secret) => Some(secret),
+            SigningSettings::KeyPair { .. } => None,
+        };
+        inner.keys.replace(Keys::open(&records, &inner.master, shared)?);
+        let stored = inner.base.store.highest_password_cost().await?.unwrap_or(0);
+        let password = &inner.base.settings.password;
+        let floor = password.bcrypt_cost.get().max(stored.min(password.max_stored_cost));
+        inner.floor_cost.store(floor, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn floor_cost(&self) -> Cost {
+        let floor = self.inner.floor_cost.load(Ordering::Acquire);
+        Cost::try_from(floor).unwrap_or(self.settings().password.bcrypt_cost)
+    }
+
+    /// Checks who a client is. `None` stands for the default client, where there is one.
+    pub async fn authenticate_client(
+        &self,
+        credentials: &ClientCredentials,
+        origin: &Origin,
+    ) -> Result<AuthenticatedClient, AuthorityError> {
+        let id = match credentials {
+            ClientCredentials::None => self.settings().default_client().ok_or(AuthorityError::ClientAuthentication)?,
+            ClientCredentials::Public(id) | ClientCredentials::Secret(id, _) => id,
+        };
+        let record = self.inner.clients.find(self.store(), id).await?;
+        let found = clients::authenticate(record, credentials);
+        if found.is_err() {
+            self.inner.metrics.client_failures.count();
+            if let ClientCredentials::Secret(id, _) = credentials {
+                // Only a wrong secret waits: a right one is never slowed, whoever guesses beside it.
+                let source = Attempt::new(&self.inner.master, "", id, origin.address).source;
+                tokio::time::sleep(self.inner.secret_failures.failed(source, self.now())).await;
+            }
+        }
+        found
+    }
+}
+
+/// Starts the threads that hash passwords.
+pub(crate) fn start_hashing(settings: &Settings) -> Result<Hashing, StartError> {
+    let password = &settings.password;
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    Hashing::start(HashingSettings {
+        threads: password.threads.map_or(cores, |threads| threads.get()),
+        lanes: 4,
+        max_queue: password.max_queue,
+        max_per_source: password.max_queue_per_source,
+        max_stored_cost: password.max_stored_cost,
+    })
+    .map_err(StartError::Threads)
+}

@@ -1,0 +1,101 @@
+//! The first start: keys, the client `first-party`, the user `admin`.
+
+use ficha_password::Password;
+use ficha_store::{
+    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, KeyPurpose, PasswordHashText, UserRecord,
+};
+use ficha_token::algorithm::Algorithm;
+use ficha_token::{Entropy, Scope, ordered_uuid};
+
+use crate::authority::{Foundation, start_hashing};
+use crate::error::StartError;
+use crate::key_ring::{new_refresh_key, new_signing_key};
+use crate::secret::Secret;
+use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY, SigningSettings};
+
+/// What the first start made, to be shown once.
+#[derive(Debug)]
+pub struct FirstStart {
+    /// The password of the user `admin`; `None` if a user of that name was there already.
+    pub admin_password: Option<Secret>,
+}
+
+/// Does the first start if it has not been done: one transaction, so two servers that start at once make one. `None`:
+/// it was done before.
+pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartError> {
+    base.settings.check()?;
+    if base.store.head().await?.bootstrapped {
+        return Ok(None);
+    }
+    // A store with keys and no master key is an error, even before its first start.
+    let master = match base.store.keys().await?.is_empty() {
+        true => base.master_key.load_or_make(&*base.entropy)?,
+        false => base.master_key.load_existing()?,
+    };
+    let (clock, entropy) = (&*base.clock, &*base.entropy);
+    let algorithm = match &base.settings.signing {
+        SigningSettings::KeyPair { algorithm, .. } => *algorithm,
+        // Neither used nor published until the setting goes: the server then signs with it, and needs no other start.
+        SigningSettings::SharedSecret(_) => Algorithm::ES256,
+    };
+    let signing = new_signing_key(algorithm, &master, clock, entropy, clock.unix_now())?;
+    let keys = vec![new_refresh_key(&master, clock, entropy), signing];
+    debug_assert!(keys.iter().any(|key| key.purpose == KeyPurpose::Refresh));
+    let password = first_password(entropy);
+    let outcome = base
+        .store
+        .bootstrap(Bootstrap {
+            keys,
+            client: Some(first_party(base)),
+            user: Some((admin(base, &password).await?, base.settings.password.bcrypt_cost.get())),
+            scopes: vec![(ADMIN_SCOPE.into(), "Administer this server".into())],
+            now: clock.unix_now(),
+        })
+        .await?;
+    Ok(match outcome {
+        BootstrapOutcome::AlreadyDone => None,
+        BootstrapOutcome::Done { user_added, .. } => {
+            Some(FirstStart { admin_password: user_added.then_some(password) })
+        }
+    })
+}
+
+/// 24 characters, 144 random bits: enough, and short enough to be typed once.
+fn first_password(entropy: &dyn Entropy) -> Secret {
+    Secret::new(&Secret::random(entropy).expose()[..24])
+}
+
+fn first_party(base: &Foundation) -> ClientRecord {
+    ClientRecord {
+        id: FIRST_PARTY.into(),
+        subject: ordered_uuid(&*base.clock, &*base.entropy),
+        secret_hash: None,
+        grants: vec![Grant::Password, Grant::RefreshToken],
+        scopes: ClientScopes::Any,
+        audience: None,
+        serves: Vec::new(),
+        forwards_address: false,
+        enabled: true,
+        revoking: false,
+        auth_version: 0,
+        created_at: base.clock.unix_now(),
+    }
+}
+
+async fn admin(base: &Foundation, password: &Secret) -> Result<UserRecord, StartError> {
+    let hashing = start_hashing(&base.settings)?;
+    let password = Password::new(password.expose());
+    let hash = hashing.hash(0, password, base.settings.password.bcrypt_cost).await;
+    let hash = hash.map_err(|error| StartError::FirstUser(error.to_string()))?;
+    Ok(UserRecord {
+        id: ordered_uuid(&*base.clock, &*base.entropy),
+        name: ADMIN.into(),
+        email: None,
+        password_hash: PasswordHashText(hash.to_string()),
+        scopes: ADMIN_SCOPE.parse::<Scope>().map_err(|error| StartError::FirstUser(error.to_string()))?,
+        roles: Vec::new(),
+        enabled: true,
+        auth_version: 0,
+        created_at: base.clock.unix_now(),
+    })
+}

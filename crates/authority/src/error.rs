@@ -1,0 +1,119 @@
+//! What can go wrong: what happened, not what the client is told. `server/src/error.rs` turns it into answers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ficha_store::StoreError;
+use ficha_token::algorithm::Algorithm;
+
+/// Why a rule said no.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// The client is unknown, disabled, gave a wrong secret, or gave none where it must.
+    #[error("client authentication failed")]
+    ClientAuthentication,
+    /// The client may not use this grant.
+    #[error("this client may not use this grant")]
+    GrantNotAllowed,
+    /// More was asked for than the user, the client or the session holds.
+    #[error("the scope exceeds what may be granted")]
+    ScopeExceeded,
+    /// Unknown user, wrong password, disabled, throttled: nobody is told which.
+    #[error("the user name or the password is wrong")]
+    BadCredentials,
+    /// The refresh token is not good (any more): nobody is told why.
+    #[error("the refresh token is invalid, expired, revoked, or was issued to another client")]
+    BadRefreshToken,
+    /// A token of another client was handed in to be revoked.
+    #[error("the token was issued to another client")]
+    NotYours,
+    /// Too many logins are waiting.
+    #[error("too many logins are waiting")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The database has not answered for two seconds, so nobody knows what has been revoked.
+    #[error("the server has lost its database")]
+    Stale,
+    /// The database failed, or the outcome of a commit is unknown.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key could not be made or used.
+    #[error("a key could not be used: {0}")]
+    Key(String),
+}
+
+/// Why the settings are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A length of time is out of range.
+    #[error("{key} must be {least} to {most} seconds")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// Seconds.
+        least: u64,
+        /// Seconds.
+        most: u64,
+    },
+    /// An algorithm that Ficha does not sign with.
+    #[error("keys.algorithm {0} can't sign; use ES256, EdDSA or RS256, or set token.secret_key for HS256")]
+    Algorithm(Algorithm),
+    /// HS256 with too little of a secret.
+    #[error("token.secret_key must be at least 32 random bytes; `openssl rand -hex 32` makes one")]
+    ShortSecret,
+    /// The issuer is no issuer identifier.
+    #[error("server.issuer {issuer:?} can't be used: {why}; write it like https://auth.example.com")]
+    Issuer {
+        /// What was configured.
+        issuer: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// Why a server, or a command beside it, could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings contradict each other.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys are stored, and no master key is at hand.
+    #[error("the database holds keys, but there is no master key at {}: put the file back, or set keys.master_key", .0.display())]
+    MasterKeyMissing(PathBuf),
+    /// Something is there that is no master key.
+    #[error("the master key {from} is not 32 bytes in base64: put the right one there")]
+    MasterKeyMalformed {
+        /// Where it came from; never the key.
+        from: String,
+    },
+    /// The master key's file could not be read or made.
+    #[error("the master key file {} can't be used: {source}", path.display())]
+    MasterKeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The stored keys were sealed under another master key.
+    #[error("the master key does not fit the keys in this database: use the key file that was made together with it")]
+    MasterKeyWrong,
+    /// A stored key is damaged.
+    #[error("the stored key {kid} can't be used: {why}")]
+    Key {
+        /// Which.
+        kid: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Threads could not be started.
+    #[error("the hashing threads could not be started: {0}")]
+    Threads(std::io::Error),
+    /// The first password could not be hashed.
+    #[error("the first user could not be made: {0}")]
+    FirstUser(String),
+}

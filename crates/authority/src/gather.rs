@@ -1,0 +1,169 @@
+//! Callers who wait at once share one statement and one commit.
+//!
+//! A durable commit costs the disk's time once, however many rows it holds. So callers hand their jobs to a worker; it
+//! takes all that are waiting, runs them as one batch, and gives each caller its own outcome. While a batch runs the
+//! next one gathers, so nobody waits on purpose.
+//!
+//! What has been started is finished, whether or not its caller is still there.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use ficha_store::StoreError;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// What a gatherer does with the jobs that it has gathered.
+pub trait Batch: Send + Sync + 'static {
+    /// What a caller asks for.
+    type Job: Send + 'static;
+    /// What it gets.
+    type Outcome: Send + 'static;
+    /// Jobs of the same key never share a batch.
+    type Key: Eq + Hash + Send;
+
+    /// The key of a job.
+    fn key(job: &Self::Job) -> Self::Key;
+
+    /// Runs a batch; one outcome a job, in order.
+    fn run(&self, jobs: Vec<Self::Job>) -> impl Future<Output = Result<Vec<Self::Outcome>, StoreError>> + Send;
+}
+
+type Waiting<B> = (<B as Batch>::Job, oneshot::Sender<Result<<B as Batch>::Outcome, StoreError>>);
+
+/// Hands jobs to the workers of a [`Batch`].
+pub struct Gatherer<B: Batch> {
+    queue: mpsc::Sender<Waiting<B>>,
+}
+
+impl<B: Batch> Gatherer<B> {
+    /// Starts `workers` tasks (batches that may run at once) that take up to `most` jobs each. They end when the
+    /// gatherer is dropped.
+    pub fn start(batch: B, workers: usize, most: usize) -> Self {
+        let (queue, waiting) = mpsc::channel(4 * most);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let batch = Arc::new(batch);
+        for _ in 0..workers {
+            tokio::spawn(work(batch.clone(), waiting.clone(), most));
+        }
+        Self { queue }
+    }
+
+    /// Does `job` in the next batch. An error says that nothing is known to have happened: the commit failed, or its
+    /// outcome is unknown.
+    pub async fn submit(&self, job: B::Job) -> Result<B::Outcome, StoreError> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.send((job, answer)).await.map_err(|_| shutting_down())?;
+        outcome.await.unwrap_or_else(|_| Err(shutting_down()))
+    }
+}
+
+fn shutting_down() -> StoreError {
+    StoreError::Unavailable("the server is shutting down".into())
+}
+
+async fn work<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B>>>>, most: usize) {
+    let mut held_back = VecDeque::new();
+    while let Some(jobs) = next_jobs::<B>(&queue, &mut held_back, most).await {
+        let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        match batch.run(jobs).await {
+            Ok(outcomes) => {
+                debug_assert_eq!(outcomes.len(), answers.len());
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // The caller may have hung up; what was done is done.
+                    let _ = answer.send(Ok(outcome));
+                }
+            }
+            Err(error) => {
+                for answer in answers {
+                    let _ = answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The jobs of the next batch: those held back from the last one, then whoever waits, one a key.
+async fn next_jobs<B: Batch>(
+    queue: &Mutex<mpsc::Receiver<Waiting<B>>>,
+    held_back: &mut VecDeque<Waiting<B>>,
+    most: usize,
+) -> Option<Vec<Waiting<B>>> {
+    let mut candidates = std::mem::take(held_back);
+    let queue = if candidates.is_empty() {
+        let mut queue = queue.lock().await;
+        candidates.push_back(queue.recv().await?);
+        Some(queue)
+    } else {
+        // An idle worker holds the lock while it waits for the next caller: those held back must not wait with it.
+        queue.try_lock().ok()
+    };
+    if let Some(mut queue) = queue {
+        while candidates.len() < most
+            && let Ok(waiting) = queue.try_recv()
+        {
+            candidates.push_back(waiting);
+        }
+    }
+    let mut keys = HashSet::with_capacity(candidates.len());
+    let mut jobs = Vec::with_capacity(candidates.len());
+    for waiting in candidates {
+        if keys.insert(B::key(&waiting.0)) {
+            jobs.push(waiting);
+        } else {
+            held_back.push_back(waiting);
+        }
+    }
+    Some(jobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Doubler {
+        batches: Arc<AtomicUsize>,
+        gate: Arc<tokio::sync::Semaphore>,
+    }
+
+    impl Batch for Doubler {
+        type Job = u32;
+        type Outcome = u32;
+        type Key = u32;
+
+        fn key(job: &u32) -> u32 {
+            *job
+        }
+
+        async fn run(&self, jobs: Vec<u32>) -> Result<Vec<u32>, StoreError> {
+            self.batches.fetch_add(1, Ordering::SeqCst);
+            self.gate.acquire().await.expect("the gate is open").forget();
+            let mut seen = jobs.clone();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), jobs.len(), "one job a key in a batch");
+            Ok(jobs.into_iter().map(|job| job * 2).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_while_a_batch_runs_shares_the_next_one() {
+        let batches = Arc::new(AtomicUsize::new(0));
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let gatherer = Arc::new(Gatherer::start(Doubler { batches: batches.clone(), gate: gate.clone() }, 1, 64));
+        let callers: Vec<_> = [1, 2, 3, 2, 2]
+            .into_iter()
+            .map(|job| {
+                let gatherer = gatherer.clone();
+                tokio::spawn(async move { gatherer.submit(job).await.map_err(|_| ()) })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        gate.add_permits(10);
+        for (caller, expected) in callers.into_iter().zip([2, 4, 6, 4, 4]) {
+            assert_eq!(caller.await.unwrap(), Ok(expected));
+        }
+        assert!(batches.load(Ordering::SeqCst) >= 3, "the same key three times needs three batches");
+    }
+}

@@ -1,0 +1,73 @@
+//! Making tokens out of a session.
+
+use std::sync::Arc;
+
+use ficha_store::SessionRecord;
+use ficha_token::claims::AccessClaims;
+use ficha_token::sign::SigningKey;
+use ficha_token::{Scope, random_uuid};
+
+use crate::Authority;
+use crate::error::AuthorityError;
+use crate::refresh_token::RefreshToken;
+use crate::secret::Secret;
+
+/// What the token endpoint answers.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The signed access token.
+    pub access_token: Secret,
+    /// Seconds until it expires.
+    pub expires_in: u64,
+    /// The refresh token, where the grant has one.
+    pub refresh_token: Option<Secret>,
+    /// What was granted.
+    pub scope: Scope,
+}
+
+impl Authority {
+    /// The key that signs now. Whoever issues takes it *before* the session is written: a purge that commits in between
+    /// then denies the token by its key.
+    pub(crate) fn signing_key(&self) -> Result<Arc<SigningKey>, AuthorityError> {
+        let key = self.inner.keys.current().signer(self.now());
+        key.ok_or_else(|| AuthorityError::Key("no signing key is in force".into()))
+    }
+
+    /// Signs an access token under `session`, good until `exp` at most.
+    pub(crate) fn sign_access_token(
+        &self,
+        key: &SigningKey,
+        session: &SessionRecord,
+        scope: &Scope,
+        now: i64,
+        exp: i64,
+    ) -> Result<Secret, AuthorityError> {
+        // The row says how far revoking reaches: no token may outlive it.
+        debug_assert!(exp <= session.access_exp, "a token must not outlive what its session's row says");
+        let claims = AccessClaims {
+            iss: self.settings().issuer.as_str().to_owned(),
+            sub: session.subject,
+            aud: vec![session.audience.clone()],
+            exp,
+            iat: now,
+            nbf: None,
+            jti: random_uuid(&*self.inner.base.entropy),
+            client_id: session.client_id.clone(),
+            scope: scope.clone(),
+            sid: session.id,
+            auth_time: session.created_at,
+            roles: session.roles.clone(),
+            extra: serde_json::Map::new(),
+        };
+        let text = key.sign(&claims).map_err(|error| AuthorityError::Key(error.to_string()))?;
+        Ok(Secret::new(text))
+    }
+
+    /// The refresh token of a session's present generation: derived, so asking again gives the same.
+    pub(crate) fn refresh_token_of(&self, session: &SessionRecord) -> Result<Secret, AuthorityError> {
+        let keys = self.inner.keys.current();
+        let (key_id, key) =
+            keys.newest_refresh().ok_or_else(|| AuthorityError::Key("no refresh key is in force".into()))?;
+        Ok(RefreshToken { key_id, session: session.id, generation: session.generation }.seal(key))
+    }
+}

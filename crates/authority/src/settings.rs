@@ -1,0 +1,240 @@
+//! What the rules need to know, checked once at start.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use ficha_password::Cost;
+use ficha_token::algorithm::Algorithm;
+use url::{Host, Url};
+
+use crate::error::SettingsError;
+use crate::secret::Secret;
+
+/// The settings of an authorization server. [`Settings::check`] holds them against each other.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who issues: the exact `iss` of every token, and the base of every endpoint's address.
+    pub issuer: Issuer,
+    /// How the rules of tokens and sessions are set.
+    pub token: TokenSettings,
+    /// How passwords are hashed.
+    pub password: PasswordSettings,
+    /// How access tokens are signed.
+    pub signing: SigningSettings,
+}
+
+/// `token.*`
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// How long an access token lives. RFC 6749 calls it `expires_in`.
+    pub access_ttl: Duration,
+    /// How long a session lives that nobody refreshes.
+    pub refresh_idle_ttl: Duration,
+    /// How long a session lives at most.
+    pub session_ttl: Duration,
+    /// How long the last refresh token still gets its successor again. Zero: never.
+    pub refresh_grace: Duration,
+    /// The `aud` of tokens whose client sets none; `None` is the issuer.
+    pub audience: Option<String>,
+    /// Who a request is that names no client. `None`: `first-party` on a loopback issuer, nobody elsewhere.
+    pub default_client: Option<String>,
+}
+
+/// `password.*`
+#[derive(Debug, Clone)]
+pub struct PasswordSettings {
+    /// The bcrypt cost of new hashes.
+    pub bcrypt_cost: Cost,
+    /// A stored hash dearer than this is refused without computing it.
+    pub max_stored_cost: u32,
+    /// The least number of characters of a new password.
+    pub min_length: usize,
+    /// How many threads hash; `None`: as many as there are cores.
+    pub threads: Option<NonZeroUsize>,
+    /// How many logins may wait for a thread.
+    pub max_queue: usize,
+    /// How many of those may come from one source.
+    pub max_queue_per_source: usize,
+}
+
+/// How access tokens are signed.
+#[derive(Debug, Clone)]
+pub enum SigningSettings {
+    /// With a key pair from the key ring: ES256, EdDSA or RS256.
+    KeyPair {
+        /// Which.
+        algorithm: Algorithm,
+        /// After how long a new key takes over by itself; `None`: never.
+        rotate_after: Option<Duration>,
+    },
+    /// With one secret that every service shares (HS256).
+    SharedSecret(Secret),
+}
+
+/// How long services may cache the key set, in seconds (`Cache-Control: max-age`). A new key signs only after every
+/// copy that lacks it has run out.
+pub const JWKS_MAX_AGE: i64 = 300;
+
+/// How long after it is published a new key begins to sign.
+pub const PUBLISH_AHEAD: i64 = JWKS_MAX_AGE + 30;
+
+impl TokenSettings {
+    /// The life of an access token in whole seconds.
+    pub fn access_seconds(&self) -> i64 {
+        self.access_ttl.as_secs() as i64
+    }
+}
+
+impl Settings {
+    /// Refuses settings that contradict each other; the error names the key.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let token = &self.token;
+        let range = |key, value: Duration, least: u64, most: u64| {
+            if (least..=most).contains(&value.as_secs()) {
+                Ok(())
+            } else {
+                Err(SettingsError::OutOfRange { key, least, most })
+            }
+        };
+        range("token.access_ttl", token.access_ttl, 10, 86_400)?;
+        range("token.session_ttl", token.session_ttl, 60, 10 * 365 * 86_400)?;
+        range("token.refresh_idle_ttl", token.refresh_idle_ttl, 60, 10 * 365 * 86_400)?;
+        // A retry answers with a token that reaches no further than the row says, so that token must still be alive.
+        range("token.refresh_grace", token.refresh_grace, 0, token.access_ttl.as_secs() / 2)?;
+        if let SigningSettings::KeyPair { algorithm, rotate_after } = &self.signing {
+            if !matches!(algorithm, Algorithm::ES256 | Algorithm::EdDSA | Algorithm::RS256) {
+                return Err(SettingsError::Algorithm(*algorithm));
+            }
+            if let Some(after) = rotate_after {
+                range("keys.rotate_after", *after, 3_600, 10 * 365 * 86_400)?;
+            }
+        }
+        if let SigningSettings::SharedSecret(secret) = &self.signing
+            && secret.expose().len() < 32
+        {
+            return Err(SettingsError::ShortSecret);
+        }
+        Ok(())
+    }
+
+    /// The `aud` of tokens whose client sets none.
+    pub fn default_audience(&self) -> &str {
+        self.token.audience.as_deref().unwrap_or(self.issuer.as_str())
+    }
+
+    /// The client that a request is which names none.
+    pub fn default_client(&self) -> Option<&str> {
+        match &self.token.default_client {
+            Some(id) => Some(id),
+            None if self.issuer.is_loopback() => Some(FIRST_PARTY),
+            None => None,
+        }
+    }
+
+    /// True if every service holds the secret that signs tokens, and so could sign an administrator's.
+    pub fn shares_secret(&self) -> bool {
+        matches!(self.signing, SigningSettings::SharedSecret(_))
+    }
+}
+
+/// The public client that the first start makes.
+pub const FIRST_PARTY: &str = "first-party";
+
+/// The user that the first start makes.
+pub const ADMIN: &str = "admin";
+
+/// The scope that the admin API and the console ask for.
+pub const ADMIN_SCOPE: &str = "ficha:admin";
+
+/// An issuer identifier (RFC 8414 §2): a URL with no query and no fragment, kept exactly as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    text: String,
+    url: Url,
+}
+
+impl Issuer {
+    /// Reads it. Plain HTTP is for [`Issuer::is_plain_http`]'s caller to judge.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let bad = |why| SettingsError::Issuer { issuer: text.to_owned(), why };
+        let url = Url::parse(text).map_err(|_| bad("it is no URL"))?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(bad("its scheme is neither https nor http"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(bad("it has a query or a fragment"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad("it has a user name or password"));
+        }
+        if url.path().len() > 1 && url.path().ends_with('/') || text.ends_with('/') {
+            return Err(bad("it ends in a slash"));
+        }
+        // Routes are matched against the path as it is decoded: anything that is written in two ways would be missed.
+        let path = text.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if path != url.path().trim_end_matches('/') || path.contains("//") || !path.bytes().all(plain) {
+            return Err(bad("its path holds more than letters, digits, - . _ ~ and single slashes"));
+        }
+        Ok(Self { text: text.to_owned(), url })
+    }
+
+    /// Exactly as it was configured.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// True if it is not https.
+    pub fn is_plain_http(&self) -> bool {
+        self.url.scheme() == "http"
+    }
+
+    /// True if only this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// The address of an endpoint, such as `/token`.
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+
+    /// The path part: empty, or `/…` without a slash at its end.
+    pub fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a55_an_issuer_has_no_query_and_no_fragment() {
+        for bad in ["https://x/a%20b", "https://x/a/../b", "https://x//y", "http://x?y", "http://x#y", "ftp://x", "x", "https://a:b@x", "https://x/", "https://x/y/"] {
+            assert!(Issuer::parse(bad).is_err(), "{bad}");
+        }
+        let issuer = Issuer::parse("https://auth.example.com/tenant").unwrap();
+        assert_eq!(issuer.path(), "/tenant");
+        assert_eq!(issuer.endpoint("/token"), "https://auth.example.com/tenant/token");
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (issuer, expected) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://127.0.0.1.example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(Issuer::parse(issuer).unwrap().is_loopback(), expected, "{issuer}");
+        }
+    }
+}

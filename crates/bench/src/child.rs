@@ -1,0 +1,147 @@
+//! The server under load: this executable, started again as a process of its own.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use ficha_authority::{
+    Admin, Authority, Cost, DatabaseClock, Foundation, Issuer, MasterKeySource, PasswordSettings, Settings,
+    SigningSettings, Store, TokenSettings, first_start,
+};
+use ficha_server::{Server, ServerSettings};
+use ficha_token::algorithm::Algorithm;
+use ficha_token::{SystemClock, SystemEntropy};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::Outcome;
+
+/// What the child is told.
+#[derive(Args, Clone)]
+pub struct ServeOptions {
+    /// The database
+    #[arg(long)]
+    pub store: String,
+    /// The master key's file
+    #[arg(long)]
+    pub master_key: PathBuf,
+    /// The bcrypt cost
+    #[arg(long)]
+    pub cost: u32,
+    /// How many logins may wait
+    #[arg(long)]
+    pub queue: usize,
+}
+
+impl ServeOptions {
+    fn settings(&self) -> Outcome<Settings> {
+        Ok(Settings {
+            issuer: Issuer::parse("http://127.0.0.1:8080")?,
+            token: TokenSettings {
+                access_ttl: Duration::from_secs(600),
+                refresh_idle_ttl: Duration::from_secs(14 * 86_400),
+                session_ttl: Duration::from_secs(90 * 86_400),
+                refresh_grace: Duration::from_secs(30),
+                audience: None,
+                default_client: None,
+            },
+            password: PasswordSettings {
+                bcrypt_cost: Cost::try_from(self.cost)?,
+                max_stored_cost: 14,
+                min_length: 15,
+                threads: None,
+                max_queue: self.queue,
+                max_queue_per_source: self.queue,
+            },
+            signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
+        })
+    }
+
+    async fn foundation(&self) -> Outcome<Foundation> {
+        let store = Store::connect(&self.store).await?;
+        store.migrate().await?;
+        Ok(Foundation {
+            settings: Arc::new(self.settings()?),
+            clock: Arc::new(DatabaseClock::measure(Arc::new(SystemClock), &store).await?),
+            store,
+            entropy: Arc::new(SystemEntropy),
+            master_key: MasterKeySource { key: None, file: self.master_key.clone() },
+        })
+    }
+
+    /// The administrator's rules on the same database, from this process.
+    pub async fn admin(&self) -> Outcome<Admin> {
+        Ok(Admin::open(self.foundation().await?)?)
+    }
+}
+
+/// The child's own main: it serves until its standard input ends, so it never outlives its parent.
+pub async fn serve(options: ServeOptions) -> Outcome<()> {
+    let base = options.foundation().await?;
+    first_start(&base).await?;
+    let authority = Authority::open(base).await?;
+    let background = authority.spawn_background();
+    let settings = ServerSettings {
+        bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+        tls: None,
+        trusted_proxies: Vec::new(),
+        workers: None,
+    };
+    let server = Server::bind(authority, settings)?;
+    println!("{}", server.address());
+    let (gone, parent_gone) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        drop(gone);
+    });
+    let parent_gone = async {
+        let _ = parent_gone.await;
+    };
+    server.run(parent_gone).await?;
+    drop(background);
+    Ok(())
+}
+
+/// A running server.
+pub struct ServerProcess {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl ServerProcess {
+    /// Starts it and waits for its address.
+    pub async fn start(options: &ServeOptions) -> Outcome<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("serve")
+            .args(["--store", &options.store])
+            .arg("--master-key")
+            .arg(&options.master_key)
+            .args(["--cost", &options.cost.to_string(), "--queue", &options.queue.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().ok_or("the server has no output")?;
+        let line = BufReader::new(stdout).lines().next_line().await?.ok_or("the server ended at once")?;
+        Ok(Self { address: line.parse()?, child, stdin })
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> Outcome<u32> {
+        Ok(self.child.id().ok_or("the server has ended")?)
+    }
+
+    /// Ends it.
+    pub async fn stop(mut self) -> Outcome<()> {
+        drop(self.stdin.take());
+        self.child.wait().await?;
+        Ok(())
+    }
+}

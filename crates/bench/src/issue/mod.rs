@@ -1,0 +1,96 @@
+//! `issue`: the authorization server under load.
+
+mod callers;
+mod million;
+mod passwords;
+mod setup;
+mod tokens;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::Outcome;
+use crate::child::ServerProcess;
+use crate::measure::{commit, machine, resident};
+use crate::result::{Report, Row};
+use setup::Bench;
+
+/// What to run, and for how long.
+#[derive(Args, Clone)]
+pub struct Options {
+    /// A PostgreSQL database to use instead of a new SQLite file; it must be empty
+    #[arg(long)]
+    postgres: Option<String>,
+    /// Seconds a load
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Sessions in the store for the large run; 0 leaves it out
+    #[arg(long, default_value_t = 1_000_000)]
+    sessions: u64,
+    /// Only these parts: passwords, tokens, million
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Where the JSON goes; by default crates/bench/results/issue-DATABASE.json
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl Options {
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+}
+
+/// Runs everything that was asked for, prints it as it goes, and writes the JSON.
+pub async fn run(options: Options) -> Outcome<()> {
+    let bench = Bench::prepare(options.clone()).await?;
+    let mut rows = idle(&bench).await?;
+    if options.wants("passwords") {
+        rows.extend(passwords::run(&bench).await?);
+    }
+    if options.wants("tokens") {
+        rows.extend(tokens::run(&bench).await?);
+    }
+    if options.wants("million") && options.sessions > 0 {
+        rows.extend(million::run(&bench).await?);
+    }
+    let database = if options.postgres.is_some() { "postgres" } else { "sqlite" };
+    let postgres = if options.postgres.is_some() { " --postgres postgres://…" } else { "" };
+    let only = if options.only.is_empty() { String::new() } else { format!(" --only {}", options.only.join(",")) };
+    let report = Report {
+        scenario: "issue".into(),
+        database: database.into(),
+        at: time::OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339)?,
+        machine: machine(),
+        commit: commit(),
+        command: format!("cargo run --release -p ficha-bench -- issue --seconds {}{postgres}{only}", options.seconds),
+        rows,
+    };
+    let out = options.out.unwrap_or_else(|| PathBuf::from(format!("crates/bench/results/issue-{database}.json")));
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&out, serde_json::to_string_pretty(&report)? + "\n")?;
+    println!("written to {}", out.display());
+    Ok(())
+}
+
+/// Prints a line as soon as it is known.
+fn show(row: Row) -> Row {
+    println!("{}", serde_json::to_string(&row).unwrap_or_default());
+    row
+}
+
+async fn idle(bench: &Bench) -> Outcome<Vec<Row>> {
+    let server = ServerProcess::start(&bench.serve(12, 256)).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let megabytes = resident(server.id()?)? as f64 / 1e6;
+    server.stop().await?;
+    Ok(vec![show(Row::number("Resident memory, idle", megabytes, "MB").asked("under 40 MB", megabytes < 40.0))])
+}

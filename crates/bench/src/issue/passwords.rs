@@ -1,0 +1,158 @@
+//! The password grant, and what else the server does while it hashes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::callers::{Introspect, Login, Paced, Refresh, Revoke};
+use super::setup::{Bench, USERS};
+use super::show;
+use crate::Outcome;
+use crate::child::ServerProcess;
+use crate::drive::{Connection, drive};
+use crate::limits;
+use crate::result::{Figure, Row};
+
+/// Cost 10 and cost 12, one caller and sixteen, each beside the bcrypt crate's own rate.
+pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    for cost in [10, 12] {
+        bench.set_cost(cost).await?;
+        let server = ServerProcess::start(&bench.serve(cost, 256)).await?;
+        // One at a time, the server and the crate in turn: these machines are shared, and only ratios of one run count.
+        let one = limits::bcrypt(cost, 1, bench.options.length())?;
+        let figure = logins(bench, &server, 1).await?;
+        let share = figure.per_second / one;
+        let name = format!("Password grant, cost {cost}, 1 caller");
+        let row = Row::load(&name, figure).with("bcrypt crate, 1 thread", one, "/s").with("ratio", share, "×");
+        rows.push(show(row.asked("at least 0.95 × the crate", share >= 0.95)));
+
+        let all = limits::bcrypt(cost, cores, bench.options.length())?;
+        let before = lanes(&server).await?;
+        let figure = logins(bench, &server, 16).await?;
+        let after = lanes(&server).await?;
+        let share = figure.per_second / all;
+        let name = format!("Password grant, cost {cost}, 16 callers");
+        let mut row = Row::load(&name, figure);
+        row = row.with(&format!("bcrypt crate, {cores} threads"), all, "/s").with("ratio", share, "×");
+        for lane in 0..4 {
+            row = row.with(&format!("hashed with {} lanes", lane + 1), after[lane] - before[lane], "");
+        }
+        rows.push(show(row.asked("at least 1.8 × the crate", share >= 1.8)));
+        server.stop().await?;
+    }
+    rows.extend(beside_logins(bench).await?);
+    Ok(rows)
+}
+
+async fn logins(bench: &Bench, server: &ServerProcess, callers: usize) -> Outcome<Figure> {
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let mut all = Vec::new();
+    for user in 0..callers {
+        let connection = Connection::open(server.address).await?;
+        all.push(Login { connection, user: user % USERS, refused: refused.clone(), pause: Duration::ZERO });
+    }
+    Ok(drive(server, all, bench.options.length()).await?.0)
+}
+
+/// How many hashes ran with how many lanes, from the server's own metrics.
+async fn lanes(server: &ServerProcess) -> Outcome<[f64; 4]> {
+    let answer = Connection::open(server.address).await?.get("/metrics").await?;
+    let text = String::from_utf8(answer.body)?;
+    let mut lanes = [0.0; 4];
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("ficha_hashes_by_lanes_total{lanes=\"") {
+            let (lane, value) = rest.split_once("\"} ").ok_or("a labelled sample")?;
+            lanes[lane.parse::<usize>()? - 1] = value.parse()?;
+        }
+    }
+    Ok(lanes)
+}
+
+/// Refreshing, introspecting and revoking while logins keep every hashing thread busy and the queue full.
+async fn beside_logins(bench: &Bench) -> Outcome<Vec<Row>> {
+    let server = ServerProcess::start(&bench.serve(10, 16)).await?;
+    bench.set_cost(4).await?;
+    let tokens = bench.log_in(&server, 400).await?;
+    bench.set_cost(10).await?;
+    let tokens_now = {
+        // Passwords changed, so those sessions ended: log in again, now at the dear cost, for the ones that are used.
+        drop(tokens);
+        bench.log_in(&server, 48).await?
+    };
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let mut crowd = Vec::new();
+    for user in 0..32 {
+        let connection = Connection::open(server.address).await?;
+        let pause = Duration::from_millis(50);
+        crowd.push(Login { connection, user: user % USERS, refused: refused.clone(), pause });
+    }
+    let pause = Duration::from_millis(20);
+    let calls = Arc::default();
+    let (mut refreshing, mut introspecting, mut revoking) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (access, refresh)) in tokens_now.into_iter().enumerate() {
+        let connection = Connection::open(server.address).await?;
+        match index % 3 {
+            0 => refreshing.push(Paced {
+                caller: Refresh { connection, token: refresh, access: Vec::new() },
+                pause,
+                times: Vec::new(),
+                calls: Arc::clone(&calls),
+            }),
+            1 => introspecting.push(Paced {
+                caller: Introspect {
+                    connection,
+                    authorization: bench.introspector.clone(),
+                    tokens: vec![access],
+                    next: 0,
+                },
+                pause,
+                times: Vec::new(),
+                calls: Arc::clone(&calls),
+            }),
+            _ => revoking.push(Paced {
+                // The same token again: it is looked up and answered like the first time.
+                caller: Revoke { connection, tokens: VecDeque::from(vec![access; 4_000]) },
+                pause,
+                times: Vec::new(),
+                calls: Arc::clone(&calls),
+            }),
+        }
+    }
+    let length = bench.options.length();
+    let (crowd, refreshing, introspecting, revoking) = tokio::try_join!(
+        drive(&server, crowd, length),
+        drive(&server, refreshing, length),
+        drive(&server, introspecting, length),
+        drive(&server, revoking, length),
+    )?;
+    server.stop().await?;
+    let mut rows = vec![show(Row::load("Logins that fill the queue, cost 10, 32 callers", crowd.0))];
+    rows.push(paced("Refresh beside them", crowd.0, refreshing.1.into_iter().flat_map(|one| one.times).collect()));
+    rows.push(paced(
+        "Introspection beside them",
+        crowd.0,
+        introspecting.1.into_iter().flat_map(|one| one.times).collect(),
+    ));
+    rows.push(paced("Revocation beside them", crowd.0, revoking.1.into_iter().flat_map(|one| one.times).collect()));
+    let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    refused.sort_unstable();
+    let p99 = percentile(&refused, 0.99);
+    let row = Row::number("Logins refused for a full queue, p99", p99, "ms").with("refused", refused.len() as f64, "");
+    rows.push(show(row.asked("within 20 ms", p99 <= 20.0 && !refused.is_empty())));
+    Ok(rows)
+}
+
+fn paced(name: &str, _crowd: Figure, mut times: Vec<Duration>) -> Row {
+    times.sort_unstable();
+    let p99 = percentile(&times, 0.99);
+    let row = Row::number(&format!("{name}, p99"), p99, "ms").with("p50", percentile(&times, 0.5), "ms");
+    show(row.with("answers", times.len() as f64, "").asked("under 50 ms", p99 < 50.0 && !times.is_empty()))
+}
+
+/// In milliseconds, of sorted times.
+fn percentile(sorted: &[Duration], share: f64) -> f64 {
+    let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,130 @@
+//! A new database with users and a resource server's client in it.
+
+use ficha_authority::{ClientScopes, Cost, Grant, NewClient, NewPassword, NewUser, Password, Store};
+use tempfile::TempDir;
+
+use super::Options;
+use crate::Outcome;
+use crate::child::{ServeOptions, ServerProcess};
+use crate::drive::Connection;
+
+/// Every user's password.
+pub const PASSWORD: &str = "plum otter violin drift nine";
+/// How many users there are.
+pub const USERS: usize = 64;
+/// The client that introspects.
+pub const INTROSPECTOR: &str = "notes-api";
+
+/// What the scenarios share.
+pub struct Bench {
+    /// What to run.
+    pub options: Options,
+    /// The database.
+    pub url: String,
+    /// `Authorization` of the client that introspects.
+    pub introspector: String,
+    /// Holds the SQLite file and the master key.
+    pub folder: TempDir,
+}
+
+impl Bench {
+    /// Makes the database, the keys, the users (with hashes of the least cost; scenarios set others) and the client.
+    pub async fn prepare(options: Options) -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        let url = match &options.postgres {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}", folder.path().join("ficha.db").display()),
+        };
+        let mut bench = Self { options, url, introspector: String::new(), folder };
+        // The first start makes the keys and the default client.
+        ServerProcess::start(&bench.serve(4, 256)).await?.stop().await?;
+        bench.introspector = bench.populate().await?;
+        Ok(bench)
+    }
+
+    /// How the server is started for a scenario.
+    pub fn serve(&self, cost: u32, queue: usize) -> ServeOptions {
+        let master_key = self.folder.path().join("master.key");
+        ServeOptions { store: self.url.clone(), master_key, cost, queue }
+    }
+
+    async fn populate(&self) -> Outcome<String> {
+        let admin = self.serve(4, 256).admin().await?;
+        for index in 0..USERS {
+            let user = NewUser {
+                name: user(index),
+                email: None,
+                password: NewPassword::Plain(Password::new(PASSWORD)),
+                scopes: "notes:read notes:write".parse()?,
+                roles: Vec::new(),
+            };
+            admin.add_user("bench", user).await?;
+        }
+        let client = NewClient {
+            id: INTROSPECTOR.into(),
+            public: false,
+            grants: vec![Grant::ClientCredentials],
+            scopes: ClientScopes::Only("notes:read".parse()?),
+            audience: None,
+            serves: vec!["http://127.0.0.1:8080".into()],
+            forwards_address: false,
+        };
+        let (_, secret) = admin.add_client("bench", client).await?;
+        let secret = secret.ok_or("a confidential client has a secret")?;
+        Ok(basic(INTROSPECTOR, secret.expose()))
+    }
+
+    /// Stores every user's password with a hash of `cost`, and warms nothing else.
+    pub async fn set_cost(&self, cost: u32) -> Outcome<()> {
+        let admin = self.serve(cost, 256).admin().await?;
+        let hash = bcrypt_sha256(cost)?;
+        for index in 0..USERS {
+            admin.set_password("bench", &user(index), NewPassword::Imported(hash.parse()?)).await?;
+        }
+        Cost::try_from(cost)?;
+        Ok(())
+    }
+
+    /// A store of the benchmark's own.
+    pub async fn store(&self) -> Outcome<Store> {
+        Ok(Store::connect(&self.url).await?)
+    }
+
+    /// Logs `count` users in, and gives their answers' access and refresh tokens.
+    pub async fn log_in(&self, server: &ServerProcess, count: usize) -> Outcome<Vec<(String, String)>> {
+        let mut connection = Connection::open(server.address).await?;
+        let mut tokens = Vec::with_capacity(count);
+        for index in 0..count {
+            let answer = connection.post("/token", None, &login_form(index % USERS)).await?;
+            tokens.push((answer.text("access_token")?, answer.text("refresh_token")?));
+        }
+        Ok(tokens)
+    }
+}
+
+/// The name of a user.
+pub fn user(index: usize) -> String {
+    format!("user{index}")
+}
+
+/// The form that logs a user in.
+pub fn login_form(index: usize) -> String {
+    format!("grant_type=password&username={}&password={}", user(index), PASSWORD.replace(' ', "+"))
+}
+
+/// An `Authorization` header's value.
+pub fn basic(id: &str, secret: &str) -> String {
+    use base64::Engine;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// A hash of [`PASSWORD`] in the format that the server makes.
+fn bcrypt_sha256(cost: u32) -> Outcome<String> {
+    // The server's own threads make it: the format is theirs.
+    let hashing = ficha_password::Hashing::start(ficha_password::HashingSettings::default())?;
+    let cost = Cost::try_from(cost)?;
+    let hash = tokio::task::block_in_place(|| {
+        tokio::runtime::Handle::current().block_on(hashing.hash(0, Password::new(PASSWORD), cost))
+    })?;
+    Ok(hash.to_string())
+}

@@ -1,0 +1,57 @@
+//! Load scenarios and their report.
+//!
+//! `cargo run --release -p ficha-bench -- issue` starts a server as a process of its own (this executable, started
+//! again), drives it over loopback, measures the limits of the machine beside it in the same run, and writes JSON.
+//! `-- tables` writes docs/src/performance.md's tables from the committed JSON.
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
+mod child;
+mod drive;
+mod issue;
+mod limits;
+mod measure;
+mod result;
+mod tables;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+#[derive(Parser)]
+#[command(about = "Measures Ficha, and the machine's own limits beside it")]
+struct Arguments {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// The authorization server: logins, refreshes, revocations, introspection
+    Issue(issue::Options),
+    /// Writes the tables of the performance page from the JSON files
+    Tables {
+        /// The page
+        #[arg(long, default_value = "docs/src/performance.md")]
+        page: PathBuf,
+        /// Where the JSON files are
+        #[arg(long, default_value = "crates/bench/results")]
+        results: PathBuf,
+    },
+    /// The server that the scenarios drive
+    #[command(hide = true)]
+    Serve(child::ServeOptions),
+}
+
+fn main() -> Outcome<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.scenario {
+            Scenario::Issue(options) => issue::run(options).await,
+            Scenario::Tables { page, results } => tables::write(&page, &results),
+            Scenario::Serve(options) => child::serve(options).await,
+        }
+    })
+}

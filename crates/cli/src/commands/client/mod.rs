@@ -1,0 +1,106 @@
+//! `ficha client …`: what there is to ask for. Adding, changing and showing have files of their own.
+
+mod change;
+mod show;
+
+use std::str::FromStr;
+
+use clap::Subcommand;
+use ficha_authority::{ClientScopes, Grant};
+use ficha_token::{Scope, ScopeError};
+
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::house::{self, ACTOR, Empty};
+use crate::output::{self, ended};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a client; its secret is shown this once
+    Add(change::Add),
+    /// List all clients
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one client
+    Show {
+        /// The client_id
+        id: String,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a client; where it loses rights, its sessions end
+    Set(change::Set),
+    /// Give a client a new secret, shown this once; the old one is refused at once
+    Secret {
+        /// The client_id
+        id: String,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a client in again
+    Enable {
+        /// The client_id
+        id: String,
+    },
+    /// Keep a client out; all its sessions end
+    Disable {
+        /// The client_id
+        id: String,
+    },
+    /// Remove a client; all its sessions end
+    Rm {
+        /// The client_id
+        id: String,
+    },
+}
+
+/// Does it.
+pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
+    let open = async || house::open(configuration, Empty::Refuse).await;
+    match command {
+        Command::Add(arguments) => change::add(arguments, configuration).await,
+        Command::List { json } => show::list(&open().await?, json).await,
+        Command::Show { id, json } => show::one(&open().await?.admin.client(&id).await?, json),
+        Command::Set(arguments) => change::set(&open().await?, arguments).await,
+        Command::Secret { id, json } => {
+            let secret = open().await?.admin.new_client_secret(ACTOR, &id).await?;
+            show::secret(&id, &secret, json)
+        }
+        Command::Enable { id } => {
+            open().await?.admin.set_client_enabled(ACTOR, &id, true).await?;
+            output::say(&format!("{id} is let in again"))
+        }
+        Command::Disable { id } => {
+            let sessions = open().await?.admin.set_client_enabled(ACTOR, &id, false).await?;
+            output::say(&format!("{id} is kept out; {}", ended(sessions)))
+        }
+        Command::Rm { id } => {
+            let sessions = open().await?.admin.delete_client(ACTOR, &id).await?;
+            output::say(&format!("{id} is removed; {}", ended(sessions)))
+        }
+    }
+}
+
+/// `--scope`: `any`, or names.
+#[derive(Debug, Clone)]
+struct Scopes(ClientScopes);
+
+impl FromStr for Scopes {
+    type Err = ScopeError;
+
+    fn from_str(text: &str) -> Result<Self, ScopeError> {
+        match text {
+            "any" => Ok(Self(ClientScopes::Any)),
+            names => names.parse::<Scope>().map(ClientScopes::Only).map(Self),
+        }
+    }
+}
+
+fn grant(text: &str) -> Result<Grant, &'static str> {
+    Grant::parse(text).ok_or("use password, refresh_token or client_credentials")
+}

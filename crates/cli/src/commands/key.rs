@@ -1,0 +1,99 @@
+//! `ficha key …`
+
+use clap::Subcommand;
+use ficha_authority::{KeyPurpose, KeyRecord};
+use serde::Serialize;
+
+use super::recover;
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::house::{self, ACTOR, Empty};
+use crate::output::{self, time};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the keys; private halves are never shown
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publish a new signing key; it takes over once every cached key set has it
+    Rotate,
+    /// After a leak: new keys at once, and every session ends
+    Purge {
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Does it.
+pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
+    match command {
+        Command::List { json } => list(configuration, json).await,
+        Command::Rotate => rotate(configuration).await,
+        Command::Purge { yes } => recover::purge(configuration, yes).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    kid: String,
+    purpose: &'static str,
+    algorithm: String,
+    state: &'static str,
+    created_at: String,
+    sign_from: String,
+    expires_at: Option<String>,
+    purged_at: Option<String>,
+}
+
+async fn list(configuration: &Configuration, json: bool) -> Result<(), CliError> {
+    let house = house::open(configuration, Empty::Refuse).await?;
+    let now = house.now();
+    let keys = house.admin.keys().await?;
+    let shown: Vec<Shown> = keys.iter().map(|key| show(key, state(key, &keys, now))).collect();
+    if json {
+        return output::json(&shown);
+    }
+    let row = |key: Shown| {
+        let until = key.purged_at.or(key.expires_at);
+        [key.kid, key.purpose.into(), key.algorithm, key.state.into(), key.sign_from, output::or_dash(until.as_deref())]
+    };
+    let rows: Vec<_> = shown.into_iter().map(row).collect();
+    output::table(["KID", "PURPOSE", "ALGORITHM", "STATE", "FROM", "UNTIL"], &rows)
+}
+
+fn show(key: &KeyRecord, state: &'static str) -> Shown {
+    Shown {
+        kid: key.kid.clone(),
+        purpose: key.purpose.as_str(),
+        algorithm: key.algorithm.clone(),
+        state,
+        created_at: time(key.created_at),
+        sign_from: time(key.sign_from),
+        expires_at: key.expires_at.map(time),
+        purged_at: key.purged_at.map(time),
+    }
+}
+
+/// `next`: published, and not yet in use. `current`: in use. `old`: what it made still counts. `purged`: nothing does.
+fn state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
+    let usable =
+        |other: &&KeyRecord| other.purpose == key.purpose && other.purged_at.is_none() && other.sign_from <= now;
+    if key.purged_at.is_some() {
+        return "purged";
+    }
+    if key.purpose == KeyPurpose::Sign && key.sign_from > now {
+        return "next";
+    }
+    let newest = all.iter().filter(usable).max_by_key(|other| (other.sign_from, other.id));
+    if newest.is_some_and(|newest| newest.id == key.id) { "current" } else { "old" }
+}
+
+async fn rotate(configuration: &Configuration) -> Result<(), CliError> {
+    let house = house::open(configuration, Empty::Refuse).await?;
+    let (kid, from) = house.admin.rotate_key(ACTOR).await?;
+    output::say(&format!("the key {kid} is published, and signs from {}", time(from)))
+}

@@ -1,0 +1,17 @@
+//! `ficha migrate`
+
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::{house, logging, output};
+
+/// Applies what is missing.
+pub async fn run(configuration: &Configuration) -> Result<(), CliError> {
+    logging::warnings_only(&configuration.log);
+    let store = house::connect(configuration).await?;
+    let applied = store.migrate().await?;
+    store.close().await;
+    if applied.is_empty() {
+        return output::say("the database is up to date");
+    }
+    applied.iter().try_for_each(|step| output::say(&format!("applied {step}")))
+}

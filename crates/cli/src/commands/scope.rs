@@ -1,0 +1,56 @@
+//! `ficha scope …`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::house::{self, ACTOR, Empty};
+use crate::output;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Declare a scope, or describe one anew
+    Add {
+        /// Its name, such as notes:read
+        name: String,
+        /// What it allows, as people read it
+        #[arg(long, value_name = "TEXT")]
+        description: String,
+    },
+    /// List the declared scopes
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget a scope's description; who holds the scope keeps it
+    Rm {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Does it.
+pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
+    match command {
+        Command::Add { name, description } => {
+            let house = house::open(configuration, Empty::Make).await?;
+            house.admin.declare_scope(ACTOR, &name, &description).await?;
+            output::say(&format!("the scope {name} is declared"))
+        }
+        Command::List { json } => {
+            let scopes = house::open(configuration, Empty::Refuse).await?.admin.scopes().await?;
+            if json {
+                let shown = |(name, description)| json!({ "name": name, "description": description });
+                return output::json(&scopes.into_iter().map(shown).collect::<Vec<_>>());
+            }
+            let rows: Vec<_> = scopes.into_iter().map(|(name, description)| [name, description]).collect();
+            output::table(["NAME", "DESCRIPTION"], &rows)
+        }
+        Command::Rm { name } => {
+            house::open(configuration, Empty::Refuse).await?.admin.remove_scope(ACTOR, &name).await?;
+            output::say(&format!("the scope {name} is no longer declared"))
+        }
+    }
+}

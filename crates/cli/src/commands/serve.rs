@@ -1,0 +1,124 @@
+//! `ficha serve`
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, first_start};
+use ficha_server::{Server, TlsSettings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::welcome;
+use crate::config::{Configuration, issuer_of};
+use crate::error::CliError;
+use crate::{house, logging, output};
+
+/// How often the database is asked for its time: clocks drift, and machines are suspended.
+const MEASURE_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs the server until it is told to stop.
+///
+/// Whatever can be found wrong without writing anything is looked for first, so that a start that fails leaves nothing
+/// half made: the settings, the TLS files, the address, the master key, and only then the database.
+pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
+    logging::start(&configuration.log);
+    configuration.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let stop = Stop::listen()?;
+    configuration.server.tls.as_ref().map(TlsSettings::load).transpose()?;
+    let reserved = reserve(&mut configuration)?;
+    // A malformed one; whether it fits is seen when the keys are opened.
+    configuration.master_key.load()?;
+
+    let store = house::connect(&configuration).await?;
+    let steps = store.migrate().await?;
+    if !steps.is_empty() {
+        tracing::info!(steps = steps.len(), "the database is brought up to date");
+    }
+    let (base, clock) = house::foundation(&configuration, store.clone()).await?;
+    let first = first_start(&base).await?;
+    let server = start(&configuration, base, reserved).await;
+    let (authority, server) = match server {
+        Ok(started) => started,
+        Err(error) => {
+            rescue_password(first.as_ref())?;
+            return Err(error);
+        }
+    };
+    let background = authority.spawn_background();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_time(clock, store.clone()));
+    let (address, issuer) = (server.address(), configuration.settings.issuer.as_str());
+    let docs = configuration.settings.issuer.endpoint("/docs");
+    tracing::info!(%address, issuer, docs, "ficha is ready");
+    if let Some(first) = &first
+        && let Err(error) = output::print(&welcome::text(first, &configuration.settings, &configuration))
+    {
+        tracing::error!(%error, "the first password is lost; `ficha user passwd admin` sets another");
+    }
+    server.run(stop.wait()).await?;
+    drop(tasks);
+    background.finish().await;
+    store.close().await;
+    tracing::info!("ficha has stopped");
+    Ok(())
+}
+
+/// Takes the address before anything is written: that it is in use is the likeliest reason why a start fails. It also
+/// settles port 0, which an issuer that follows the address must name.
+fn reserve(configuration: &mut Configuration) -> Result<TcpListener, CliError> {
+    let listener = configuration.server.listen()?;
+    configuration.server.bind = listener.local_addr().map_err(CliError::Runtime)?;
+    if configuration.issuer_follows_bind {
+        configuration.settings.issuer = issuer_of(configuration.server.bind, configuration.server.tls.is_some())?;
+    }
+    Ok(listener)
+}
+
+async fn start(
+    configuration: &Configuration,
+    base: Foundation,
+    reserved: TcpListener,
+) -> Result<(Authority, Server), CliError> {
+    let authority = Authority::open(base).await?;
+    let server = Server::on(reserved, authority.clone(), configuration.server.clone())?;
+    Ok((authority, server))
+}
+
+/// The first start is committed, but the server does not run: its password would be lost.
+fn rescue_password(first: Option<&FirstStart>) -> Result<(), CliError> {
+    match first.and_then(|first| first.admin_password.as_ref()) {
+        Some(password) => output::print(&welcome::password_lines(password.expose())),
+        None => Ok(()),
+    }
+}
+
+async fn keep_time(clock: Arc<DatabaseClock>, store: Store) {
+    loop {
+        tokio::time::sleep(MEASURE_EVERY).await;
+        if let Err(error) = clock.measure_again(&store).await {
+            tracing::warn!(%error, "the database's time could not be read; the last difference stays in use");
+        }
+    }
+}
+
+/// SIGTERM and Ctrl-C, listened to from the beginning: one that comes while the server starts is not lost.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, CliError> {
+        let listen = |kind| signal(kind).map_err(CliError::Runtime);
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("stopping: what is under way is finished first");
+    }
+}

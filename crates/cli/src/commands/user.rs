@@ -1,0 +1,222 @@
+//! `ficha user …`
+
+use clap::{ArgGroup, Args, Subcommand};
+use ficha_authority::{NewUser, UserRecord};
+use ficha_token::Scope;
+use serde::Serialize;
+
+use crate::ask::{self, PasswordArguments};
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::house::{self, ACTOR, Empty, House, all_pages};
+use crate::output::{self, ended, or_dash, time, yes_no};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a user; without a password option, the password is asked for
+    Add(Add),
+    /// List all users
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one user
+    Show {
+        /// The name that is typed at login
+        name: String,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a password; the user is logged out everywhere
+    Passwd {
+        /// The name that is typed at login
+        name: String,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Change what a user may do, or their address; sessions that hold more than is left end
+    Set(Set),
+    /// Let a user in again
+    Enable {
+        /// The name that is typed at login
+        name: String,
+    },
+    /// Keep a user out; all their sessions end
+    Disable {
+        /// The name that is typed at login
+        name: String,
+    },
+    /// Remove a user; all their sessions end
+    Rm {
+        /// The name that is typed at login
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The name that is typed at login
+    name: String,
+    #[command(flatten)]
+    password: PasswordArguments,
+    /// What the user may be granted: names separated by spaces; a new name is declared
+    #[arg(long, value_name = "SCOPES", default_value = "")]
+    scope: Scope,
+    /// A role that the user's tokens carry; can be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// The user's e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["scope", "roles", "no_roles", "email", "no_email"]))]
+pub struct Set {
+    /// The name that is typed at login
+    name: String,
+    /// What the user may be granted from now on; "" for nothing
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<Scope>,
+    /// The roles from now on; can be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// No roles from now on
+    #[arg(long, conflicts_with = "roles")]
+    no_roles: bool,
+    /// The e-mail address from now on
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// No e-mail address from now on
+    #[arg(long, conflicts_with = "email")]
+    no_email: bool,
+}
+
+/// Does it.
+pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
+    let open = async || house::open(configuration, Empty::Refuse).await;
+    match command {
+        Command::Add(arguments) => add(arguments, configuration).await,
+        Command::List { json } => list(&open().await?, json).await,
+        Command::Show { name, json } => show(&open().await?.admin.user(&name).await?, json),
+        Command::Passwd { name, password } => {
+            let house = open().await?;
+            // Before the password is asked for: nobody should type one for a user that is not there.
+            house.admin.user(&name).await?;
+            let sessions = house.admin.set_password(ACTOR, &name, ask::new_password(&password)?).await?;
+            output::say(&format!("the password of {name} is set; {}", ended(sessions)))
+        }
+        Command::Set(arguments) => set(&open().await?, arguments).await,
+        Command::Enable { name } => {
+            open().await?.admin.set_user_enabled(ACTOR, &name, true).await?;
+            output::say(&format!("{name} can log in again"))
+        }
+        Command::Disable { name } => {
+            let sessions = open().await?.admin.set_user_enabled(ACTOR, &name, false).await?;
+            output::say(&format!("{name} can't log in any more; {}", ended(sessions)))
+        }
+        Command::Rm { name } => {
+            let sessions = open().await?.admin.delete_user(ACTOR, &name).await?;
+            output::say(&format!("{name} is removed; {}", ended(sessions)))
+        }
+    }
+}
+
+async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliError> {
+    let password = ask::new_password(&arguments.password)?;
+    let house = house::open(configuration, Empty::Make).await?;
+    let new = NewUser {
+        name: arguments.name,
+        email: arguments.email,
+        password,
+        scopes: arguments.scope,
+        roles: arguments.roles,
+    };
+    let user = house.admin.add_user(ACTOR, new).await?;
+    if arguments.json {
+        output::json(&Shown::of(&user))
+    } else {
+        output::say(&format!("the user {} is added", user.name))
+    }
+}
+
+async fn set(house: &House, arguments: Set) -> Result<(), CliError> {
+    let name = &arguments.name;
+    let user = house.admin.user(name).await?;
+    let mut sessions = 0;
+    if arguments.scope.is_some() || arguments.no_roles || !arguments.roles.is_empty() {
+        let scopes = arguments.scope.unwrap_or(user.scopes);
+        let roles = match arguments.no_roles || !arguments.roles.is_empty() {
+            true => arguments.roles,
+            false => user.roles,
+        };
+        sessions = house.admin.set_user_rights(ACTOR, name, &scopes, &roles).await?;
+    }
+    if arguments.no_email || arguments.email.is_some() {
+        house.admin.set_user_email(ACTOR, name, arguments.email.as_deref()).await?;
+    }
+    output::say(&format!("{name} is changed; {}", ended(sessions)))
+}
+
+/// A user as it is shown. No hash is.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    email: Option<String>,
+    scope: String,
+    roles: Vec<String>,
+    enabled: bool,
+    created_at: String,
+}
+
+impl Shown {
+    fn of(user: &UserRecord) -> Self {
+        Self {
+            id: user.id.to_string(),
+            name: user.name.clone(),
+            email: user.email.clone(),
+            scope: user.scopes.to_string(),
+            roles: user.roles.clone(),
+            enabled: user.enabled,
+            created_at: time(user.created_at),
+        }
+    }
+}
+
+async fn list(house: &House, json: bool) -> Result<(), CliError> {
+    let users =
+        all_pages(async |last: Option<&UserRecord>, limit| house.admin.users(last.map(|user| user.id), limit).await);
+    let users = users.await?;
+    let shown = users.iter().map(Shown::of);
+    if json {
+        return output::json(&shown.collect::<Vec<_>>());
+    }
+    let row = |user: Shown| {
+        let (scope, roles) = (or_dash(Some(&user.scope)), or_dash(Some(&user.roles.join(" "))));
+        [user.name, scope, roles, yes_no(user.enabled), or_dash(user.email.as_deref()), user.created_at]
+    };
+    let rows: Vec<_> = shown.map(row).collect();
+    output::table(["NAME", "SCOPES", "ROLES", "ENABLED", "EMAIL", "CREATED"], &rows)
+}
+
+fn show(user: &UserRecord, json: bool) -> Result<(), CliError> {
+    let user = Shown::of(user);
+    if json {
+        return output::json(&user);
+    }
+    output::fields(&[
+        ("name", user.name),
+        ("id", user.id),
+        ("email", or_dash(user.email.as_deref())),
+        ("scopes", or_dash(Some(&user.scope))),
+        ("roles", or_dash(Some(&user.roles.join(" ")))),
+        ("enabled", yes_no(user.enabled)),
+        ("created", user.created_at),
+    ])
+}

@@ -1,0 +1,66 @@
+//! What the first start prints, once.
+
+use std::path::Path;
+
+use ficha_authority::{ADMIN, FIRST_PARTY, FirstStart, Settings};
+
+use crate::config::Configuration;
+
+/// The text: the password, where things are, and a request to try.
+pub fn text(first: &FirstStart, settings: &Settings, configuration: &Configuration) -> String {
+    let issuer = settings.issuer.as_str();
+    let docs = settings.issuer.endpoint("/docs");
+    let mut text = String::from("This is the first start: the database and the keys are made.\n\n");
+    match &first.admin_password {
+        Some(password) => text.push_str(&password_lines(password.expose())),
+        None => text.push_str(&format!("There was a user {ADMIN} already: nothing was changed about it.\n")),
+    }
+    text.push_str(&format!("\n  issuer    {issuer}\n  docs      {docs}\n"));
+    if let Some(password) = &first.admin_password {
+        let certificate = configuration.server.tls.as_ref().map(|tls| tls.certificate.as_path());
+        text.push_str(&format!("\nTry it:\n\n  {}\n\n", curl(settings, certificate, password.expose())));
+    }
+    text
+}
+
+/// The password alone, for a start that fails after it was made: it is in no other place.
+pub fn password_lines(password: &str) -> String {
+    format!(
+        "  user      {ADMIN}\n  password  {password}\n            \
+         shown this once; `ficha user passwd {ADMIN}` sets another\n"
+    )
+}
+
+/// A token request that works as pasted.
+fn curl(settings: &Settings, certificate: Option<&Path>, password: &str) -> String {
+    let mut words = vec!["curl".to_owned(), "-s".to_owned()];
+    // On this machine the certificate most likely is its own authority.
+    if let Some(certificate) = certificate.filter(|_| settings.issuer.is_loopback()) {
+        words.extend(["--cacert".to_owned(), quote(&certificate.display().to_string())]);
+    }
+    words.extend([quote(&settings.issuer.endpoint("/token")), "-d".to_owned(), "grant_type=password".to_owned()]);
+    if settings.default_client() != Some(FIRST_PARTY) {
+        words.extend(["-d".to_owned(), format!("client_id={FIRST_PARTY}")]);
+    }
+    words.extend(["-d".to_owned(), format!("username={ADMIN}")]);
+    words.extend(["--data-urlencode".to_owned(), format!("'password={password}'")]);
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte);
+    if word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_reaches_the_command_unchanged() {
+        assert_eq!(quote("http://127.0.0.1:8080/token"), "http://127.0.0.1:8080/token");
+        assert_eq!(quote("https://x/a&b/token"), "'https://x/a&b/token'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a configuration is refused.
+
+use std::path::PathBuf;
+
+use ficha_authority::SettingsError;
+
+/// Why a configuration is refused: one line that names the key, and never a secret's value.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigProblem {
+    /// There is no such setting.
+    #[error("there is no setting {key} ({origin}): {help}")]
+    UnknownKey {
+        /// Its full name.
+        key: String,
+        /// Where it was set.
+        origin: String,
+        /// Which settings there are.
+        help: String,
+    },
+    /// A value can't be used.
+    #[error("{key} {problem} ({origin})")]
+    BadValue {
+        /// The setting's full name.
+        key: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+        /// Where it was set.
+        origin: String,
+    },
+    /// Settings that are each good don't go together.
+    #[error("{0}")]
+    Contradiction(String),
+    /// The rules refuse a setting.
+    #[error("{error}{}", origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default())]
+    Settings {
+        /// Why.
+        error: SettingsError,
+        /// Where the setting came from, if it was set.
+        origin: Option<String>,
+    },
+    /// The file that was named can't be read.
+    #[error("the configuration file {}, named by {named_by}, can't be read: {why}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// `--config` or `FICHA_CONFIG`.
+        named_by: &'static str,
+        /// What the system said.
+        why: String,
+    },
+    /// The file that was named is no TOML.
+    #[error("the configuration file {} is not valid TOML: {why}", path.display())]
+    Syntax {
+        /// Which.
+        path: PathBuf,
+        /// Where it goes wrong, and how.
+        why: String,
+    },
+    /// `.env` can't be used.
+    #[error("the file .env in the working directory can't be used: {0}")]
+    Dotenv(String),
+    /// A variable's value is no Unicode.
+    #[error("the environment variable {0} is not valid UTF-8: set it to something that is, or unset it")]
+    NotUnicode(String),
+}

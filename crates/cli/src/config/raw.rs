@@ -1,0 +1,89 @@
+//! The settings as they are written. `config/default.toml` mirrors this file, key by key, and a test holds them to it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ficha_authority::Secret;
+use ficha_server::IpNetwork;
+use ficha_token::Algorithm;
+use serde::{Deserialize, Serialize};
+
+use super::duration::Seconds;
+use super::setting::Is;
+use super::values::{Every, LogFormat, LogLevel, StoreUrl, Text, Whole};
+
+/// Everything. What is an `Option` has no value of its own when it is not set.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    pub server: Server,
+    pub store: Store,
+    pub keys: Keys,
+    pub token: Token,
+    pub password: Password,
+    pub log: Log,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub bind: Is<SocketAddr>,
+    pub issuer: Option<Is<Text>>,
+    pub behind_tls_proxy: Is<bool>,
+    pub trusted_proxies: Is<Vec<IpNetwork>>,
+    pub workers: Option<Is<Whole<1, 1024>>>,
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: Option<Is<PathBuf>>,
+    pub key: Option<Is<PathBuf>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    pub url: Is<StoreUrl>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    pub master_key: Option<Is<Secret>>,
+    pub master_key_file: Is<PathBuf>,
+    pub algorithm: Is<Algorithm>,
+    pub rotate_after: Is<Every>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    pub access_ttl: Is<Seconds>,
+    pub refresh_idle_ttl: Is<Seconds>,
+    pub session_ttl: Is<Seconds>,
+    pub refresh_grace: Is<Seconds>,
+    pub audience: Option<Is<Text>>,
+    pub default_client: Option<Is<Text>>,
+    pub secret_key: Option<Is<Secret>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    pub bcrypt_cost: Is<Whole<4, 16>>,
+    pub max_stored_cost: Is<Whole<4, 31>>,
+    pub min_length: Is<Whole<8, 64>>,
+    pub threads: Option<Is<Whole<1, 1024>>>,
+    pub max_queue: Is<Whole<1, 100_000>>,
+    pub max_queue_per_source: Is<Whole<1, 100_000>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub format: Is<LogFormat>,
+    pub level: Is<LogLevel>,
+}

@@ -1,0 +1,194 @@
+//! From what is written to what the server and the rules take: settings held against each other.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+
+use ficha_authority::{
+    Cost, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError, SigningSettings, TokenSettings,
+};
+use ficha_server::{ServerSettings, TlsSettings};
+
+use super::error::ConfigProblem;
+use super::layer::Layer;
+use super::raw::{self, Raw};
+use super::setting::Is;
+use super::show::Shown;
+use super::values::Whole;
+use super::{Configuration, LogSettings};
+
+/// Turns `raw` into settings that work together. `merged` knows where each came from.
+pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem> {
+    let refused = |error: SettingsError| {
+        let origin = merged.origin(key_of(&error)).map(str::to_owned);
+        ConfigProblem::Settings { error, origin }
+    };
+    let tls = tls(&raw.server.tls, merged)?;
+    let issuer = match &raw.server.issuer {
+        Some(Is(text)) => Issuer::parse(&text.0).map_err(refused)?,
+        None => issuer_of(raw.server.bind.0, tls.is_some())?,
+    };
+    check_transport(&issuer, raw, tls.is_some(), merged)?;
+    let settings = Settings {
+        token: token(&raw.token),
+        password: password(&raw.password, merged)?,
+        signing: signing(raw),
+        issuer,
+    };
+    settings.check().map_err(refused)?;
+    Ok(Configuration {
+        warnings: warnings(raw, &settings, tls.is_some()),
+        shown: Shown::new(raw, merged, &settings)?,
+        server: ServerSettings {
+            bind: raw.server.bind.0,
+            tls,
+            trusted_proxies: raw.server.trusted_proxies.0.clone(),
+            workers: at_least_one(raw.server.workers.as_ref()),
+        },
+        store_url: raw.store.url.0.0.clone(),
+        master_key: MasterKeySource {
+            key: raw.keys.master_key.as_ref().map(|key| key.0.clone()),
+            file: raw.keys.master_key_file.0.clone(),
+        },
+        log: LogSettings { format: raw.log.format.0, level: raw.log.level.0.0.clone() },
+        issuer_follows_bind: raw.server.issuer.is_none(),
+        settings,
+    })
+}
+
+/// The issuer of a server that has none set: the address that it listens on.
+pub fn issuer_of(bind: SocketAddr, tls: bool) -> Result<Issuer, ConfigProblem> {
+    if !bind.ip().is_loopback() {
+        return Err(ConfigProblem::Contradiction(format!(
+            "server.issuer is not set, and can't follow server.bind, as {bind} is no loopback address: set it to the URL \
+             that clients use, such as https://auth.example.com"
+        )));
+    }
+    let scheme = if tls { "https" } else { "http" };
+    Issuer::parse(&format!("{scheme}://{bind}")).map_err(|error| ConfigProblem::Settings { error, origin: None })
+}
+
+fn tls(raw: &raw::Tls, merged: &Layer) -> Result<Option<TlsSettings>, ConfigProblem> {
+    let half = |set: &str, missing: &str| {
+        let origin = merged.origin(set).unwrap_or_default();
+        Err(ConfigProblem::Contradiction(format!(
+            "{missing} is missing, but {set} is set ({origin}): set both or neither"
+        )))
+    };
+    match (&raw.certificate, &raw.key) {
+        (None, None) => Ok(None),
+        (Some(_), None) => half("server.tls.certificate", "server.tls.key"),
+        (None, Some(_)) => half("server.tls.key", "server.tls.certificate"),
+        (Some(Is(certificate)), Some(Is(key))) => {
+            Ok(Some(TlsSettings { certificate: certificate.clone(), key: key.clone() }))
+        }
+    }
+}
+
+/// A plain-HTTP issuer would have passwords and tokens cross a network in the clear.
+fn check_transport(issuer: &Issuer, raw: &Raw, tls: bool, merged: &Layer) -> Result<(), ConfigProblem> {
+    let name = issuer.as_str();
+    let origin = merged.origin("server.issuer").unwrap_or("follows server.bind");
+    if issuer.is_plain_http() && !issuer.is_loopback() && !raw.server.behind_tls_proxy.0 {
+        return Err(ConfigProblem::Contradiction(format!(
+            "server.issuer {name} is plain HTTP and no loopback address ({origin}): use https:// with server.tls, or set \
+             server.behind_tls_proxy = true if a proxy ends TLS"
+        )));
+    }
+    if issuer.is_plain_http() && tls {
+        return Err(ConfigProblem::Contradiction(format!(
+            "server.issuer {name} is plain HTTP ({origin}), but server.tls is set: write the issuer with https://"
+        )));
+    }
+    Ok(())
+}
+
+fn token(raw: &raw::Token) -> TokenSettings {
+    TokenSettings {
+        access_ttl: raw.access_ttl.0.duration(),
+        refresh_idle_ttl: raw.refresh_idle_ttl.0.duration(),
+        session_ttl: raw.session_ttl.0.duration(),
+        refresh_grace: raw.refresh_grace.0.duration(),
+        audience: raw.audience.as_ref().map(|text| text.0.0.clone()),
+        default_client: raw.default_client.as_ref().map(|text| text.0.0.clone()),
+    }
+}
+
+fn password(raw: &raw::Password, merged: &Layer) -> Result<PasswordSettings, ConfigProblem> {
+    let (cost, most) = (raw.bcrypt_cost.0.get(), raw.max_stored_cost.0.get());
+    let bad_cost = |problem: String| ConfigProblem::BadValue {
+        key: "password.bcrypt_cost".into(),
+        problem,
+        origin: merged.origin("password.bcrypt_cost").unwrap_or_default().into(),
+    };
+    if cost > most {
+        let problem =
+            format!("is {cost}, above password.max_stored_cost {most}: no new hash could be checked; raise that");
+        return Err(bad_cost(problem));
+    }
+    Ok(PasswordSettings {
+        bcrypt_cost: Cost::try_from(cost).map_err(|error| bad_cost(format!("can't be used: {error}")))?,
+        max_stored_cost: most,
+        min_length: raw.min_length.0.get() as usize,
+        threads: at_least_one(raw.threads.as_ref()),
+        max_queue: raw.max_queue.0.get() as usize,
+        max_queue_per_source: raw.max_queue_per_source.0.get() as usize,
+    })
+}
+
+fn signing(raw: &Raw) -> SigningSettings {
+    match &raw.token.secret_key {
+        Some(Is(secret)) => SigningSettings::SharedSecret(secret.clone()),
+        None => SigningSettings::KeyPair {
+            algorithm: raw.keys.algorithm.0,
+            rotate_after: raw.keys.rotate_after.0.duration(),
+        },
+    }
+}
+
+fn at_least_one<const LEAST: u32, const MOST: u32>(number: Option<&Is<Whole<LEAST, MOST>>>) -> Option<NonZeroUsize> {
+    number.and_then(|number| NonZeroUsize::new(number.0.get() as usize))
+}
+
+/// What is allowed, but perhaps not meant.
+fn warnings(raw: &Raw, settings: &Settings, tls: bool) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let bind = raw.server.bind.0;
+    let proxied = raw.server.behind_tls_proxy.0;
+    let issuer = &settings.issuer;
+    if !issuer.is_plain_http() && !tls && !proxied {
+        warnings.push(format!(
+            "the issuer {} is HTTPS, but this server speaks plain HTTP: set server.behind_tls_proxy = true if a proxy ends \
+             TLS, or set server.tls",
+            issuer.as_str()
+        ));
+    } else if !bind.ip().is_loopback() && !tls && !proxied {
+        warnings.push(format!(
+            "server.bind {bind} takes plain HTTP from other machines: passwords cross the network in the clear"
+        ));
+    }
+    if proxied && raw.server.trusted_proxies.0.is_empty() {
+        warnings.push(
+            "server.behind_tls_proxy is set, but server.trusted_proxies is empty: every client counts as the proxy, and \
+             throttling slows them all"
+                .into(),
+        );
+    }
+    if settings.password.bcrypt_cost.get() < 10 {
+        warnings.push("password.bcrypt_cost is below 10: fit for tests only".into());
+    }
+    if settings.shares_secret() {
+        warnings
+            .push("token.secret_key is set: every service that holds it can make tokens; the admin API is off".into());
+    }
+    warnings
+}
+
+/// The setting that an error of the rules is about.
+fn key_of(error: &SettingsError) -> &str {
+    match error {
+        SettingsError::OutOfRange { key, .. } => key,
+        SettingsError::Algorithm(_) => "keys.algorithm",
+        SettingsError::ShortSecret => "token.secret_key",
+        SettingsError::Issuer { .. } => "server.issuer",
+    }
+}

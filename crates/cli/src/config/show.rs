@@ -1,0 +1,68 @@
+//! The settings in force, as `ficha config` prints them. No secret is among them.
+
+use std::fmt;
+
+use ficha_authority::Settings;
+
+use super::error::ConfigProblem;
+use super::layer::{Layer, shown_values};
+use super::raw::Raw;
+use super::setting::quoted;
+
+/// The settings in force, and where each came from.
+#[derive(Debug)]
+pub struct Shown(Vec<Line>);
+
+/// One setting.
+#[derive(Debug)]
+struct Line {
+    key: String,
+    /// As TOML; `None` where it has no value.
+    value: Option<String>,
+    origin: String,
+}
+
+impl Shown {
+    pub(super) fn new(raw: &Raw, merged: &Layer, settings: &Settings) -> Result<Self, ConfigProblem> {
+        let line = |(key, value): (String, Option<String>)| {
+            let origin = merged.origin(&key).map(str::to_owned);
+            let (value, origin) = match (value, origin) {
+                (Some(value), origin) => (Some(value), origin.unwrap_or_default()),
+                (None, _) => derived(&key, settings),
+            };
+            Line { key, value, origin }
+        };
+        Ok(Self(shown_values(raw)?.into_iter().map(line).collect()))
+    }
+}
+
+/// What a setting that is not set amounts to.
+fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
+    match key {
+        "server.issuer" => (Some(quoted(settings.issuer.as_str())), "follows server.bind".into()),
+        "token.audience" => (Some(quoted(settings.default_audience())), "follows server.issuer".into()),
+        "token.default_client" => match settings.default_client() {
+            Some(id) => (Some(quoted(id)), "as the issuer is a loopback address".into()),
+            None => (None, "not set: a request must name its client".into()),
+        },
+        "server.workers" | "password.threads" => (None, "not set: one for each core".into()),
+        "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
+        "token.secret_key" => (None, "not set: keys.algorithm signs".into()),
+        _ => (None, "not set".into()),
+    }
+}
+
+impl fmt::Display for Shown {
+    /// TOML, a comment behind each value; a setting without one is a comment as a whole.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |line: &Line| match &line.value {
+            Some(value) => format!("{} = {value}", line.key),
+            None => format!("# {}", line.key),
+        };
+        let width = self.0.iter().map(|line| text(line).chars().count()).max().unwrap_or(0);
+        for line in &self.0 {
+            writeln!(f, "{:width$}  # {}", text(line), line.origin)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,301 @@
+//! The kinds of settings.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ficha_authority::Secret;
+use ficha_server::IpNetwork;
+use ficha_token::Algorithm;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::duration::{Seconds, whole_number};
+use super::setting::{Setting, quoted};
+
+/// What stands in the place of a secret.
+pub const HIDDEN: &str = "(set)";
+
+/// A text that is not empty.
+pub struct Text(pub String);
+
+impl Setting for Text {
+    fn wanted() -> String {
+        "a text in quotes, not empty".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
+impl Setting for PathBuf {
+    fn wanted() -> String {
+        "a path in quotes".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.into())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.display().to_string())
+    }
+}
+
+impl Setting for Secret {
+    const SECRET: bool = true;
+
+    fn wanted() -> String {
+        "a text in quotes, not empty".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::new(text))
+    }
+
+    fn show(&self) -> String {
+        HIDDEN.into()
+    }
+}
+
+impl Setting for bool {
+    fn wanted() -> String {
+        "true or false".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn from_flag(flag: bool) -> Option<Self> {
+        Some(flag)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A whole number from `LEAST` to `MOST`.
+#[derive(Clone, Copy)]
+pub struct Whole<const LEAST: u32, const MOST: u32>(u32);
+
+impl<const LEAST: u32, const MOST: u32> Whole<LEAST, MOST> {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const LEAST: u32, const MOST: u32> Setting for Whole<LEAST, MOST> {
+    fn wanted() -> String {
+        format!("a whole number from {LEAST} to {MOST}")
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        whole_number(text).and_then(Self::from_number)
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        let number = u32::try_from(number).ok()?;
+        (LEAST..=MOST).contains(&number).then_some(Self(number))
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Setting for Seconds {
+    fn wanted() -> String {
+        "whole seconds, or a text such as \"15s\", \"10m\", \"12h\" or \"30d\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        Some(Self(number))
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// How often, or never.
+pub struct Every(Option<Seconds>);
+
+impl Every {
+    /// How often; `None`: never.
+    pub fn duration(&self) -> Option<Duration> {
+        self.0.map(Seconds::duration)
+    }
+}
+
+impl Setting for Every {
+    fn wanted() -> String {
+        format!("{}, or \"never\"", Seconds::wanted())
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        if text == "never" { Some(Self(None)) } else { Seconds::from_text(text).map(|every| Self(Some(every))) }
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        Some(Self(Some(Seconds(number))))
+    }
+
+    fn show(&self) -> String {
+        self.0.map_or_else(|| quoted("never"), |every| every.show())
+    }
+}
+
+impl Setting for SocketAddr {
+    fn wanted() -> String {
+        "an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+impl Setting for Vec<IpNetwork> {
+    fn wanted() -> String {
+        "a list of addresses or networks, such as [\"10.0.0.0/8\", \"::1\"]".into()
+    }
+
+    /// From the environment: with commas.
+    fn from_text(text: &str) -> Option<Self> {
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| item.parse().ok()).collect()
+    }
+
+    fn from_list(list: &[String]) -> Option<Self> {
+        list.iter().map(|item| item.parse().ok()).collect()
+    }
+
+    fn show(&self) -> String {
+        let items: Vec<String> = self.iter().map(|network| quoted(&network.to_string())).collect();
+        format!("[{}]", items.join(", "))
+    }
+}
+
+impl Setting for Algorithm {
+    fn wanted() -> String {
+        "ES256, EdDSA or RS256 (token.secret_key chooses HS256)".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let algorithm = text.parse().ok()?;
+        matches!(algorithm, Self::ES256 | Self::EdDSA | Self::RS256).then_some(algorithm)
+    }
+
+    fn show(&self) -> String {
+        quoted(self.as_str())
+    }
+}
+
+/// `store.url`: shown without its password.
+pub struct StoreUrl(pub Secret);
+
+impl Setting for StoreUrl {
+    const SECRET: bool = true;
+
+    fn wanted() -> String {
+        "a URL that begins with sqlite:// or postgres://".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let scheme = text.split_once("://")?.0;
+        matches!(scheme, "sqlite" | "postgres" | "postgresql").then(|| Self(Secret::new(text)))
+    }
+
+    fn show(&self) -> String {
+        let text = self.0.expose();
+        if text.starts_with("sqlite:") {
+            return quoted(text);
+        }
+        match Url::parse(text) {
+            Ok(url) => quoted(&without_password(url)),
+            Err(_) => HIDDEN.into(),
+        }
+    }
+}
+
+fn without_password(mut url: Url) -> String {
+    const STARS: &str = "***";
+    if url.password().is_some() && url.set_password(Some(STARS)).is_err() {
+        return HIDDEN.into();
+    }
+    if url.query().is_some() {
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let shown = |(name, value): (String, String)| {
+            let value = if name == "password" { STARS.to_owned() } else { value };
+            (name, value)
+        };
+        url.query_pairs_mut().clear().extend_pairs(pairs.into_iter().map(shown));
+    }
+    url.into()
+}
+
+/// `log.format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl Setting for LogFormat {
+    fn wanted() -> String {
+        "text or json".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// `log.level`
+pub struct LogLevel(pub String);
+
+impl Setting for LogLevel {
+    fn wanted() -> String {
+        "error, warn, info, debug or trace, by module too, as in \"info,ficha_store=debug\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        // A bare word that is no level would be taken for a module's name, and silence everything else.
+        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+        let parts = || text.split(',').map(str::trim);
+        let known = parts().all(|part| part.contains('=') || LEVELS.contains(&part.to_ascii_lowercase().as_str()));
+        (known && EnvFilter::try_new(text).is_ok()).then(|| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}

@@ -1,0 +1,50 @@
+//! Why a command failed: one line, and exit code 1.
+
+use ficha_authority::{AdminError, SettingsError, StartError, StoreError};
+use ficha_server::ServerError;
+
+use crate::config::ConfigProblem;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    /// The database that the configuration names can't be opened.
+    #[error("{0}; store.url names the database")]
+    CantOpen(StoreError),
+    /// The database holds nothing, and the command has no use for an empty one.
+    #[error("the database {0} holds nothing yet: run `ficha serve` or `ficha migrate` first, or correct store.url")]
+    NothingThere(String),
+    /// The database is older than this program.
+    #[error("the database is behind this version of ficha (steps missing: {0}): run `ficha migrate`")]
+    Behind(usize),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rules could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The administrator's rules said no.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The listener.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A setting that depends on the address.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// What was typed or piped in can't be used.
+    #[error("{0}")]
+    Input(String),
+    /// Standard output.
+    #[error("the output could not be written: {0}")]
+    Output(std::io::Error),
+    /// Standard input.
+    #[error("the input could not be read: {0}")]
+    Reading(std::io::Error),
+    /// The operating system refuses what every program needs.
+    #[error("the program could not be started: {0}")]
+    Runtime(std::io::Error),
+}

@@ -1,0 +1,133 @@
+//! Opening what the configuration names: the database, its clock, and the administrator's rules over them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ficha_authority::{Admin, AdminError, DatabaseClock, Foundation, Store};
+use ficha_token::{SystemClock, SystemEntropy};
+
+use crate::config::Configuration;
+use crate::error::CliError;
+
+/// Who did it, in the audit log.
+pub const ACTOR: &str = "cli";
+
+/// How many rows a list reads at a time.
+const PAGE: u64 = 500;
+
+/// What a command does about a database that holds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// It adds something, so it makes the tables: that may come before the first start.
+    Make,
+    /// It can only find nothing: most likely it looks in the wrong place.
+    Refuse,
+}
+
+/// A command's rules, and what it shows times and states by.
+pub struct House {
+    /// The rules.
+    pub admin: Admin,
+    /// What they stand on.
+    pub base: Foundation,
+}
+
+impl House {
+    /// The database's time, in seconds.
+    pub fn now(&self) -> i64 {
+        self.base.clock.unix_now()
+    }
+}
+
+/// Opens the database that the configuration names. It is made if it is not there.
+pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
+    Store::connect(configuration.store_url.expose()).await.map_err(CliError::CantOpen)
+}
+
+/// What the rules stand on. The clock is apart, for whoever keeps it right.
+pub async fn foundation(
+    configuration: &Configuration,
+    store: Store,
+) -> Result<(Foundation, Arc<DatabaseClock>), CliError> {
+    let clock = Arc::new(DatabaseClock::measure(Arc::new(SystemClock), &store).await?);
+    let base = Foundation {
+        settings: Arc::new(configuration.settings.clone()),
+        store,
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+        master_key: configuration.master_key.clone(),
+    };
+    Ok((base, clock))
+}
+
+/// Opens the rules for a command that works beside a running server, or before the first start.
+pub async fn open(configuration: &Configuration, empty: Empty) -> Result<House, CliError> {
+    crate::logging::warnings_only(&configuration.log);
+    let url = configuration.store_url.expose();
+    if empty == Empty::Refuse
+        && let Some(path) = sqlite_path(url)
+        && !Path::new(path).exists()
+    {
+        // Opening would make the file.
+        return Err(CliError::NothingThere(path.to_owned()));
+    }
+    let store = connect(configuration).await?;
+    if store.is_empty_database().await? {
+        match empty {
+            Empty::Make => drop(store.migrate().await?),
+            Empty::Refuse => {
+                let name = sqlite_path(url).unwrap_or("that store.url names");
+                return Err(CliError::NothingThere(name.to_owned()));
+            }
+        }
+    }
+    match store.pending_migrations().await?.len() {
+        0 => {}
+        steps => return Err(CliError::Behind(steps)),
+    }
+    let (base, _) = foundation(configuration, store).await?;
+    Ok(House { admin: Admin::open(base.clone())?, base })
+}
+
+/// Reads a list page by page to its end. `page` is told the last item so far, and how many to read.
+pub async fn all_pages<T>(
+    page: impl AsyncFn(Option<&T>, u64) -> Result<Vec<T>, AdminError>,
+) -> Result<Vec<T>, AdminError> {
+    let mut all = Vec::new();
+    loop {
+        let next = page(all.last(), PAGE).await?;
+        let is_last = (next.len() as u64) < PAGE;
+        all.extend(next);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+fn sqlite_path(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("sqlite://")?;
+    Some(rest.split('?').next().unwrap_or(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_end() {
+        for length in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE] {
+            let read = all_pages(async |last: Option<&u64>, limit| {
+                let from = last.map_or(0, |last| last + 1);
+                Ok((from..length.min(from + limit)).collect())
+            });
+            assert_eq!(read.await.unwrap(), (0..length).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_sqlite_url_names_a_file() {
+        assert_eq!(sqlite_path("sqlite://data/ficha.db?mode=rwc"), Some("data/ficha.db"));
+        assert_eq!(sqlite_path("sqlite:///var/lib/ficha.db"), Some("/var/lib/ficha.db"));
+        assert_eq!(sqlite_path("postgres://db/ficha"), None);
+    }
+}

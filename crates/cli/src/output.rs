@@ -1,0 +1,104 @@
+//! What commands print.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::error::CliError;
+
+/// Prints a text as it is.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// Prints one line.
+pub fn say(line: &str) -> Result<(), CliError> {
+    print(&format!("{line}\n"))
+}
+
+/// Prints one JSON document.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
+    say(&text)
+}
+
+/// Prints rows as aligned columns under their headings.
+pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Result<(), CliError> {
+    let headings = headings.map(str::to_owned);
+    let rows: Vec<[String; N]> = std::iter::once(&headings).chain(rows).map(|row| row.clone().map(printable)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            // Writing into a String does not fail.
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    print(&text)
+}
+
+/// Prints the fields of one thing, a line each.
+pub fn fields(fields: &[(&str, String)]) -> Result<(), CliError> {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, value): &(&str, String)| format!("{name:width$}  {}\n", printable(value.clone()));
+    print(&fields.iter().map(line).collect::<String>())
+}
+
+/// A user agent or a name that somebody chose must not steer the terminal.
+fn printable(text: String) -> String {
+    if !text.chars().any(char::is_control) {
+        return text;
+    }
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// A stored time as RFC 3339, UTC.
+pub fn time(seconds: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
+}
+
+/// A value that may be missing.
+pub fn or_dash(text: Option<&str>) -> String {
+    text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned()
+}
+
+/// `yes` or `no`.
+pub fn yes_no(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.into()
+}
+
+/// How many sessions ended, as a sentence.
+pub fn ended(sessions: u64) -> String {
+    match sessions {
+        0 => "no session had to end".into(),
+        1 => "1 session ended".into(),
+        many => format!("{many} sessions ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rfc_3339() {
+        assert_eq!(time(1_763_800_000), "2025-11-22T08:26:40Z");
+        assert_eq!(time(i64::MAX), i64::MAX.to_string());
+    }
+
+    #[test]
+    fn a_stranger_s_text_does_not_steer_the_terminal() {
+        assert_eq!(printable("curl\u{1b}[2J\n".into()), "curl\\u{1b}[2J\\n");
+        assert_eq!(printable("naïve".into()), "naïve");
+    }
+}

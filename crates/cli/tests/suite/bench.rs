@@ -1,0 +1,267 @@
+//! A workbench: a working directory of its own, and the binary run in it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Long for a machine that builds beside us; a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A good password.
+pub const PASSWORD: &str = "a quiet harbour at dusk";
+
+pub struct Bench {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What a run of the binary left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Bench {
+    /// An empty directory; cheap hashes, a free port, no logs but errors.
+    pub fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        bench
+            .with("FICHA__PASSWORD__BCRYPT_COST", "4")
+            .with("FICHA__SERVER__BIND", "127.0.0.1:0")
+            .with("FICHA__LOG__LEVEL", "error")
+    }
+
+    /// With a variable in the environment.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ficha"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("FICHA_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .envs(self.variables.iter().cloned())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap())
+    }
+
+    /// The same, with something on standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that needs no input may have ended before it is written.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// Runs the binary, which must succeed, and reads its output as one JSON document.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(arguments).good();
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {ran:?}"))
+    }
+
+    pub fn add_user(&self, name: &str, more: &[&str]) {
+        let arguments = [&["user", "add", name, "--password-stdin"], more].concat();
+        self.run_with_input(&arguments, PASSWORD).good();
+    }
+
+    /// Starts the server, and waits until it is ready.
+    pub fn serve(&self) -> Serving {
+        let mut command = self.command(&["serve"]);
+        command.env("FICHA__LOG__LEVEL", "info").env("FICHA__LOG__FORMAT", "json");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = lines(child.stdout.take().unwrap());
+        let log = lines(child.stderr.take().unwrap());
+        let mut before = Vec::new();
+        let address = loop {
+            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not ready: {before:#?}"));
+            let entry: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            if entry["message"] == "ficha is ready" {
+                break entry["address"].as_str().unwrap().parse().unwrap();
+            }
+            before.push(line);
+        };
+        Serving { child, address, output, _log: log }
+    }
+}
+
+impl Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// It succeeded.
+    #[track_caller]
+    pub fn good(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+
+    /// It failed with exit code 1 and one line, which says all of `words`; standard output stayed empty.
+    #[track_caller]
+    pub fn refused(self, words: &[&str]) {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert!(self.stderr.starts_with("error: ") && self.stderr.lines().count() == 1, "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is missing in {:?}", self.stderr);
+        }
+    }
+}
+
+/// A running server; it ends with its value.
+pub struct Serving {
+    child: Child,
+    pub address: SocketAddr,
+    output: Receiver<String>,
+    // Held, so that the server never writes into a closed pipe.
+    _log: Receiver<String>,
+}
+
+impl Serving {
+    /// What it prints, up to the line that `last` accepts.
+    pub fn printed(&self, last: impl Fn(&str) -> bool) -> String {
+        let mut text = String::new();
+        loop {
+            let line = self.output.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("only this was printed: {text}"));
+            text.push_str(&line);
+            text.push('\n');
+            if last(&line) {
+                return text;
+            }
+        }
+    }
+
+    /// The password that the first start prints.
+    pub fn first_password(&self) -> String {
+        let text = self.printed(|line| line.trim_start().starts_with("password"));
+        text.trim_end().rsplit(' ').next().unwrap().to_owned()
+    }
+
+    /// Sends SIGTERM, and waits for the end: the exit code, and what was printed until then and not read yet.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        for _ in 0..100 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let rest: Vec<String> = self.output.iter().collect();
+                return (status.code(), rest.join("\n"));
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("it did not end within 10 s");
+    }
+
+    /// Ends it as a power cut would (kill -9).
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Posts a form. The answer's status and JSON body.
+    pub fn post(&self, path: &str, form: &str) -> (u16, Value) {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        self.exchange(&head)
+    }
+
+    /// Gets something with a bearer token.
+    pub fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        self.exchange(&format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ))
+    }
+
+    /// Logs out with a bearer token. The answer's status.
+    pub fn log_out(&self, token: &str) -> u16 {
+        let head = "POST /logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0";
+        self.exchange(&format!("{head}\r\nAuthorization: Bearer {token}\r\n\r\n")).0
+    }
+
+    /// Logs in as a user whose password is [`PASSWORD`]. Extra form fields begin with `&`.
+    pub fn log_in(&self, name: &str, more: &str) -> (u16, Value) {
+        let password = PASSWORD.replace(' ', "+");
+        self.post("/token", &format!("grant_type=password&username={name}&password={password}{more}"))
+    }
+
+    fn exchange(&self, request: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            // Nobody may be listening any more; the pipe is emptied all the same.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
+/// True if `program` is there. Where everything must be, its absence is a failure.
+pub fn has(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
+    if !found {
+        assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{program} is not installed");
+        println!("skipped: {program} is not installed");
+    }
+    found
+}

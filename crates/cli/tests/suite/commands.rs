@@ -1,0 +1,130 @@
+//! Users, clients, scopes and keys.
+
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+/// A database that has had its first start.
+fn started() -> Bench {
+    let bench = Bench::new();
+    bench.serve().stop();
+    bench
+}
+
+fn only(list: &Value, key: &str, value: &str) -> Value {
+    list.as_array().unwrap().iter().find(|item| item[key] == value).unwrap_or_else(|| panic!("{list}")).clone()
+}
+
+#[test]
+fn every_list_prints_one_json_document() {
+    let bench = started();
+    for (noun, least) in [("user", 1), ("client", 1), ("scope", 1), ("session", 0), ("key", 2)] {
+        let list = bench.json(&[noun, "list", "--json"]);
+        assert!(list.as_array().unwrap().len() >= least, "{noun}: {list}");
+        let table = bench.run(&[noun, "list"]).good().stdout;
+        assert!(table.lines().next().unwrap().chars().all(|c| c.is_ascii_uppercase() || c == ' '), "{table}");
+    }
+}
+
+#[test]
+fn a_user_is_added_shown_changed_and_removed() {
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "notes:write notes:read", "--role", "editor", "--email", "a@example.com"]);
+    let user = bench.json(&["user", "show", "alice", "--json"]);
+    assert_eq!(user["scope"], "notes:read notes:write");
+    assert_eq!(user["roles"], json!(["editor"]));
+    assert_eq!(user["email"], "a@example.com");
+    assert_eq!(only(&bench.json(&["scope", "list", "--json"]), "name", "notes:read")["description"], "");
+    bench.run(&["user", "set", "alice", "--scope", "", "--no-email"]).good();
+    let user = bench.json(&["user", "show", "alice", "--json"]);
+    assert_eq!((&user["scope"], &user["roles"], &user["email"]), (&json!(""), &json!(["editor"]), &Value::Null));
+    bench.run(&["user", "disable", "alice"]).good();
+    assert_eq!(bench.json(&["user", "show", "alice", "--json"])["enabled"], false);
+    bench.run(&["user", "enable", "alice"]).good();
+    assert_eq!(bench.json(&["user", "show", "alice", "--json"])["enabled"], true);
+    bench.run(&["user", "rm", "alice"]).good();
+    bench.run(&["user", "show", "alice"]).refused(&["there is no user \"alice\""]);
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused() {
+    let bench = Bench::new();
+    bench.add_user("alice", &[]);
+    let again = bench.run_with_input(&["user", "add", "alice", "--password-stdin"], crate::bench::PASSWORD);
+    again.refused(&["the user \"alice\" exists already"]);
+}
+
+#[test]
+fn a_confidential_client_s_secret_is_in_the_json() {
+    let bench = Bench::new();
+    let added = bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
+    assert_eq!(added["client_id"], "notes-api");
+    assert_eq!(added["client_secret"].as_str().unwrap().len(), 43);
+    assert_eq!(added["grants"], json!([]));
+    let renewed = bench.json(&["client", "secret", "notes-api", "--json"]);
+    assert_ne!(renewed["client_secret"], added["client_secret"]);
+    let shown = bench.run(&["client", "show", "notes-api", "--json"]).good().stdout;
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn a_client_is_changed_and_removed() {
+    let bench = Bench::new();
+    let added = bench.json(&["client", "add", "app", "--public", "--scope", "any", "--json"]);
+    assert_eq!((&added["client_secret"], &added["scope"]), (&Value::Null, &json!("any")));
+    assert_eq!(added["grants"], json!(["password", "refresh_token"]));
+    bench.run(&["client", "set", "app", "--grant", "password", "--scope", "notes:read", "--audience", "notes"]).good();
+    let client = bench.json(&["client", "show", "app", "--json"]);
+    assert_eq!((&client["grants"], &client["scope"]), (&json!(["password"]), &json!("notes:read")));
+    assert_eq!(client["audience"], "notes");
+    bench.run(&["client", "secret", "app"]).refused(&["public"]);
+    bench.run(&["client", "set", "app", "--grant", "client_credentials"]).refused(&["public client"]);
+    bench.run(&["client", "disable", "app"]).good();
+    assert_eq!(bench.json(&["client", "list", "--json"])[0]["enabled"], false);
+    bench.run(&["client", "enable", "app"]).good();
+    bench.run(&["client", "rm", "app"]).good();
+    assert_eq!(bench.json(&["client", "list", "--json"]), json!([]));
+}
+
+#[test]
+fn a_scope_is_declared_and_forgotten() {
+    let bench = Bench::new();
+    bench.run(&["scope", "add", "notes:read", "--description", "Read your notes"]).good();
+    assert_eq!(only(&bench.json(&["scope", "list", "--json"]), "name", "notes:read")["description"], "Read your notes");
+    bench.run(&["scope", "add", "two words", "--description", "x"]).refused(&["two words"]);
+    bench.run(&["scope", "rm", "notes:read"]).good();
+    bench.run(&["scope", "rm", "notes:read"]).refused(&["there is no scope"]);
+}
+
+#[test]
+fn a_rotated_key_is_published_before_it_signs() {
+    let bench = started();
+    bench.run(&["key", "rotate"]).good();
+    let keys = bench.json(&["key", "list", "--json"]);
+    let states: Vec<&str> = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|key| key["purpose"] == "sign")
+        .map(|key| key["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states.len(), 2, "{keys}");
+    assert!(states.contains(&"current") && states.contains(&"next"), "{keys}");
+    bench.run(&["key", "rotate"]).refused(&["does not sign yet"]);
+}
+
+#[test]
+fn looking_in_the_wrong_place_makes_no_database() {
+    let bench = Bench::new();
+    for command in [["user", "list"], ["session", "list"], ["key", "rotate"]] {
+        bench.run(&command).refused(&["data/ficha.db holds nothing yet", "ficha serve"]);
+    }
+    assert_eq!(std::fs::read_dir(bench.folder()).unwrap().count(), 0);
+}
+
+#[test]
+fn migrating_twice_does_nothing_the_second_time() {
+    let bench = Bench::new();
+    assert!(bench.run(&["migrate"]).good().stdout.starts_with("applied m0001"));
+    assert_eq!(bench.run(&["migrate"]).good().stdout, "the database is up to date\n");
+}

@@ -1,0 +1,122 @@
+//! A start that can't succeed: one line that says why and what to do, exit code 1, nothing half made.
+
+use std::net::TcpListener;
+
+use crate::bench::Bench;
+
+/// No database, no key.
+#[track_caller]
+fn nothing_made(bench: &Bench) {
+    assert!(!bench.path("data").exists());
+}
+
+#[test]
+fn an_unknown_key_stops_the_start() {
+    let bench = Bench::new();
+    bench.write("ficha.toml", "[token]\nacess_ttl = \"5m\"\n");
+    bench.run(&["--config", "ficha.toml", "serve"]).refused(&["token.acess_ttl", "ficha.toml", "token.access_ttl"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn an_unknown_key_in_the_environment_stops_the_start() {
+    let bench = Bench::new().with("FICHA__TOKEN__ACESS_TTL", "5m");
+    bench.run(&["serve"]).refused(&["token.acess_ttl", "FICHA__TOKEN__ACESS_TTL"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_left_alone() {
+    Bench::new().with("FICHA_TEST_POSTGRES_URL", "x").run(&["config"]).good();
+}
+
+#[test]
+fn a_bad_value_stops_the_start() {
+    let bench = Bench::new();
+    bench.write("ficha.toml", "[token]\naccess_ttl = \"5 minutes\"\n");
+    let words = ["token.access_ttl is \"5 minutes\"", "10m", "ficha.toml"];
+    bench.run(&["serve", "--config", "ficha.toml"]).refused(&words);
+    nothing_made(&bench);
+}
+
+#[test]
+fn a_file_that_is_not_there_stops_the_start() {
+    let bench = Bench::new();
+    bench.run(&["--config", "elsewhere.toml", "serve"]).refused(&["elsewhere.toml", "--config"]);
+    Bench::new().with("FICHA_CONFIG", "elsewhere.toml").run(&["serve"]).refused(&["elsewhere.toml", "FICHA_CONFIG"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn a_port_in_use_stops_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let bench = Bench::new().with("FICHA__SERVER__BIND", &address);
+    bench.run(&["serve"]).refused(&[&address, "in use", "server.bind"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn a_database_that_can_t_be_opened_stops_the_start() {
+    let bench = Bench::new().with("FICHA__STORE__URL", "sqlite://a-file/ficha.db");
+    bench.write("a-file", "");
+    bench.run(&["serve"]).refused(&["can't open the database", "a-file", "store.url"]);
+    nothing_made(&bench);
+    // Port 9 is discard: nobody listens there.
+    let bench = Bench::new().with("FICHA__STORE__URL", "postgres://ficha:hunter2@127.0.0.1:9/ficha");
+    let ran = bench.run(&["serve"]);
+    assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+    ran.refused(&["postgres://127.0.0.1:9/ficha", "store.url"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn a_master_key_that_does_not_fit_stops_the_start() {
+    let bench = Bench::new();
+    bench.serve().stop();
+    bench.write("data/master.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    bench.run(&["serve"]).refused(&["master key does not fit"]);
+}
+
+#[test]
+fn a_master_key_that_is_missing_stops_the_start() {
+    let bench = Bench::new();
+    bench.serve().stop();
+    std::fs::remove_file(bench.path("data/master.key")).unwrap();
+    bench.run(&["serve"]).refused(&["no master key at data/master.key", "keys.master_key"]);
+    assert!(!bench.path("data/master.key").exists());
+}
+
+#[test]
+fn a_malformed_master_key_stops_the_first_start() {
+    let bench = Bench::new().with("FICHA__KEYS__MASTER_KEY", "hunter2");
+    let ran = bench.run(&["serve"]);
+    assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+    ran.refused(&["keys.master_key", "32 bytes"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn tls_files_that_can_t_be_used_stop_the_first_start() {
+    let bench =
+        Bench::new().with("FICHA__SERVER__TLS__CERTIFICATE", "cert.pem").with("FICHA__SERVER__TLS__KEY", "key.pem");
+    bench.run(&["serve"]).refused(&["cert.pem", "server.tls"]);
+    bench.write("cert.pem", "no certificate");
+    bench.write("key.pem", "no key");
+    bench.run(&["serve"]).refused(&["cert.pem", "server.tls"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn a29_a_plain_http_issuer_off_loopback_stops_the_start() {
+    let bench = Bench::new().with("FICHA__SERVER__ISSUER", "http://auth.example.com");
+    bench.run(&["serve"]).refused(&["server.issuer", "behind_tls_proxy"]);
+    nothing_made(&bench);
+}
+
+#[test]
+fn what_is_no_command_is_a_usage_error() {
+    assert_eq!(Bench::new().run(&["sevre"]).code, Some(2));
+    assert_eq!(Bench::new().run(&["session", "revoke"]).code, Some(2));
+    assert_eq!(Bench::new().run(&["user", "set", "alice"]).code, Some(2));
+}

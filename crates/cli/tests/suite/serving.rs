@@ -1,0 +1,123 @@
+//! `ficha serve`
+
+use std::net::TcpStream;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::bench::{Bench, has};
+
+#[test]
+fn the_first_start_prints_a_curl_that_works_as_pasted() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    let text = server.printed(|line| line.trim_start().starts_with("curl"));
+    let issuer = format!("http://{}", server.address);
+    for word in ["admin", "password", &format!("issuer    {issuer}\n"), &format!("docs      {issuer}/docs\n")] {
+        assert!(text.contains(word), "{word:?} is missing in {text}");
+    }
+    let curl = text.lines().last().unwrap();
+    assert!(curl.contains(&format!("{issuer}/token")), "{curl}");
+    if !has("curl") {
+        return;
+    }
+    let output = Command::new("sh").args(["-c", curl]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    let (status, me) = server.get("/users/me", token);
+    assert_eq!(status, 200, "{me}");
+}
+
+#[test]
+fn over_https_that_curl_works_too() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let bench = Bench::new()
+        .with("FICHA__SERVER__TLS__CERTIFICATE", "own certificate.pem")
+        .with("FICHA__SERVER__TLS__KEY", "key.pem");
+    bench.write("own certificate.pem", &made.cert.pem());
+    bench.write("key.pem", &made.signing_key.serialize_pem());
+    let server = bench.serve();
+    let text = server.printed(|line| line.trim_start().starts_with("curl"));
+    let curl = text.lines().last().unwrap();
+    assert!(curl.contains(&format!(" https://{}/token ", server.address)), "{curl}");
+    if !has("curl") {
+        return;
+    }
+    let output = Command::new("sh").args(["-c", curl]).current_dir(bench.folder()).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!(answer["token_type"], "Bearer", "{answer}");
+}
+
+#[test]
+fn the_second_start_prints_nothing_of_that_again() {
+    let bench = Bench::new();
+    let first = bench.serve();
+    let password = first.first_password();
+    assert_eq!(password.len(), 24);
+    assert_eq!(first.stop().0, Some(0));
+    let second = bench.serve();
+    assert_eq!(second.stop(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_deleted_admin_stays_deleted() {
+    let bench = Bench::new();
+    bench.serve().stop();
+    bench.run(&["user", "rm", "admin"]).good();
+    bench.serve().stop();
+    assert_eq!(bench.json(&["user", "list", "--json"]).as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn sigterm_ends_the_server_while_a_connection_is_open() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    let _idle = TcpStream::connect(server.address).unwrap();
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn a_user_added_before_the_first_start_is_there_after_it() {
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "notes:read"]);
+    bench.add_user("admin", &[]);
+    let server = bench.serve();
+    let text = server.printed(|line| line.trim_start().starts_with("docs"));
+    assert!(text.contains("There was a user admin already"), "{text}");
+    let (status, answer) = server.log_in("alice", "&scope=notes:read");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["scope"], "notes:read");
+}
+
+#[test]
+fn what_a_command_does_beside_a_running_server_counts_there() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    assert_eq!(server.log_in("alice", "").0, 400);
+    bench.add_user("alice", &[]);
+    let (status, answer) = server.log_in("alice", "");
+    assert_eq!(status, 200, "{answer}");
+    let added = bench.json(&["client", "add", "notes-app", "--public", "--json"]);
+    assert_eq!(added["client_id"], "notes-app");
+    assert_eq!(server.log_in("alice", "&client_id=notes-app").0, 200);
+}
+
+#[test]
+fn the_keys_and_the_database_are_their_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.serve().stop();
+    for name in ["data/master.key", "data/ficha.db"] {
+        let mode = std::fs::metadata(bench.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn logs_are_json_where_that_is_set() {
+    // `serve` itself reads them so: a line that is no JSON fails it.
+    let bench = Bench::new();
+    bench.serve().stop();
+    let ran = bench.run(&["user", "list"]).good();
+    assert_eq!(ran.stderr, "");
+}

@@ -1,0 +1,105 @@
+//! Sessions, and ending them.
+
+use crate::bench::{Bench, Serving};
+
+fn with_alice() -> (Bench, Serving) {
+    let bench = Bench::new();
+    bench.add_user("alice", &[]);
+    let server = bench.serve();
+    (bench, server)
+}
+
+/// Logs in. The access token and the refresh token.
+fn log_in(server: &Serving) -> (String, String) {
+    let (status, answer) = server.log_in("alice", "");
+    assert_eq!(status, 200, "{answer}");
+    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    (text("access_token"), text("refresh_token"))
+}
+
+/// The server follows the database by itself, a moment later.
+fn refused_soon(server: &Serving, token: &str) -> bool {
+    (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        server.get("/users/me", token).0 == 401
+    })
+}
+
+#[test]
+fn a_session_is_listed_shown_and_revoked() {
+    let (bench, server) = with_alice();
+    let (access, refresh) = log_in(&server);
+    let list = bench.json(&["session", "list", "--user", "alice", "--json"]);
+    let session = &list[0];
+    assert_eq!((session["user"].as_str(), session["state"].as_str()), (Some("alice"), Some("live")), "{list}");
+    assert_eq!(session["client_id"], "first-party");
+    let id = session["id"].as_str().unwrap();
+    assert_eq!(bench.json(&["session", "show", id, "--json"])["id"], id);
+    let ran = bench.run(&["session", "revoke", id]).good();
+    assert_eq!(ran.stdout, "1 session ended\n");
+    assert_eq!(bench.run(&["session", "revoke", id]).good().stdout, "no session had to end\n");
+    assert!(refused_soon(&server, &access));
+    assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 400);
+    assert_eq!(bench.json(&["session", "list", "--json"]).as_array().unwrap().len(), 0);
+    let ended = bench.json(&["session", "list", "--ended", "--json"]);
+    assert_eq!(ended[0]["state"], "revoked: admin", "{ended}");
+}
+
+#[test]
+fn a_user_s_and_a_client_s_sessions_are_revoked() {
+    let (bench, server) = with_alice();
+    let (first, _) = log_in(&server);
+    let ran = bench.run(&["session", "revoke", "--user", "alice"]).good();
+    assert_eq!(ran.stdout, "1 session ended\n");
+    assert!(refused_soon(&server, &first));
+    let (second, _) = log_in(&server);
+    let ran = bench.run(&["session", "revoke", "--client", "first-party"]).good();
+    assert_eq!(ran.stdout, "1 session ended\n");
+    assert!(refused_soon(&server, &second));
+    bench.run(&["session", "revoke", "--user", "nobody"]).refused(&["there is no user"]);
+    bench.run(&["session", "revoke", "--client", "nobody"]).refused(&["there is no client"]);
+}
+
+#[test]
+fn everything_is_revoked_only_when_it_is_meant() {
+    let (bench, server) = with_alice();
+    let (access, refresh) = log_in(&server);
+    for command in [&["session", "revoke", "--all"][..], &["key", "purge"], &["recover"]] {
+        bench.run(command).refused(&["log in again", "--yes"]);
+    }
+    assert_eq!(server.get("/users/me", &access).0, 200);
+    bench.run(&["recover", "--yes"]).good();
+    assert!(refused_soon(&server, &access));
+    assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 400);
+    let ended = bench.json(&["session", "list", "--ended", "--json"]);
+    assert_eq!(ended[0]["state"], "revoked: purge", "{ended}");
+    // The running server goes on with the new keys.
+    let (access, _) = log_in(&server);
+    assert_eq!(server.get("/users/me", &access).0, 200);
+    for command in [&["session", "revoke", "--all", "--yes"][..], &["key", "purge", "--yes"]] {
+        bench.run(command).good();
+    }
+    assert!(refused_soon(&server, &access));
+}
+
+#[test]
+fn what_was_revoked_is_still_refused_after_kill_9_and_a_restart() {
+    // The second start takes another port: the issuer, and so the tokens, must not change with it.
+    let bench = Bench::new().with("FICHA__SERVER__ISSUER", "http://127.0.0.1:8080");
+    bench.add_user("alice", &[]);
+    let server = bench.serve();
+    let (revoked, _) = log_in(&server);
+    let (logged_out, _) = log_in(&server);
+    let (kept, kept_refresh) = log_in(&server);
+    assert_eq!(server.post("/revoke", &format!("token={revoked}")).0, 200);
+    let (_, refresh_of_the_other) = log_in(&server);
+    assert_eq!(server.post("/revoke", &format!("token={refresh_of_the_other}")).0, 200);
+    assert_eq!(server.log_out(&logged_out), 204);
+    server.kill();
+    let server = bench.serve();
+    assert_eq!(server.get("/users/me", &revoked).0, 401);
+    assert_eq!(server.get("/users/me", &logged_out).0, 401);
+    assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh_of_the_other}")).0, 400);
+    assert_eq!(server.get("/users/me", &kept).0, 200);
+    assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={kept_refresh}")).0, 200);
+}

@@ -1,0 +1,273 @@
+//! The book held to the program: the tutorial is run as it stands, and the reference pages name everything there is.
+//!
+//! A ```` ```console ```` block of the tutorial holds commands, each behind `$ `, and below each what it prints. `…`
+//! stands for anything within a line; a run of spaces counts as one. All blocks run in order in one shell.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// The address that the pages name. The test takes a free one in its place.
+const DOCUMENTED: &str = "127.0.0.1:8080";
+
+/// Long for a machine that builds beside us; a tutorial that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Stands before what each command prints. No command prints it by itself.
+const MARK: &str = "@@ the next command";
+
+#[test]
+fn the_tutorial_prints_what_it_says() {
+    if !has_curl() {
+        return;
+    }
+    let text = page("tutorial.md");
+    let address = free_address();
+    let steps = steps(&text.replace(DOCUMENTED, &address));
+    assert!(steps.len() > 20, "only {} commands were found", steps.len());
+    let printed = run(&steps, &address);
+    for (step, printed) in steps.iter().zip(&printed) {
+        assert!(
+            matches(&step.prints, printed),
+            "$ {}\n--- the tutorial says\n{}\n--- it printed\n{printed}",
+            step.command,
+            step.prints
+        );
+    }
+    assert_eq!(printed.len(), steps.len(), "the shell ended early");
+}
+
+#[test]
+fn every_setting_is_in_the_reference() {
+    let page = page("reference/settings.md");
+    let text = std::fs::read_to_string(repository().join("config/default.toml")).unwrap();
+    let mut section = String::new();
+    let mut keys = 0;
+    for line in text.lines() {
+        let bare = line.trim_start_matches("# ");
+        if let Some(name) = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.to_owned();
+        } else if let Some((key, value)) = bare.split_once(" = ")
+            && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        {
+            let name = format!("| `{section}.{key}` |");
+            let row = page.lines().find(|row| row.starts_with(&name)).unwrap_or_else(|| panic!("no row begins {name}"));
+            // What is commented out has no value of its own there.
+            let default = if line.starts_with('#') { "not set".to_owned() } else { format!("`{value}`") };
+            assert!(row.contains(&default), "{default} is missing in {row}");
+            keys += 1;
+        }
+    }
+    assert!(keys > 20, "only {keys} settings were found");
+    let rows = page.lines().filter(|row| row.starts_with("| `")).count();
+    assert_eq!(rows, keys, "a row is about no setting");
+}
+
+#[test]
+fn every_command_and_option_is_in_the_reference() {
+    let page = page("reference/command-line.md");
+    let mut seen = BTreeSet::new();
+    look_at(&[], &page, &mut seen);
+    assert!(seen.len() > 25, "only {} commands were found", seen.len());
+}
+
+#[test]
+fn every_metric_is_in_the_reference() {
+    let page = page("reference/metrics.md");
+    let source = std::fs::read_to_string(repository().join("crates/server/src/health.rs")).unwrap();
+    let names: Vec<&str> = source.split('"').filter(|text| text.starts_with("ficha_")).collect();
+    assert!(names.len() > 10, "only {} metrics were found", names.len());
+    for name in &names {
+        assert!(page.contains(&format!("| `{name}` |")), "{name} is missing");
+    }
+    assert_eq!(page.matches("| `ficha_").count(), names.len(), "a row is about no metric");
+}
+
+#[test]
+fn every_route_is_in_the_reference() {
+    let page = page("reference/endpoints.md");
+    let source = std::fs::read_to_string(repository().join("crates/server/src/routes.rs")).unwrap();
+    let routes: Vec<(&str, &str)> = [("GET", "get(\""), ("POST", "post(\"")]
+        .into_iter()
+        .flat_map(|(method, call)| source.split(call).skip(1).map(move |rest| (method, rest)))
+        .map(|(method, rest)| (method, rest.split('"').next().unwrap()))
+        .filter(|(_, path)| !path.contains('{'))
+        .collect();
+    assert!(routes.len() > 10, "only {} routes were found", routes.len());
+    for (method, path) in routes {
+        assert!(page.contains(&format!("## {method} {path}\n")), "{method} {path} is missing");
+    }
+}
+
+/// A command of the tutorial, and what it prints.
+struct Step {
+    command: String,
+    prints: String,
+}
+
+fn steps(page: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        match line {
+            "```console" => inside = true,
+            "```" => inside = false,
+            _ if !inside => {}
+            _ => match (line.strip_prefix("$ "), steps.last_mut()) {
+                (Some(command), _) => steps.push(Step { command: command.to_owned(), prints: String::new() }),
+                (None, Some(step)) => step.prints.extend([line, "\n"]),
+                (None, None) => panic!("the first line of a block is no command: {line}"),
+            },
+        }
+    }
+    steps
+}
+
+/// Runs all commands in one shell, in a directory of their own. What each printed, to both streams.
+fn run(steps: &[Step], address: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_ficha")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FICHA_") {
+            shell.env_remove(name);
+        }
+    }
+    shell
+        .current_dir(folder.path())
+        .env("PATH", path)
+        .env("FICHA__SERVER__BIND", address)
+        // Hashing is not what is tried out here.
+        .env("FICHA__PASSWORD__BCRYPT_COST", "4")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut shell = shell.spawn().unwrap();
+    shell.stdin.take().unwrap().write_all(script(steps).as_bytes()).unwrap();
+    let mut output = shell.stdout.take().unwrap();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = output.read_to_string(&mut text);
+        // Nobody may be waiting any more.
+        let _ = sender.send(read.map(|_| text));
+    });
+    let Ok(text) = receiver.recv_timeout(PATIENCE) else {
+        // The shell's last act is to end the server; one that hangs is told to do that now.
+        let _ = Command::new("kill").arg(shell.id().to_string()).status();
+        panic!("the tutorial did not come to its end");
+    };
+    shell.wait().unwrap();
+    text.unwrap().split(&format!("\n{MARK}\n")).skip(1).map(str::to_owned).collect()
+}
+
+/// The commands with a mark before each. Whatever happens, the server is ended, by its process id.
+fn script(steps: &[Step]) -> String {
+    let mut script = String::from("exec 2>&1\ntrap 'kill $server 2>/dev/null' EXIT\ntrap 'exit 1' TERM\n");
+    for step in steps {
+        script.push_str(&format!("printf '\\n{MARK}\\n'\n{}\n", step.command));
+    }
+    script
+}
+
+/// True if `printed` is what `pattern` says, line by line.
+fn matches(pattern: &str, printed: &str) -> bool {
+    let lines = |text: &str| -> Vec<String> {
+        text.trim_end().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let (pattern, printed) = (lines(pattern), lines(printed));
+    pattern.len() == printed.len() && pattern.iter().zip(&printed).all(|(pattern, line)| line_matches(pattern, line))
+}
+
+fn line_matches(pattern: &str, line: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('…') else { return pattern == line };
+    let Some(mut line) = line.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('…').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match line.split_once(part) {
+            Some((_, behind)) => line = behind,
+            None => return false,
+        }
+    }
+    line.ends_with(last)
+}
+
+/// A command's help, and that of those below it: each must have a heading or a row on the page, and each option too.
+fn look_at(words: &[String], page: &str, seen: &mut BTreeSet<String>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ficha")).args(words).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let name = format!("ficha {}", words.join(" "));
+    if !words.is_empty() {
+        assert!(page.contains(&format!("`{name}")), "{name} is missing");
+    }
+    for option in options(&help) {
+        assert!(page.contains(&format!("`{option}")), "{name}: {option} is missing");
+    }
+    for command in subcommands(&help) {
+        let below = [words, &[command]].concat();
+        seen.insert(below.join(" "));
+        look_at(&below, page, seen);
+    }
+}
+
+/// The long options in a help text, but those that clap gives to every command.
+fn options(help: &str) -> Vec<&str> {
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    let names = lines.filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")));
+    names.filter(|name| !matches!(*name, "--help" | "--version")).collect()
+}
+
+fn subcommands(help: &str) -> Vec<String> {
+    let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    // Descriptions that are wrapped stand further in.
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+fn has_curl() -> bool {
+    let found = Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "curl is not installed");
+        // Straight to the stream: the test harness keeps what passing tests print to itself.
+        let _ = writeln!(std::io::stderr(), "curl is not here: the tutorial is not run");
+    }
+    found
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(repository().join("docs/src").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[test]
+fn a_pattern_matches_what_it_stands_for_and_nothing_else() {
+    for (pattern, printed, expected) in [
+        ("", "", true),
+        ("", "x", false),
+        ("200", "200\n", true),
+        ("a  b", "a b", true),
+        ("{\"t\":\"…\",\"n\":1}", "{\"t\":\"x,y\",\"n\":1}", true),
+        ("{\"t\":\"…\",\"n\":1}", "{\"t\":\"x\",\"n\":2}", false),
+        ("… a … b", "x a y b", true),
+        ("… a … b", "x b y a", false),
+        ("one\n…", "one\ntwo", true),
+        ("one\n…", "one\ntwo\nthree", false),
+    ] {
+        assert_eq!(matches(pattern, printed), expected, "{pattern:?} {printed:?}");
+    }
+}

@@ -1,0 +1,61 @@
+//! The bcrypt cost that we hash with.
+
+use std::fmt;
+
+/// The bcrypt cost of new hashes and of failures: 4 to 16. A hash takes 2^cost rounds of key expansion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cost(u32);
+
+/// A cost that we would not hash with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a bcrypt cost is {min} to {max}, not {0}", min = Cost::MIN.0, max = Cost::MAX.0)]
+pub struct CostOutOfRange(u32);
+
+impl Cost {
+    /// The least that bcrypt allows.
+    pub const MIN: Self = Self(4);
+    /// Some five seconds a hash; more would only be a mistake.
+    pub const MAX: Self = Self(16);
+
+    /// The cost as bcrypt writes it.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// How many turns of key expansion that is: 2^cost.
+    pub(crate) fn turns(self) -> u64 {
+        1 << self.0
+    }
+}
+
+impl TryFrom<u32> for Cost {
+    type Error = CostOutOfRange;
+
+    fn try_from(cost: u32) -> Result<Self, CostOutOfRange> {
+        if (Self::MIN.0..=Self::MAX.0).contains(&cost) { Ok(Self(cost)) } else { Err(CostOutOfRange(cost)) }
+    }
+}
+
+impl From<Cost> for u32 {
+    fn from(cost: Cost) -> Self {
+        cost.0
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_four_to_sixteen_is_a_cost() {
+        assert!([0, 3, 17, 31, u32::MAX].into_iter().all(|cost| Cost::try_from(cost).is_err()));
+        assert!((4..=16).all(|cost| Cost::try_from(cost).is_ok_and(|parsed| parsed.get() == cost)));
+        assert_eq!(Cost::try_from(3).unwrap_err().to_string(), "a bcrypt cost is 4 to 16, not 3");
+    }
+}

@@ -1,0 +1,24 @@
+//! Password hashes: formats, bcrypt in lockstep, and the threads that run it.
+//!
+//! - [`Password`] is what somebody typed; [`StoredHash`] is what the database holds, already parsed.
+//! - [`Hashing`] checks the one against the other on its own threads, several bcrypt hashes in [`lockstep`] on each.
+//! - [`policy`] says which new passwords are good enough.
+//!
+//! New hashes are `$bcrypt-sha256$v=2,t=2b,r=…$…`, which Python's passlib reads and writes and in which every byte of
+//! the password counts. See [`HashFormat`] for what else can be checked.
+#![forbid(unsafe_code)]
+
+mod argon;
+mod cost;
+mod input;
+pub mod lockstep;
+mod password;
+pub mod policy;
+mod pool;
+mod stored;
+mod tables;
+
+pub use cost::{Cost, CostOutOfRange};
+pub use password::{MAX_PASSWORD_BYTES, Password};
+pub use pool::{Busy, Hashing, HashingSettings, HashingStats};
+pub use stored::{HashFormat, HashFormatError, StoredHash};

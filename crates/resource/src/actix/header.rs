@@ -1,0 +1,136 @@
+//! Finding the token in a request (RFC 6750 §2.1).
+
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+
+/// Why a request is answered 400 `invalid_request` (RFC 6750 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// More than one `Authorization` header.
+    #[error("there is more than one Authorization header")]
+    SeveralHeaders,
+    /// What stands before the first space can't be the name of an authentication scheme.
+    #[error("the Authorization header names no authentication scheme")]
+    NoScheme,
+    /// `Bearer` and nothing behind it, or something that is no `b64token`.
+    #[error("the Authorization header is not 'Bearer', a space and a token")]
+    NotAToken,
+    /// A token in the header and another in the form body (RFC 6750 §2: never more than one method).
+    #[error("a token was sent both in the Authorization header and in the body")]
+    SentTwice,
+}
+
+/// The bearer token of the `Authorization` header, if there is one.
+///
+/// `None` stands for no header, and for another scheme than Bearer. The scheme is matched without regard to case
+/// (RFC 9110 §11.1). Nowhere else is a token looked for: one in the query is ignored, as if it were not there.
+pub fn token_from_header(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Malformed::SeveralHeaders);
+    }
+    let value = value.as_bytes();
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    if scheme.is_empty() || !scheme.iter().copied().all(is_token_byte) {
+        return Err(Malformed::NoScheme);
+    }
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Ok(None);
+    }
+    // RFC 6750 §2.1: "Bearer" 1*SP b64token.
+    let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = &rest[blanks..];
+    if !is_b64token(token) {
+        return Err(Malformed::NotAToken);
+    }
+    std::str::from_utf8(token).map(Some).map_err(|_| Malformed::NotAToken)
+}
+
+/// True if `body` is a form (by `Content-Type`) that has an `access_token` field (RFC 6750 §2.2).
+///
+/// Sending a token that way is not supported, so such a token is never used. But beside one in the header it makes the
+/// request one that is to be refused; [`BearerGuard::check_form`](super::BearerGuard::check_form) does that.
+pub fn access_token_in_form(headers: &HeaderMap, body: &[u8]) -> bool {
+    let is_form = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    is_form && form_urlencoded::parse(body).any(|(name, _)| name == "access_token")
+}
+
+/// tchar (RFC 9110 §5.6.2).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// b64token (RFC 6750 §2.1): 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+fn is_b64token(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    end > 0 && text[..end].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn read(values: &[&'static [u8]]) -> Result<Option<String>, Malformed> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        token_from_header(&headers).map(|token| token.map(str::to_owned))
+    }
+
+    #[test]
+    fn a35_the_scheme_is_matched_without_regard_to_case() {
+        for header in ["Bearer a.b-c", "bearer a.b-c", "BEARER a.b-c", "bEaReR   a.b-c"] {
+            assert_eq!(read(&[header.as_bytes()]), Ok(Some("a.b-c".to_owned())), "{header}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_or_no_header_is_no_token() {
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&[b""]), Ok(None));
+        for header in ["Basic YTpi", "Bearerx abc", "DPoP abc", "Basic \u{e9}", "Digest realm=\"a b\""] {
+            assert_eq!(read(&[header.as_bytes()]), Ok(None), "{header}");
+        }
+    }
+
+    #[test]
+    fn a31_a_malformed_header_is_told_from_a_missing_one() {
+        for header in
+            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer a\t", "Bearer é"]
+        {
+            assert_eq!(read(&[header.as_bytes()]), Err(Malformed::NotAToken), "{header:?}");
+        }
+        for header in ["Bearer:abc", " Bearer abc", "Bearer\tabc", "é abc"] {
+            assert_eq!(read(&[header.as_bytes()]), Err(Malformed::NoScheme), "{header:?}");
+        }
+        assert_eq!(read(&[b"Bearer a", b"Bearer a"]), Err(Malformed::SeveralHeaders));
+        assert_eq!(read(&[b"Basic YTpi", b"Bearer a"]), Err(Malformed::SeveralHeaders));
+    }
+
+    #[test]
+    fn every_b64token_character_may_stand_in_a_token() {
+        assert_eq!(read(&[b"Bearer aZ09-._~+/=="]), Ok(Some("aZ09-._~+/==".to_owned())));
+    }
+
+    #[test]
+    fn an_access_token_field_is_seen_in_a_form_only() {
+        let mut headers = HeaderMap::new();
+        assert!(!access_token_in_form(&headers, b"access_token=a"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("Application/X-WWW-Form-Urlencoded; charset=utf-8"));
+        assert!(access_token_in_form(&headers, b"a=b&access%5Ftoken="));
+        assert!(!access_token_in_form(&headers, b"a=access_token&token=b"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        assert!(!access_token_in_form(&headers, b"access_token=a"));
+    }
+}

@@ -1,0 +1,53 @@
+//! What somebody else supplies: the keys, and what has been denied.
+//!
+//! The authorization server answers both from its own memory, a resource server from what it has fetched. Neither may
+//! wait here: these are called on every request.
+
+use std::time::Duration;
+
+use ficha_token::{DenyId, VerifyingKey};
+
+/// The answer to "which key is that?".
+pub enum KeyLookup {
+    /// The key, with the one algorithm that it is for.
+    Found(VerifyingKey),
+    /// The set is known, and no such key is in it.
+    Unknown,
+    /// Nobody can say now: the set has not been read yet, or is being read again for this very key.
+    Unavailable {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+}
+
+/// Where verification keys come from.
+pub trait KeySource: Send + Sync + 'static {
+    /// The key that has this `kid`. It does not wait; a source that fetches does so beside.
+    fn find(&self, kid: &str) -> KeyLookup;
+
+    /// A number that is raised whenever the set changes, so that caches drop what a vanished key verified. It is
+    /// raised after the change can be seen through [`KeySource::find`], and read on every request.
+    fn generation(&self) -> u64;
+}
+
+/// The answer to "is one of these denied?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DenyVerdict {
+    /// None is, as far as a list that is fresh enough goes.
+    Clear,
+    /// One is.
+    Denied,
+    /// The list is too old to say that nothing is denied.
+    Stale {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+}
+
+/// Where the denylist comes from.
+pub trait DenySource: Send + Sync + 'static {
+    /// Looks the ids of a token up: its `jti`, its `sid` and its key. `now` is in Unix seconds; an entry whose `until`
+    /// it has reached no longer counts. What is denied may be called denied on a stale list too, for nothing is ever
+    /// taken off before its time.
+    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict;
+}

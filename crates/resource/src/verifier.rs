@@ -1,0 +1,155 @@
+//! Deciding whether a token is good.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ficha_token::{
+    AccessClaims, Clock, DenyId, Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims,
+};
+
+use crate::cache::{CacheStats, TokenCache};
+use crate::error::VerifyError;
+use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
+
+/// What a verifier is told.
+#[derive(Debug, Clone)]
+pub struct VerifierSettings {
+    /// Issuer, audiences, algorithms and leeway.
+    pub expected: Expected,
+    /// How much memory the verified-token cache may take, in bytes. A token of 700 bytes takes some 2.4 KiB; 0 turns the
+    /// cache off.
+    pub cache_bytes: usize,
+}
+
+/// Decides whether a token is good. A clone is cheap and shares everything.
+#[derive(Clone)]
+pub struct Verifier {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    expected: Expected,
+    keys: Arc<dyn KeySource>,
+    denied: Arc<dyn DenySource>,
+    clock: Arc<dyn Clock>,
+    cache: TokenCache,
+    latest: AtomicI64,
+}
+
+/// A token that was good when it was checked.
+#[derive(Debug)]
+pub struct Verified {
+    /// What it says.
+    pub claims: AccessClaims,
+    /// The key that signed it.
+    pub kid: String,
+    deny_ids: [DenyId; 3],
+}
+
+impl Verified {
+    pub(crate) fn new(claims: AccessClaims, key: &VerifyingKey) -> Self {
+        // `AccessClaims::deny_ids` would hash the kid again.
+        let deny_ids = [claims.jti.into(), claims.sid.into(), key.deny_id()];
+        Self { claims, kid: key.kid().to_owned(), deny_ids }
+    }
+
+    /// The ids by which it can be denied: of the token, its session and its key.
+    pub fn deny_ids(&self) -> &[DenyId; 3] {
+        &self.deny_ids
+    }
+}
+
+impl Verifier {
+    /// A verifier with an empty cache.
+    pub fn new(
+        settings: VerifierSettings,
+        keys: Arc<dyn KeySource>,
+        denied: Arc<dyn DenySource>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let cache = TokenCache::new(settings.cache_bytes);
+        let latest = AtomicI64::new(i64::MIN);
+        Self { inner: Arc::new(Inner { expected: settings.expected, keys, denied, clock, cache, latest }) }
+    }
+
+    /// Checks a token. Of what has been checked before, only what can change is checked again: time, denylist,
+    /// freshness, and that its key is still in the set.
+    ///
+    /// It never waits. A token seen for the first time costs a signature, some 70 µs for ES256.
+    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
+        let inner = &*self.inner;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(VerifyError::Invalid(TokenError::TooLong));
+        }
+        let now = inner.now();
+        // Read before the key is looked up: should the set change between the two, what is then remembered is already
+        // outdated and gets verified again, rather than the other way round.
+        let generation = inner.keys.generation();
+        let verified = match inner.cache.find(token, generation) {
+            Some(verified) => {
+                check_claims(&verified.claims, &inner.expected, now)?;
+                verified
+            }
+            None => {
+                let verified = Arc::new(inner.verify_signature(token)?);
+                check_claims(&verified.claims, &inner.expected, now)?;
+                // Before the denylist: whoever goes on sending a revoked token, or any token while the list is stale,
+                // shall not cost a signature each time.
+                inner.cache.insert(token, &verified, generation, now);
+                verified
+            }
+        };
+        // By ids, never by the text: one token has several texts (`n - s` of an ECDSA signature).
+        match inner.denied.check(&verified.deny_ids, now) {
+            DenyVerdict::Clear => Ok(verified),
+            DenyVerdict::Denied => Err(VerifyError::Denied),
+            DenyVerdict::Stale { retry_after } => Err(VerifyError::Stale { retry_after }),
+        }
+    }
+
+    /// How the cache has done so far.
+    pub fn stats(&self) -> CacheStats {
+        self.inner.cache.stats()
+    }
+
+    /// True if both are clones of one.
+    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "only the skin compares verifiers"))]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Inner {
+    fn verify_signature(&self, token: &str) -> Result<Verified, VerifyError> {
+        let unverified = Unverified::parse(token)?;
+        if !self.expected.algorithms.contains(&unverified.algorithm()) {
+            return Err(VerifyError::Invalid(TokenError::UnsupportedAlgorithm));
+        }
+        let key = match self.keys.find(unverified.kid()) {
+            KeyLookup::Found(key) => key,
+            KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
+            KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
+        };
+        let claims = unverified.verify_signature(&key)?;
+        Ok(Verified::new(claims, &key))
+    }
+
+    /// The time, which never runs backwards: a denylist entry leaves when its time has come, and a clock that is put
+    /// back after that would make its token good again.
+    fn now(&self) -> i64 {
+        let now = self.clock.unix_now();
+        // Most calls change nothing, and only read.
+        let latest = self.latest.load(Ordering::Relaxed);
+        if now > latest {
+            self.latest.fetch_max(now, Ordering::Relaxed);
+        }
+        now.max(latest)
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("expected", &self.inner.expected).field("cache", &self.stats()).finish()
+    }
+}

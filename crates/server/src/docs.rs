@@ -1,0 +1,41 @@
+//! `GET /docs`: Swagger UI, from its vendored crate. Its Authorize button signs in with the password flow.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, LOCATION};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, http::StatusCode};
+use utoipa_swagger_ui::{Config, oauth};
+
+use crate::error::ApiError;
+use crate::state::State;
+
+/// Everything comes from this server; Swagger UI brings inline styles and data: images of its own.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      connect-src 'self'; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// Redirects to the page, whose files are named relative to it.
+pub async fn redirect(state: Data<State>) -> HttpResponse {
+    let target = format!("{}/docs/", state.authority.settings().issuer.path());
+    HttpResponse::build(StatusCode::SEE_OTHER).insert_header((LOCATION, target)).finish()
+}
+
+/// A file of the page.
+pub async fn file(path: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let settings = state.authority.settings();
+    let login = oauth::Config::new().client_id(settings.default_client().unwrap_or_default()).app_name("Ficha");
+    let config = Config::with_oauth_config([format!("{}/openapi.json", settings.issuer.path())], login);
+    // `none`: Swagger UI would otherwise show a badge of swagger.io's validator, and so tell it our address.
+    let config = config.persist_authorization(false).try_it_out_enabled(true).validator_url("none");
+    let file =
+        utoipa_swagger_ui::serve(&path, Arc::new(config)).map_err(|_| ApiError::NotFound)?.ok_or(ApiError::NotFound)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(file.content_type)
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY));
+    if file.gzpipped {
+        response.insert_header((CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.body(file.bytes.into_owned()))
+}

@@ -1,0 +1,46 @@
+//! `POST /introspect` (RFC 7662).
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use ficha_authority::AuthorityError;
+use ficha_resource::VerifyError;
+
+use super::authenticate_named;
+use crate::error::{ApiError, no_store};
+use crate::form::Form;
+use crate::state::State;
+
+/// Says whether a token is good, and what it stands for.
+#[utoipa::path(
+    post,
+    path = "/introspect",
+    tag = "OAuth2",
+    request_body(content = crate::openapi::IntrospectForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "What the token stands for; just {active: false} where it is no good, or not yours to see", body = crate::openapi::IntrospectAnswer),
+        (status = 400, description = "No token", body = crate::openapi::ErrorAnswer),
+        (status = 401, description = "Not a confidential client, or not authenticated", body = crate::openapi::ErrorAnswer),
+        (status = 503, description = "The server has lost its database, so it can't vouch for anything", body = crate::openapi::ErrorAnswer),
+    )
+)]
+pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let form = Form::read(&request, payload).await?;
+    let client = authenticate_named(&state, &request, &form).await?;
+    let token = form.require("token")?;
+    let answer = match state.guard.verifier().verify(token) {
+        Ok(verified) => state.authority.introspect_access_token(&client, &verified.claims),
+        // Neither says anything about the token: an "inactive" here would log people out.
+        Err(VerifyError::Stale { .. } | VerifyError::KeysUnavailable { .. }) => {
+            return Err(AuthorityError::Stale.into());
+        }
+        Err(VerifyError::Invalid(_) | VerifyError::Denied) if !state.authority.is_fresh() => {
+            return Err(AuthorityError::Stale.into());
+        }
+        Err(VerifyError::Invalid(_) | VerifyError::Denied) => {
+            state.authority.introspect_refresh_token(&client, token).await?
+        }
+    };
+    let mut response = HttpResponse::Ok();
+    no_store(&mut response);
+    Ok(response.json(answer))
+}

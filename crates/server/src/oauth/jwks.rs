@@ -1,0 +1,20 @@
+//! `GET /.well-known/jwks.json` (RFC 7517).
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use ficha_authority::JWKS_MAX_AGE;
+
+use crate::state::State;
+
+/// The keys that tokens can be verified with: the one that signs, the one that will, and those whose tokens still live.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "Discovery",
+    responses((status = 200, description = "A JWK set (RFC 7517 section 5); empty with HS256", body = Object))
+)]
+pub async fn jwks(state: Data<State>) -> HttpResponse {
+    let set = state.authority.keys().current().jwks(state.authority.clock().unix_now());
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}"))).json(set)
+}

@@ -1,0 +1,36 @@
+//! `POST /logout`: ends the session of the token presented.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use ficha_resource::Bearer;
+
+use crate::error::{ApiError, no_store};
+use crate::form::read_body;
+use crate::state::State;
+
+/// Ends the session of the token presented, with everything issued under it.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "Session",
+    security(("password" = []), ("token" = [])),
+    responses(
+        (status = 204, description = "The session has ended"),
+        (status = 401, description = "No good token (RFC 6750 section 3)"),
+        (status = 503, description = "Nothing was committed; try again", body = crate::openapi::ErrorAnswer),
+    )
+)]
+pub async fn logout(
+    request: HttpRequest,
+    token: Bearer,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, actix_web::Error> {
+    // RFC 6750 §2: a client must not send a token in two ways at once.
+    state.guard.check_form(&request, &read_body(payload).await?)?;
+    let origin = state.origins.trace(&request).sender();
+    state.authority.logout(&origin, &token.claims).await.map_err(ApiError::from)?;
+    let mut response = HttpResponse::NoContent();
+    no_store(&mut response);
+    Ok(response.finish())
+}

@@ -1,0 +1,49 @@
+//! `GET /.well-known/oauth-authorization-server` (RFC 8414).
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use ficha_authority::{Grant, JWKS_MAX_AGE, Settings};
+use ficha_token::message::ServerMetadata;
+
+use crate::error::ApiError;
+use crate::state::State;
+
+/// What this server offers. Nothing is named that is not there, and no member is an empty array.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    tag = "Discovery",
+    responses((status = 200, description = "Authorization server metadata (RFC 8414 section 3.2)", body = Object))
+)]
+pub async fn metadata(state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let scopes = state.authority.admin().scopes().await?.into_iter().map(|(name, _)| name).collect();
+    let answer = describe(state.authority.settings(), scopes);
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}"))).json(answer))
+}
+
+fn describe(settings: &Settings, scopes: Vec<String>) -> ServerMetadata {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let endpoint = |path| Some(settings.issuer.endpoint(path));
+    let secret = ["client_secret_basic", "client_secret_post"];
+    let any = ["client_secret_basic", "client_secret_post", "none"];
+    ServerMetadata {
+        issuer: settings.issuer.as_str().to_owned(),
+        token_endpoint: endpoint("/token"),
+        jwks_uri: endpoint("/.well-known/jwks.json"),
+        scopes_supported: scopes,
+        // No flow here has a response type. RFC 8414 asks for the member and forbids it to be empty (§3.2): left out.
+        response_types_supported: Vec::new(),
+        grant_types_supported: texts(
+            &[Grant::Password, Grant::RefreshToken, Grant::ClientCredentials].map(Grant::as_str),
+        ),
+        token_endpoint_auth_methods_supported: texts(&any),
+        revocation_endpoint: endpoint("/revoke"),
+        revocation_endpoint_auth_methods_supported: texts(&any),
+        introspection_endpoint: endpoint("/introspect"),
+        introspection_endpoint_auth_methods_supported: texts(&secret),
+        // The denylist endpoint is named from the day that it is there.
+        denylist_endpoint: None,
+        service_documentation: endpoint("/docs"),
+    }
+}

@@ -1,0 +1,42 @@
+//! The OAuth endpoints.
+
+pub mod introspect;
+pub mod jwks;
+pub mod logout;
+pub mod metadata;
+pub mod revoke;
+pub mod token;
+
+use actix_web::HttpRequest;
+use ficha_authority::{AuthenticatedClient, AuthorityError};
+
+use crate::client_credentials::client_credentials;
+use crate::error::ApiError;
+use crate::form::Form;
+use crate::origin::Trace;
+use crate::state::State;
+
+/// Who the client of a request is, and where the request comes from.
+async fn authenticate(
+    state: &State,
+    request: &HttpRequest,
+    form: &Form,
+) -> Result<(AuthenticatedClient, Trace), ApiError> {
+    let credentials = client_credentials(request.headers(), form)?;
+    let trace = state.origins.trace(request);
+    let client = state.authority.authenticate_client(&credentials, &trace.sender()).await?;
+    Ok((client, trace))
+}
+
+/// Introspection is never for the default client, so a caller that names nobody is nobody.
+async fn authenticate_named(
+    state: &State,
+    request: &HttpRequest,
+    form: &Form,
+) -> Result<AuthenticatedClient, ApiError> {
+    let (client, _) = authenticate(state, request, form).await?;
+    if !client.is_confidential() {
+        return Err(AuthorityError::ClientAuthentication.into());
+    }
+    Ok(client)
+}

@@ -1,0 +1,60 @@
+//! Every route, on one page.
+
+use actix_web::guard;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, Route};
+
+use crate::error::ApiError;
+use crate::state::State;
+use crate::{docs, health, oauth, openapi, users};
+
+/// Puts every endpoint below the issuer's path, and health at the root besides.
+pub fn configure(app: &mut ServiceConfig, state: &State) {
+    let base = state.authority.settings().issuer.path().to_owned();
+    app.app_data(web::Data::new(state.clone())).app_data(state.guard.clone());
+    if !base.is_empty() {
+        // RFC 8414 §3: the well-known part goes between the host and the issuer's path.
+        let well_known = format!("/.well-known/oauth-authorization-server{base}");
+        app.service(get(&well_known, read().to(oauth::metadata::metadata)));
+        app.service(get("/health/live", read().to(health::live)));
+        app.service(get("/health/ready", read().to(health::ready)));
+    }
+    app.service(
+        web::scope(&base)
+            .service(post("/token", web::post().to(oauth::token::token)))
+            .service(post("/revoke", web::post().to(oauth::revoke::revoke)))
+            .service(post("/introspect", web::post().to(oauth::introspect::introspect)))
+            .service(post("/logout", web::post().to(oauth::logout::logout)))
+            .service(get("/users/me", read().to(users::me)))
+            .service(get("/.well-known/jwks.json", read().to(oauth::jwks::jwks)))
+            .service(get("/.well-known/oauth-authorization-server", read().to(oauth::metadata::metadata)))
+            .service(get("/openapi.json", read().to(openapi::openapi)))
+            .service(get("/docs", read().to(docs::redirect)))
+            .service(get("/docs/{file:.*}", read().to(docs::file)))
+            .service(get("/health/live", read().to(health::live)))
+            .service(get("/health/ready", read().to(health::ready)))
+            .service(get("/metrics", read().to(health::metrics))),
+    );
+    app.default_service(web::to(not_found));
+}
+
+fn post(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route).default_service(web::to(async || only("POST")))
+}
+
+fn get(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route).default_service(web::to(async || only("GET, HEAD")))
+}
+
+/// RFC 9110 §9.1: whoever answers GET answers HEAD too. Load balancers ask after health by it.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn only(method: &'static str) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::MethodNotAllowed(method))
+}
+
+async fn not_found() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NotFound)
+}

@@ -1,0 +1,144 @@
+//! A listening server.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer};
+use ficha_authority::Authority;
+
+use crate::headers::common_headers;
+use crate::network::IpNetwork;
+use crate::origin::Origins;
+use crate::routes;
+use crate::state::State;
+use crate::tls::{Certificate, TlsSettings};
+
+/// How long requests under way may take once the server stops, in seconds; `serve` ends within ten.
+const FINISH_SECONDS: u64 = 8;
+/// A client that has not sent its request's head by then is cut off.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// How many connections may wait to be taken up.
+const BACKLOG: i32 = 2_048;
+
+/// Where and how a server listens.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// The address and port; port 0 takes any free one.
+    pub bind: SocketAddr,
+    /// HTTPS, where it is set.
+    pub tls: Option<TlsSettings>,
+    /// Whose `X-Forwarded-For` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<IpNetwork>,
+    /// How many threads serve; `None`: as many as there are cores.
+    pub workers: Option<NonZeroUsize>,
+}
+
+impl ServerSettings {
+    /// Takes the address, before anything else is made.
+    pub fn listen(&self) -> Result<TcpListener, ServerError> {
+        let failed = |why| ServerError::Bind { address: self.bind, why };
+        let listener = TcpListener::bind(self.bind).map_err(failed)?;
+        // std leaves room for 128 connections that nobody has taken up yet; a burst is larger.
+        rustix::net::listen(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
+        Ok(listener)
+    }
+}
+
+/// Why a server can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {why}; stop what uses it, or set server.bind to another address")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        why: std::io::Error,
+    },
+    /// A TLS file can't be used.
+    #[error("the TLS file {} can't be used: {why}; see server.tls.certificate and server.tls.key", path.display())]
+    Tls {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The running server failed.
+    #[error("the server failed: {0}")]
+    Run(#[from] std::io::Error),
+}
+
+/// A server that has its address and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    authority: Authority,
+    settings: ServerSettings,
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Server {
+    /// Takes the address and reads the TLS files.
+    pub fn bind(authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
+        let listener = settings.listen()?;
+        Self::on(listener, authority, settings)
+    }
+
+    /// Serves on an address that was taken before ([`ServerSettings::listen`]): whoever connects meanwhile waits for
+    /// the server instead of being refused.
+    pub fn on(listener: TcpListener, authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
+        let certificate = settings.tls.as_ref().map(TlsSettings::load).transpose()?;
+        let address = listener.local_addr().map_err(|why| ServerError::Bind { address: settings.bind, why })?;
+        Ok(Self { listener, address, authority, settings, certificate })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready, then finishes what is under way.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let watching = self.certificate.clone().map(|certificate| tokio::spawn(certificate.watch()));
+        let server = self.listen()?;
+        let handle = server.handle();
+        let stopper = async {
+            stop.await;
+            handle.stop(true).await;
+            // The server's own future ends too; this one only waits to be dropped with it.
+            std::future::pending::<()>().await;
+        };
+        let ended = tokio::select! {
+            ended = server => ended,
+            () = stopper => Ok(()),
+        };
+        if let Some(watching) = watching {
+            watching.abort();
+        }
+        Ok(ended?)
+    }
+
+    fn listen(self) -> Result<actix_web::dev::Server, ServerError> {
+        let state = State::new(self.authority, Origins::new(self.settings.trusted_proxies));
+        let mut server = HttpServer::new(move || {
+            let state = state.clone();
+            App::new().wrap(from_fn(common_headers)).configure(move |app| routes::configure(app, &state))
+        })
+        .disable_signals()
+        .shutdown_timeout(FINISH_SECONDS)
+        .client_request_timeout(HEAD_LIMIT);
+        if let Some(workers) = self.settings.workers {
+            server = server.workers(workers.get());
+        }
+        let server = match &self.certificate {
+            Some(certificate) => server.listen_rustls_0_23(self.listener, certificate.server_config()?)?,
+            None => server.listen(self.listener)?,
+        };
+        Ok(server.run())
+    }
+}

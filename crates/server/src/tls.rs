@@ -1,0 +1,112 @@
+//! HTTPS by rustls: TLS 1.2 and 1.3, and certificates that are taken up anew when their files change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::ServerError;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// `server.tls.*`
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// A PEM file: the server's certificate, then the intermediate ones.
+    pub certificate: PathBuf,
+    /// A PEM file: the private key.
+    pub key: PathBuf,
+}
+
+/// The certificate in force.
+#[derive(Debug)]
+pub struct Certificate {
+    settings: TlsSettings,
+    current: RwLock<Arc<CertifiedKey>>,
+    /// When the files that are in force were written.
+    written: RwLock<[Option<SystemTime>; 2]>,
+}
+
+impl TlsSettings {
+    /// Reads the files. A server that can't is not started.
+    pub fn load(&self) -> Result<Arc<Certificate>, ServerError> {
+        // Before the files are read: what changes in between is read again.
+        let written = self.written();
+        Ok(Arc::new(Certificate {
+            current: RwLock::new(Arc::new(self.read()?)),
+            written: RwLock::new(written),
+            settings: self.clone(),
+        }))
+    }
+
+    fn read(&self) -> Result<CertifiedKey, ServerError> {
+        let bad = |path: &Path, why: String| ServerError::Tls { path: path.to_owned(), why };
+        let chain = CertificateDer::pem_file_iter(&self.certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| bad(&self.certificate, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(bad(&self.certificate, "it holds no certificate".into()));
+        }
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| bad(&self.key, error.to_string()))?;
+        CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
+            rustls::Error::InvalidCertificate(_) => bad(&self.certificate, error.to_string()),
+            error => bad(&self.key, format!("it does not fit the certificate: {error}")),
+        })
+    }
+
+    fn written(&self) -> [Option<SystemTime>; 2] {
+        [&self.certificate, &self.key].map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
+    }
+}
+
+impl Certificate {
+    /// What the HTTP server needs.
+    pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, ServerError> {
+        let unusable =
+            |error: rustls::Error| ServerError::Tls { path: self.settings.certificate.clone(), why: error.to_string() };
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(unusable)?;
+        Ok(builder.with_no_client_auth().with_cert_resolver(self.clone()))
+    }
+
+    /// Looks at the files again and again. One of the two may be written before the other: a pair that does not fit
+    /// is tried again at the next look, and the one before stays in force.
+    pub async fn watch(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.look();
+        }
+    }
+
+    fn look(&self) {
+        let written = self.settings.written();
+        if *self.written.read().unwrap_or_else(PoisonError::into_inner) == written {
+            return;
+        }
+        match self.settings.read() {
+            Ok(key) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                *self.written.write().unwrap_or_else(PoisonError::into_inner) = written;
+                tracing::info!("a new TLS certificate is in force");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the changed TLS files can't be used yet; the certificate before stays")
+            }
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}

@@ -1,0 +1,60 @@
+//! `GET /users/me`: who the token presented stands for.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use ficha_resource::Bearer;
+use ficha_token::Scope;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{ApiError, no_store};
+use crate::state::State;
+
+/// Who a token stands for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    /// The token's `sub`.
+    sub: Uuid,
+    /// The user's name; missing where the token is a client's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    /// The user's address, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The client that the token was issued to.
+    client_id: String,
+    /// What the token may be used for.
+    #[schema(value_type = String)]
+    scope: Scope,
+    /// The user's roles.
+    roles: Vec<String>,
+}
+
+/// Who the token presented stands for.
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    tag = "Session",
+    security(("password" = []), ("token" = [])),
+    responses(
+        (status = 200, description = "You", body = Me),
+        (status = 401, description = "No good token (RFC 6750 section 3)"),
+        (status = 503, description = "The server has lost its database", body = crate::openapi::ErrorAnswer),
+    )
+)]
+pub async fn me(token: Bearer, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let claims = &token.claims;
+    let user = state.authority.admin().user_by_id(claims.sub).await?;
+    let (username, email) = user.map(|user| (user.name, user.email)).unzip();
+    let mut response = HttpResponse::Ok();
+    no_store(&mut response);
+    Ok(response.json(Me {
+        sub: claims.sub,
+        username,
+        email: email.flatten(),
+        client_id: claims.client_id.clone(),
+        scope: claims.scope.clone(),
+        roles: claims.roles.clone(),
+    }))
+}

@@ -1,0 +1,323 @@
+//! An application on port 0, over a real database, with a clock that is moved. Tests speak HTTP to it.
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ficha_authority::{
+    Admin, Authority, Background, ClientScopes, Cost, Foundation, Grant, Issuer, MasterKeySource, NewClient,
+    NewPassword, NewUser, Password, PasswordSettings, Secret, Settings, SigningSettings, TokenSettings, first_start,
+};
+use ficha_server::{Server, ServerSettings, TlsSettings};
+use ficha_store::testing::TestDatabase;
+use ficha_token::algorithm::Algorithm;
+use ficha_token::{ManualClock, SystemEntropy};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// The issuer of every test's tokens. Nothing is ever sent there.
+pub const ISSUER: &str = "http://127.0.0.1:8000";
+
+/// A password that the policy takes.
+pub const PASSWORD: &str = "seven quiet otters juggle";
+
+/// What a test may set before the application starts.
+pub struct Options {
+    pub settings: Settings,
+    pub server: ServerSettings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            settings: Settings {
+                issuer: Issuer::parse(ISSUER).expect("a good issuer"),
+                token: TokenSettings {
+                    access_ttl: Duration::from_secs(600),
+                    refresh_idle_ttl: Duration::from_secs(14 * 86_400),
+                    session_ttl: Duration::from_secs(90 * 86_400),
+                    refresh_grace: Duration::from_secs(30),
+                    audience: None,
+                    default_client: None,
+                },
+                password: PasswordSettings {
+                    bcrypt_cost: Cost::try_from(4).expect("4 is a cost"),
+                    max_stored_cost: 14,
+                    min_length: 15,
+                    threads: None,
+                    max_queue: 64,
+                    max_queue_per_source: 64,
+                },
+                signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
+            },
+            server: ServerSettings {
+                bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+                tls: None,
+                trusted_proxies: Vec::new(),
+                workers: std::num::NonZeroUsize::new(2),
+            },
+        }
+    }
+}
+
+impl Options {
+    pub fn tls(mut self, certificate: PathBuf, key: PathBuf) -> Self {
+        self.server.tls = Some(TlsSettings { certificate, key });
+        self
+    }
+}
+
+/// A running application.
+pub struct App {
+    pub address: SocketAddr,
+    pub clock: Arc<ManualClock>,
+    pub authority: Authority,
+    pub admin: Admin,
+    pub http: reqwest::Client,
+    /// The password of the user `admin`; empty where the database had its first start before.
+    pub admin_password: String,
+    scheme: &'static str,
+    files: Arc<tempfile::TempDir>,
+    _background: Background,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl App {
+    pub async fn start(database: &TestDatabase) -> Self {
+        Self::start_with(database, |_| ()).await
+    }
+
+    /// Starts with other settings than the usual ones.
+    pub async fn start_with(database: &TestDatabase, change: impl FnOnce(&mut Options)) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a test begins at the real time, and moves on by itself")]
+        let clock = Arc::new(ManualClock::new(time::OffsetDateTime::now_utc()));
+        let files = Arc::new(tempfile::tempdir().expect("a folder for the master key"));
+        Self::start_at(database, clock, files, change).await
+    }
+
+    /// Another server on the same database, with the same clock and master key: a second process, or the first one
+    /// started again.
+    pub async fn another(&self, database: &TestDatabase) -> Self {
+        Self::start_at(database, self.clock.clone(), self.files.clone(), |_| ()).await
+    }
+
+    pub async fn another_with(&self, database: &TestDatabase, change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_at(database, self.clock.clone(), self.files.clone(), change).await
+    }
+
+    async fn start_at(
+        database: &TestDatabase,
+        clock: Arc<ManualClock>,
+        files: Arc<tempfile::TempDir>,
+        change: impl FnOnce(&mut Options),
+    ) -> Self {
+        let mut options = Options::default();
+        change(&mut options);
+        let base = Foundation {
+            settings: Arc::new(options.settings),
+            store: database.store().await,
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            master_key: MasterKeySource { key: None, file: files.path().join("master.key") },
+        };
+        let first = first_start(&base).await.expect("the first start succeeds");
+        let authority = Authority::open(base).await.expect("the authority opens");
+        let background = authority.spawn_background();
+        let tls = options.server.tls.is_some();
+        let server = Server::bind(authority.clone(), options.server).expect("port 0 is free");
+        let address = server.address();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            server.run(stopped).await.expect("the server runs");
+        });
+        let password = first.and_then(|first| first.admin_password);
+        Self {
+            address,
+            clock,
+            admin: authority.admin(),
+            authority,
+            http: client(),
+            admin_password: password.map(|secret| secret.expose().to_owned()).unwrap_or_default(),
+            scheme: if tls { "https" } else { "http" },
+            files,
+            _background: background,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    /// Stops the server as SIGTERM would, and waits until it has ended.
+    pub async fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            server.await.expect("the server ends well");
+        }
+    }
+
+    /// Ends the server with its background tasks.
+    pub async fn end(mut self) -> Remains {
+        self.stop().await;
+        Remains { clock: self.clock.clone(), files: self.files.clone() }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    /// Moves the clock, and lets the server see its database at the new time.
+    pub async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.authority.follow().await.expect("the database answers");
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.http.get(self.url(path)).send().await.expect("the server answers")
+    }
+
+    /// A GET with a bearer token.
+    pub async fn get_with(&self, path: &str, token: &str) -> Response {
+        self.http.get(self.url(path)).bearer_auth(token).send().await.expect("the server answers")
+    }
+
+    /// A form without client authentication.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+        self.http.post(self.url(path)).form(form).send().await.expect("the server answers")
+    }
+
+    /// A form from a client that authenticates by HTTP Basic.
+    pub async fn post_as(&self, client: &Client, path: &str, form: &[(&str, &str)]) -> Response {
+        let request = self.http.post(self.url(path)).form(form);
+        request.basic_auth(&client.id, Some(&client.secret)).send().await.expect("the server answers")
+    }
+
+    /// Makes a user with [`PASSWORD`].
+    pub async fn add_user(&self, name: &str, scopes: &str) -> uuid::Uuid {
+        let new = NewUser {
+            name: name.into(),
+            email: None,
+            password: NewPassword::Plain(Password::new(PASSWORD)),
+            scopes: scopes.parse().expect("a good scope"),
+            roles: Vec::new(),
+        };
+        self.admin.add_user("test", new).await.expect("the user is made").id
+    }
+
+    /// Makes a client; `change` sets what differs from a confidential one with every grant and any scope.
+    pub async fn add_client(&self, id: &str, change: impl FnOnce(&mut NewClient)) -> Client {
+        let mut new = NewClient {
+            id: id.into(),
+            public: false,
+            grants: vec![Grant::Password, Grant::RefreshToken, Grant::ClientCredentials],
+            scopes: ClientScopes::Any,
+            audience: None,
+            serves: Vec::new(),
+            forwards_address: false,
+        };
+        change(&mut new);
+        if new.public {
+            new.grants.retain(|grant| *grant != Grant::ClientCredentials);
+        }
+        let (client, secret) = self.admin.add_client("test", new).await.expect("the client is made");
+        Client { id: client.id, secret: secret.as_ref().map(Secret::expose).unwrap_or_default().to_owned() }
+    }
+
+    /// Logs in with [`PASSWORD`] through the default client.
+    pub async fn login(&self, name: &str) -> Tokens {
+        let form = [("grant_type", "password"), ("username", name), ("password", PASSWORD)];
+        Tokens::of(self.post("/token", &form).await).await
+    }
+
+    /// Logs in with [`PASSWORD`] through a client.
+    pub async fn login_as(&self, client: &Client, name: &str) -> Tokens {
+        let form = [("grant_type", "password"), ("username", name), ("password", PASSWORD)];
+        Tokens::of(self.post_as(client, "/token", &form).await).await
+    }
+
+    /// Presents a refresh token through the default client.
+    pub async fn refresh(&self, token: &str) -> Response {
+        self.post("/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    /// What `/users/me` answers to a token.
+    pub async fn me(&self, token: &str) -> StatusCode {
+        self.get_with("/users/me", token).await.status()
+    }
+}
+
+/// What is left of a server that has ended: its clock, and the folder of its master key.
+pub struct Remains {
+    clock: Arc<ManualClock>,
+    files: Arc<tempfile::TempDir>,
+}
+
+impl Remains {
+    /// Starts a server in its place.
+    pub async fn start(self, database: &TestDatabase) -> App {
+        App::start_at(database, self.clock, self.files, |_| ()).await
+    }
+}
+
+/// An HTTP client that follows no redirect.
+pub fn client() -> reqwest::Client {
+    // Whichever test comes first installs it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client")
+}
+
+/// A client's id and secret.
+#[derive(Clone)]
+pub struct Client {
+    pub id: String,
+    pub secret: String,
+}
+
+/// What the token endpoint answered.
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+    pub body: Value,
+}
+
+impl Tokens {
+    pub async fn of(response: Response) -> Self {
+        let status = response.status();
+        let body: Value = response.json().await.expect("a JSON answer");
+        assert_eq!(status, StatusCode::OK, "{body}");
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        Self { access: text("access_token"), refresh: text("refresh_token"), body }
+    }
+
+    /// The claims of the access token, unverified.
+    pub fn claims(&self) -> Value {
+        claims(&self.access)
+    }
+}
+
+/// The claims of a token, unverified.
+pub fn claims(token: &str) -> Value {
+    part(token, 1)
+}
+
+/// The header (0) or the claims (1) of a token, unverified.
+pub fn part(token: &str, index: usize) -> Value {
+    use base64::Engine;
+    let text = token.split('.').nth(index).expect("a token has three parts");
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// Expects an OAuth error, and gives its description.
+pub async fn error(response: Response, status: u16, code: &str) -> String {
+    let got = response.status().as_u16();
+    let body: Value = response.json().await.expect("a JSON answer");
+    assert_eq!((got, body["error"].as_str()), (status, Some(code)), "{body}");
+    body["error_description"].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,182 @@
+//! What is granted (RFC 6749 §3.3, §6), and whom it is for.
+
+use std::time::Duration;
+
+use ficha_authority::{ClientScopes, NewClient};
+use ficha_store::testing::TestDatabase;
+
+use crate::support::{App, Client, ISSUER, PASSWORD, Tokens, error};
+
+fn only(scopes: &str) -> impl FnOnce(&mut NewClient) {
+    move |new| new.scopes = ClientScopes::Only(scopes.parse().expect("a good scope"))
+}
+
+/// Logs alice in through a client, asking for a scope.
+async fn ask(app: &App, client: &Client, scope: &str) -> reqwest::Response {
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("scope", scope)];
+    app.post_as(client, "/token", &form).await
+}
+
+async fn ask_for_itself(app: &App, client: &Client, scope: &str) -> reqwest::Response {
+    app.post_as(client, "/token", &[("grant_type", "client_credentials"), ("scope", scope)]).await
+}
+
+async fn refresh(app: &App, client: &Client, token: &str, scope: &str) -> reqwest::Response {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
+    app.post_as(client, "/token", &form).await
+}
+
+async fn granted(response: reqwest::Response) -> String {
+    let tokens = Tokens::of(response).await;
+    let scope = tokens.body["scope"].as_str().expect("the answer says what was granted").to_owned();
+    assert_eq!(tokens.claims()["scope"], scope.as_str(), "the token says the same");
+    scope
+}
+
+ficha_store::on_both_databases! {
+    async fn a10_the_answer_says_the_scope_and_nothing_asked_means_all_but_the_servers_own(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "ficha:admin notes:read notes:write").await;
+        app.add_user("bob", "").await;
+        app.add_user("root", "ficha:admin").await;
+        let any = app.add_client("any", |_| ()).await;
+        let some = app.add_client("some", only("notes:write other ficha:admin")).await;
+        assert_eq!(granted(ask(&app, &any, "").await).await, "notes:read notes:write");
+        assert_eq!(granted(ask(&app, &some, "").await).await, "notes:write");
+        assert_eq!(granted(ask(&app, &any, "notes:write notes:read notes:read").await).await, "notes:read notes:write");
+        assert_eq!(granted(ask_for_itself(&app, &some, "").await).await, "notes:write other");
+        // `any` is whatever the user holds; without a user it is nothing.
+        assert_eq!(granted(ask_for_itself(&app, &any, "").await).await, "");
+        for name in ["bob", "root"] {
+            assert_eq!(app.login_as(&any, name).await.body["scope"], "", "{name}");
+        }
+    }
+
+    async fn a11_a_malformed_or_unknown_scope_is_invalid_scope_in_every_grant(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "notes:read").await;
+        let client = app.add_client("shop", only("notes:read")).await;
+        let tokens = app.login_as(&client, "alice").await;
+        let long = "x".repeat(2049);
+        for scope in [
+            " ",
+            "notes:read ",
+            " notes:read",
+            "notes:read  notes:read",
+            "notes:read\tx",
+            "notes:read\n",
+            "\"",
+            "\\",
+            "é",
+            "🔑",
+            "\0",
+            "notes:read\u{a0}x",
+            &long,
+            "nope",
+            "notes:read nope",
+            "NOTES:READ",
+            "notes",
+            "ficha:admin",
+            "*",
+        ] {
+            error(ask(&app, &client, scope).await, 400, "invalid_scope").await;
+            error(ask_for_itself(&app, &client, scope).await, 400, "invalid_scope").await;
+            error(refresh(&app, &client, &tokens.refresh, scope).await, 400, "invalid_scope").await;
+        }
+        assert_eq!(refresh(&app, &client, &tokens.refresh, "notes:read").await.status(), 200);
+    }
+
+    async fn what_is_granted_is_within_the_users_and_the_clients(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "notes:read notes:write").await;
+        let client = app.add_client("shop", only("notes:read stock:read")).await;
+        assert_eq!(granted(ask(&app, &client, "notes:read").await).await, "notes:read");
+        error(ask(&app, &client, "notes:write").await, 400, "invalid_scope").await;
+        error(ask(&app, &client, "stock:read").await, 400, "invalid_scope").await;
+        error(ask(&app, &client, "notes:read notes:write").await, 400, "invalid_scope").await;
+        assert_eq!(granted(ask_for_itself(&app, &client, "stock:read").await).await, "stock:read");
+        error(ask_for_itself(&app, &client, "notes:write").await, 400, "invalid_scope").await;
+        // A wrong password is not told what it might have asked for.
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "notes:write")];
+        error(app.post_as(&client, "/token", &form).await, 400, "invalid_grant").await;
+    }
+
+    async fn a24_a_refresh_narrows_and_never_widens_and_the_next_one_has_it_all_again(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "notes:read notes:write notes:delete").await;
+        let client = app.add_client("shop", |_| ()).await;
+        let first = Tokens::of(ask(&app, &client, "notes:read notes:write").await).await;
+        // Asking for more is refused and does not use the token up, however often.
+        for more in ["notes:delete", "notes:read notes:write notes:delete", "ficha:admin", "nope"] {
+            error(refresh(&app, &client, &first.refresh, more).await, 400, "invalid_scope").await;
+        }
+        let narrow = Tokens::of(refresh(&app, &client, &first.refresh, "notes:read").await).await;
+        assert_eq!(
+            (narrow.body["scope"].as_str(), narrow.claims()["scope"].as_str()),
+            (Some("notes:read"), Some("notes:read"))
+        );
+        app.advance(Duration::from_secs(60)).await;
+        let whole = Tokens::of(refresh(&app, &client, &narrow.refresh, "").await).await;
+        assert_eq!(whole.body["scope"], "notes:read notes:write");
+        let named = Tokens::of(refresh(&app, &client, &whole.refresh, "notes:write notes:read").await).await;
+        assert_eq!(named.body["scope"], "notes:read notes:write");
+    }
+
+    async fn a24_a_retry_that_asks_for_more_is_refused_and_one_that_narrows_is_not(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "notes:read notes:write").await;
+        let client = app.add_client("shop", |_| ()).await;
+        let first = Tokens::of(ask(&app, &client, "notes:read").await).await;
+        let renewed = Tokens::of(refresh(&app, &client, &first.refresh, "").await).await;
+        error(refresh(&app, &client, &first.refresh, "notes:write").await, 400, "invalid_scope").await;
+        let retried = Tokens::of(refresh(&app, &client, &first.refresh, "notes:read").await).await;
+        assert_eq!(retried.refresh, renewed.refresh);
+        assert_eq!(app.me(&renewed.access).await, 200);
+    }
+
+    async fn the_servers_own_scopes_must_be_named_and_are_for_the_server_alone(database: TestDatabase) {
+        let app = App::start_with(&database, |options| options.settings.token.audience = Some("api".into())).await;
+        app.add_user("alice", "ficha:admin notes:read").await;
+        let client = app.add_client("shop", |new| new.audience = Some("notes".into())).await;
+        let machine = app
+            .add_client("machine", |new| {
+                new.audience = Some("notes".into());
+                only("ficha:admin notes:read")(new);
+            })
+            .await;
+        for scope in ["ficha:admin", "ficha:admin notes:read"] {
+            for response in [ask(&app, &client, scope).await, ask_for_itself(&app, &machine, scope).await] {
+                let tokens = Tokens::of(response).await;
+                assert_eq!((tokens.body["scope"].as_str(), &tokens.claims()["aud"]), (Some(scope), &ISSUER.into()));
+            }
+        }
+        // A refresh keeps scope and audience, narrowed or not.
+        let own = Tokens::of(ask(&app, &client, "ficha:admin notes:read").await).await;
+        let renewed = Tokens::of(refresh(&app, &client, &own.refresh, "").await).await;
+        assert_eq!(
+            (renewed.body["scope"].as_str(), &renewed.claims()["aud"]),
+            (Some("ficha:admin notes:read"), &ISSUER.into())
+        );
+        let narrowed = Tokens::of(refresh(&app, &client, &renewed.refresh, "notes:read").await).await;
+        assert_eq!(narrowed.claims()["aud"], ISSUER);
+        // One that was not named at login can't be had later.
+        let plain = Tokens::of(ask(&app, &client, "").await).await;
+        assert_eq!((plain.body["scope"].as_str(), plain.claims()["aud"].as_str()), (Some("notes:read"), Some("notes")));
+        error(refresh(&app, &client, &plain.refresh, "ficha:admin").await, 400, "invalid_scope").await;
+    }
+
+    async fn a_tokens_audience_is_its_clients_or_else_the_servers_default(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "").await;
+        let plain = app.add_client("plain", |_| ()).await;
+        let notes = app.add_client("notes-app", |new| new.audience = Some("notes".into())).await;
+        assert_eq!(app.login_as(&plain, "alice").await.claims()["aud"], ISSUER);
+        assert_eq!(app.login_as(&notes, "alice").await.claims()["aud"], "notes");
+        let own = Tokens::of(ask_for_itself(&app, &notes, "").await).await;
+        assert_eq!(own.claims()["aud"], "notes");
+        let other = app.another_with(&database, |options| options.settings.token.audience = Some("api".into())).await;
+        assert_eq!(other.login_as(&plain, "alice").await.claims()["aud"], "api");
+        assert_eq!(other.login_as(&notes, "alice").await.claims()["aud"], "notes");
+        assert_eq!(other.login_as(&plain, "alice").await.claims()["iss"], ISSUER);
+    }
+}

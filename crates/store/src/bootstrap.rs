@@ -1,0 +1,82 @@
+//! The first start.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+use crate::clients::insert_client;
+use crate::error::Fault;
+use crate::globals::{ONLY, lock, raise_changes};
+use crate::keys::insert_key;
+use crate::rows::{client, globals, user};
+use crate::scopes::upsert_scope;
+use crate::transaction::transaction;
+use crate::users::insert_user;
+use crate::{ClientRecord, NewKey, Result, Store, UserRecord};
+
+/// What the first start writes.
+#[derive(Clone, Default)]
+pub struct Bootstrap {
+    /// The first keys.
+    pub keys: Vec<NewKey>,
+    /// The first client; skipped if its id is taken.
+    pub client: Option<ClientRecord>,
+    /// The first user and the cost of the password hash; skipped if the name is taken.
+    pub user: Option<(UserRecord, u32)>,
+    /// Scopes to declare: name and description.
+    pub scopes: Vec<(String, String)>,
+    /// The time.
+    pub now: i64,
+}
+
+/// What became of a first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootstrapOutcome {
+    /// Another server, or an earlier start, did it: nothing was written.
+    AlreadyDone,
+    /// It is committed.
+    Done {
+        /// False if the client's id was taken, or none was handed in.
+        client_added: bool,
+        /// False if the user's name was taken, or none was handed in.
+        user_added: bool,
+    },
+}
+
+impl Store {
+    /// Writes the first keys, client, user and scopes, once in a database's life: a mark in `globals` says that it was done,
+    /// so a user that is deleted later does not come back.
+    pub async fn bootstrap(&self, first: Bootstrap) -> Result<BootstrapOutcome> {
+        let client = first.client.map(client::Model::try_from).transpose()?;
+        let user = first.user.map(|(user, cost)| user::Model::new(user, cost)).transpose()?;
+        transaction!(self, |transaction| {
+            // Two first starts at once: the second waits for this lock and then sees the mark.
+            if lock(transaction).await?.bootstrapped_at.is_some() {
+                return Ok(BootstrapOutcome::AlreadyDone);
+            }
+            for key in &first.keys {
+                insert_key(transaction, key.clone()).await?;
+            }
+            for (name, description) in &first.scopes {
+                upsert_scope(transaction, name, description).await?;
+            }
+            let client_added = match &client {
+                Some(row) => insert_client(transaction, row.clone()).await?,
+                None => false,
+            };
+            let user_added = match &user {
+                Some(row) => insert_user(transaction, row.clone()).await?,
+                None => false,
+            };
+            mark(transaction, first.now).await?;
+            Ok(BootstrapOutcome::Done { client_added, user_added })
+        })
+    }
+}
+
+async fn mark(transaction: &DatabaseTransaction, now: i64) -> Result<(), Fault> {
+    let update = globals::Entity::update_many()
+        .col_expr(globals::Column::BootstrappedAt, Expr::value(now))
+        .filter(globals::Column::Id.eq(ONLY));
+    update.exec(transaction).await?;
+    Ok(raise_changes(transaction).await?)
+}

@@ -1,0 +1,46 @@
+//! The only crate that knows sea-orm and SQL.
+//!
+//! [`Store`] is one concrete type for both databases: the URL chooses. Plain [records](UserRecord) cross out of it; rows
+//! don't. Time is handed in, in Unix seconds. `transaction.rs` says in which order locks are taken.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod bootstrap;
+mod client_revocation;
+mod client_sessions;
+mod clients;
+mod connect;
+mod denylist;
+mod ending;
+mod error;
+mod globals;
+mod head;
+mod insertion;
+mod keys;
+mod migrate;
+mod notify;
+mod postgres;
+mod purge;
+mod records;
+mod revocation;
+mod rotation;
+mod rows;
+mod scopes;
+mod sessions;
+mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod throttle;
+mod transaction;
+mod user_changes;
+mod users;
+
+pub use bootstrap::{Bootstrap, BootstrapOutcome};
+pub use connect::{DatabaseKind, Store, StoreOptions};
+pub use error::StoreError;
+pub use notify::Listener;
+pub use records::*;
+pub use revocation::{Applied, Revocation};
+pub use sessions::SessionFilter;
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;

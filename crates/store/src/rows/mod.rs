@@ -1,0 +1,36 @@
+//! Database rows. They stay in this crate; [`records`](crate::records) are what crosses out.
+
+pub(crate) mod audit;
+pub(crate) mod client;
+pub(crate) mod denylist;
+pub(crate) mod denylist_head;
+pub(crate) mod globals;
+pub(crate) mod key;
+pub(crate) mod login_failure;
+pub(crate) mod scope;
+pub(crate) mod session;
+pub(crate) mod user;
+
+use ficha_token::Scope;
+
+use crate::{Result, StoreError};
+
+/// A list of names as one text. A name with a space in it would come back as two.
+pub(crate) fn join_names(what: &str, names: &[String]) -> Result<String> {
+    for name in names {
+        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(StoreError::Conflict(format!("{what} {name:?}: a name has no space in it and is not empty")));
+        }
+    }
+    Ok(names.join(" "))
+}
+
+/// Undoes [`join_names`].
+pub(crate) fn split_names(text: &str) -> Vec<String> {
+    text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// Reads a stored scope.
+pub(crate) fn parse_scope(text: &str) -> Result<Scope> {
+    text.parse().map_err(|error| StoreError::Corrupt(format!("a scope: {error}")))
+}

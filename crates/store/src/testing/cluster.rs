@@ -1,0 +1,157 @@
+//! A private PostgreSQL cluster, started once in a test process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::{ConnectOptions, Connection};
+
+/// What the keeper runs: the server, until our end of its input is closed, which the system does however we end. It is
+/// handed the folder of the binaries, ours, the port, and whether to wait for the disk.
+const KEEPER: &str = r#"
+"$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync="$4" \
+    -c full_page_writes="$4" -c max_connections=400 -c shared_buffers=64MB >"$2/log" 2>&1 </dev/null &
+cat >/dev/null
+"$1/pg_ctl" stop -D "$2/data" -m immediate >/dev/null 2>&1
+wait
+rm -rf "$2"
+"#;
+
+/// How often another port is tried: somebody may take the one we found free before the server does.
+const ATTEMPTS: u32 = 5;
+
+/// Held open for as long as this process lives. Closing it ends the cluster.
+static KEEPER_INPUT: Mutex<Option<ChildStdin>> = Mutex::new(None);
+
+/// Starts it and returns its URL, or says in a few words what is missing.
+pub(super) fn start() -> Result<String, String> {
+    let binaries = find_binaries().ok_or("no initdb in PATH, pg_config --bindir or /usr/lib/postgresql")?;
+    let mut last = String::new();
+    for _ in 0..ATTEMPTS {
+        match start_in(&binaries) {
+            Ok(url) => return Ok(url),
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+fn start_in(binaries: &Path) -> Result<String, String> {
+    let folder = tempfile::Builder::new().prefix("ficha-postgres-").tempdir().map_err(|error| error.to_string())?;
+    let user = other_user(folder.path())?;
+    let mut initdb = Command::new(binaries.join("initdb"));
+    initdb.args(["--username=ficha", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
+    initdb.arg(folder.path().join("data")).current_dir(folder.path()).stdin(Stdio::null());
+    let done = run_as(&mut initdb, user).output().map_err(|error| format!("initdb: {error}"))?;
+    if !done.status.success() {
+        return Err(format!("initdb: {}", String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or("failed")));
+    }
+    let port = free_port().map_err(|error| error.to_string())?;
+    let fsync = if std::env::var("FICHA_TEST_POSTGRES_FSYNC").is_ok_and(|on| on == "on") { "on" } else { "off" };
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", KEEPER, "keeper"]).arg(binaries).arg(folder.path()).arg(port.to_string()).arg(fsync);
+    keeper.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Out of our process group: Ctrl-C ends the tests, and the keeper then cleans up.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
+    let mut keeper = run_as(&mut keeper, user).spawn().map_err(|error| format!("sh: {error}"))?;
+    // From here on the keeper removes the folder.
+    let folder = folder.keep();
+    let url = format!("postgres://ficha@127.0.0.1:{port}/postgres?sslmode=disable");
+    if answers(&url) {
+        *KEEPER_INPUT.lock().map_err(|error| error.to_string())? = keeper.stdin.take();
+        return Ok(url);
+    }
+    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+    stop(keeper);
+    Err(format!("the server did not start: {}", log.lines().last().unwrap_or("no log")))
+}
+
+fn stop(mut keeper: Child) {
+    drop(keeper.stdin.take());
+    let _ = keeper.wait();
+}
+
+/// Waits for the server's first answer, at most some 30 seconds.
+fn answers(url: &str) -> bool {
+    let url = url.to_owned();
+    // On a thread of its own: a test's runtime may be running this.
+    let waiting = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let target: PgConnectOptions = url.parse().ok()?;
+        runtime.block_on(async {
+            for _ in 0..300 {
+                let connected: Result<PgConnection, _> = target.clone().disable_statement_logging().connect().await;
+                if let Ok(connection) = connected {
+                    return connection.close().await.ok();
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            None
+        })
+    });
+    matches!(waiting.join(), Ok(Some(())))
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The folder that holds `initdb`, `postgres` and `pg_ctl`; the newest version's where there are several.
+fn find_binaries() -> Option<PathBuf> {
+    let in_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    let by_config = Command::new("pg_config").arg("--bindir").stderr(Stdio::null()).output().ok();
+    let by_config = by_config.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    let mut of_debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok())
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .collect();
+    of_debian.sort();
+    let all: Vec<PathBuf> = in_path;
+    let all = all.into_iter().chain(by_config).chain(of_debian.into_iter().rev().map(|(_, folder)| folder));
+    all.into_iter().find_map(|folder| {
+        // What stands in PATH may be a link to one of them alone; the server is beside what it leads to.
+        let initdb = folder.join("initdb").canonicalize().ok()?;
+        let folder = initdb.parent()?.to_owned();
+        ["postgres", "pg_ctl"].iter().all(|name| folder.join(name).exists()).then_some(folder)
+    })
+}
+
+/// PostgreSQL does not run as root: then it gets another user, who owns the folder.
+#[cfg(unix)]
+fn other_user(folder: &Path) -> Result<Option<(u32, u32)>, String> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(folder).map_err(|error| error.to_string())?.uid();
+    if owner != 0 {
+        return Ok(None);
+    }
+    let users = std::fs::read_to_string("/etc/passwd").map_err(|error| error.to_string())?;
+    let user = ["postgres", "nobody"].iter().find_map(|name| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    });
+    let (uid, gid) = user.ok_or("we are root, and there is neither a user postgres nor nobody")?;
+    std::os::unix::fs::chown(folder, Some(uid), Some(gid)).map_err(|error| error.to_string())?;
+    Ok(Some((uid, gid)))
+}
+
+#[cfg(not(unix))]
+fn other_user(_folder: &Path) -> Result<Option<(u32, u32)>, String> {
+    Err("a private cluster needs Unix".into())
+}
+
+fn run_as(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
+    #[cfg(unix)]
+    if let Some((uid, gid)) = user {
+        std::os::unix::process::CommandExt::uid(command, uid);
+        std::os::unix::process::CommandExt::gid(command, gid);
+    }
+    #[cfg(not(unix))]
+    let _ = user;
+    command
+}

@@ -1,0 +1,84 @@
+//! What the database would do for the statements that a call runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+
+use crate::{DatabaseKind, Result, Store};
+
+/// A statement that ran, and the database's plan for it.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// The statement, with its placeholders.
+    pub sql: String,
+    /// `EXPLAIN`, or SQLite's `EXPLAIN QUERY PLAN`.
+    pub plan: String,
+}
+
+/// Notes every statement of a store's connections while somebody wants to know.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder(Arc<Mutex<Option<Vec<Statement>>>>);
+
+impl Recorder {
+    pub(crate) fn attach(&self, connection: &mut DatabaseConnection) {
+        let noted = Arc::clone(&self.0);
+        connection.set_metric_callback(move |info| {
+            if let Some(noted) = noted.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                noted.push(info.statement.clone());
+            }
+        });
+    }
+
+    fn start(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    fn stop(&self) -> Vec<Statement> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// Does `work` on this store and explains each statement that it ran.
+    #[doc(hidden)]
+    pub async fn explain(&self, work: impl AsyncFnOnce(&Self)) -> Result<Vec<Explained>> {
+        self.recorder().start();
+        work(self).await;
+        let mut explained = Vec::new();
+        for statement in self.recorder().stop() {
+            explained.push(self.plan(statement).await?);
+        }
+        Ok(explained)
+    }
+
+    async fn plan(&self, mut statement: Statement) -> Result<Explained> {
+        let sql = statement.sql.clone();
+        let (explain, column) = match self.kind() {
+            DatabaseKind::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+            DatabaseKind::Postgres => ("EXPLAIN", "QUERY PLAN"),
+        };
+        statement.sql = format!("{explain} {sql}");
+        let mut plan = String::new();
+        for row in self.writer().query_all_raw(statement).await? {
+            plan.push_str(&row.try_get_by::<String, _>(column)?);
+            plan.push('\n');
+        }
+        Ok(Explained { sql, plan })
+    }
+
+    /// What a SQLite pragma says on the connection that writes.
+    #[doc(hidden)]
+    pub async fn pragma(&self, name: &str) -> Result<String> {
+        let sql = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
+        let name = if name == "busy_timeout" { sql.replacen("busy_timeout", "timeout", 1) } else { sql };
+        let statement = Statement::from_string(self.writer().get_database_backend(), name);
+        let row = self.writer().query_one_raw(statement).await?;
+        Ok(row.map(|row| row.try_get_by("value")).transpose()?.unwrap_or_default())
+    }
+
+    /// Runs SQL as it stands, for what a test must find in the database.
+    #[doc(hidden)]
+    pub async fn run_sql(&self, sql: &str) -> Result<u64> {
+        Ok(self.writer().execute_unprepared(sql).await?.rows_affected())
+    }
+}

@@ -1,0 +1,94 @@
+//! SQL as it stands, for tests that break a database, hold it up, or put it back.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use uuid::Uuid;
+
+use super::TestDatabase;
+use crate::DatabaseKind;
+
+/// One connection of its own. What `BEGIN` opens stays open until it says `COMMIT` or `ROLLBACK`.
+#[derive(Debug)]
+pub struct RawConnection {
+    connection: DatabaseConnection,
+    kind: DatabaseKind,
+}
+
+impl TestDatabase {
+    /// A connection that no store knows of.
+    pub async fn raw(&self) -> RawConnection {
+        let mut options = ConnectOptions::new(self.url());
+        options.min_connections(1).max_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+        options.sqlx_logging(false);
+        let connection = Database::connect(options).await.expect("the test's database can be opened");
+        RawConnection { connection, kind: self.kind() }
+    }
+}
+
+impl RawConnection {
+    /// Runs statements; returns how many rows the last one changed.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        match self.connection.execute_unprepared(sql).await {
+            Ok(done) => done.rows_affected(),
+            Err(error) => panic!("{sql}: {error}"),
+        }
+    }
+
+    /// The whole number that a query answers with.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
+        let row = self.connection.query_one_raw(statement).await.expect("a query").expect("a row");
+        row.try_get_by_index(0).expect("a whole number")
+    }
+
+    /// Takes a table away: whatever needs it fails until [`RawConnection::give_back`].
+    pub async fn take_away(&self, table: &str) {
+        self.execute(&format!("ALTER TABLE {table} RENAME TO {table}_away")).await;
+    }
+
+    /// Puts back what [`RawConnection::take_away`] took.
+    pub async fn give_back(&self, table: &str) {
+        self.execute(&format!("ALTER TABLE {table}_away RENAME TO {table}")).await;
+    }
+
+    /// Begins a transaction that keeps every other from changing this session, until `ROLLBACK`.
+    pub async fn hold_session(&self, id: Uuid) {
+        match self.kind {
+            DatabaseKind::Sqlite => self.execute("BEGIN IMMEDIATE").await,
+            DatabaseKind::Postgres => {
+                let row = self.literal(id);
+                self.execute(&format!("BEGIN; SELECT id FROM sessions WHERE id = {row} FOR UPDATE")).await
+            }
+        };
+    }
+
+    /// Makes `count` copies of a session, each with an id of its own.
+    pub async fn copy_session(&self, id: Uuid, count: u32) -> u64 {
+        let same = "user_id, subject, client_id, scopes, roles, audience, generation, rotated_at, access_exp, epoch, \
+                    created_at, expires_at, idle_expires_at, address, user_agent, revoked_at, revoked_reason";
+        let (new_id, numbers) = match self.kind {
+            DatabaseKind::Sqlite => (
+                "randomblob(16)",
+                format!(
+                    "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n)"
+                ),
+            ),
+            DatabaseKind::Postgres => ("gen_random_uuid()", format!("generate_series(1, {count})")),
+        };
+        let row = self.literal(id);
+        self.execute(&format!(
+            "INSERT INTO sessions (id, {same}) SELECT {new_id}, {same} FROM sessions CROSS JOIN {numbers} AS numbers \
+             WHERE id = {row}"
+        ))
+        .await
+    }
+
+    /// A UUID as this database's SQL writes it.
+    pub fn literal(&self, id: Uuid) -> String {
+        match self.kind {
+            DatabaseKind::Sqlite => format!("X'{}'", id.simple()),
+            DatabaseKind::Postgres => format!("'{id}'"),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use ficha_store::testing::TestDatabase;
+use ficha_store::{Bootstrap, BootstrapOutcome, KeyPurpose, on_both_databases};
+use futures_util::future::join_all;
+
+use crate::support::{NOW, client, key, user};
+
+fn first(n: usize) -> Bootstrap {
+    Bootstrap {
+        keys: vec![key(KeyPurpose::Sign, &format!("s{n}")), key(KeyPurpose::Refresh, &format!("r{n}"))],
+        client: Some(client("first-party")),
+        user: Some((user("admin"), 12)),
+        scopes: vec![("ficha:admin".into(), "Administer Ficha".into())],
+        now: NOW,
+    }
+}
+
+const ALL: BootstrapOutcome = BootstrapOutcome::Done { client_added: true, user_added: true };
+
+on_both_databases! {
+    async fn of_servers_that_start_at_once_one_bootstraps(db: TestDatabase) {
+        let stores = join_all((0..6).map(|_| db.store())).await;
+        let outcomes = join_all(stores.iter().enumerate().map(|(n, store)| store.bootstrap(first(n)))).await;
+        let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap()).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == ALL).count(), 1, "{outcomes:?}");
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == BootstrapOutcome::AlreadyDone).count(), 5);
+        let store = &stores[0];
+        assert_eq!(store.keys().await.unwrap().len(), 2);
+        assert_eq!(store.list_users(None, 10).await.unwrap().len(), 1);
+        assert_eq!(store.list_clients(None, 10).await.unwrap().len(), 1);
+        assert_eq!(store.list_scopes().await.unwrap(), [("ficha:admin".into(), "Administer Ficha".into())]);
+        assert!(store.head().await.unwrap().bootstrapped);
+    }
+
+    async fn a_deleted_admin_does_not_come_back(db: TestDatabase) {
+        let store = db.store().await;
+        assert_eq!(store.bootstrap(first(0)).await.unwrap(), ALL);
+        let admin = store.user_by_name("admin").await.unwrap().unwrap();
+        store.delete_user(admin.id, NOW).await.unwrap();
+        assert_eq!(store.bootstrap(first(1)).await.unwrap(), BootstrapOutcome::AlreadyDone);
+        assert_eq!(store.user_by_name("admin").await.unwrap(), None);
+    }
+
+    async fn a_user_or_client_made_before_is_left_as_it_is(db: TestDatabase) {
+        let store = db.store().await;
+        let admin = user("admin");
+        store.add_user(admin.clone(), 10).await.unwrap();
+        store.add_client(client("first-party")).await.unwrap();
+        assert!(!store.head().await.unwrap().bootstrapped);
+        let outcome = store.bootstrap(first(0)).await.unwrap();
+        assert_eq!(outcome, BootstrapOutcome::Done { client_added: false, user_added: false });
+        assert_eq!(store.user_by_name("admin").await.unwrap(), Some(admin));
+        assert_eq!(store.keys().await.unwrap().len(), 2);
+    }
+}

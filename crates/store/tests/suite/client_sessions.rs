@@ -1,0 +1,90 @@
+use std::collections::HashSet;
+
+use ficha_store::testing::TestDatabase;
+use ficha_store::{InsertOutcome, KeyPurpose, RevokeReason, on_both_databases};
+use futures_util::future::join_all;
+
+use crate::support::{NOW, alice_and_app, inserted, key, own_grant};
+
+const HORIZON: i64 = NOW + 1_200;
+const NEED: i64 = NOW + 600;
+
+on_both_databases! {
+    async fn of_many_at_once_all_get_the_same_session(db: TestDatabase) {
+        let stores = [db.store().await, db.store().await];
+        let (_, app) = alice_and_app(&stores[0]).await;
+        let asked = (0..12).map(|n| stores[n % 2].client_session(own_grant(&app), NOW, NEED, HORIZON));
+        let given: HashSet<_> =
+            join_all(asked).await.into_iter().map(|outcome| inserted(outcome.unwrap()).id).collect();
+        assert_eq!(given.len(), 1);
+        let id = *given.iter().next().unwrap();
+        assert_eq!(stores[0].session(id).await.unwrap().unwrap().access_exp, HORIZON);
+    }
+
+    async fn its_reach_is_raised_only_when_it_is_too_short(db: TestDatabase) {
+        let store = db.store().await;
+        let (_, app) = alice_and_app(&store).await;
+        let first = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
+        let again = inserted(store.client_session(own_grant(&app), NOW + 500, HORIZON, HORIZON + 500).await.unwrap());
+        assert_eq!(again, first, "it reaches just far enough");
+        let raised = inserted(store.client_session(own_grant(&app), NOW + 700, NOW + 1_300, NOW + 1_900).await.unwrap());
+        assert_eq!((raised.id, raised.access_exp), (first.id, NOW + 1_900));
+        assert_eq!(store.session(first.id).await.unwrap(), Some(raised));
+    }
+
+    async fn one_that_can_not_be_used_is_replaced(db: TestDatabase) {
+        let store = db.store().await;
+        let (_, app) = alice_and_app(&store).await;
+        let first = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
+        store.revoke_session(first.id, RevokeReason::Admin, NOW).await.unwrap();
+        let second = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
+        assert_ne!(second.id, first.id);
+        store.purge(key(KeyPurpose::Sign, "s"), key(KeyPurpose::Refresh, "r"), NOW, NOW + 900).await.unwrap();
+        let third = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
+        assert_ne!(third.id, second.id);
+        assert_eq!(third.epoch, 1);
+        // It ends before the token would: the reach is capped, and so another takes over.
+        let late = third.expires_at - 100;
+        let mut new = own_grant(&app);
+        new.session.expires_at = late + 100_000;
+        let fourth = inserted(store.client_session(new, late, late + 600, late + 1_200).await.unwrap());
+        assert_ne!(fourth.id, third.id);
+        assert_eq!(store.session(third.id).await.unwrap().unwrap().revoked, None);
+    }
+
+    async fn another_scope_or_audience_has_a_session_of_its_own(db: TestDatabase) {
+        let store = db.store().await;
+        let (_, app) = alice_and_app(&store).await;
+        let mut other_scope = own_grant(&app);
+        other_scope.session.scopes = "notes:write".parse().unwrap();
+        let mut other_audience = own_grant(&app);
+        other_audience.session.audience = "mail".into();
+        let mut ids = HashSet::new();
+        for new in [own_grant(&app), other_scope, other_audience] {
+            ids.insert(inserted(store.client_session(new, NOW, NEED, HORIZON).await.unwrap()).id);
+        }
+        assert_eq!(ids.len(), 3);
+    }
+
+    async fn a_client_that_was_changed_gets_nothing_for_what_it_was(db: TestDatabase) {
+        let store = db.store().await;
+        let (_, app) = alice_and_app(&store).await;
+        inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
+        store.begin_revoking_client("app").await.unwrap();
+        let outdated = store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap();
+        assert_eq!(outdated, InsertOutcome::Outdated);
+        store.revoke_client_sessions("app", NOW, 10).await.unwrap();
+        let outdated = store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap();
+        assert_eq!(outdated, InsertOutcome::Outdated);
+        let app = store.client("app").await.unwrap().unwrap();
+        inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
+    }
+
+    async fn the_longest_scope_fits(db: TestDatabase) {
+        let store = db.store().await;
+        let (_, app) = alice_and_app(&store).await;
+        let mut new = own_grant(&app);
+        new.session.scopes = "x".repeat(2_048).parse().unwrap();
+        inserted(store.client_session(new, NOW, NEED, HORIZON).await.unwrap());
+    }
+}

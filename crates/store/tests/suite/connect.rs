@@ -1,0 +1,80 @@
+use ficha_store::testing::TestDatabase;
+use ficha_store::{DatabaseKind, Store, StoreError, on_both_databases};
+
+on_both_databases! {
+    async fn the_kind_is_the_urls(db: TestDatabase) {
+        assert_eq!(db.store().await.kind(), db.kind());
+    }
+
+    async fn the_databases_time_is_in_milliseconds(db: TestDatabase) {
+        let store = db.store().await;
+        let first = store.database_time().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let later = store.database_time().await.unwrap() - first;
+        assert!((15..10_000).contains(&later), "{later}");
+        assert!(first > 1_700_000_000_000, "{first}");
+    }
+
+    async fn a_closed_store_is_unavailable(db: TestDatabase) {
+        let store = db.store().await;
+        store.close().await;
+        assert!(matches!(store.head().await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.declare_scope("a", "").await, Err(StoreError::Unavailable(_))));
+    }
+
+    async fn work_on_a_store_can_be_spawned(db: TestDatabase) {
+        let store = db.store().await;
+        let made = tokio::spawn(async move { crate::support::sessions(&store, 1).await }).await.unwrap();
+        assert_eq!(made.len(), 1);
+    }
+
+    async fn a_wrong_password_is_not_repeated(db: TestDatabase) {
+        if db.kind() == DatabaseKind::Postgres {
+            for url in ["postgres://me:hunter2@127.0.0.1:1/db", "postgres://me:hunter2@127.0.0.1:port/db"] {
+                let error = Store::connect(url).await.unwrap_err();
+                assert!(matches!(error, StoreError::CantOpen { .. }), "{error:?}");
+                assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_url_of_neither_kind_is_not_repeated() {
+    let error = Store::connect("mysql://me:hunter2@host/db").await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=memory", "sqlite://", "sqlite:?mode=memory"]
+    {
+        assert!(matches!(Store::connect(url).await, Err(StoreError::CantOpen { .. })), "{url}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn file_and_folder_are_made_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a/b/ficha.db");
+    let store = Store::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    store.migrate().await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(&file.with_extension("db-wal")), 0o600);
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    assert_eq!(mode(file.parent().unwrap().parent().unwrap()), 0o700);
+}
+
+#[tokio::test]
+async fn sqlite_writes_ahead_and_waits_for_the_disk() {
+    let db = TestDatabase::sqlite().await;
+    let store = db.store().await;
+    let pragma = async |name: &str| store.pragma(name).await.unwrap();
+    assert_eq!(pragma("journal_mode").await, "wal");
+    assert_eq!(pragma("synchronous").await, "2");
+    assert_eq!(pragma("foreign_keys").await, "1");
+    assert_eq!(pragma("busy_timeout").await, "5000");
+}

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use ficha_store::testing::TestDatabase;
+use ficha_store::{DatabaseKind, InsertOutcome, KeyPurpose, on_both_databases};
+use ficha_token::DenyId;
+use futures_util::future::join;
+
+use crate::support::{NOW, alice_and_app, inserted, key, login, rotation, terms};
+
+on_both_databases! {
+    async fn a_login_is_written_whole(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        let new = login(&alice, &app);
+        let session = inserted(store.insert_session(new.clone()).await.unwrap());
+        assert_eq!(session, new.session);
+        assert_eq!(store.session(session.id).await.unwrap(), Some(session));
+    }
+
+    async fn a_login_checked_before_a_change_is_outdated(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        let checked = login(&alice, &app);
+        store.revoke_user(alice.id, NOW).await.unwrap();
+        assert_eq!(store.insert_session(checked.clone()).await.unwrap(), InsertOutcome::Outdated);
+        assert_eq!(store.session(checked.session.id).await.unwrap(), None);
+        let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
+        let checked = login(&alice, &app);
+        assert!(store.update_client(app.clone()).await.unwrap());
+        assert_eq!(store.insert_session(checked).await.unwrap(), InsertOutcome::Outdated);
+        let app = store.client("app").await.unwrap().unwrap();
+        inserted(store.insert_session(login(&alice, &app)).await.unwrap());
+    }
+
+    async fn nobody_who_is_disabled_or_gone_logs_in(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        store.set_user_enabled(alice.id, false, NOW).await.unwrap();
+        let disabled = store.user_by_id(alice.id).await.unwrap().unwrap();
+        assert_eq!(store.insert_session(login(&disabled, &app)).await.unwrap(), InsertOutcome::Outdated);
+        store.set_user_enabled(alice.id, true, NOW).await.unwrap();
+        let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
+        inserted(store.insert_session(login(&alice, &app)).await.unwrap());
+        store.set_client_enabled("app", false).await.unwrap();
+        let disabled = store.client("app").await.unwrap().unwrap();
+        assert_eq!(store.insert_session(login(&alice, &disabled)).await.unwrap(), InsertOutcome::Outdated);
+        store.set_client_enabled("app", true).await.unwrap();
+        let app = store.client("app").await.unwrap().unwrap();
+        store.delete_user(alice.id, NOW).await.unwrap();
+        assert_eq!(store.insert_session(login(&alice, &app)).await.unwrap(), InsertOutcome::Outdated);
+    }
+
+    async fn no_login_slips_in_beside_logging_a_user_out_everywhere(db: TestDatabase) {
+        let (one, other) = (db.store().await, db.store().await);
+        let (alice, app) = alice_and_app(&one).await;
+        for _ in 0..30 {
+            let read = one.user_by_id(alice.id).await.unwrap().unwrap();
+            let checked = login(&read, &app);
+            let (outcome, revoked) = join(one.insert_session(checked.clone()), other.revoke_user(alice.id, NOW)).await;
+            let (outcome, revoked) = (outcome.unwrap(), revoked.unwrap().unwrap());
+            if outcome == InsertOutcome::Outdated {
+                assert_eq!(revoked.sessions, 0);
+            } else {
+                // It committed first, and so was found.
+                assert_eq!(revoked.sessions, 1);
+                assert_eq!(revoked.entries[0].id, DenyId::from(checked.session.id));
+            }
+        }
+    }
+
+    async fn a_login_beside_a_purge_belongs_to_one_side_of_it(db: TestDatabase) {
+        let (one, other) = (db.store().await, db.store().await);
+        let (alice, app) = alice_and_app(&one).await;
+        for round in 0..15 {
+            let (sign, refresh) = (format!("s{round}"), format!("r{round}"));
+            let purge = other.purge(key(KeyPurpose::Sign, &sign), key(KeyPurpose::Refresh, &refresh), NOW, NOW + 900);
+            let (outcome, purged) = join(one.insert_session(login(&alice, &app)), purge).await;
+            purged.unwrap();
+            let session = inserted(outcome.unwrap());
+            let epoch = one.head().await.unwrap().epoch;
+            let refreshed = one.rotate_sessions(&[rotation(&session)], terms(NOW)).await.unwrap().len();
+            assert_eq!(refreshed == 1, session.epoch == epoch);
+        }
+    }
+
+    async fn a_login_that_meets_a_purge_waits_for_it_and_gets_the_new_epoch(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        let purging = db.raw().await;
+        let begin = if db.kind() == DatabaseKind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        purging.execute(&format!("{begin}; UPDATE globals SET epoch = epoch + 1")).await;
+        let login = tokio::spawn(async move { store.insert_session(login(&alice, &app)).await });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!login.is_finished());
+        purging.execute("COMMIT").await;
+        assert_eq!(inserted(login.await.unwrap().unwrap()).epoch, 1);
+    }
+}

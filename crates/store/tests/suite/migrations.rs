@@ -1,0 +1,48 @@
+use ficha_migrations::Migrator;
+use ficha_store::testing::TestDatabase;
+use ficha_store::{StoreError, on_both_databases};
+use futures_util::future::join_all;
+use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::sea_orm::Database;
+
+on_both_databases! {
+    async fn migrating_names_each_step_once(db: TestDatabase) {
+        let empty = db.another_empty().await;
+        let store = empty.store().await;
+        let missing = store.pending_migrations().await.unwrap();
+        assert_eq!(missing.len(), Migrator::migrations().len());
+        assert!(store.is_empty_database().await.unwrap());
+        assert_eq!(store.migrate().await.unwrap(), missing);
+        assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.pending_migrations().await.unwrap(), Vec::<String>::new());
+        assert!(!store.is_empty_database().await.unwrap());
+    }
+
+    async fn migrations_that_run_at_once_apply_each_step_once(db: TestDatabase) {
+        let empty = db.another_empty().await;
+        let stores = join_all((0..4).map(|_| empty.store())).await;
+        let mut applied = Vec::new();
+        for names in join_all(stores.iter().map(|store| store.migrate())).await {
+            applied.extend(names.unwrap());
+        }
+        assert_eq!(applied.len(), Migrator::migrations().len());
+        assert!(!stores[0].head().await.unwrap().bootstrapped);
+    }
+
+    async fn a_database_without_tables_says_that_it_is_not_migrated(db: TestDatabase) {
+        let empty = db.another_empty().await;
+        let store = empty.store().await;
+        assert_eq!(store.head().await, Err(StoreError::NotMigrated));
+        assert_eq!(store.session(crate::support::id()).await, Err(StoreError::NotMigrated));
+        assert_eq!(store.declare_scope("a", "").await, Err(StoreError::NotMigrated));
+    }
+
+    async fn each_step_can_be_undone(db: TestDatabase) {
+        let connection = Database::connect(db.url()).await.unwrap();
+        Migrator::down(&connection, None).await.unwrap();
+        connection.close().await.unwrap();
+        let store = db.store().await;
+        assert!(store.is_empty_database().await.unwrap());
+        assert_eq!(store.migrate().await.unwrap().len(), Migrator::migrations().len());
+    }
+}

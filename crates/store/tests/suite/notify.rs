@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+use ficha_store::testing::TestDatabase;
+use ficha_store::{DatabaseKind, Revocation, on_both_databases};
+use tokio::time::timeout;
+
+use crate::support::{NOW, client, token};
+
+const SOON: Duration = Duration::from_secs(10);
+
+on_both_databases! {
+    async fn a_listener_hears_of_each_commit_that_matters(db: TestDatabase) {
+        let (store, other) = (db.store().await, db.store().await);
+        let Some(mut listener) = store.listen().await.unwrap() else {
+            assert_eq!(db.kind(), DatabaseKind::Sqlite);
+            return store.notify_self().await.unwrap();
+        };
+        store.notify_self().await.unwrap();
+        timeout(SOON, listener.next()).await.unwrap().unwrap();
+        other.apply(&[Revocation::Token(token())], NOW).await.unwrap();
+        timeout(SOON, listener.next()).await.unwrap().unwrap();
+        assert_eq!(store.head().await.unwrap().number, 1);
+        other.add_client(client("app")).await.unwrap();
+        timeout(SOON, listener.next()).await.unwrap().unwrap();
+        assert!(store.client("app").await.unwrap().is_some());
+        // What changed nothing is not announced.
+        other.rotate_key(crate::support::key(ficha_store::KeyPurpose::Sign, "x"), "none", NOW).await.unwrap();
+        assert!(timeout(Duration::from_millis(200), listener.next()).await.is_err());
+    }
+
+    async fn a_listener_that_lost_its_connection_says_so_and_goes_on(db: TestDatabase) {
+        let store = db.store().await;
+        let Some(mut listener) = store.listen().await.unwrap() else { return };
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        store.run_sql(cut).await.unwrap();
+        // Told by an error or by a return: either way the head is looked at, and the next call goes on.
+        let mut heard = false;
+        for _ in 0..3 {
+            heard |= timeout(SOON, listener.next()).await.unwrap().is_ok();
+            if heard {
+                break;
+            }
+        }
+        assert!(heard);
+        store.notify_self().await.unwrap();
+        timeout(SOON, listener.next()).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! Every statement of the hot paths finds its rows by an index, however many there are.
+
+use ficha_store::testing::{Explained, TestDatabase};
+use ficha_store::{DatabaseKind, Revocation, RevokeReason, SessionFilter, Store, on_both_databases};
+
+use crate::support::{NOW, bytes, client, login, own_grant, rotation, terms, token, user};
+
+const ROWS: i64 = 5_000;
+
+/// Fills the tables that grow, and has the database look at what is in them.
+async fn fill(store: &Store) {
+    let (series, id, hex) = match store.kind() {
+        DatabaseKind::Sqlite => (
+            format!("WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS})"),
+            "randomblob(16)",
+            "hex(randomblob(8))",
+        ),
+        DatabaseKind::Postgres => (
+            format!("WITH s(n) AS (SELECT * FROM generate_series(1, {ROWS}))"),
+            "gen_random_uuid()",
+            "gen_random_uuid()::text",
+        ),
+    };
+    let no = if store.kind() == DatabaseKind::Sqlite { "0" } else { "false" };
+    let yes = if store.kind() == DatabaseKind::Sqlite { "1" } else { "true" };
+    for rows in [
+        format!(
+            "INSERT INTO sessions (id, user_id, subject, client_id, scopes, roles, audience, generation, rotated_at, \
+             access_exp, epoch, created_at, expires_at, idle_expires_at, live_key) {series} SELECT {id}, {id}, {id}, {hex}, \
+             'a', '', 'b', 0, 0, {NOW}, 0, 0, {NOW} + 9000, {NOW} + 9000, {hex} FROM s"
+        ),
+        format!(
+            "INSERT INTO users (id, name, password_hash, password_cost, scopes, roles, enabled, auth_version, created_at) \
+             {series} SELECT {id}, {hex}, 'h', 10, '', '', {yes}, 1, 0 FROM s"
+        ),
+        format!(
+            "INSERT INTO clients (id, subject, grants, any_scope, scopes, serves, forwards_address, enabled, revoking, \
+             auth_version, created_at) {series} SELECT {hex}, {id}, '', {no}, '', '', {no}, {yes}, {no}, 1, 0 FROM s"
+        ),
+        format!("INSERT INTO denylist (number, id, until, tag) {series} SELECT n, {id}, {NOW} + 500, n FROM s"),
+        format!("UPDATE denylist_head SET number = {ROWS}, tag = {ROWS}"),
+        format!(
+            "INSERT INTO login_failures (account, source, failures, last_failure, succeeded_at, touched_at) {series} \
+             SELECT {id}, {id}, 1, 1, 1, n FROM s"
+        ),
+        format!("INSERT INTO audit (id, at, event) {series} SELECT {id}, n, 'e' FROM s"),
+        "ANALYZE".into(),
+    ] {
+        store.run_sql(&rows).await.unwrap();
+    }
+}
+
+/// True if the plan reads a table that grows from end to end.
+fn scans(explained: &Explained, kind: DatabaseKind) -> bool {
+    let growing = ["sessions", "users", "clients", "denylist", "login_failures", "audit"];
+    explained.plan.lines().any(|line| {
+        growing.iter().any(|table| match kind {
+            DatabaseKind::Sqlite => {
+                // In order of an index, ended by a LIMIT, is no reading from end to end.
+                let line = line.trim();
+                let whole_index = line.starts_with(&format!("SCAN {table} USING")) && !explained.sql.contains("LIMIT");
+                line == format!("SCAN {table}") || whole_index
+            }
+            DatabaseKind::Postgres => line.contains(&format!("Seq Scan on {table} ")),
+        })
+    })
+}
+
+async fn check(store: &Store, what: &str, work: impl AsyncFnOnce(&Store)) {
+    let explained = store.explain(work).await.unwrap();
+    assert!(!explained.is_empty(), "{what} ran nothing");
+    for one in &explained {
+        assert!(!scans(one, store.kind()), "{what}: {}\n{}", one.sql, one.plan);
+    }
+}
+
+on_both_databases! {
+    async fn no_statement_of_a_hot_path_scans(db: TestDatabase) {
+        let store = db.store().await;
+        fill(&store).await;
+        let (alice, app) = (user("alice"), client("app"));
+        check(&store, "add_user", async |store| assert!(store.add_user(alice.clone(), 10).await.unwrap())).await;
+        check(&store, "add_client", async |store| assert!(store.add_client(app.clone()).await.unwrap())).await;
+        check(&store, "user_by_name", async |store| assert!(store.user_by_name("alice").await.unwrap().is_some())).await;
+        check(&store, "user_by_id", async |store| assert!(store.user_by_id(alice.id).await.unwrap().is_some())).await;
+        check(&store, "client", async |store| assert!(store.client("app").await.unwrap().is_some())).await;
+        check(&store, "cost", async |store| assert_eq!(store.highest_password_cost().await.unwrap(), Some(10))).await;
+        check(&store, "head", async |store| assert_eq!(store.head().await.unwrap().number, ROWS)).await;
+        let new = login(&alice, &app);
+        let session = new.session.clone();
+        check(&store, "insert_session", async |store| {
+            crate::support::inserted(store.insert_session(new).await.unwrap());
+        })
+        .await;
+        check(&store, "session", async |store| assert!(store.session(session.id).await.unwrap().is_some())).await;
+        check(&store, "list_sessions", async |store| {
+            let filter = SessionFilter { user: Some(alice.id), live_at: Some(NOW), ..SessionFilter::default() };
+            assert_eq!(store.list_sessions(&filter, None, 10).await.unwrap().len(), 1);
+            let filter = SessionFilter { client: Some("app".into()), ..SessionFilter::default() };
+            assert_eq!(store.list_sessions(&filter, Some(uuid::Uuid::max()), 10).await.unwrap().len(), 1);
+        })
+        .await;
+        check(&store, "client_session", async |store| {
+            for need in [NOW + 5, NOW + 5, NOW + 2_000] {
+                let outcome = store.client_session(own_grant(&app), NOW, need, need + 100).await;
+                crate::support::inserted(outcome.unwrap());
+            }
+        })
+        .await;
+        check(&store, "login_failed", async |store| {
+            store.login_failed(bytes(), bytes(), NOW).await.unwrap();
+            store.login_history(bytes(), bytes()).await.unwrap();
+            store.login_succeeded(bytes(), bytes(), NOW).await.unwrap();
+        })
+        .await;
+        check(&store, "apply", async |store| {
+            let work = [Revocation::Session(session.id, RevokeReason::Logout), Revocation::Token(token())];
+            assert_eq!(store.apply(&work, NOW).await.unwrap().newly, [true, true]);
+        })
+        .await;
+        check(&store, "revoke_user", async |store| {
+            store.revoke_user(alice.id, NOW).await.unwrap().unwrap();
+        })
+        .await;
+    }
+
+    async fn a_refresh_finds_its_rows_by_their_ids_whatever_the_batch(db: TestDatabase) {
+        let store = db.store().await;
+        fill(&store).await;
+        let all = store.list_sessions(&SessionFilter::default(), None, 600).await.unwrap();
+        for size in [1, 3, 64, 256] {
+            let batch: Vec<_> = all[..size].iter().map(rotation).collect();
+            check(&store, &format!("a batch of {size}"), async |store| {
+                store.rotate_sessions(&batch, terms(NOW)).await.unwrap();
+            })
+            .await;
+        }
+    }
+
+    async fn following_the_denylist_reads_what_is_new(db: TestDatabase) {
+        let store = db.store().await;
+        fill(&store).await;
+        check(&store, "deny_rows_after", async |store| {
+            assert_eq!(store.deny_rows_after(ROWS - 3, 100).await.unwrap().len(), 3);
+        })
+        .await;
+        check(&store, "live_deny_rows", async |store| {
+            assert_eq!(store.live_deny_rows(NOW, ROWS - 3, 100).await.unwrap().len(), 3);
+        })
+        .await;
+        check(&store, "deny_row_exists", async |store| assert!(store.deny_row_exists(7, 7).await.unwrap())).await;
+        check(&store, "list_audit", async |store| assert_eq!(store.list_audit(None, 5).await.unwrap().len(), 5)).await;
+        check(&store, "list_users", async |store| assert_eq!(store.list_users(None, 5).await.unwrap().len(), 5)).await;
+    }
+}

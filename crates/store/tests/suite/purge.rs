@@ -1,0 +1,49 @@
+use ficha_store::testing::TestDatabase;
+use ficha_store::{KeyPurpose, on_both_databases};
+use ficha_token::{DenyEntry, DenyId};
+
+use crate::bootstrap_with_keys;
+use crate::support::{NOW, key};
+
+on_both_databases! {
+    async fn a_purge_denies_the_old_keys_and_begins_an_epoch(db: TestDatabase) {
+        let store = db.store().await;
+        bootstrap_with_keys(&store).await;
+        store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW + 300).await.unwrap();
+        let before = store.head().await.unwrap();
+        let (sign, refresh) = (key(KeyPurpose::Sign, "s2"), key(KeyPurpose::Refresh, "r2"));
+        let purged = store.purge(sign, refresh, NOW + 100, NOW + 900).await.unwrap();
+        let mut denied: Vec<_> = purged.entries.clone();
+        denied.sort_by_key(|entry| entry.id);
+        let mut expected = ["sign-0", "s1"].map(|kid| DenyEntry { id: DenyId::of_key(kid), until: NOW + 900 });
+        expected.sort_by_key(|entry| entry.id);
+        assert_eq!(denied, expected);
+        let after = store.head().await.unwrap();
+        assert_eq!((after.epoch, after.number), (before.epoch + 1, 2));
+        assert!(after.changes > before.changes);
+        for key in store.keys().await.unwrap() {
+            let is_new = key.kid == "s2" || key.kid == "r2";
+            assert_eq!(key.purged_at, (!is_new).then_some(NOW + 100), "{}", key.kid);
+            assert_eq!(key.expires_at.is_none(), is_new, "{}", key.kid);
+        }
+    }
+
+    async fn a_second_purge_denies_only_what_the_first_made(db: TestDatabase) {
+        let store = db.store().await;
+        bootstrap_with_keys(&store).await;
+        store.purge(key(KeyPurpose::Sign, "s1"), key(KeyPurpose::Refresh, "r1"), NOW, NOW + 900).await.unwrap();
+        let second = store.purge(key(KeyPurpose::Sign, "s2"), key(KeyPurpose::Refresh, "r2"), NOW, NOW + 900).await;
+        let ids: Vec<_> = second.unwrap().entries.into_iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, [DenyId::of_key("s1")]);
+        assert_eq!(store.head().await.unwrap().epoch, 2);
+    }
+
+    async fn a_key_whose_tokens_are_past_needs_no_entry(db: TestDatabase) {
+        let store = db.store().await;
+        bootstrap_with_keys(&store).await;
+        store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW).await.unwrap();
+        let (sign, refresh) = (key(KeyPurpose::Sign, "s2"), key(KeyPurpose::Refresh, "r2"));
+        let purged = store.purge(sign, refresh, NOW + 500, NOW + 900).await.unwrap();
+        assert_eq!(purged.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [DenyId::of_key("s1")]);
+    }
+}

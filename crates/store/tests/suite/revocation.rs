@@ -1,0 +1,122 @@
+use ficha_store::testing::TestDatabase;
+use ficha_store::{DatabaseKind, Revocation, RevokeReason, SessionFilter, StoreError, on_both_databases};
+use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
+use futures_util::future::join;
+
+use crate::support::{NOW, id, rotation, sessions, terms, token};
+
+on_both_databases! {
+    async fn revoking_a_session_denies_its_tokens(db: TestDatabase) {
+        let store = db.store().await;
+        let session = sessions(&store, 1).await.remove(0);
+        let (newly, revoked) = store.revoke_session(session.id, RevokeReason::Logout, NOW + 5).await.unwrap();
+        assert!(newly);
+        let entry = DenyEntry { id: DenyId::from(session.id), until: session.access_exp + DENY_MARGIN_SECONDS };
+        assert_eq!((revoked.sessions, revoked.entries.as_slice()), (1, &[entry][..]));
+        assert_eq!(store.deny_rows_after(0, 10).await.unwrap()[0].entry, entry);
+        let stored = store.session(session.id).await.unwrap().unwrap();
+        assert_eq!(stored.revoked, Some((NOW + 5, RevokeReason::Logout)));
+    }
+
+    async fn revoking_it_again_changes_nothing_but_names_the_entry(db: TestDatabase) {
+        let store = db.store().await;
+        let session = sessions(&store, 1).await.remove(0);
+        let (_, first) = store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap();
+        let (newly, second) = store.revoke_session(session.id, RevokeReason::Admin, NOW + 1).await.unwrap();
+        assert!(!newly);
+        // Another server may have done it: this one's memory learns of it now.
+        assert_eq!((second.sessions, &second.entries), (0, &first.entries));
+        assert_eq!(store.head().await.unwrap().number, 1);
+        let stored = store.session(session.id).await.unwrap().unwrap();
+        assert_eq!(stored.revoked, Some((NOW, RevokeReason::Logout)));
+    }
+
+    async fn a_session_without_a_live_token_needs_no_entry(db: TestDatabase) {
+        let store = db.store().await;
+        let session = sessions(&store, 1).await.remove(0);
+        // Until the margin is over a token counts as live.
+        let over = session.access_exp + DENY_MARGIN_SECONDS;
+        let (newly, revoked) = store.revoke_session(session.id, RevokeReason::Logout, over).await.unwrap();
+        assert!(newly);
+        assert_eq!(revoked.entries, []);
+        assert_eq!(store.head().await.unwrap().number, 0);
+    }
+
+    async fn one_transaction_serves_callers_of_both_kinds(db: TestDatabase) {
+        let store = db.store().await;
+        let made = sessions(&store, 2).await;
+        let jti = token();
+        let batch = [
+            Revocation::Session(made[1].id, RevokeReason::Logout),
+            Revocation::Token(jti),
+            Revocation::Session(id(), RevokeReason::Logout),
+            Revocation::Session(made[0].id, RevokeReason::Replay),
+            Revocation::Session(made[1].id, RevokeReason::Admin),
+            Revocation::Token(jti),
+            Revocation::Token(DenyEntry { until: NOW, ..token() }),
+        ];
+        let applied = store.apply(&batch, NOW).await.unwrap();
+        assert_eq!(applied.newly, [true, true, false, true, false, false, false]);
+        assert_eq!(applied.revoked.sessions, 2);
+        assert_eq!(store.head().await.unwrap().number, 3);
+        let reason = |session: Option<ficha_store::SessionRecord>| session.unwrap().revoked.unwrap().1;
+        assert_eq!(reason(store.session(made[0].id).await.unwrap()), RevokeReason::Replay);
+        assert_eq!(reason(store.session(made[1].id).await.unwrap()), RevokeReason::Logout);
+        assert_eq!(store.apply(&[], NOW).await.unwrap(), ficha_store::Applied::default());
+    }
+
+    /// If the denylist can't be written, the session must stay: a revoked session whose tokens work looks finished, and
+    /// nobody would try again.
+    async fn session_and_denylist_change_together_or_not_at_all(db: TestDatabase) {
+        let store = db.store().await;
+        let session = sessions(&store, 1).await.remove(0);
+        let (spoil, mend) = match db.kind() {
+            DatabaseKind::Sqlite => (
+                "CREATE TRIGGER spoil BEFORE INSERT ON denylist BEGIN SELECT RAISE(ABORT, 'spoiled'); END",
+                "DROP TRIGGER spoil",
+            ),
+            DatabaseKind::Postgres => (
+                "ALTER TABLE denylist ADD CONSTRAINT spoil CHECK (number < 0)",
+                "ALTER TABLE denylist DROP CONSTRAINT spoil",
+            ),
+        };
+        store.run_sql(spoil).await.unwrap();
+        let failed = store.revoke_session(session.id, RevokeReason::Logout, NOW).await;
+        assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+        assert_eq!(store.session(session.id).await.unwrap().unwrap().revoked, None);
+        assert_eq!(store.head().await.unwrap().number, 0);
+        store.run_sql(mend).await.unwrap();
+        assert!(store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap().0);
+        assert_eq!(store.head().await.unwrap().number, 1, "the number came back with the rollback");
+    }
+
+    async fn a_refresh_beside_a_revocation_does_not_survive_it(db: TestDatabase) {
+        let (one, other) = (db.store().await, db.store().await);
+        for session in sessions(&one, 30).await {
+            let batch = [rotation(&session)];
+            let refresh = one.rotate_sessions(&batch, terms(NOW + 100));
+            let revoke = other.revoke_session(session.id, RevokeReason::Logout, NOW + 100);
+            let (refreshed, revoked) = join(refresh, revoke).await;
+            let (refreshed, (newly, revoked)) = (refreshed.unwrap(), revoked.unwrap());
+            assert!(newly);
+            // Whatever the refresh may issue is covered by what the revocation denied.
+            if let Some(row) = refreshed.first() {
+                assert!(revoked.entries[0].until >= row.access_exp + DENY_MARGIN_SECONDS);
+            }
+            let next = refreshed.first().unwrap_or(&session);
+            assert_eq!(one.rotate_sessions(&[rotation(next)], terms(NOW + 100)).await.unwrap(), []);
+        }
+    }
+
+    async fn large_and_crossing_batches_all_get_through(db: TestDatabase) {
+        let (one, other) = (db.store().await, db.store().await);
+        let made = sessions(&one, 60).await;
+        let batch: Vec<_> = made.iter().map(|row| Revocation::Session(row.id, RevokeReason::Admin)).collect();
+        let backwards: Vec<_> = batch.iter().rev().copied().collect();
+        let (a, b) = join(one.apply(&batch, NOW), other.apply(&backwards, NOW)).await;
+        assert_eq!(a.unwrap().revoked.sessions + b.unwrap().revoked.sessions, 60);
+        assert_eq!(one.head().await.unwrap().number, 60);
+        let live = SessionFilter { live_at: Some(NOW), ..SessionFilter::default() };
+        assert_eq!(one.list_sessions(&live, None, 100).await.unwrap(), []);
+    }
+}

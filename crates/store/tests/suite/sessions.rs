@@ -1,0 +1,60 @@
+use ficha_store::testing::TestDatabase;
+use ficha_store::{RevokeReason, SessionFilter, on_both_databases};
+use ficha_token::DENY_MARGIN_SECONDS;
+
+use crate::support::{NOW, alice_and_app, client, more_sessions, sessions, user};
+
+on_both_databases! {
+    async fn sessions_are_listed_newest_first_in_pages(db: TestDatabase) {
+        let store = db.store().await;
+        let mut made = sessions(&store, 5).await;
+        made.sort_by_key(|session| std::cmp::Reverse(session.id));
+        let all = SessionFilter::default();
+        let page = store.list_sessions(&all, None, 2).await.unwrap();
+        assert_eq!(page, made[..2]);
+        assert_eq!(store.list_sessions(&all, Some(page[1].id), 10).await.unwrap(), made[2..]);
+    }
+
+    async fn a_list_holds_what_was_asked_for(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        let (bob, other) = (user("bob"), client("other"));
+        store.add_user(bob.clone(), 10).await.unwrap();
+        store.add_client(other.clone()).await.unwrap();
+        more_sessions(&store, &alice, &app, 2).await;
+        let of_bob = more_sessions(&store, &bob, &app, 3).await;
+        more_sessions(&store, &bob, &other, 1).await;
+        let count = async |filter: SessionFilter| store.list_sessions(&filter, None, 100).await.unwrap().len();
+        let all = SessionFilter::default();
+        assert_eq!(count(SessionFilter { user: Some(bob.id), ..all.clone() }).await, 4);
+        assert_eq!(count(SessionFilter { client: Some("app".into()), ..all.clone() }).await, 5);
+        assert_eq!(count(SessionFilter { user: Some(bob.id), client: Some("app".into()), ..all.clone() }).await, 3);
+        store.revoke_session(of_bob[0].id, RevokeReason::Admin, NOW).await.unwrap();
+        assert_eq!(count(SessionFilter { live_at: Some(NOW), ..all.clone() }).await, 5);
+        assert_eq!(count(SessionFilter { live_at: Some(of_bob[0].idle_expires_at), ..all }).await, 0);
+    }
+
+    async fn pruning_walks_the_table_and_keeps_what_may_live(db: TestDatabase) {
+        let store = db.store().await;
+        let mut made = sessions(&store, 7).await;
+        made.sort_by_key(|session| session.id);
+        // Idle for long; idle, but a token reaches further; over; in use.
+        let over = made[0].idle_expires_at.max(made[0].access_exp + DENY_MARGIN_SECONDS);
+        store.run_sql(&format!("UPDATE sessions SET access_exp = {over}, generation = 1 WHERE generation = 0")).await.unwrap();
+        assert_eq!(store.prune_sessions(None, 100, over).await.unwrap(), (None, 0));
+        let later = over + DENY_MARGIN_SECONDS;
+        let (next, deleted) = store.prune_sessions(None, 3, later).await.unwrap();
+        assert_eq!((next, deleted), (Some(made[2].id), 3));
+        let (next, deleted) = store.prune_sessions(next, 3, later).await.unwrap();
+        assert_eq!((next, deleted), (Some(made[5].id), 3));
+        assert_eq!(store.prune_sessions(next, 3, later).await.unwrap(), (None, 1));
+        assert_eq!(store.list_sessions(&SessionFilter::default(), None, 10).await.unwrap(), []);
+    }
+
+    async fn a_session_in_use_is_not_pruned(db: TestDatabase) {
+        let store = db.store().await;
+        let session = sessions(&store, 1).await.remove(0);
+        assert_eq!(store.prune_sessions(None, 10, session.idle_expires_at - 1).await.unwrap().1, 0);
+        assert_eq!(store.prune_sessions(None, 10, session.idle_expires_at).await.unwrap().1, 1);
+    }
+}

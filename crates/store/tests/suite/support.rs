@@ -1,0 +1,146 @@
+//! Records to begin with. Time stands still at [`NOW`].
+
+use ficha_store::{
+    ClientRecord, ClientScopes, Grant, InsertOutcome, KeyPurpose, NewKey, NewSession, PasswordHashText, Rotation,
+    RotationTerms, SessionRecord, Store, UserRecord,
+};
+use ficha_token::{DenyEntry, DenyId, Entropy, SystemEntropy};
+use uuid::Uuid;
+
+pub const NOW: i64 = 1_800_000_000;
+pub const IDLE_TTL: i64 = 3_600;
+pub const ACCESS_TTL: i64 = 600;
+
+/// A new id. In no order of time: nothing in the store may rely on one.
+pub fn id() -> Uuid {
+    ficha_token::random_uuid(&SystemEntropy)
+}
+
+pub fn bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    SystemEntropy.fill(&mut bytes);
+    bytes
+}
+
+pub fn user(name: &str) -> UserRecord {
+    UserRecord {
+        id: id(),
+        name: name.into(),
+        email: None,
+        password_hash: PasswordHashText("hash".into()),
+        scopes: "notes:read notes:write".parse().unwrap(),
+        roles: vec!["editor".into()],
+        enabled: true,
+        auth_version: 1,
+        created_at: NOW,
+    }
+}
+
+pub fn client(id: &str) -> ClientRecord {
+    ClientRecord {
+        id: id.into(),
+        subject: self::id(),
+        secret_hash: Some([7; 32]),
+        grants: vec![Grant::Password, Grant::RefreshToken, Grant::ClientCredentials],
+        scopes: ClientScopes::Only("notes:read notes:write".parse().unwrap()),
+        audience: None,
+        serves: vec!["notes".into()],
+        forwards_address: false,
+        enabled: true,
+        revoking: false,
+        auth_version: 1,
+        created_at: NOW,
+    }
+}
+
+/// A login of `user` by `client` at [`NOW`].
+pub fn login(user: &UserRecord, client: &ClientRecord) -> NewSession {
+    let session = SessionRecord {
+        id: id(),
+        user_id: Some(user.id),
+        subject: user.id,
+        client_id: client.id.clone(),
+        scopes: "notes:read".parse().unwrap(),
+        roles: user.roles.clone(),
+        audience: "notes".into(),
+        generation: 0,
+        rotated_at: NOW,
+        access_exp: NOW + ACCESS_TTL,
+        epoch: 0,
+        created_at: NOW,
+        expires_at: NOW + 100_000,
+        idle_expires_at: NOW + IDLE_TTL,
+        address: Some("192.0.2.1".into()),
+        user_agent: Some("tests".into()),
+        revoked: None,
+    };
+    NewSession { session, user_version: Some(user.auth_version), client_version: client.auth_version }
+}
+
+/// A client's own grant at [`NOW`].
+pub fn own_grant(client: &ClientRecord) -> NewSession {
+    let mut new = login(&user("nobody"), client);
+    new.session.user_id = None;
+    new.session.subject = client.subject;
+    new.session.roles = Vec::new();
+    new.user_version = None;
+    new
+}
+
+pub fn inserted(outcome: InsertOutcome) -> SessionRecord {
+    match outcome {
+        InsertOutcome::Inserted(session) => session,
+        InsertOutcome::Outdated => panic!("outdated"),
+    }
+}
+
+/// A store's first user and client, stored.
+pub async fn alice_and_app(store: &Store) -> (UserRecord, ClientRecord) {
+    let (alice, app) = (user("alice"), client("app"));
+    assert!(store.add_user(alice.clone(), 10).await.unwrap());
+    assert!(store.add_client(app.clone()).await.unwrap());
+    (alice, app)
+}
+
+/// `count` sessions of alice by app.
+pub async fn sessions(store: &Store, count: usize) -> Vec<SessionRecord> {
+    let (alice, app) = alice_and_app(store).await;
+    more_sessions(store, &alice, &app, count).await
+}
+
+pub async fn more_sessions(
+    store: &Store,
+    user: &UserRecord,
+    client: &ClientRecord,
+    count: usize,
+) -> Vec<SessionRecord> {
+    let mut made = Vec::new();
+    for _ in 0..count {
+        made.push(inserted(store.insert_session(login(user, client)).await.unwrap()));
+    }
+    made
+}
+
+pub fn rotation(session: &SessionRecord) -> Rotation {
+    Rotation { session: session.id, generation: session.generation, client_id: session.client_id.clone() }
+}
+
+pub fn terms(now: i64) -> RotationTerms {
+    RotationTerms { now, access_exp: now + ACCESS_TTL, idle_ttl: IDLE_TTL }
+}
+
+pub fn token() -> DenyEntry {
+    DenyEntry { id: DenyId::from(id()), until: NOW + 500 }
+}
+
+pub fn key(purpose: KeyPurpose, kid: &str) -> NewKey {
+    NewKey {
+        purpose,
+        algorithm: "ES256".into(),
+        kid: kid.into(),
+        public_jwk: Some("{}".into()),
+        sealed: vec![1, 2, 3],
+        created_at: NOW,
+        sign_from: NOW,
+    }
+}

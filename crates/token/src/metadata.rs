@@ -1,0 +1,60 @@
+//! What an authorization server says about itself (RFC 8414 §2).
+
+use serde::{Deserialize, Serialize};
+
+/// The metadata document. Lists that are empty are left out: RFC 8414 §3.2 says that claims with zero elements must be,
+/// and so `response_types_supported` is not there while there is no authorization endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ServerMetadata {
+    /// The issuer, exactly as in `iss`.
+    pub issuer: String,
+    /// Where tokens are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint: Option<String>,
+    /// Where the public keys are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Scopes that may be asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes_supported: Vec<String>,
+    /// Response types of the authorization endpoint: none here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub response_types_supported: Vec<String>,
+    /// Grant types. If it were left out, it would mean two that are not offered here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grant_types_supported: Vec<String>,
+    /// How clients authenticate at the token endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Where tokens are revoked (RFC 7009).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
+    /// How clients authenticate there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// Where tokens are introspected (RFC 7662).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint: Option<String>,
+    /// How clients authenticate there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// Where the denylist is followed. Ficha's own; RFC 8414 §2 allows more members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denylist_endpoint: Option<String>,
+    /// A page for developers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_documentation: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a57_no_member_is_an_empty_array() {
+        let metadata = ServerMetadata { issuer: "https://auth.example.com".into(), ..ServerMetadata::default() };
+        let text = serde_json::to_string(&metadata).unwrap();
+        assert_eq!(text, r#"{"issuer":"https://auth.example.com"}"#);
+        assert_eq!(serde_json::from_str::<ServerMetadata>(&text).unwrap(), metadata);
+    }
+}

@@ -1,0 +1,40 @@
+//! Column shapes that every table shares, the same on SQLite and PostgreSQL.
+//!
+//! A step names its tables and columns in plain text and never by the store's types: those change later, a step must not.
+
+use sea_orm_migration::prelude::*;
+
+/// A UUID, or any other 16 bytes. SQLite keeps it as a blob.
+pub(crate) fn uuid(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).uuid().not_null().take()
+}
+
+/// A text that is always there. Lists of names are one text, separated by spaces.
+pub(crate) fn text(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().not_null().take()
+}
+
+/// A text that may be missing.
+pub(crate) fn text_null(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().null().take()
+}
+
+/// A count, a version, or Unix seconds.
+pub(crate) fn bigint(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().not_null().take()
+}
+
+/// Unix seconds of something that may never have happened.
+pub(crate) fn bigint_null(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().null().take()
+}
+
+/// True or false.
+pub(crate) fn boolean(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).boolean().not_null().take()
+}
+
+/// The id of a table that has one row. Whoever makes the table inserts that row.
+pub(crate) fn single_row_id() -> ColumnDef {
+    ColumnDef::new("id").integer().not_null().primary_key().take()
+}

@@ -1,0 +1,35 @@
+//! The database schema, one file a step. `README.md` says how to write one.
+#![forbid(unsafe_code)]
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod columns;
+mod m0001_globals;
+mod m0002_users;
+mod m0003_clients;
+mod m0004_scopes;
+mod m0005_sessions;
+mod m0006_denylist;
+mod m0007_keys;
+mod m0008_login_failures;
+mod m0009_audit;
+
+/// Every step, in order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_globals::Step),
+            Box::new(m0002_users::Step),
+            Box::new(m0003_clients::Step),
+            Box::new(m0004_scopes::Step),
+            Box::new(m0005_sessions::Step),
+            Box::new(m0006_denylist::Step),
+            Box::new(m0007_keys::Step),
+            Box::new(m0008_login_failures::Step),
+            Box::new(m0009_audit::Step),
+        ]
+    }
+}

@@ -207,7 +207,12 @@ impl Authority {
             ClientCredentials::Public(id) | ClientCredentials::Secret(id, _) => id,
         };
         let record = self.inner.clients.find(self.store(), id).await?;
-        let found = clients::authenticate(record, credentials);
+        let mut found = clients::authenticate(record, credentials);
+        if found.is_err() && matches!(credentials, ClientCredentials::Secret(..)) {
+            // The secret may be newer than what is in memory: another process gave it a moment ago.
+            self.inner.clients.forget(id);
+            found = clients::authenticate(self.inner.clients.find(self.store(), id).await?, credentials);
+        }
         if found.is_err() {
             self.inner.metrics.client_failures.count();
             if let ClientCredentials::Secret(id, _) = credentials {

@@ -107,6 +107,11 @@ impl ClientCache {
         Ok(Some(record))
     }
 
+    /// Forgets one, so that it is read anew.
+    pub fn forget(&self, id: &str) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// Forgets all: some client changed.
     pub fn clear(&self) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -216,7 +216,9 @@ mod tests {
 
     #[test]
     fn a55_an_issuer_has_no_query_and_no_fragment() {
-        for bad in ["https://x/a%20b", "https://x/a/../b", "https://x//y", "http://x?y", "http://x#y", "ftp://x", "x", "https://a:b@x", "https://x/", "https://x/y/"] {
+        let paths = ["https://x/a%20b", "https://x/a/../b", "https://x//y"];
+        let others = ["http://x?y", "http://x#y", "ftp://x", "x", "https://a:b@x", "https://x/", "https://x/y/"];
+        for bad in paths.into_iter().chain(others) {
             assert!(Issuer::parse(bad).is_err(), "{bad}");
         }
         let issuer = Issuer::parse("https://auth.example.com/tenant").unwrap();

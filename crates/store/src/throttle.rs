@@ -3,7 +3,7 @@
 //! Two rows hold what a login needs to know: that of its source, and one for the account as a whole, whose source is 16
 //! zero bytes. They are always written in that order, so two logins never wait for one another in a circle.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect,
@@ -19,6 +19,10 @@ const WHOLE_ACCOUNT: Uuid = Uuid::nil();
 
 /// A success is written down again after this long, in seconds. Between, a login without failures before it writes nothing.
 const REMEMBER_AGAIN: i64 = 24 * 3600;
+
+/// A source that got in is known for this long beyond what a failure is, in seconds: its row is touched that far ahead.
+/// Were it forgotten like a failure, somebody else's failures could lock out a user who was away for a day.
+const KNOWN_FOR: i64 = 400 * 24 * 3600;
 
 impl Store {
     /// What is known of an account and a source.
@@ -50,7 +54,8 @@ impl Store {
         }
         let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));
         transaction!(self, |transaction| {
-            let row = Model { account, source, failures: 0, last_failure: 0, succeeded_at: now, touched_at: now };
+            let touched_at = now.saturating_add(KNOWN_FOR);
+            let row = Model { account, source, failures: 0, last_failure: 0, succeeded_at: now, touched_at };
             let again = OnConflict::columns([Column::Account, Column::Source])
                 .update_columns([Column::Failures, Column::SucceededAt, Column::TouchedAt])
                 .to_owned();
@@ -89,9 +94,13 @@ const CHUNK: usize = 500;
 async fn count(transaction: &DatabaseTransaction, account: Uuid, source: Uuid, now: i64) -> Result<Model, DbErr> {
     let row = Model { account, source, failures: 1, last_failure: now, succeeded_at: 0, touched_at: now };
     let failures = Expr::col((Entity, Column::Failures)).add(1);
+    // Only ever later: a failure must not make a source forgotten sooner that got in.
+    let touched_at = Expr::col((Entity, Column::TouchedAt));
+    let later = CaseStatement::new().case(touched_at.clone().gt(now), touched_at).finally(now);
     let again = OnConflict::columns([Column::Account, Column::Source])
         .value(Column::Failures, failures)
-        .update_columns([Column::LastFailure, Column::TouchedAt])
+        .value(Column::TouchedAt, later)
+        .update_columns([Column::LastFailure])
         .to_owned();
     Entity::insert(row.into_active_model()).on_conflict(again).exec_with_returning(transaction).await
 }

@@ -11,7 +11,7 @@ use crate::error::{ApiError, no_store};
 use crate::form::Form;
 use crate::state::State;
 
-/// Issues tokens: `password`, `refresh_token`, `client_credentials`.
+/// Issues tokens: for a password, for a refresh token, or for a client itself.
 #[utoipa::path(
     post,
     path = "/token",

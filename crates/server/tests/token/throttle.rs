@@ -136,6 +136,20 @@ ficha_store::on_both_databases! {
         assert!(gets_in(&app, &new, "alice", PASSWORD).await, "and that ends the block: the owner is in");
     }
 
+    async fn a28_a_source_that_got_in_is_still_known_a_month_later(database: TestDatabase) {
+        let app = behind_a_proxy(&database).await;
+        app.add_user("alice", "").await;
+        let home = From::address("198.51.100.7");
+        assert!(gets_in(&app, &home, "alice", PASSWORD).await);
+        app.advance(Duration::from_secs(30 * 86_400)).await;
+        app.authority.maintain_once(&mut None).await.expect("housekeeping");
+        for attacker in 0..10 {
+            fail(&app, &From::address(&format!("203.0.113.{attacker}")), "alice", 10).await;
+        }
+        assert!(!gets_in(&app, &From::address("198.51.100.8"), "alice", PASSWORD).await, "the account is under attack");
+        assert!(gets_in(&app, &home, "alice", PASSWORD).await, "and its owner is not locked out");
+    }
+
     async fn a28_a_block_ends_by_itself(database: TestDatabase) {
         let app = behind_a_proxy(&database).await;
         app.add_user("alice", "").await;

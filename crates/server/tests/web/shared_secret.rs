@@ -1,0 +1,143 @@
+//! HS256: one secret that every service shares, for the smallest set-ups.
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use ficha_authority::{Secret, SigningSettings};
+use ficha_store::testing::TestDatabase;
+use serde_json::{Value, json};
+
+use crate::support::{App, ISSUER, Options, PASSWORD, Tokens, claims, error, part};
+
+const SECRET: &str = "3f9a1d0c5b7e48261f0d9c8b7a6e5d4c3f9a1d0c5b7e48261f0d9c8b7a6e5d4c";
+
+fn sharing(secret: &'static str) -> impl FnOnce(&mut Options) {
+    move |options| options.settings.signing = SigningSettings::SharedSecret(Secret::new(secret))
+}
+
+fn kid(token: &str) -> String {
+    part(token, 0)["kid"].as_str().expect("a kid").to_owned()
+}
+
+ficha_store::on_both_databases! {
+    async fn tokens_signed_with_a_shared_secret_work_at_every_endpoint(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        app.add_user("alice", "notes:read").await;
+        let client = app.add_client("app", |_| ()).await;
+        let tokens = app.login_as(&client, "alice").await;
+        let header = part(&tokens.access, 0);
+        assert_eq!((&header["alg"], &header["typ"]), (&json!("HS256"), &json!("at+jwt")));
+        assert_eq!(app.me(&tokens.access).await, 200);
+        let form = [("token", tokens.access.as_str())];
+        let seen: Value = app.post_as(&client, "/introspect", &form).await.json().await.expect("it is JSON");
+        assert_eq!((&seen["active"], &seen["jti"]), (&json!(true), &tokens.claims()["jti"]));
+
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())];
+        let renewed = Tokens::of(app.post_as(&client, "/token", &refresh).await).await;
+        assert_eq!(app.me(&renewed.access).await, 200);
+        assert_eq!(app.post_as(&client, "/revoke", &form).await.status(), 200);
+        assert_eq!(app.me(&tokens.access).await, 401);
+        assert_eq!(app.me(&renewed.access).await, 200);
+        let logout = app.http.post(app.url("/logout")).bearer_auth(&renewed.access).send().await.expect("an answer");
+        assert_eq!(logout.status(), 204);
+        assert_eq!(app.me(&renewed.access).await, 401);
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", renewed.refresh.as_str())];
+        error(app.post_as(&client, "/token", &refresh).await, 400, "invalid_grant").await;
+    }
+
+    async fn a60_a_shared_secret_is_in_no_key_set(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        let set: Value = app.get("/.well-known/jwks.json").await.json().await.expect("it is JSON");
+        assert_eq!(set, json!({ "keys": [] }));
+        // Nor is the key pair of an earlier life offered, which signs nothing any more.
+        let database = database.another_empty().await;
+        database.store().await.migrate().await.expect("an empty database can be migrated");
+        let app = App::start(&database).await;
+        let app = app.another_with(&database, sharing(SECRET)).await;
+        let set: Value = app.get("/.well-known/jwks.json").await.json().await.expect("it is JSON");
+        assert_eq!(set, json!({ "keys": [] }));
+    }
+
+    async fn whoever_shares_the_secret_can_verify_and_nobody_else(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        app.add_user("alice", "notes:read").await;
+        let token = app.login("alice").await.access;
+        let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::HS256);
+        validation.set_audience(&[ISSUER]);
+        let decode = |secret: &str| {
+            let key = jsonwebtoken::DecodingKey::from_secret(secret.as_bytes());
+            jsonwebtoken::decode::<Value>(&token, &key, &validation).map(|data| data.claims)
+        };
+        assert_eq!(decode(SECRET).expect("the secret verifies"), claims(&token));
+        assert!(decode(&SECRET.replace('3', "4")).is_err());
+        // Signed by somebody who guessed: refused here too.
+        let (message, _) = token.rsplit_once('.').expect("a token has three parts");
+        let sign = |secret: &str| {
+            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), message.as_bytes());
+            format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
+        };
+        assert_eq!((sign(SECRET), app.me(&sign(SECRET)).await.as_u16()), (token.clone(), 200));
+        assert_eq!(app.me(&sign("guessed")).await, 401);
+    }
+
+    async fn the_kid_tells_nothing_of_the_secret_and_stays_the_same(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        app.add_user("alice", "").await;
+        let token = app.login("alice").await.access;
+        let first = kid(&token);
+        assert!(first.len() >= 16, "{first}");
+        // What a guesser would compare it with: hashes of the secret, and its thumbprint as a key (RFC 7638).
+        let key = URL_SAFE_NO_PAD.encode(SECRET);
+        let thumbprint = format!(r#"{{"k":"{key}","kty":"oct"}}"#);
+        for text in [SECRET, &thumbprint, &key] {
+            for algorithm in [&digest::SHA256, &digest::SHA512, &digest::SHA1_FOR_LEGACY_USE_ONLY] {
+                let hash = digest::digest(algorithm, text.as_bytes());
+                let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+                for shown in [hex, URL_SAFE_NO_PAD.encode(hash), STANDARD_NO_PAD.encode(hash)] {
+                    assert!(!shown.contains(&first) && !first.contains(&shown), "{first}");
+                }
+            }
+            assert!(!text.contains(&first) && !first.contains(text), "{first}");
+        }
+        // Another server of the same set-up, or this one started again, takes its tokens.
+        let again = app.another_with(&database, sharing(SECRET)).await;
+        assert_eq!(kid(&again.login("alice").await.access), first);
+        assert_eq!(again.me(&token).await, 200);
+        let other = app.another_with(&database, sharing("another secret, also of more than 32 bytes")).await;
+        assert_ne!(kid(&other.login("alice").await.access), first);
+        assert_eq!(other.me(&token).await, 401);
+    }
+
+    async fn a59_what_a_shared_secret_server_advertises_is_there(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        let body: Value =
+            app.get("/.well-known/oauth-authorization-server").await.json().await.expect("it is JSON");
+        assert_eq!(body["issuer"], ISSUER);
+        for (member, value) in body.as_object().expect("an object") {
+            let Some(path) = value.as_str().and_then(|url| url.strip_prefix(ISSUER)) else { continue };
+            if member == "issuer" {
+                continue;
+            }
+            let get = matches!(member.as_str(), "jwks_uri" | "service_documentation");
+            let status = if get { app.get(path).await.status() } else { app.post(path, &[]).await.status() };
+            assert!(status != 404 && !status.is_server_error(), "{member} answers {status}");
+        }
+        assert_eq!(body.get("denylist_endpoint"), None);
+    }
+
+    async fn a_server_that_leaves_its_shared_secret_behind_signs_with_a_key_of_its_own(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        app.add_user("alice", "").await;
+        let old = app.login("alice").await;
+        let app = app.another(&database).await;
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+        let new = Tokens::of(app.post("/token", &form).await).await;
+        assert_eq!(part(&new.access, 0)["alg"], "ES256");
+        assert_eq!(app.me(&new.access).await, 200);
+        let keys = crate::tokens::key_set(&app).await;
+        assert!(crate::tokens::verify(&new.access, &keys).is_ok());
+        // What the secret signed is worth nothing now, but its sessions go on.
+        assert_eq!(app.me(&old.access).await, 401);
+        Tokens::of(app.refresh(&old.refresh).await).await;
+    }
+}

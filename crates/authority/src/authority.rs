@@ -72,7 +72,7 @@ pub(crate) struct Inner {
 }
 
 impl Authority {
-    /// Starts an authority on a database that has had its first start ([`crate::bootstrap`]). The tasks that keep it
+    /// Starts an authority on a database that has had its first start ([`crate::first_start`]). The tasks that keep it
     /// current are started apart, by [`Authority::spawn_background`].
     pub async fn open(base: Foundation) -> Result<Self, StartError> {
         base.settings.check()?;

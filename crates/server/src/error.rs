@@ -193,7 +193,7 @@ mod tests {
         for (error, status, code) in every_error() {
             let response = error.error_response();
             assert_eq!(response.status().as_u16(), status, "{error}");
-            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+            assert_eq!(response.headers().get(CACHE_CONTROL).unwrap(), "no-store");
             assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), status == 401, "{error}");
             assert_eq!(response.headers().contains_key(RETRY_AFTER), status == 503, "{error}");
             let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();

@@ -1,0 +1,105 @@
+//! Revoking a client with all its sessions, 5,000 a transaction.
+
+use ficha_store::SessionFilter;
+use ficha_store::testing::TestDatabase;
+
+use crate::support::{Tokens, error};
+use crate::world::*;
+
+/// More than one batch, and more than one page of the denylist.
+const MANY: u32 = 5_200;
+
+fn live(now: i64) -> SessionFilter {
+    SessionFilter { client: Some("app".into()), live_at: Some(now), user: None }
+}
+
+ficha_store::on_both_databases! {
+    async fn every_session_of_a_client_ends_however_many_there_are(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let other = app.another(&database).await;
+        let client = jobs_client(&app, "app").await;
+        let bystander = app.login("alice").await;
+        let (first, own) = (app.login_as(&client, "alice").await, own_token(&app, &client).await);
+        assert_eq!(database.raw().await.copy_session(sid(&first.access), MANY).await, u64::from(MANY));
+        let last = app.login_as(&client, "alice").await;
+        assert_eq!(app.admin.revoke_client("test", "app").await.expect("it is done"), u64::from(MANY) + 3);
+        for tokens in [&first, &own, &last] {
+            assert_eq!(app.me(&tokens.access).await, 401);
+            eventually("the other server refuses it", async || other.me(&tokens.access).await == 401).await;
+        }
+        for tokens in [&first, &last] {
+            error(refresh_as(&other, &client, &tokens.refresh).await, 400, "invalid_grant").await;
+        }
+        let store = database.store().await;
+        let now = number(&last.access, "iat");
+        assert_eq!(store.list_sessions(&live(now), None, 10).await.expect("the database answers"), []);
+        // One row each: every number is used.
+        assert_eq!(store.head().await.expect("the database answers").number, i64::from(MANY) + 3);
+        assert_eq!(app.me(&bystander.access).await, 200, "another client's sessions go on");
+        // It may come back.
+        for server in [&app, &other] {
+            server.authority.follow().await.expect("the database answers");
+            let anew = server.login_as(&client, "alice").await;
+            assert_eq!(server.me(&anew.access).await, 200);
+            assert_eq!(server.me(&own_token(server, &client).await.access).await, 200);
+        }
+    }
+
+    async fn what_an_ended_server_left_half_done_another_finishes(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let client = jobs_client(&app, "app").await;
+        let first = app.login_as(&client, "alice").await;
+        database.raw().await.copy_session(sid(&first.access), MANY).await;
+        let last = app.login_as(&client, "alice").await;
+        let (remains, now) = (app.end().await, number(&last.access, "iat"));
+        let store = database.store().await;
+        assert!(store.begin_revoking_client("app").await.expect("the database answers"));
+        let batch = store.revoke_client_sessions("app", now, 5_000).await.expect("the database answers");
+        assert_eq!((batch.sessions, batch.more), (5_000, true));
+        let next = remains.start(&database).await;
+        eventually("the rest is revoked", async || {
+            store.clients_being_revoked().await.expect("the database answers").is_empty()
+        })
+        .await;
+        assert_eq!(store.list_sessions(&live(now), None, 10).await.expect("the database answers"), []);
+        for tokens in [&first, &last] {
+            assert_eq!(next.me(&tokens.access).await, 401);
+            error(refresh_as(&next, &client, &tokens.refresh).await, 400, "invalid_grant").await;
+        }
+        assert_eq!(store.head().await.expect("the database answers").number, i64::from(MANY) + 2);
+        next.authority.follow().await.expect("the database answers");
+        assert_eq!(next.me(&next.login_as(&client, "alice").await.access).await, 200);
+    }
+
+    async fn a_client_gets_nothing_while_its_sessions_are_being_revoked(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let client = jobs_client(&app, "app").await;
+        let tokens = app.login_as(&client, "alice").await;
+        let raw = database.raw().await;
+        // Nobody can go on with it as long as the sessions are away.
+        raw.take_away("sessions").await;
+        assert!(app.admin.revoke_client("test", "app").await.is_err());
+        app.authority.follow().await.expect("the database answers");
+        let forms = [
+            vec![("grant_type", "client_credentials"), ("scope", "jobs:run")],
+            vec![("grant_type", "password"), ("username", "alice"), ("password", crate::support::PASSWORD)],
+            vec![("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())],
+        ];
+        for form in &forms {
+            error(app.post_as(&client, "/token", form).await, 401, "invalid_client").await;
+        }
+        raw.give_back("sessions").await;
+        // Then the server goes on by itself, and lets it in again.
+        let store = database.store().await;
+        eventually("it is finished", async || {
+            store.clients_being_revoked().await.expect("the database answers").is_empty()
+        })
+        .await;
+        app.authority.follow().await.expect("the database answers");
+        assert_eq!(app.me(&tokens.access).await, 401);
+        error(app.post_as(&client, "/token", &forms[2]).await, 400, "invalid_grant").await;
+        for form in &forms[..2] {
+            assert_eq!(app.me(&Tokens::of(app.post_as(&client, "/token", form).await).await.access).await, 200);
+        }
+    }
+}

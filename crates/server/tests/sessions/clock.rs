@@ -1,0 +1,80 @@
+//! Clocks that are put forward and back.
+
+use std::time::Duration;
+
+use ficha_store::testing::TestDatabase;
+use ficha_token::Clock;
+
+use crate::support::App;
+use crate::world::*;
+
+/// Puts the wall clock back; the other clock goes on.
+fn put_back(app: &App, by: Duration) {
+    app.clock.set_wall(app.clock.now() - by);
+}
+
+fn put_forward(app: &App, by: Duration) {
+    app.clock.set_wall(app.clock.now() + by);
+}
+
+ficha_store::on_both_databases! {
+    async fn a_revoked_token_stays_refused_when_the_clock_is_put_forward_and_back(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let (token, session) = (app.login("alice").await, app.login("alice").await);
+        app.post("/revoke", &[("token", &token.access)]).await;
+        app.post("/revoke", &[("token", &session.refresh)]).await;
+        // So far that both entries run out and are removed.
+        put_forward(&app, seconds(3_600));
+        let raw = database.raw().await;
+        eventually("the list is pruned", async || raw.number("SELECT COUNT(*) FROM denylist").await == 0).await;
+        assert_eq!(app.me(&token.access).await, 401);
+        put_back(&app, seconds(3_600));
+        for _ in 0..3 {
+            assert_eq!(app.me(&token.access).await, 401, "the time that exp goes by never runs backwards");
+            assert_eq!(app.me(&session.access).await, 401);
+            app.advance(seconds(60)).await;
+        }
+    }
+
+    // The row reaches as far as the furthest token, whichever was issued last.
+    async fn a_revocation_covers_a_token_from_before_the_clock_was_put_back(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let first = app.login("alice").await;
+        let exp = number(&first.access, "exp");
+        put_back(&app, seconds(300));
+        let second = refreshed(&app, &first.refresh).await;
+        assert_eq!(number(&second.access, "exp"), exp - 300);
+        assert_eq!(row(&database, sid(&first.access)).await.access_exp, exp);
+        assert_eq!(app.post("/revoke", &[("token", &second.refresh)]).await.status(), 200);
+        // 500 s after the login: an entry that went by the second token alone would have run out.
+        app.advance(seconds(800)).await;
+        app.authority.maintain_once(&mut None).await.expect("the database answers");
+        assert!(number(&first.access, "exp") > app.clock.unix_now());
+        assert_eq!(app.me(&first.access).await, 401);
+    }
+
+    async fn whoever_is_logged_in_stays_so_when_the_clock_is_put_back(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let tokens = app.login("alice").await;
+        assert_eq!(app.me(&tokens.access).await, 200);
+        put_back(&app, seconds(240));
+        assert_eq!(app.me(&tokens.access).await, 200);
+        let renewed = refreshed(&app, &tokens.refresh).await;
+        assert_eq!(app.me(&renewed.access).await, 200);
+        assert_eq!(app.me(&app.login("alice").await.access).await, 200);
+    }
+
+    // Vouching goes by a clock that no administrator moves.
+    async fn a_step_of_the_wall_clock_neither_ends_nor_prolongs_vouching(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        raw.take_away("denylist_head").await;
+        put_forward(&app, seconds(60));
+        assert_eq!(app.get("/health/ready").await.status(), 200);
+        app.clock.advance(seconds(3));
+        put_back(&app, seconds(120));
+        assert_unavailable(&app.get("/health/ready").await);
+        raw.give_back("denylist_head").await;
+        eventually("the server is back", async || app.get("/health/ready").await.status() == 200).await;
+    }
+}

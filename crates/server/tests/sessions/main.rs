@@ -1,0 +1,20 @@
+//! What becomes of a session: refreshed, replayed, revoked, expired, introspected, and all of it again after a failure.
+
+mod bearer;
+mod clients;
+mod clock;
+mod expiry;
+mod history;
+mod introspection;
+mod keys;
+mod logout;
+mod outage;
+mod parallel;
+mod pruning;
+mod purge;
+mod refresh;
+mod revocation;
+mod servers;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;

@@ -1,0 +1,87 @@
+//! What has run out is removed in the background.
+
+use ficha_store::testing::TestDatabase;
+
+use crate::world::*;
+
+async fn denylist_rows(database: &TestDatabase) -> i64 {
+    database.raw().await.number("SELECT COUNT(*) FROM denylist").await
+}
+
+ficha_store::on_both_databases! {
+    async fn sessions_that_are_over_are_removed_and_live_ones_stay(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let (idle, revoked, used) = (app.login("alice").await, app.login("alice").await, app.login("alice").await);
+        app.post("/revoke", &[("token", &revoked.refresh)]).await;
+        let raw = database.raw().await;
+        // More than one batch of them.
+        raw.copy_session(sid(&idle.access), 1_100).await;
+        app.advance(days(13)).await;
+        let used = refreshed(&app, &used.refresh).await;
+        assert_eq!(raw.number("SELECT COUNT(*) FROM sessions").await, 1_103);
+        app.advance(days(1)).await;
+        eventually("the ended ones are gone", async || raw.number("SELECT COUNT(*) FROM sessions").await == 1).await;
+        refreshed(&app, &used.refresh).await;
+    }
+
+    async fn a_session_whose_last_token_may_live_is_kept(database: TestDatabase) {
+        // The session is idle after a minute; its token lives for ten, and its denial for two more.
+        let app = crate::support::App::start_with(&database, |options| {
+            options.settings.token.refresh_idle_ttl = seconds(60);
+        })
+        .await;
+        app.add_user("alice", SCOPES).await;
+        let tokens = app.login("alice").await;
+        app.advance(seconds(719)).await;
+        app.authority.maintain_once(&mut None).await.expect("the database answers");
+        assert_eq!(row(&database, sid(&tokens.access)).await.generation, 0);
+        app.advance(seconds(1)).await;
+        let raw = database.raw().await;
+        eventually("it is gone", async || raw.number("SELECT COUNT(*) FROM sessions").await == 0).await;
+    }
+
+    async fn a_pruned_list_still_refuses_what_must_be_refused(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let early = app.login("alice").await;
+        app.post("/revoke", &[("token", &early.refresh)]).await;
+        app.advance(seconds(500)).await;
+        let late = app.login("alice").await;
+        app.post("/revoke", &[("token", &late.refresh)]).await;
+        assert_eq!(denylist_rows(&database).await, 2);
+        // The first entry holds until 120 s after its last token's exp: not a second less.
+        app.advance(seconds(219)).await;
+        app.authority.maintain_once(&mut None).await.expect("the database answers");
+        assert_eq!(denylist_rows(&database).await, 2);
+        app.advance(seconds(1)).await;
+        eventually("the first is gone", async || denylist_rows(&database).await == 1).await;
+        eventually("from memory too", async || metric(&app, "ficha_denylist_entries").await == 1).await;
+        assert_dead(&app, &early).await;
+        assert_dead(&app, &late).await;
+        let again = app.end().await.start(&database).await;
+        assert_dead(&again, &early).await;
+        assert_dead(&again, &late).await;
+        again.advance(seconds(500)).await;
+        eventually("all are gone", async || denylist_rows(&database).await == 0).await;
+        assert_dead(&again, &late).await;
+        // An empty list goes on where it was.
+        let next = again.login("alice").await;
+        again.post("/revoke", &[("token", &next.refresh)]).await;
+        assert_dead(&again, &next).await;
+        assert_eq!(database.store().await.head().await.expect("the database answers").number, 3);
+    }
+
+    async fn a_server_whose_place_in_the_list_was_pruned_misses_nothing(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let other = app.another(&database).await;
+        let first = app.login("alice").await;
+        app.post("/revoke", &[("token", &first.refresh)]).await;
+        eventually("the other server refuses it", async || other.me(&first.access).await == 401).await;
+        advance_all(&[&app, &other], seconds(800)).await;
+        eventually("the row is gone", async || denylist_rows(&database).await == 0).await;
+        for _ in 0..3 {
+            let next = app.login("alice").await;
+            app.post("/revoke", &[("token", &next.refresh)]).await;
+            eventually("the other server refuses it", async || other.me(&next.access).await == 401).await;
+        }
+    }
+}

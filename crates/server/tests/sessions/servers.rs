@@ -1,0 +1,78 @@
+//! Several servers on one database, at once or one after the other.
+
+use ficha_store::testing::TestDatabase;
+
+use crate::support::error;
+use crate::world::*;
+
+ficha_store::on_both_databases! {
+    async fn a_revocation_at_one_server_is_seen_by_the_other(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let other = app.another(&database).await;
+        let client = jobs_client(&app, "app").await;
+        let (token, session) = (app.login_as(&client, "alice").await, app.login_as(&client, "alice").await);
+        for tokens in [&token, &session] {
+            assert_eq!(other.me(&tokens.access).await, 200);
+        }
+        assert_eq!(app.post_as(&client, "/revoke", &[("token", &token.access)]).await.status(), 200);
+        assert_eq!(app.post_as(&client, "/revoke", &[("token", &session.refresh)]).await.status(), 200);
+        for tokens in [&token, &session] {
+            eventually("the other server refuses it", async || other.me(&tokens.access).await == 401).await;
+            let told = introspect(&other, &client, &tokens.access).await;
+            assert_eq!(told, serde_json::json!({ "active": false }));
+        }
+        // Of a refresh token the row decides, so there is no moment in between.
+        error(refresh_as(&other, &client, &session.refresh).await, 400, "invalid_grant").await;
+    }
+
+    async fn revoking_again_at_another_server_is_in_force_there_with_the_answer(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let other = app.another(&database).await;
+        for _ in 0..10 {
+            let tokens = app.login("alice").await;
+            assert_eq!(app.post("/revoke", &[("token", &tokens.refresh)]).await.status(), 200);
+            assert_eq!(other.post("/revoke", &[("token", &tokens.refresh)]).await.status(), 200);
+            assert_eq!(other.me(&tokens.access).await, 401);
+            let tokens = app.login("alice").await;
+            assert_eq!(app.post("/revoke", &[("token", &tokens.access)]).await.status(), 200);
+            assert_eq!(other.post("/revoke", &[("token", &tokens.access)]).await.status(), 200);
+            assert_eq!(other.me(&tokens.access).await, 401);
+        }
+    }
+
+    // keycloak#31296.
+    async fn what_was_revoked_stays_refused_after_a_restart(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let client = jobs_client(&app, "app").await;
+        let (token, session) = (app.login_as(&client, "alice").await, app.login_as(&client, "alice").await);
+        let (out, good) = (app.login("alice").await, app.login("alice").await);
+        assert_eq!(app.post_as(&client, "/revoke", &[("token", &token.access)]).await.status(), 200);
+        assert_eq!(app.post_as(&client, "/revoke", &[("token", &session.refresh)]).await.status(), 200);
+        let logout = app.http.post(app.url("/logout")).bearer_auth(&out.access).send().await;
+        assert_eq!(logout.expect("an answer").status(), 204);
+        let again = app.end().await.start(&database).await;
+        for tokens in [&token, &session, &out] {
+            assert_eq!(again.me(&tokens.access).await, 401);
+        }
+        for tokens in [&token, &session] {
+            let told = introspect(&again, &client, &tokens.access).await;
+            assert_eq!(told, serde_json::json!({ "active": false }));
+        }
+        error(refresh_as(&again, &client, &session.refresh).await, 400, "invalid_grant").await;
+        assert_dead(&again, &out).await;
+        assert_eq!(again.me(&good.access).await, 200);
+        refreshed(&again, &good.refresh).await;
+    }
+
+    async fn a_session_goes_on_at_any_server_and_after_a_restart(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let other = app.another(&database).await;
+        let first = app.login("alice").await;
+        let second = refreshed(&other, &first.refresh).await;
+        let again = refreshed(&app, &first.refresh).await;
+        assert_eq!(again.refresh, second.refresh, "a retry at another server is a retry");
+        let restarted = app.end().await.start(&database).await;
+        assert_eq!(refreshed(&restarted, &first.refresh).await.refresh, second.refresh);
+        assert_eq!(restarted.me(&refreshed(&restarted, &second.refresh).await.access).await, 200);
+    }
+}

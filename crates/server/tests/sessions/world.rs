@@ -1,0 +1,150 @@
+//! What these tests share.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ficha_authority::ClientScopes;
+use ficha_store::testing::TestDatabase;
+use ficha_store::{AuditRecord, SessionRecord};
+use reqwest::Response;
+use reqwest::header::RETRY_AFTER;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::{App, Client, Tokens, claims};
+
+/// What alice may be granted.
+pub const SCOPES: &str = "notes:read notes:write";
+
+/// Every test's first server, with its user alice.
+pub async fn app_with_alice(database: &TestDatabase) -> App {
+    let app = App::start(database).await;
+    app.add_user("alice", SCOPES).await;
+    app
+}
+
+/// A confidential client that may use every grant.
+pub async fn jobs_client(app: &App, id: &str) -> Client {
+    app.add_client(id, |new| {
+        new.scopes = ClientScopes::Only("jobs:run notes:read notes:write".parse().expect("a scope"))
+    })
+    .await
+}
+
+/// A token that `client` obtains for itself.
+pub async fn own_token(app: &App, client: &Client) -> Tokens {
+    Tokens::of(app.post_as(client, "/token", &[("grant_type", "client_credentials"), ("scope", "jobs:run")]).await)
+        .await
+}
+
+/// A refresh that must succeed.
+pub async fn refreshed(app: &App, refresh_token: &str) -> Tokens {
+    Tokens::of(app.refresh(refresh_token).await).await
+}
+
+/// A refresh through a client that authenticates.
+pub async fn refresh_as(app: &App, client: &Client, refresh_token: &str) -> Response {
+    app.post_as(client, "/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+}
+
+/// What introspection says to `client`.
+pub async fn introspect(app: &App, client: &Client, token: &str) -> Value {
+    let response = app.post_as(client, "/introspect", &[("token", token)]).await;
+    assert_eq!(response.status(), 200);
+    response.json().await.expect("a JSON answer")
+}
+
+/// The session that an access token belongs to.
+pub fn sid(access_token: &str) -> Uuid {
+    claims(access_token)["sid"].as_str().expect("every token has a sid").parse().expect("a UUID")
+}
+
+/// A claim that is a number.
+pub fn number(access_token: &str, claim: &str) -> i64 {
+    claims(access_token)[claim].as_i64().expect("a whole number")
+}
+
+/// The row of a session.
+pub async fn row(database: &TestDatabase, id: Uuid) -> SessionRecord {
+    database.store().await.session(id).await.expect("the database answers").expect("the session is there")
+}
+
+/// The audit events of that name, as soon as there is one: they are written behind the answers.
+pub async fn events(database: &TestDatabase, name: &str) -> Vec<AuditRecord> {
+    let store = database.store().await;
+    let mut found = Vec::new();
+    eventually(&format!("the event {name} is written"), async || {
+        found = store.list_audit(None, 1_000).await.expect("the database answers");
+        found.retain(|record| record.event == name);
+        !found.is_empty()
+    })
+    .await;
+    found
+}
+
+/// A number of `/metrics`.
+pub async fn metric(app: &App, name: &str) -> u64 {
+    let text = app.get("/metrics").await.text().await.expect("a text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("there is no metric {name}")).parse().expect("a whole number")
+}
+
+pub fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub fn days(count: u64) -> Duration {
+    seconds(count * 86_400)
+}
+
+/// Lets time pass for several servers that share a clock.
+pub async fn advance_all(apps: &[&App], by: Duration) {
+    apps[0].clock.advance(by);
+    for app in apps {
+        app.authority.follow().await.expect("the database answers");
+    }
+}
+
+/// Waits for what a background task does, which real time moves; ten seconds at most.
+pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
+    for _ in 0..400 {
+        if check().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("not within ten seconds: {what}");
+}
+
+/// Expects 503, with the time to try again and without a word about the token.
+pub fn assert_unavailable(response: &Response) {
+    assert_eq!(response.status(), 503);
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    assert!(seconds.is_some_and(|seconds| seconds >= 1), "{:?}", response.headers());
+    assert!(!response.headers().contains_key("www-authenticate"), "a challenge would log people out");
+}
+
+/// Expects that nothing of a session works any more.
+pub async fn assert_dead(app: &App, tokens: &Tokens) {
+    assert_eq!(app.me(&tokens.access).await, 401);
+    crate::support::error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
+}
+
+/// The other text of an ES256 token that has the same claims and a good signature: `n - s` in the place of `s`.
+pub fn twin(token: &str) -> String {
+    /// The order of P-256 (SEC 2 §2.4.2).
+    const ORDER: [u8; 32] = [
+        0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0xE6,
+        0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
+    ];
+    let (message, signature) = token.rsplit_once('.').expect("three parts");
+    let mut signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let mut borrow = 0;
+    for place in (0..32).rev() {
+        let difference = i16::from(ORDER[place]) - i16::from(signature[32 + place]) - borrow;
+        borrow = i16::from(difference < 0);
+        signature[32 + place] = (difference & 0xFF) as u8;
+    }
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}

@@ -1,0 +1,22 @@
+# What contributors run. `just --list` shows it; each is one plain command that can be typed without just.
+
+# Every test, on both databases where PostgreSQL is at hand.
+test *arguments:
+    cargo test --workspace {{arguments}}
+
+# Formatting and lints, warnings as errors.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Puts the formatting right.
+format:
+    cargo fmt --all
+
+# Everything that must pass before a change lands.
+ci:
+    .ci/run
+
+# Breaks one guarantee after the other, and fails unless a test notices. `just faults refresh-replay` takes one.
+faults *names:
+    faults/run {{names}}

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ficha_password::{Cost, Hashing, HashingSettings};
 use ficha_store::{AuditRecord, DatabaseKind, Store, StoreError};
@@ -67,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) audit_events: Mutex<Option<mpsc::Receiver<AuditRecord>>>,
     /// True while PostgreSQL tells us of other processes' commits.
     pub(crate) listening: AtomicBool,
+    /// Held while they are read.
+    loading: tokio::sync::Mutex<()>,
     /// The `changes` counter at which keys and the rest were last read.
     loaded_changes: AtomicI64,
 }
@@ -103,6 +106,7 @@ impl Authority {
                 audit,
                 audit_events: Mutex::new(Some(audit_events)),
                 listening: AtomicBool::new(false),
+                loading: tokio::sync::Mutex::default(),
                 loaded_changes: AtomicI64::new(-1),
                 base,
             }),
@@ -165,7 +169,12 @@ impl Authority {
     pub async fn follow(&self) -> Result<(), StoreError> {
         let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
         if self.inner.loaded_changes.load(Ordering::Acquire) != head.changes {
-            match self.reload().await {
+            // One at a time, and looked at again inside: an older read must not come after a newer one.
+            let _loading = self.inner.loading.lock().await;
+            if self.inner.loaded_changes.load(Ordering::Acquire) >= head.changes {
+                return Ok(());
+            }
+            match tokio::time::timeout(RELOAD_LIMIT, self.reload()).await.unwrap_or_else(|_| Err(silent().into())) {
                 // What changes while we read is read again at the next head.
                 Ok(()) => self.inner.loaded_changes.store(head.changes, Ordering::Release),
                 Err(error) => tracing::error!(%error, "changed keys could not be taken up; the ones before stay"),
@@ -208,21 +217,29 @@ impl Authority {
         };
         let record = self.inner.clients.find(self.store(), id).await?;
         let mut found = clients::authenticate(record, credentials);
-        if found.is_err() && matches!(credentials, ClientCredentials::Secret(..)) {
+        let source = Attempt::new(&self.inner.master, "", "", origin.address).source;
+        let guesses = self.inner.secret_failures.is_over(source, self.now());
+        if found.is_err() && !guesses && matches!(credentials, ClientCredentials::Secret(..)) {
             // The secret may be newer than what is in memory: another process gave it a moment ago.
             self.inner.clients.forget(id);
             found = clients::authenticate(self.inner.clients.find(self.store(), id).await?, credentials);
         }
         if found.is_err() {
             self.inner.metrics.client_failures.count();
-            if let ClientCredentials::Secret(id, _) = credentials {
+            if let ClientCredentials::Secret(..) = credentials {
                 // Only a wrong secret waits: a right one is never slowed, whoever guesses beside it.
-                let source = Attempt::new(&self.inner.master, "", id, origin.address).source;
                 tokio::time::sleep(self.inner.secret_failures.failed(source, self.now())).await;
             }
         }
         found
     }
+}
+
+/// Reading keys anew that takes longer has met a database that does not answer.
+const RELOAD_LIMIT: Duration = Duration::from_secs(5);
+
+fn silent() -> StoreError {
+    StoreError::Unavailable("the database did not answer in time".into())
 }
 
 /// Starts the threads that hash passwords.

@@ -135,7 +135,7 @@ impl Denylist {
         }
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
-        let head = store.head().await?;
+        let head = limited(store.head()).await?;
         let newest = Position { number: head.number, tag: head.tag };
         if reading.position != Some(newest) {
             self.catch_up(&mut reading.position, newest, store, clock).await?;
@@ -156,7 +156,7 @@ impl Denylist {
     ) -> Result<(), StoreError> {
         // A position that the database does not know is of another history: the database was put back. Read all of it.
         let known = match position {
-            Some(at) => at.number <= newest.number && store.deny_row_exists(at.number, at.tag).await?,
+            Some(at) => at.number <= newest.number && limited(store.deny_row_exists(at.number, at.tag)).await?,
             None => false,
         };
         if position.is_some() && !known {
@@ -165,9 +165,9 @@ impl Denylist {
         let mut after = if known { position.map_or(0, |at| at.number) } else { 0 };
         loop {
             let rows = if known {
-                store.deny_rows_after(after, PAGE).await?
+                limited(store.deny_rows_after(after, PAGE)).await?
             } else {
-                store.live_deny_rows(clock.unix_now(), after, PAGE).await?
+                limited(store.live_deny_rows(clock.unix_now(), after, PAGE)).await?
             };
             for row in &rows {
                 self.set.insert(row.entry);
@@ -190,4 +190,13 @@ impl Denylist {
     pub async fn nudged(&self, at_most: Duration) {
         let _ = tokio::time::timeout(at_most, self.nudge.notified()).await;
     }
+}
+
+/// A read that takes longer has met a database that does not answer. Each read has its own limit, so taking up a long
+/// list may take as long as it needs.
+const READ_LIMIT: Duration = Duration::from_secs(2);
+
+async fn limited<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let silent = || Err(StoreError::Unavailable("the database did not answer within 2 s".into()));
+    tokio::time::timeout(READ_LIMIT, read).await.unwrap_or_else(|_| silent())
 }

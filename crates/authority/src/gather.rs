@@ -9,6 +9,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ficha_store::StoreError;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -28,6 +29,9 @@ pub trait Batch: Send + Sync + 'static {
     /// Runs a batch; one outcome a job, in order.
     fn run(&self, jobs: Vec<Self::Job>) -> impl Future<Output = Result<Vec<Self::Outcome>, StoreError>> + Send;
 }
+
+/// A batch that takes longer has met a database that does not answer. Whether it was committed is not known.
+const BATCH_LIMIT: Duration = Duration::from_secs(10);
 
 type Waiting<B> = (<B as Batch>::Job, oneshot::Sender<Result<<B as Batch>::Outcome, StoreError>>);
 
@@ -66,7 +70,10 @@ async fn work<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B
     let mut held_back = VecDeque::new();
     while let Some(jobs) = next_jobs::<B>(&queue, &mut held_back, most).await {
         let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-        match batch.run(jobs).await {
+        // A database that went silent must not take the worker with it.
+        let ran = tokio::time::timeout(BATCH_LIMIT, batch.run(jobs)).await;
+        let silent = || Err(StoreError::OutcomeUnknown("the database did not answer in time".into()));
+        match ran.unwrap_or_else(|_| silent()) {
             Ok(outcomes) => {
                 debug_assert_eq!(outcomes.len(), answers.len());
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {

@@ -41,6 +41,12 @@ impl Authority {
             self.inner.metrics.logins_busy.count();
             AuthorityError::Busy { retry_after: busy.retry_after }
         })?;
+        // Guesses that were sent at once all saw the counts from before them. A right one that comes out while its source
+        // is slowed by the others is one guess too many: it fails like them.
+        let right = right && {
+            let since = self.store().login_history(attempt.account, attempt.source).await?;
+            !is_throttled(&since, self.now())
+        };
         match (user, stored) {
             (Some(user), Some(stored)) if right => {
                 let known = history.source_succeeded + KNOWN_SOURCE_REFRESH > self.now();

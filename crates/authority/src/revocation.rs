@@ -104,7 +104,10 @@ impl Authority {
             // A session that the database does not know (it was put back) is denied by its id all the same.
             let sid = DenyId::from(claims.sid);
             if !self.inner.denylist.contains(&sid, self.now()) {
-                self.submit_revocation(Revocation::Token(DenyEntry { id: sid, until })).await?;
+                // It may have had later tokens than this one; none reaches further than a life from now.
+                let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
+                let entry = DenyEntry { id: sid, until: until.max(furthest) };
+                self.submit_revocation(Revocation::Token(entry)).await?;
             }
         }
         self.audit(Event::new(origin).named("session.logged_out").client(&claims.client_id).session(claims.sid));

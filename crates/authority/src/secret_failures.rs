@@ -23,6 +23,12 @@ pub(crate) struct SecretFailures {
 }
 
 impl SecretFailures {
+    /// True if `source` has failed so often that nothing more is done for its wrong secrets.
+    pub(crate) fn is_over(&self, source: [u8; 16], now: i64) -> bool {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.get(&source).is_some_and(|(failures, at)| *failures >= FREE && now - *at < FORGET)
+    }
+
     /// Notes a failure of `source`; the answer is how long to wait before saying so.
     pub(crate) fn failed(&self, source: [u8; 16], now: i64) -> Duration {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);

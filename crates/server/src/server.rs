@@ -18,7 +18,7 @@ use crate::state::State;
 use crate::tls::{Certificate, TlsSettings};
 
 /// How long requests under way may take once the server stops, in seconds; `serve` ends within ten.
-const FINISH_SECONDS: u64 = 8;
+const FINISH_SECONDS: u64 = 6;
 /// A client that has not sent its request's head by then is cut off.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 

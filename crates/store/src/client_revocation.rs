@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::clients::changed;
+use crate::clients::barred;
 use crate::ending::{deny_entry, end_sessions};
 use crate::error::Fault;
 use crate::globals::raise_changes;
@@ -17,11 +17,7 @@ impl Store {
     pub async fn begin_revoking_client(&self, id: &str) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let update = changed(id)
-                .col_expr(client::Column::Revoking, Expr::value(true))
-                // Begun a second time, it starts over: what was inserted between the two would be passed by.
-                .col_expr(client::Column::RevokedUpTo, Expr::value(None::<uuid::Uuid>));
-            Ok(update.exec(transaction).await?.rows_affected == 1)
+            Ok(barred(id).exec(transaction).await?.rows_affected == 1)
         })
     }
 
@@ -35,13 +31,15 @@ impl Store {
             let Some(row) = being_revoked(id).one(transaction).await? else {
                 return Ok(Revoked::default());
             };
-            let last = is_last(transaction, &row, limit).await?;
+            let (last, reached) = (is_last(transaction, &row, limit).await?, row.revoked_up_to);
             if last {
                 raise_changes(transaction).await?;
             }
             let Some(row) = being_revoked(id).lock_exclusive().one(transaction).await? else {
                 return Ok(Revoked::default());
             };
+            // Another may have moved on, or begun anew, before the lock: then nobody knows what is last.
+            let last = last && row.revoked_up_to == reached;
             self.revoke_page(transaction, row, last, now, limit).await
         })
     }
@@ -69,14 +67,12 @@ impl Store {
             .collect();
         let revoked = end_sessions(self, transaction, &ended, now).await?;
         let update = client::Entity::update_many().filter(client::Column::Id.eq(row.id.as_str()));
-        // Another batch may have been faster: then this page is not the last any more, or it is empty.
-        let done = last && (page.len() as u64) < limit.saturating_add(1);
-        let reached = page.last().map(|session| session.id).or(row.revoked_up_to).filter(|_| !done);
+        let reached = page.last().map(|session| session.id).or(row.revoked_up_to).filter(|_| !last);
         let update = update
-            .col_expr(client::Column::Revoking, Expr::value(!done))
+            .col_expr(client::Column::Revoking, Expr::value(!last))
             .col_expr(client::Column::RevokedUpTo, Expr::value(reached));
         update.exec(transaction).await?;
-        Ok(Revoked { more: !done, ..revoked })
+        Ok(Revoked { more: !last, ..revoked })
     }
 }
 

@@ -41,14 +41,16 @@ impl Store {
     /// Writes a client's grants, scopes, audiences, address forwarding and secret, if it is still at the `auth_version`
     /// that `client` carries; raises it by one. False if it is not, or if there is no such client.
     ///
-    /// Whether it is enabled or being revoked is not written: [`Store::set_client_enabled`] and
-    /// [`Store::begin_revoking_client`] do that. Its sessions stay: whoever takes rights away revokes them.
-    pub async fn update_client(&self, client: ClientRecord) -> Result<bool> {
+    /// Whether it is enabled is not written: [`Store::set_client_enabled`] does that. `narrows` says that rights were
+    /// taken away: the same statement then bars the client like [`Store::begin_revoking_client`], so that its sessions
+    /// end even if this process does first.
+    pub async fn update_client(&self, client: ClientRecord, narrows: bool) -> Result<bool> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             // Compare-and-set on the version: two administrators who read the same client don't undo one another.
-            let update = changed(&row.id)
+            let update = if narrows { barred(&row.id) } else { changed(&row.id) };
+            let update = update
                 .col_expr(client::Column::SecretHash, Expr::value(row.secret_hash.clone()))
                 .col_expr(client::Column::Grants, Expr::value(row.grants.as_str()))
                 .col_expr(client::Column::AnyScope, Expr::value(row.any_scope))
@@ -61,12 +63,13 @@ impl Store {
         })
     }
 
-    /// Enables or disables a client. False if there is no such client. Its sessions stay: see
-    /// [`Store::begin_revoking_client`].
+    /// Enables a client; or disables it, and bars it in the same statement like [`Store::begin_revoking_client`]. False
+    /// if there is no such client.
     pub async fn set_client_enabled(&self, id: &str, enabled: bool) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let update = changed(id).col_expr(client::Column::Enabled, Expr::value(enabled));
+            let update = if enabled { changed(id) } else { barred(id) };
+            let update = update.col_expr(client::Column::Enabled, Expr::value(enabled));
             Ok(update.exec(transaction).await?.rows_affected == 1)
         })
     }
@@ -94,6 +97,14 @@ pub(crate) fn changed(id: &str) -> UpdateMany<client::Entity> {
     client::Entity::update_many()
         .col_expr(client::Column::AuthVersion, Expr::col(client::Column::AuthVersion).add(1))
         .filter(client::Column::Id.eq(id))
+}
+
+/// The same, and its sessions are to end: it gets no token until the last has.
+pub(crate) fn barred(id: &str) -> UpdateMany<client::Entity> {
+    changed(id)
+        .col_expr(client::Column::Revoking, Expr::value(true))
+        // Begun a second time, it starts over: what was inserted between the two would be passed by.
+        .col_expr(client::Column::RevokedUpTo, Expr::value(None::<uuid::Uuid>))
 }
 
 /// Inserts a client unless the id is taken.

@@ -44,7 +44,8 @@ impl Store {
         Ok(head.is_some_and(|head| (head.number, head.tag) == (number, tag)))
     }
 
-    /// Deletes those of the oldest `limit` rows that are no longer in force. Returns how many. The head stays known.
+    /// Deletes those of the oldest `limit` rows that ran out before `now`. Returns how many. The newest row stays, so
+    /// that whoever has read up to it is still known once another has come.
     ///
     /// Only the oldest are looked at, so a long list that is all in force costs nothing: they run out first, give or take
     /// the life of a token.
@@ -56,8 +57,9 @@ impl Store {
             .order_by_asc(denylist::Column::Number)
             .limit(limit);
         let oldest: Vec<(i64, i64)> = oldest.into_tuple().all(self.reader()).await?;
-        let numbers: Vec<i64> =
-            oldest.into_iter().filter(|(_, until)| *until <= now).map(|(number, _)| number).collect();
+        let newest = denylist_head::Entity::find_by_id(ONLY).one(self.reader()).await?.map_or(0, |head| head.number);
+        let gone = oldest.into_iter().filter(|(number, until)| *until <= now && *number < newest);
+        let numbers: Vec<i64> = gone.map(|(number, _)| number).collect();
         let mut deleted = 0;
         for chunk in numbers.chunks(CHUNK) {
             deleted += statement!(self, |database| {

@@ -13,6 +13,7 @@ use crate::{Result, StoreError, StoreOptions};
 /// Numbering the denylist relies on each statement seeing what was committed before it, so the isolation is named. A server
 /// that is paused in a transaction holds the denylist's counter: the database ends such a transaction after 10 s.
 const FIRST: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
+                     SET statement_timeout = '8s'; \
                      SET idle_in_transaction_session_timeout = '10s'";
 
 /// A connection that lay idle longer is asked whether it is still alive before it is used.

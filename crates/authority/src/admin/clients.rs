@@ -108,11 +108,12 @@ impl Admin {
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(scopes).await?;
         }
-        self.update(&client).await?;
-        self.audit(Event::by(actor, "client.changed").client(id)).await?;
-        if narrows(&before, &client) {
-            self.revoke_client(actor, id).await?;
+        let narrows = narrows(&before, &client);
+        self.update(&client, narrows).await?;
+        if narrows {
+            self.finish_revoking_client(id).await?;
         }
+        self.audit(Event::by(actor, "client.changed").client(id)).await?;
         self.client(id).await
     }
 
@@ -125,23 +126,24 @@ impl Admin {
         }
         let secret = Secret::random(&*self.base.entropy);
         client.secret_hash = Some(secret.digest());
-        self.update(&client).await?;
+        self.update(&client, false).await?;
         self.audit(Event::by(actor, "client.secret_changed").client(id)).await?;
         Ok(secret)
     }
 
-    async fn update(&self, client: &ClientRecord) -> Result<(), AdminError> {
+    async fn update(&self, client: &ClientRecord, narrows: bool) -> Result<(), AdminError> {
         let missing = || AdminError::NoSuch { kind: "client", name: client.id.clone() };
-        if self.base.store.update_client(client.clone()).await? { Ok(()) } else { Err(missing()) }
+        if self.base.store.update_client(client.clone(), narrows).await? { Ok(()) } else { Err(missing()) }
     }
 
     /// Lets a client in again, or keeps it out and ends its sessions.
     pub async fn set_client_enabled(&self, actor: &str, id: &str, enabled: bool) -> Result<u64, AdminError> {
         self.client(id).await?;
         self.base.store.set_client_enabled(id, enabled).await?;
+        let sessions = if enabled { 0 } else { self.finish_revoking_client(id).await? };
         let event = if enabled { "client.enabled" } else { "client.disabled" };
-        self.audit(Event::by(actor, event).client(id)).await?;
-        if enabled { Ok(0) } else { self.revoke_client(actor, id).await }
+        self.audit(Event::by(actor, event).client(id).detail(format!("{sessions} sessions ended"))).await?;
+        Ok(sessions)
     }
 
     /// Ends every session of a client: it is barred first, then they end 5,000 a transaction, then it may come back.

@@ -59,7 +59,8 @@ pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
     server.run(stop.wait()).await?;
     drop(tasks);
     background.finish().await;
-    store.close().await;
+    // A database that does not answer must not hold up the end.
+    let _ = tokio::time::timeout(Duration::from_secs(1), store.close()).await;
     tracing::info!("ficha has stopped");
     Ok(())
 }

@@ -50,9 +50,9 @@ on_both_databases! {
         changed.grants = vec![Grant::RefreshToken];
         changed.audience = Some("mail".into());
         changed.forwards_address = true;
-        assert!(store.update_client(changed.clone()).await.unwrap());
+        assert!(store.update_client(changed.clone(), false).await.unwrap());
         // Somebody else read it before that.
-        assert!(!store.update_client(app).await.unwrap());
+        assert!(!store.update_client(app, false).await.unwrap());
         changed.auth_version = 2;
         assert_eq!(store.client("app").await.unwrap(), Some(changed));
         assert!(store.head().await.unwrap().changes > before);

@@ -26,7 +26,7 @@ on_both_databases! {
         assert_eq!(store.session(checked.session.id).await.unwrap(), None);
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         let checked = login(&alice, &app);
-        assert!(store.update_client(app.clone()).await.unwrap());
+        assert!(store.update_client(app.clone(), false).await.unwrap());
         assert_eq!(store.insert_session(checked).await.unwrap(), InsertOutcome::Outdated);
         let app = store.client("app").await.unwrap().unwrap();
         inserted(store.insert_session(login(&alice, &app)).await.unwrap());

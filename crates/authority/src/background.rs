@@ -22,9 +22,6 @@ const READ_LIMIT: Duration = Duration::from_secs(2);
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u64 = 500;
 const PRUNE_ROUNDS: u32 = 20;
-/// A denylist row is kept for this long after it ran out, in seconds: whoever has read up to it, and was paused or cut
-/// off, can go on from there.
-const KEEP_ROWS: i64 = 600;
 /// Login failures are forgotten after a day, audit events after a year.
 const FORGET_FAILURES: i64 = 86_400;
 const FORGET_AUDIT: i64 = 365 * 86_400;
@@ -140,7 +137,7 @@ impl Authority {
         let mut rows = 0;
         // Small transactions, so that nobody waits long; enough of them to keep up with whatever revokes.
         for _ in 0..PRUNE_ROUNDS {
-            let pruned = store.prune_denylist(now - KEEP_ROWS, PRUNE_BATCH).await?;
+            let pruned = store.prune_denylist(now, PRUNE_BATCH).await?;
             rows += pruned;
             if pruned < PRUNE_BATCH {
                 break;

@@ -160,7 +160,10 @@ impl Denylist {
             None => false,
         };
         if position.is_some() && !known {
-            tracing::warn!("the denylist's history changed: was the database put back? run `ficha recover`");
+            tracing::warn!(
+                "the denylist is read anew: this server was away for long, or the database was put back; after that, run \
+                 `ficha recover`"
+            );
         }
         let mut after = if known { position.map_or(0, |at| at.number) } else { 0 };
         loop {

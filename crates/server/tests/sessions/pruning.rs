@@ -61,9 +61,11 @@ ficha_store::on_both_databases! {
         assert_dead(&again, &early).await;
         assert_dead(&again, &late).await;
         again.advance(seconds(500)).await;
-        eventually("all are gone", async || denylist_rows(&database).await == 0).await;
+        eventually("memory is empty", async || metric(&again, "ficha_denylist_entries").await == 0).await;
+        // The newest row stays, so that whoever has read up to it knows where it is.
+        assert_eq!(denylist_rows(&database).await, 1);
         assert_dead(&again, &late).await;
-        // An empty list goes on where it was.
+        // A list that has run out goes on where it was.
         let next = again.login("alice").await;
         again.post("/revoke", &[("token", &next.refresh)]).await;
         assert_dead(&again, &next).await;
@@ -77,7 +79,9 @@ ficha_store::on_both_databases! {
         app.post("/revoke", &[("token", &first.refresh)]).await;
         eventually("the other server refuses it", async || other.me(&first.access).await == 401).await;
         advance_all(&[&app, &other], seconds(800)).await;
-        eventually("the row is gone", async || denylist_rows(&database).await == 0).await;
+        let second = app.login("alice").await;
+        app.post("/revoke", &[("token", &second.refresh)]).await;
+        eventually("the first row is gone", async || denylist_rows(&database).await == 1).await;
         for _ in 0..3 {
             let next = app.login("alice").await;
             app.post("/revoke", &[("token", &next.refresh)]).await;

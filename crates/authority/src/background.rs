@@ -26,7 +26,9 @@ const PRUNE_ROUNDS: u32 = 20;
 const FORGET_FAILURES: i64 = 86_400;
 const FORGET_AUDIT: i64 = 365 * 86_400;
 /// How many audit events one statement stores.
-const AUDIT_BATCH: usize = 128;
+const AUDIT_BATCH: usize = 1_024;
+/// How long they are gathered: on SQLite a commit of theirs keeps a revocation waiting, so there should be few.
+const AUDIT_GATHER: Duration = Duration::from_millis(50);
 
 /// How long the audit log may take to be written out at the end.
 const WRITE_OUT: Duration = Duration::from_secs(2);
@@ -179,6 +181,12 @@ async fn write_audit(authority: Authority, mut events: mpsc::Receiver<AuditRecor
         };
         if received == 0 {
             return;
+        }
+        tokio::time::sleep(AUDIT_GATHER).await;
+        while batch.len() < AUDIT_BATCH
+            && let Ok(event) = events.try_recv()
+        {
+            batch.push(event);
         }
         if let Err(error) = authority.store().audit(&batch).await {
             tracing::warn!(%error, events = batch.len(), "audit events could not be stored; they are in this log only");

@@ -60,7 +60,7 @@ pub fn authenticate(
         ClientCredentials::Secret(_, secret) => Some(secret),
         _ => None,
     };
-    // The digest is computed and compared whoever asks, so an unknown id answers like a wrong secret.
+    // The digest is computed and compared whoever asks, so an unknown id gets the same answer as a wrong secret.
     let stored = record.as_ref().and_then(|record| record.secret_hash);
     let fits = given.is_some_and(|secret| secret.matches(&stored.unwrap_or_default())) && stored.is_some();
     let public = given.is_none() && stored.is_none();

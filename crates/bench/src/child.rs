@@ -89,6 +89,7 @@ pub async fn serve(options: ServeOptions) -> Outcome<()> {
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: None,
         trusted_proxies: Vec::new(),
+        allowed_origins: Vec::new(),
         workers: None,
     };
     let server = Server::bind(authority, settings)?;

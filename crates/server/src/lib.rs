@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod client_credentials;
+mod cors;
 mod docs;
 mod error;
 mod form;
@@ -17,6 +18,7 @@ mod state;
 mod tls;
 mod users;
 
+pub use cors::{WebOrigin, WebOriginError};
 pub use network::{IpNetwork, NetworkError};
 pub use server::{Server, ServerError, ServerSettings};
 pub use tls::TlsSettings;

@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use ficha_authority::Authority;
 
+use crate::cors::{WebOrigin, cors};
 use crate::headers::common_headers;
 use crate::network::IpNetwork;
 use crate::origin::Origins;
@@ -34,6 +35,9 @@ pub struct ServerSettings {
     pub tls: Option<TlsSettings>,
     /// Whose `X-Forwarded-For` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Web pages of these origins may read answers; where the issuer is a loopback address, those of any loopback
+    /// origin besides.
+    pub allowed_origins: Vec<WebOrigin>,
     /// How many threads serve; `None`: as many as there are cores.
     pub workers: Option<NonZeroUsize>,
 }
@@ -124,10 +128,15 @@ impl Server {
     }
 
     fn listen(self) -> Result<actix_web::dev::Server, ServerError> {
+        let loopback = self.authority.settings().issuer.is_loopback();
+        let allowed = self.settings.allowed_origins;
         let state = State::new(self.authority, Origins::new(self.settings.trusted_proxies));
         let mut server = HttpServer::new(move || {
             let state = state.clone();
-            App::new().wrap(from_fn(common_headers)).configure(move |app| routes::configure(app, &state))
+            App::new()
+                .wrap(cors(allowed.clone(), loopback))
+                .wrap(from_fn(common_headers))
+                .configure(move |app| routes::configure(app, &state))
         })
         .disable_signals()
         .shutdown_timeout(FINISH_SECONDS)

@@ -42,6 +42,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
             bind: raw.server.bind.0,
             tls,
             trusted_proxies: raw.server.trusted_proxies.0.clone(),
+            allowed_origins: raw.server.allowed_origins.0.clone(),
             workers: at_least_one(raw.server.workers.as_ref()),
         },
         store_url: raw.store.url.0.0.clone(),

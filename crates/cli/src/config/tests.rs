@@ -75,6 +75,7 @@ fn a_bad_value_is_refused_with_its_key_its_place_and_what_would_be_right() {
         ("FICHA__PASSWORD__MAX_QUEUE", "1.5", "password.max_queue", "whole number"),
         ("FICHA__SERVER__BEHIND_TLS_PROXY", "1", "server.behind_tls_proxy", "true or false"),
         ("FICHA__SERVER__TRUSTED_PROXIES", "10.0.0.0/33", "server.trusted_proxies", "10.0.0.0/8"),
+        ("FICHA__SERVER__ALLOWED_ORIGINS", "notes.example.com", "server.allowed_origins", "https://notes.example.com"),
         ("FICHA__KEYS__ALGORITHM", "HS256", "keys.algorithm", "ES256"),
         ("FICHA__LOG__LEVEL", "loud", "log.level", "debug"),
         ("FICHA__LOG__FORMAT", "xml", "log.format", "json"),

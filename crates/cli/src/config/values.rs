@@ -1,11 +1,13 @@
 //! The kinds of settings.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ficha_authority::Secret;
-use ficha_server::IpNetwork;
+use ficha_server::{IpNetwork, WebOrigin};
 use ficha_token::Algorithm;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -171,9 +173,22 @@ impl Setting for SocketAddr {
     }
 }
 
-impl Setting for Vec<IpNetwork> {
+/// What stands in a list, and how a right list looks.
+trait Item: FromStr + fmt::Display {
+    const WANTED: &'static str;
+}
+
+impl Item for IpNetwork {
+    const WANTED: &'static str = "a list of addresses or networks, such as [\"10.0.0.0/8\", \"::1\"]";
+}
+
+impl Item for WebOrigin {
+    const WANTED: &'static str = "a list of origins, such as [\"https://notes.example.com\"]";
+}
+
+impl<T: Item> Setting for Vec<T> {
     fn wanted() -> String {
-        "a list of addresses or networks, such as [\"10.0.0.0/8\", \"::1\"]".into()
+        T::WANTED.into()
     }
 
     /// From the environment: with commas.
@@ -186,7 +201,7 @@ impl Setting for Vec<IpNetwork> {
     }
 
     fn show(&self) -> String {
-        let items: Vec<String> = self.iter().map(|network| quoted(&network.to_string())).collect();
+        let items: Vec<String> = self.iter().map(|item| quoted(&item.to_string())).collect();
         format!("[{}]", items.join(", "))
     }
 }

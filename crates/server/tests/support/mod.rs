@@ -58,6 +58,7 @@ impl Default for Options {
                 bind: SocketAddr::from(([127, 0, 0, 1], 0)),
                 tls: None,
                 trusted_proxies: Vec::new(),
+                allowed_origins: Vec::new(),
                 workers: std::num::NonZeroUsize::new(2),
             },
         }

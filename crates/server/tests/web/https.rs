@@ -187,6 +187,7 @@ ficha_store::on_both_databases! {
                 bind: port,
                 tls: Some(files.settings()),
                 trusted_proxies: Vec::new(),
+                allowed_origins: Vec::new(),
                 workers: None,
             };
             match Server::bind(app.authority.clone(), settings) {

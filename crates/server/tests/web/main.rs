@@ -9,6 +9,7 @@ mod routes;
 mod webdriver;
 
 mod bodies;
+mod cors;
 mod docs;
 mod https;
 mod keys;

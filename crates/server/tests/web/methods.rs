@@ -26,7 +26,7 @@ fn assert_common_headers(response: &Response, what: &str) {
     assert_eq!(header(response, "x-content-type-options"), "nosniff", "{what}");
     assert_eq!(header(response, "x-frame-options"), "DENY", "{what}");
     assert_eq!(header(response, "referrer-policy"), "no-referrer", "{what}");
-    // No other site's script reads an answer, and nobody learns what the server is made of.
+    // The script of a site that is not allowed reads no answer, and nobody learns what the server is made of.
     let names = ["access-control-allow-origin", "server", "x-powered-by"];
     assert!(names.iter().all(|name| !response.headers().contains_key(*name)), "{what}: {:?}", response.headers());
 }

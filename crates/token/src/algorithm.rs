@@ -7,13 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An algorithm that signs tokens. `none` is not among them, so no value of this type can stand for it.
 ///
-/// ES512 is left out: aws-lc could do it, but jsonwebtoken 11 has no name for it.
+/// These are all of RFC 7518 §3.1, and Ed25519. Ed448 (RFC 8037) is left out: aws-lc does not have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256. The default for new keys.
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
+    /// ECDSA on P-521 with SHA-512.
+    ES512,
     /// Ed25519 (RFC 8037). RFC 9864 names it `Ed25519`, which is read as this.
     EdDSA,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -52,9 +54,10 @@ pub(crate) enum Family {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ES256,
         Self::ES384,
+        Self::ES512,
         Self::EdDSA,
         Self::RS256,
         Self::RS384,
@@ -72,6 +75,7 @@ impl Algorithm {
         match self {
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
             Self::RS256 => "RS256",
             Self::RS384 => "RS384",
@@ -92,16 +96,18 @@ impl Algorithm {
 
     pub(crate) fn family(self) -> Family {
         match self {
-            Self::ES256 | Self::ES384 => Family::Ecdsa,
+            Self::ES256 | Self::ES384 | Self::ES512 => Family::Ecdsa,
             Self::EdDSA => Family::Ed25519,
             Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => Family::Rsa,
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
         }
     }
 
-    pub(crate) fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
-        match self {
+    /// jsonwebtoken's name for it, if it has one.
+    pub(crate) fn to_jsonwebtoken(self) -> Option<jsonwebtoken::Algorithm> {
+        Some(match self {
             Self::ES256 => jsonwebtoken::Algorithm::ES256,
+            Self::ES512 => return None,
             Self::ES384 => jsonwebtoken::Algorithm::ES384,
             Self::EdDSA => jsonwebtoken::Algorithm::EdDSA,
             Self::RS256 => jsonwebtoken::Algorithm::RS256,
@@ -113,7 +119,7 @@ impl Algorithm {
             Self::HS256 => jsonwebtoken::Algorithm::HS256,
             Self::HS384 => jsonwebtoken::Algorithm::HS384,
             Self::HS512 => jsonwebtoken::Algorithm::HS512,
-        }
+        })
     }
 }
 
@@ -163,7 +169,7 @@ mod tests {
 
     #[test]
     fn a70_none_is_no_algorithm_in_any_case() {
-        for name in ["none", "None", "NONE", "nOnE", "", "es256", "ES512", "HS256 "] {
+        for name in ["none", "None", "NONE", "nOnE", "", "es256", "ES521", "ES256K", "HS256 "] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name:?}");
         }
     }

@@ -48,6 +48,9 @@ pub struct Jwk {
     /// What the key is for: `sig`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
+    /// What may be done with the key (RFC 7517 §4.3). If it is there, `verify` must be in it. We publish `use` instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_ops: Option<Vec<String>>,
 }
 
 /// The public part of a key, in raw bytes.
@@ -73,13 +76,14 @@ impl Jwk {
             kid: None,
             alg: Some(algorithm.as_str().to_owned()),
             key_use: Some("sig".to_owned()),
+            key_ops: None,
         };
         match parts {
             PublicParts::Point(point) => {
                 let (_, xy) = point.split_first().ok_or(KeyError::Invalid(algorithm))?;
                 let (x, y) = xy.split_at(xy.len() / 2);
                 jwk.kty = "EC".to_owned();
-                jwk.crv = Some(if x.len() == 32 { "P-256" } else { "P-384" }.to_owned());
+                jwk.crv = Some(curve_name(algorithm)?.to_owned());
                 jwk.x = Some(base64url::encode(x));
                 jwk.y = Some(base64url::encode(y));
             }
@@ -123,6 +127,7 @@ impl Jwk {
         let implied = match (self.kty.as_str(), self.crv.as_deref()) {
             ("EC", Some("P-256")) => Some(Algorithm::ES256),
             ("EC", Some("P-384")) => Some(Algorithm::ES384),
+            ("EC", Some("P-521")) => Some(Algorithm::ES512),
             ("OKP", Some("Ed25519")) => Some(Algorithm::EdDSA),
             ("RSA", _) => None,
             _ => return Err(KeyError::UnsupportedType),
@@ -141,6 +146,7 @@ impl Jwk {
         match (self.kty.as_str(), self.crv.as_deref()) {
             ("EC", Some("P-256")) => self.point(32),
             ("EC", Some("P-384")) => self.point(48),
+            ("EC", Some("P-521")) => self.point(66),
             ("OKP", Some("Ed25519")) => Ok(PublicParts::Ed25519(fixed("x", &self.x, 32)?)),
             ("RSA", _) => Ok(PublicParts::Rsa { n: positive("n", &self.n)?, e: positive("e", &self.e)? }),
             _ => Err(KeyError::UnsupportedType),
@@ -152,6 +158,15 @@ impl Jwk {
         point.extend(fixed("x", &self.x, length)?);
         point.extend(fixed("y", &self.y, length)?);
         Ok(PublicParts::Point(point))
+    }
+}
+
+fn curve_name(algorithm: Algorithm) -> Result<&'static str, KeyError> {
+    match algorithm {
+        Algorithm::ES256 => Ok("P-256"),
+        Algorithm::ES384 => Ok("P-384"),
+        Algorithm::ES512 => Ok("P-521"),
+        _ => Err(KeyError::WrongKind(algorithm)),
     }
 }
 

@@ -14,8 +14,8 @@ pub enum KeyError {
     /// RSA below 2048 bits (RFC 7518 §3.3).
     #[error("an RSA key needs at least 2048 bits")]
     RsaTooSmall,
-    /// A secret below 32 bytes, the size of the hash (RFC 7518 §3.2).
-    #[error("an HS256 secret needs at least 32 bytes")]
+    /// A secret shorter than the hash: 32, 48 or 64 bytes (RFC 7518 §3.2).
+    #[error("an HMAC secret must be as long as the hash: 32 bytes for HS256, 48 for HS384, 64 for HS512")]
     SecretTooShort,
     /// Without `kid` no token could name the key.
     #[error("the key has no kid")]
@@ -23,7 +23,7 @@ pub enum KeyError {
     /// A `kid` that is longer than 256 bytes, or empty.
     #[error("the kid is empty or longer than 256 bytes")]
     BadKid,
-    /// A `use` that is not `sig` (RFC 7517 §4.2).
+    /// A `use` that is not `sig`, or `key_ops` without `verify` (RFC 7517 §4.2, §4.3).
     #[error("the key is not for signatures")]
     NotForSignatures,
     /// A `kty` or `crv` that is not known here. Symmetric keys (`oct`) are never taken from a key set.

@@ -16,6 +16,7 @@ mod compact;
 pub mod deny_id;
 pub mod denylist;
 mod der;
+mod engine;
 pub mod entropy;
 pub mod feed;
 pub mod introspection;

@@ -17,16 +17,15 @@ use crate::algorithm::{Algorithm, Family};
 use crate::base64url;
 use crate::claims::AccessClaims;
 use crate::der::pkcs1_of_pkcs8;
+use crate::engine::SigningEngine;
 use crate::jwk::{Jwk, PublicParts};
 use crate::key_error::KeyError;
-use crate::provider::{self, Pin, PrivateKey};
+use crate::provider::PrivateKey;
 use crate::verify::{MAX_TOKEN_BYTES, VerifyingKey};
 
 /// A key that signs access tokens. `Debug` shows no secret, and its bytes are wiped when it is dropped.
 pub struct SigningKey {
-    // First, because fields are dropped in this order and the pin must go before the bytes that it stands for.
-    _pin: Pin<PrivateKey>,
-    encoding: EncodingKey,
+    engine: SigningEngine,
     pkcs8: Option<Zeroizing<Vec<u8>>>,
     jwk: Option<Jwk>,
     verifying: VerifyingKey,
@@ -108,8 +107,8 @@ impl SigningKey {
         let header = Header { typ: "at+jwt", alg: algorithm, kid: verifying.kid() };
         let header = serde_json::to_vec(&header).map_err(|_| KeyError::BadKid)?;
         let header = base64url::encode(header) + ".";
-        let pin = provider::pin_private(&encoding, algorithm.to_jsonwebtoken(), private);
-        Ok(Self { _pin: pin, encoding, pkcs8, jwk, verifying, header })
+        let engine = SigningEngine::new(algorithm, encoding, private);
+        Ok(Self { engine, pkcs8, jwk, verifying, header })
     }
 
     /// The PKCS#8 document, for a key ring to seal. None for HS256.
@@ -147,20 +146,15 @@ impl SigningKey {
         let mut token = String::with_capacity(self.header.len() + payload.len() * 4 / 3 + 400);
         token.push_str(&self.header);
         base64url::encode_to(&payload, &mut token);
-        let signature = self.signature(token.as_bytes())?;
+        let signature = self.engine.sign(token.as_bytes()).map_err(|_| SignError::Failed)?;
         token.push('.');
         token.push_str(&signature);
         if token.len() > MAX_TOKEN_BYTES { Err(SignError::TooLong) } else { Ok(token) }
     }
 
-    fn signature(&self, message: &[u8]) -> Result<String, SignError> {
-        let algorithm = self.algorithm().to_jsonwebtoken();
-        jsonwebtoken::crypto::sign(message, &self.encoding, algorithm).map_err(|_| SignError::Failed)
-    }
-
     #[cfg(test)]
-    pub(crate) fn addresses(&self) -> (usize, usize) {
-        (provider::private_address(&self.encoding), self.verifying.address())
+    pub(crate) fn addresses(&self) -> Option<(usize, usize)> {
+        self.engine.address().zip(self.verifying.address())
     }
 }
 
@@ -202,6 +196,7 @@ fn ecdsa_algorithm(algorithm: Algorithm) -> Result<&'static EcdsaSigningAlgorith
     match algorithm {
         Algorithm::ES256 => Ok(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
         Algorithm::ES384 => Ok(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::ES512 => Ok(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
         _ => Err(KeyError::WrongKind(algorithm)),
     }
 }

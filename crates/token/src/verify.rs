@@ -14,14 +14,17 @@ use jsonwebtoken::DecodingKey;
 use crate::algorithm::Algorithm;
 use crate::claims::AccessClaims;
 use crate::deny_id::DenyId;
+use crate::engine::VerifyingEngine;
 use crate::jwk::{Jwk, MAX_KID_BYTES, PublicParts};
 use crate::key_error::KeyError;
-use crate::provider::{self, Pin, PublicKey};
+use crate::provider::PublicKey;
 
+#[doc(hidden)]
+pub use crate::compact::verify_jws;
 pub use crate::compact::{MAX_TOKEN_BYTES, Unverified};
 pub use crate::token_error::TokenError;
 
-/// The shortest HMAC secret, in bytes: the size of the hash (RFC 7518 §3.2).
+/// The shortest HS256 secret, in bytes: the size of the hash (RFC 7518 §3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 /// The largest leeway for clocks that disagree, in seconds. [`DENY_MARGIN_SECONDS`](crate::DENY_MARGIN_SECONDS) counts
 /// on it.
@@ -37,9 +40,7 @@ const MAX_ISSUED_AHEAD_SECONDS: i64 = 60;
 pub struct VerifyingKey(Arc<Inner>);
 
 struct Inner {
-    // First, because fields are dropped in this order and the pin must go before the bytes that it stands for.
-    _pin: Pin<PublicKey>,
-    decoding: DecodingKey,
+    engine: VerifyingEngine,
     algorithm: Algorithm,
     kid: String,
     deny_id: DenyId,
@@ -48,7 +49,8 @@ struct Inner {
 impl VerifyingKey {
     /// The key of a published JWK. It needs a `kid` and exactly one algorithm; an RSA key needs 2048 bits.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, KeyError> {
-        if jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig") {
+        let other_use = jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig");
+        if other_use || jwk.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
             return Err(KeyError::NotForSignatures);
         }
         let algorithm = jwk.algorithm()?;
@@ -58,11 +60,23 @@ impl VerifyingKey {
 
     /// An HS256 key.
     pub fn from_secret(secret: &[u8], kid: String) -> Result<Self, KeyError> {
-        if secret.len() < MIN_SECRET_BYTES {
+        Self::from_hmac(Algorithm::HS256, secret, kid)
+    }
+
+    /// An HMAC key. The secret must be as long as the hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518
+    /// §3.2).
+    pub fn from_hmac(algorithm: Algorithm, secret: &[u8], kid: String) -> Result<Self, KeyError> {
+        let hash = match algorithm {
+            Algorithm::HS256 => hmac::HMAC_SHA256,
+            Algorithm::HS384 => hmac::HMAC_SHA384,
+            Algorithm::HS512 => hmac::HMAC_SHA512,
+            _ => return Err(KeyError::WrongKind(algorithm)),
+        };
+        if secret.len() < hash.digest_algorithm().output_len() {
             return Err(KeyError::SecretTooShort);
         }
-        let parsed = PublicKey::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
-        Self::new(Algorithm::HS256, kid, DecodingKey::from_secret(secret), parsed)
+        let parsed = PublicKey::Hmac(Box::new(hmac::Key::new(hash, secret)));
+        Self::new(algorithm, kid, DecodingKey::from_secret(secret), parsed)
     }
 
     pub(crate) fn from_parts(algorithm: Algorithm, kid: String, parts: &PublicParts) -> Result<Self, KeyError> {
@@ -85,6 +99,10 @@ impl VerifyingKey {
                 if bits < 2048 {
                     return Err(KeyError::RsaTooSmall);
                 }
+                // A product of two large primes is odd.
+                if n.last().is_none_or(|last| last % 2 == 0) {
+                    return Err(KeyError::BadMember("n"));
+                }
                 // RFC 8017 §3.1: odd and at least 3. aws-lc takes 2, and with 1 everybody can sign.
                 // One of more than 32 bits nobody uses, and it would make each look at a token slow.
                 if e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] || e.len() > 4 {
@@ -103,9 +121,9 @@ impl VerifyingKey {
         if kid.is_empty() || kid.len() > MAX_KID_BYTES {
             return Err(KeyError::BadKid);
         }
-        let pin = provider::pin_public(&decoding, algorithm.to_jsonwebtoken(), parsed);
+        let engine = VerifyingEngine::new(algorithm, decoding, parsed);
         let deny_id = DenyId::of_key(&kid);
-        Ok(Self(Arc::new(Inner { _pin: pin, decoding, algorithm, kid, deny_id })))
+        Ok(Self(Arc::new(Inner { engine, algorithm, kid, deny_id })))
     }
 
     /// The name that tokens call the key by.
@@ -125,13 +143,12 @@ impl VerifyingKey {
 
     /// True if `signature`, in base64url, is this key's signature over `message`.
     pub(crate) fn accepts(&self, message: &[u8], signature: &str) -> bool {
-        let algorithm = self.0.algorithm.to_jsonwebtoken();
-        jsonwebtoken::crypto::verify(signature, message, &self.0.decoding, algorithm).unwrap_or(false)
+        self.0.engine.accepts(message, signature)
     }
 
     #[cfg(test)]
-    pub(crate) fn address(&self) -> usize {
-        provider::public_address(&self.0.decoding)
+    pub(crate) fn address(&self) -> Option<usize> {
+        self.0.engine.address()
     }
 }
 
@@ -146,6 +163,7 @@ fn curve(algorithm: Algorithm) -> Result<&'static dyn VerificationAlgorithm, Key
     match algorithm {
         Algorithm::ES256 => Ok(&signature::ECDSA_P256_SHA256_FIXED),
         Algorithm::ES384 => Ok(&signature::ECDSA_P384_SHA384_FIXED),
+        Algorithm::ES512 => Ok(&signature::ECDSA_P521_SHA512_FIXED),
         Algorithm::EdDSA => Ok(&signature::ED25519),
         _ => Err(KeyError::WrongKind(algorithm)),
     }

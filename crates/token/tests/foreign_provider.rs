@@ -11,8 +11,9 @@ mod support;
 fn every_algorithm_works_with_a_provider_that_was_there_before() {
     aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
     ficha_token::provider::install();
-    let keys = [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS384]
-        .map(|algorithm| SigningKey::generate(algorithm).unwrap());
+    let keys =
+        [Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS384]
+            .map(|algorithm| SigningKey::generate(algorithm).unwrap());
     let secret = SigningKey::from_secret(&[7; 32], "k".into()).unwrap();
     for key in keys.iter().chain([&secret]) {
         let token = key.sign(&support::claims()).unwrap();

@@ -47,7 +47,7 @@ fn a69_an_algorithm_that_the_service_does_not_expect_is_refused() {
 
 #[test]
 fn a70_no_algorithm_is_refused_in_any_case() {
-    for alg in ["none", "None", "NONE", "nOnE", "", "es256", "ES512", "ES256K", "dir"] {
+    for alg in ["none", "None", "NONE", "nOnE", "", "es256", "ES521", "ES256K", "dir"] {
         let header = with(header(), "alg", alg.into());
         assert_eq!(verify_header(&header), Err(TokenError::UnsupportedAlgorithm), "{alg}");
         let unsigned = format!("{}.{}.", b64(header.to_string()), b64(payload().to_string()));

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use ficha_token::{Algorithm, Jwk, JwkSet, KeyError, KeySetError, SigningKey, Unverified, VerifyingKey};
+use aws_lc_rs::hmac;
+use ficha_token::{Algorithm, Jwk, JwkSet, KeyError, KeySetError, SigningKey, TokenError, Unverified, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -90,7 +91,7 @@ fn another_library_reads_our_tokens_with_our_published_keys() {
 
 #[test]
 fn a66_every_algorithm_signs_and_verifies() {
-    let generated = [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA]
+    let generated = [Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA]
         .map(|algorithm| SigningKey::generate(algorithm).unwrap());
     let rsa = RSA.to_pkcs8().unwrap();
     let same_rsa =
@@ -108,6 +109,47 @@ fn a66_every_algorithm_signs_and_verifies() {
             assert_eq!(unverified.verify_signature(&published), Ok(claims()), "{}", key.algorithm());
         }
     }
+}
+
+#[test]
+fn the_longer_hmacs_are_verified() {
+    for (algorithm, hash) in [(Algorithm::HS384, hmac::HMAC_SHA384), (Algorithm::HS512, hmac::HMAC_SHA512)] {
+        let secret = [7; 64];
+        let header = with(with(header(), "alg", algorithm.as_str().into()), "kid", "k".into());
+        let message = format!("{}.{}", b64(header.to_string()), b64(payload().to_string()));
+        let tag = hmac::sign(&hmac::Key::new(hash, &secret), message.as_bytes());
+        let key = VerifyingKey::from_hmac(algorithm, &secret, "k".into()).unwrap();
+        let verify = |token: &str| Unverified::parse(token).unwrap().verify_signature(&key);
+        assert_eq!(verify(&format!("{message}.{}", b64(tag))), Ok(claims()));
+        assert_eq!(verify(&format!("{message}.{}", b64(&tag.as_ref()[..32]))), Err(TokenError::BadSignature));
+    }
+}
+
+#[test]
+fn es512_has_signatures_of_132_bytes_on_p_521() {
+    let key = SigningKey::generate(Algorithm::ES512).unwrap();
+    let jwk = published(&key);
+    assert_eq!((&jwk["kty"], &jwk["crv"], &jwk["alg"]), (&json!("EC"), &json!("P-521"), &json!("ES512")));
+    assert_eq!(unb64(jwk["x"].as_str().unwrap()).len(), 66, "with its leading zeros");
+    let token = key.sign(&claims()).unwrap();
+    let [header, payload, signature] = parts(&token);
+    let signature = unb64(signature);
+    assert_eq!(signature.len(), 132);
+    for bad in [&[0; 132][..], &signature[..131], &[&signature[..], &[0]].concat(), &[]] {
+        let token = format!("{header}.{payload}.{}", b64(bad));
+        let refused = Unverified::parse(&token).and_then(|token| token.verify_signature(&key.verifying_key()));
+        assert!(refused.is_err());
+    }
+    for (name, value) in [("x", b64([1; 66])), ("x", b64([1; 65])), ("alg", "ES256".into()), ("crv", "P-256".into())] {
+        let (keys, problems) = set(json!([with(jwk.clone(), name, value.into())]));
+        assert_eq!((keys.len(), problems.len()), (0, 1), "{name}");
+    }
+}
+
+#[test]
+fn key_ops_with_verify_are_taken() {
+    let (keys, problems) = set(json!([with(published(&KEY), "key_ops", json!(["sign", "verify"]))]));
+    assert_eq!((keys.len(), problems.len()), (1, 0));
 }
 
 #[test]
@@ -143,6 +185,13 @@ fn a_key_of_another_kind_is_refused() {
 fn a_secret_has_32_bytes_and_a_kid_is_short() {
     assert_eq!(SigningKey::from_secret(&[7; 31], "k".into()).unwrap_err(), KeyError::SecretTooShort);
     assert_eq!(VerifyingKey::from_secret(&[7; 31], "k".into()).unwrap_err(), KeyError::SecretTooShort);
+    for (algorithm, size) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
+        let too_short = VerifyingKey::from_hmac(algorithm, &vec![7; size - 1], "k".into());
+        assert_eq!(too_short.unwrap_err(), KeyError::SecretTooShort, "{algorithm}");
+        assert_eq!(VerifyingKey::from_hmac(algorithm, &vec![7; size], "k".into()).unwrap().algorithm(), algorithm);
+    }
+    let wrong = VerifyingKey::from_hmac(Algorithm::ES256, &[7; 64], "k".into());
+    assert_eq!(wrong.unwrap_err(), KeyError::WrongKind(Algorithm::ES256));
     for kid in [String::new(), "x".repeat(257)] {
         assert_eq!(SigningKey::from_secret(&[7; 32], kid).unwrap_err(), KeyError::BadKid);
     }
@@ -168,7 +217,12 @@ fn a_bad_key_never_loses_the_rest_of_the_set() {
         (alter("alg", "ES384".into()), KeyError::BadAlgorithm),
         (alter("alg", "none".into()), KeyError::BadAlgorithm),
         (alter("alg", "HS256".into()), KeyError::BadAlgorithm),
-        (alter("crv", "P-521".into()), KeyError::UnsupportedType),
+        (alter("crv", "P-521".into()), KeyError::BadAlgorithm),
+        (alter("crv", "secp256k1".into()), KeyError::UnsupportedType),
+        (alter("key_ops", json!(["encrypt"])), KeyError::NotForSignatures),
+        (alter("key_ops", json!(["sign"])), KeyError::NotForSignatures),
+        (alter("key_ops", json!([])), KeyError::NotForSignatures),
+        (alter("key_ops", json!("verify")), KeyError::NotAKey),
         (alter("crv", "P-384".into()), KeyError::BadAlgorithm),
         (alter("kty", "oct".into()), KeyError::UnsupportedType),
         (alter("kty", "OKP".into()), KeyError::UnsupportedType),
@@ -186,6 +240,9 @@ fn a_bad_key_never_loses_the_rest_of_the_set() {
         ),
         (with(published(&RSA), "e", b64([2]).into()), KeyError::BadMember("e")),
         (with(published(&RSA), "e", b64([1]).into()), KeyError::BadMember("e")),
+        (with(published(&RSA), "e", b64([1, 0, 0]).into()), KeyError::BadMember("e")),
+        (with(published(&RSA), "e", "".into()), KeyError::BadMember("e")),
+        (with(published(&RSA), "n", b64([[0xFF; 255].as_slice(), &[0xFE]].concat()).into()), KeyError::BadMember("n")),
         (with(published(&RSA), "e", b64([0xFF; 5]).into()), KeyError::BadMember("e")),
         (with(published(&RSA), "n", b64([0xFF; 1025]).into()), KeyError::Invalid(Algorithm::RS256)),
         (json!({ "kty": "oct", "kid": "k", "k": b64([7; 32]), "alg": "HS256" }), KeyError::UnsupportedType),

@@ -1,0 +1,198 @@
+//! A verifier with fixed keys, that counts what it asks for, and tokens that no issuer would make.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ficha_resource::{
+    DenySource, DenyVerdict, KeyLookup, KeySource, Verified, Verifier, VerifierSettings, VerifyError,
+};
+use ficha_token::{AccessClaims, Algorithm, DenyId, Expected, ManualClock, SigningKey, TokenError, VerifyingKey};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub const ISSUER: &str = "https://auth.example.com";
+pub const NOW: i64 = 1_800_000_000;
+
+/// The issuer's keys: of all tests, for making an RSA key takes a while.
+pub static ES256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).unwrap());
+pub static EDDSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA).unwrap());
+pub static RS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256).unwrap());
+
+/// Fixed keys, that count how often one was asked for.
+pub struct CountingKeys {
+    set: HashMap<String, VerifyingKey>,
+    asked: AtomicUsize,
+}
+
+impl KeySource for CountingKeys {
+    fn find(&self, kid: &str) -> KeyLookup {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.set.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Found(key.clone()))
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+}
+
+/// Denied ids, for ever.
+#[derive(Default)]
+pub struct Denied(Mutex<HashSet<DenyId>>);
+
+impl Denied {
+    pub fn deny(&self, id: impl Into<DenyId>) {
+        self.0.lock().unwrap().insert(id.into());
+    }
+}
+
+impl DenySource for Denied {
+    fn check(&self, ids: &[DenyId; 3], _now: i64) -> DenyVerdict {
+        let denied = self.0.lock().unwrap();
+        if ids.iter().any(|id| denied.contains(id)) { DenyVerdict::Denied } else { DenyVerdict::Clear }
+    }
+}
+
+/// A service that takes every algorithm there is, so that only the key's own stands between it and an attacker.
+pub struct Service {
+    pub verifier: Verifier,
+    pub denied: Arc<Denied>,
+    keys: Arc<CountingKeys>,
+}
+
+impl Service {
+    /// One that knows the three keys of the issuer.
+    pub fn new() -> Self {
+        Self::with_keys([&*ES256, &*EDDSA, &*RS256].map(SigningKey::verifying_key))
+    }
+
+    pub fn with_keys(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let set = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
+        let keys = Arc::new(CountingKeys { set, asked: AtomicUsize::new(0) });
+        let denied = Arc::new(Denied::default());
+        let expected = Expected {
+            issuer: ISSUER.to_owned(),
+            audiences: vec!["notes".to_owned()],
+            leeway: 0,
+            algorithms: Algorithm::ALL.to_vec(),
+        };
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(NOW).unwrap()));
+        let settings = VerifierSettings { expected, cache_bytes: 1024 * 1024 };
+        let verifier = Verifier::new(settings, keys.clone(), denied.clone(), clock);
+        Self { verifier, denied, keys }
+    }
+
+    /// How often a key was asked for.
+    pub fn asked(&self) -> usize {
+        self.keys.asked.load(Ordering::SeqCst)
+    }
+
+    pub fn accepts(&self, row: &str, token: &str) -> Arc<Verified> {
+        self.verifier.verify(token).unwrap_or_else(|error| panic!("{row}: refused, {error}"))
+    }
+
+    /// Refused with that error, the second time too, and not remembered.
+    pub fn refuses(&self, row: &str, token: &str, error: TokenError) {
+        let before = self.verifier.stats().entries;
+        for time in ["first", "second"] {
+            let result = self.verifier.verify(token).map(|verified| verified.claims.clone());
+            assert_eq!(result, Err(VerifyError::Invalid(error)), "{row}, the {time} time");
+        }
+        assert_eq!(self.verifier.stats().entries, before, "{row} was remembered");
+    }
+
+    /// As [`Service::refuses`], and no key was asked for: whoever sends that costs no fetch and no signature.
+    pub fn refuses_unasked(&self, row: &str, token: &str, error: TokenError) {
+        let before = self.asked();
+        self.refuses(row, token, error);
+        assert_eq!(self.asked(), before, "{row} made it ask for a key");
+    }
+
+    pub fn refuses_header(&self, row: &str, header: &Value, error: TokenError) {
+        self.refuses(row, &forge(header.to_string(), claims_json().to_string()), error);
+    }
+
+    pub fn refuses_claims(&self, row: &str, claims: &str, error: TokenError) {
+        self.refuses(row, &forge(header().to_string(), claims), error);
+    }
+}
+
+/// Good claims, with ids of their own.
+pub fn claims() -> AccessClaims {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let id = || Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed) as u64, 7);
+    AccessClaims {
+        iss: ISSUER.to_owned(),
+        sub: id(),
+        aud: vec!["notes".to_owned()],
+        exp: NOW + 600,
+        iat: NOW,
+        nbf: None,
+        jti: id(),
+        client_id: "first-party".to_owned(),
+        scope: "notes:read".parse().unwrap(),
+        sid: id(),
+        auth_time: NOW,
+        roles: Vec::new(),
+        extra: Map::new(),
+    }
+}
+
+pub fn claims_json() -> Value {
+    serde_json::to_value(claims()).unwrap()
+}
+
+/// Good claims as text, with `member` (`"name":value`) in the place of the one of that name, or added.
+pub fn claims_text_with(member: &str) -> String {
+    let name = member.split('"').nth(1).unwrap();
+    let mut json = claims_json();
+    json.as_object_mut().unwrap().remove(name);
+    json.to_string().replacen('{', &format!("{{{member},"), 1)
+}
+
+/// The header of the ES256 key's tokens.
+pub fn header() -> Value {
+    json!({ "typ": "at+jwt", "alg": "ES256", "kid": ES256.kid() })
+}
+
+/// The JSON with one member set to something else.
+pub fn with(mut json: Value, name: &str, value: impl Into<Value>) -> Value {
+    json[name] = value.into();
+    json
+}
+
+/// The JSON without one member.
+pub fn without(mut json: Value, name: &str) -> Value {
+    json.as_object_mut().unwrap().remove(name);
+    json
+}
+
+/// Signs whatever bytes as header and claims: the issuer's ES256 signature over them is good.
+pub fn forge(header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
+    sign_text(&format!("{}.{}", encode(header), encode(claims)))
+}
+
+/// The text with the issuer's ES256 signature over it, whatever it is.
+pub fn sign_text(text: &str) -> String {
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ES256.to_pkcs8().unwrap()).unwrap();
+    let signature = key.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
+    format!("{text}.{}", encode(signature))
+}
+
+pub fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+/// Header, claims and signature of a good token.
+pub fn parts(token: &str) -> [&str; 3] {
+    token.split('.').collect::<Vec<_>>().try_into().unwrap()
+}

@@ -201,8 +201,8 @@ fn an_id_is_a_uuid_with_its_hyphens_and_nothing_else() {
 /// Two texts of one id must be one id, or a denied token could be written another way.
 #[test]
 fn an_id_in_capitals_is_denied_by_the_same_entry() {
-    let service = Service::new();
     for name in ["jti", "sid"] {
+        let service = Service::new();
         let id = "01981234-5678-7abc-8def-0123456789ab";
         let small = with(claims_json(), name, id);
         let capital = with(small.clone(), name, id.to_ascii_uppercase());

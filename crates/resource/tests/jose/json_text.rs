@@ -14,7 +14,7 @@ fn what_nests_too_deeply_is_refused() {
     let service = Service::new();
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         // 100,000 brackets are more than a token can hold; what it can hold must not use up the stack either.
-        for (depth, error) in [(16, CLAIMS), (1_500, CLAIMS), (100_000, TokenError::TooLong)] {
+        for (depth, error) in [(17, CLAIMS), (1_500, CLAIMS), (100_000, TokenError::TooLong)] {
             let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             service.refuses_claims("deep", &claims_text_with(&format!("\"x\":{deep}")), error);
             service.refuses_claims("deep and torn", &claims_text_with(&format!("\"x\":{}", open.repeat(depth))), error);

@@ -178,11 +178,13 @@ fn assert_differences(outcome: &Outcome, refused: &[(usize, &str)], accepted: &[
 /// The keys of a group, as a service would get them: a set or a public key as published, a secret as configured.
 fn group_keys(group: &TestGroup) -> Vec<VerifyingKey> {
     let json = group.public_key.as_ref().or(group.private_key.as_ref()).unwrap();
-    if json.get("keys").is_some() {
-        return JwkSet::parse(json.to_string().as_bytes()).unwrap().0;
+    match json.get("keys").and_then(Value::as_array).map(Vec::as_slice) {
+        // One secret, which a service would have in its settings.
+        Some([one]) if one["kty"] == "oct" => secret(one).into_iter().collect(),
+        Some(_) => JwkSet::parse(json.to_string().as_bytes()).unwrap().0,
+        None if json["kty"] == "oct" => secret(json).into_iter().collect(),
+        None => public(json).into_iter().collect(),
     }
-    let key = if json["kty"] == "oct" { secret(json) } else { public(json) };
-    key.into_iter().collect()
 }
 
 fn public(json: &Value) -> Option<VerifyingKey> {

@@ -13,6 +13,7 @@ use crate::admin::Admin;
 use crate::clients::{self, AuthenticatedClient, ClientCache, ClientCredentials};
 use crate::denylist::Denylist;
 use crate::error::{AuthorityError, StartError};
+use crate::feed::Feed;
 use crate::gather::Gatherer;
 use crate::key_ring::{KeyRing, Keys};
 use crate::metrics::Metrics;
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) keys: KeyRing,
     pub(crate) clients: ClientCache,
     pub(crate) denylist: Arc<Denylist>,
+    pub(crate) feed: Feed,
     pub(crate) rotations: Gatherer<RotationBatch>,
     pub(crate) revocations: Gatherer<RevocationBatch>,
     pub(crate) metrics: Arc<Metrics>,
@@ -98,6 +100,7 @@ impl Authority {
                 keys: KeyRing::default(),
                 clients: ClientCache::default(),
                 denylist,
+                feed: Feed::new(&base.settings.denylist),
                 rotations: Gatherer::start(rotations, workers, MOST_IN_A_BATCH),
                 revocations: Gatherer::start(revocations, workers, MOST_IN_A_BATCH),
                 metrics,

@@ -8,6 +8,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use crate::Authority;
+use crate::feed::wake_followers;
 use crate::settings::SigningSettings;
 
 /// How often the head is read on SQLite, where nothing tells of another process' writes.
@@ -57,6 +58,7 @@ impl Authority {
     pub fn spawn_background(&self) -> Background {
         let mut tasks = JoinSet::new();
         tasks.spawn(tail(self.clone()));
+        tasks.spawn(wake_followers(self.clone()));
         tasks.spawn(maintain(self.clone()));
         let events = self.inner.audit_events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let writer = events.map(|events| {

@@ -1,6 +1,7 @@
 //! Who a client is, and how it proves it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ficha_store::{ClientRecord, Store, StoreError};
@@ -80,7 +81,13 @@ pub struct ClientCache {
     known: RwLock<HashMap<String, Arc<ClientRecord>>>,
     /// Raised by [`ClientCache::clear`], so that a record read before it is not put in after it.
     epoch: std::sync::atomic::AtomicU64,
+    /// Held while a client is read, so that a thousand followers of one client read it once. Which one is by the id.
+    reading: [tokio::sync::Mutex<()>; READING],
+    hasher: RandomState,
 }
+
+/// How many clients may be read at once.
+const READING: usize = 16;
 
 /// More clients than this are not held at once.
 const MOST_CLIENTS: usize = 10_000;
@@ -92,8 +99,12 @@ impl ClientCache {
         if id.contains('\0') {
             return Ok(None);
         }
-        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(id) {
-            return Ok(Some(known.clone()));
+        if let Some(known) = self.known(id) {
+            return Ok(Some(known));
+        }
+        let _reading = self.reading[self.hasher.hash_one(id) as usize % READING].lock().await;
+        if let Some(known) = self.known(id) {
+            return Ok(Some(known));
         }
         let epoch = self.epoch();
         let Some(record) = store.client(id).await?.map(Arc::new) else { return Ok(None) };
@@ -105,6 +116,10 @@ impl ClientCache {
             known.insert(id.to_owned(), record.clone());
         }
         Ok(Some(record))
+    }
+
+    fn known(&self, id: &str) -> Option<Arc<ClientRecord>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// Forgets one, so that it is read anew.

@@ -4,12 +4,16 @@
 //! leave by their `until` alone, so nothing that the database does can un-revoke a token.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use ficha_store::{Head, Store, StoreError};
 use ficha_token::denylist::DenySet;
 use ficha_token::{Clock, DenyEntry, DenyId};
 use tokio::sync::{Mutex, Notify, watch};
+
+use crate::feed::position::Position;
+use crate::feed::recent::Recent;
 
 /// Without a read of the database for this long, nobody knows what has been revoked: the server refuses with 503.
 pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
@@ -22,27 +26,16 @@ pub struct Denylist {
     set: DenySet,
     /// When the last successful read of the head *began*, in milliseconds of [`Clock::elapsed`], plus one; 0 is never.
     vouched: AtomicU64,
-    /// How far the database has been read. One reader at a time: rows are taken up in order of number.
-    reading: Mutex<Reading>,
+    /// How far the database has been read.
+    recent: RwLock<Recent>,
+    /// The last read: its number among all that have begun, and what came of it. One reader at a time: rows are taken up
+    /// in order of number.
+    reading: Mutex<Option<(u64, Result<Head, StoreError>)>>,
     /// How many reads have begun.
     begun: AtomicU64,
     /// Wakes the tail when this process has just written a row.
     nudge: Notify,
     head: watch::Sender<Option<Head>>,
-}
-
-#[derive(Default)]
-struct Reading {
-    /// The newest row taken up.
-    position: Option<Position>,
-    /// The last read that succeeded: its number among all that have begun, and what it saw.
-    last: Option<(u64, Head)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Position {
-    number: i64,
-    tag: i64,
 }
 
 /// What a look at the denylist says.
@@ -61,6 +54,7 @@ impl Default for Denylist {
         Self {
             set: DenySet::new(),
             vouched: AtomicU64::new(0),
+            recent: RwLock::default(),
             reading: Mutex::default(),
             begun: AtomicU64::new(0),
             nudge: Notify::new(),
@@ -122,70 +116,105 @@ impl Denylist {
         self.head.subscribe()
     }
 
+    /// The newest rows.
+    pub(crate) fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many reads of the head have begun.
+    pub fn reads(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
     /// Reads the head, and whatever rows came after the last that was taken up. The answer is the head; from then on
     /// the server vouches for what it says for [`VOUCH_LIMIT`] from when the read began. Those who come while a read
-    /// is under way share the next one.
+    /// is under way share the next one, a failure too: a database that is gone is not asked once for each of them.
     pub async fn follow(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
         let begun_before = self.begun.load(Ordering::Acquire);
         let mut reading = self.reading.lock().await;
-        if let Some((number, head)) = reading.last
-            && number > begun_before
+        if let Some((number, read)) = &*reading
+            && *number > begun_before
         {
-            return Ok(head);
+            return read.clone();
         }
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
-        let head = limited(store.head()).await?;
-        let newest = Position { number: head.number, tag: head.tag };
-        if reading.position != Some(newest) {
-            self.catch_up(&mut reading.position, newest, store, clock).await?;
+        let read = self.read(store, clock).await;
+        *reading = Some((number, read.clone()));
+        if let Ok(head) = read {
+            self.vouched.store(began.as_millis() as u64 + 1, Ordering::Release);
+            // Before the next read begins: nobody is told of an older head after a newer one.
+            self.head.send_if_modified(|seen| seen.replace(head) != Some(head));
         }
-        reading.last = Some((number, head));
-        self.vouched.store(began.as_millis() as u64 + 1, Ordering::Release);
-        drop(reading);
-        self.head.send_if_modified(|seen| seen.replace(head) != Some(head));
-        Ok(head)
+        read
     }
 
-    async fn catch_up(
-        &self,
-        position: &mut Option<Position>,
-        newest: Position,
-        store: &Store,
-        clock: &dyn Clock,
-    ) -> Result<(), StoreError> {
+    async fn read(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
+        let head = limited(store.head()).await?;
+        let newest = Position::from(head);
+        let at = self.recent().newest();
+        if at == Some(newest) {
+            return Ok(head);
+        }
         // A position that the database does not know is of another history: the database was put back. Read all of it.
-        let known = match position {
+        let known = match at {
             Some(at) => at.number <= newest.number && limited(store.deny_row_exists(at.number, at.tag)).await?,
             None => false,
         };
-        if position.is_some() && !known {
+        if at.is_some() && !known {
             tracing::warn!(
                 "the denylist is read anew: this server was away for long, or the database was put back; after that, run \
                  `ficha recover`"
             );
         }
-        let mut after = if known { position.map_or(0, |at| at.number) } else { 0 };
+        match at {
+            Some(at) if known => self.take_up_new(at, newest, store).await?,
+            _ => self.take_up_all(newest, store, clock).await?,
+        }
+        Ok(head)
+    }
+
+    async fn take_up_new(&self, mut at: Position, newest: Position, store: &Store) -> Result<(), StoreError> {
         loop {
-            let rows = if known {
-                limited(store.deny_rows_after(after, PAGE)).await?
-            } else {
-                limited(store.live_deny_rows(clock.unix_now(), after, PAGE)).await?
-            };
+            let rows = limited(store.deny_rows_after(at.number, PAGE)).await?;
             for row in &rows {
                 self.set.insert(row.entry);
             }
-            match rows.last() {
-                Some(last) if rows.len() as u64 == PAGE => after = last.number,
-                // Rows that came after the head was read are taken up too; the position may not run behind them only.
-                Some(last) if last.number > newest.number => {
-                    *position = Some(Position { number: last.number, tag: last.tag });
-                    return Ok(());
-                }
-                _ => break,
+            self.recent_mut().extend(&rows);
+            at = rows.last().map_or(at, Position::from);
+            if (rows.len() as u64) < PAGE {
+                break;
             }
         }
-        *position = Some(newest);
+        // The head's row was there a moment ago; if it is not, nobody may be left standing before it.
+        if at.number < newest.number {
+            self.recent_mut().restart(newest);
+        }
+        Ok(())
+    }
+
+    async fn take_up_all(&self, newest: Position, store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
+        let mut end = newest;
+        let mut after = 0;
+        loop {
+            let rows = limited(store.live_deny_rows(clock.unix_now(), after, PAGE)).await?;
+            for row in &rows {
+                self.set.insert(row.entry);
+            }
+            // Rows that came after the head was read are taken up too; the position may not run behind them only.
+            if let Some(last) = rows.last() {
+                after = last.number;
+                end = if last.number > newest.number { Position::from(last) } else { end };
+            }
+            if (rows.len() as u64) < PAGE {
+                break;
+            }
+        }
+        self.recent_mut().restart(end);
         Ok(())
     }
 
@@ -199,7 +228,7 @@ impl Denylist {
 /// list may take as long as it needs.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
-async fn limited<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(crate) async fn limited<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let silent = || Err(StoreError::Unavailable("the database did not answer within 2 s".into()));
     tokio::time::timeout(READ_LIMIT, read).await.unwrap_or_else(|_| silent())
 }

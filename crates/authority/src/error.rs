@@ -33,6 +33,15 @@ pub enum AuthorityError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The client serves no audience, so what is denied is none of its business.
+    #[error("this client serves no audience, so it may not follow the denylist; ficha client set ID --serves AUDIENCE")]
+    ServesNothing,
+    /// Too many polls of the denylist are held.
+    #[error("too many followers are waiting")]
+    TooManyFollowers {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The database has not answered for two seconds, so nobody knows what has been revoked.
     #[error("the server has lost its database")]
     Stale,
@@ -63,6 +72,12 @@ pub enum SettingsError {
     /// HS256 with too little of a secret.
     #[error("token.secret_key must be at least 32 random bytes; `openssl rand -hex 32` makes one")]
     ShortSecret,
+    /// Anybody could read the denylist over the network.
+    #[error(
+        "denylist.anonymous is true, but the issuer {0} is no loopback address: unset it, and give each follower a client \
+         (`ficha client add ID --serves AUDIENCE`)"
+    )]
+    Anonymous(String),
     /// The issuer is no issuer identifier.
     #[error("server.issuer {issuer:?} can't be used: {why}; write it like https://auth.example.com")]
     Issuer {

@@ -12,6 +12,7 @@ mod clients;
 mod database_clock;
 mod denylist;
 mod error;
+mod feed;
 mod gather;
 mod grant;
 mod introspection;
@@ -36,6 +37,7 @@ pub use clients::{AuthenticatedClient, ClientCredentials};
 pub use database_clock::DatabaseClock;
 pub use denylist::{Denylist, VOUCH_LIMIT, Verdict};
 pub use error::{AuthorityError, SettingsError, StartError};
+pub use feed::{FeedPage, Follower, LONGEST_WAIT, Poll};
 pub use grant::PasswordRequest;
 pub use issue::Issued;
 pub use key_ring::{KeyRing, Keys};
@@ -43,7 +45,8 @@ pub use metrics::{Counter, Metrics};
 pub use seal::MasterKeySource;
 pub use secret::Secret;
 pub use settings::{
-    ADMIN, ADMIN_SCOPE, FIRST_PARTY, Issuer, JWKS_MAX_AGE, PasswordSettings, Settings, SigningSettings, TokenSettings,
+    ADMIN, ADMIN_SCOPE, DenylistSettings, FIRST_PARTY, Issuer, JWKS_MAX_AGE, PasswordSettings, Settings,
+    SigningSettings, TokenSettings,
 };
 pub use throttle::Origin;
 

@@ -43,4 +43,10 @@ pub struct Metrics {
     pub revocations: Counter,
     /// Clients that failed to authenticate.
     pub client_failures: Counter,
+    /// Polls of the denylist that were answered.
+    pub feed_polls: Counter,
+    /// Of those, the ones whose cursor was not known.
+    pub feed_resets: Counter,
+    /// Polls that were refused because too many were waiting.
+    pub feed_refused: Counter,
 }

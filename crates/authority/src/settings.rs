@@ -21,6 +21,8 @@ pub struct Settings {
     pub password: PasswordSettings,
     /// How access tokens are signed.
     pub signing: SigningSettings,
+    /// Who may follow the denylist, and how many at once.
+    pub denylist: DenylistSettings,
 }
 
 /// `token.*`
@@ -55,6 +57,23 @@ pub struct PasswordSettings {
     pub max_queue: usize,
     /// How many of those may come from one source.
     pub max_queue_per_source: usize,
+}
+
+/// `denylist.*`
+#[derive(Debug, Clone)]
+pub struct DenylistSettings {
+    /// Whether anybody may follow; `None`: only where the issuer is a loopback address.
+    pub anonymous: Option<bool>,
+    /// How many polls may be held at once.
+    pub max_waiting: usize,
+    /// How many of those may come from one client at one address.
+    pub max_waiting_per_source: usize,
+}
+
+impl Default for DenylistSettings {
+    fn default() -> Self {
+        Self { anonymous: None, max_waiting: 10_000, max_waiting_per_source: 2_500 }
+    }
 }
 
 /// How access tokens are signed.
@@ -114,6 +133,9 @@ impl Settings {
         {
             return Err(SettingsError::ShortSecret);
         }
+        if self.denylist.anonymous == Some(true) && !self.issuer.is_loopback() {
+            return Err(SettingsError::Anonymous(self.issuer.as_str().to_owned()));
+        }
         Ok(())
     }
 
@@ -129,6 +151,11 @@ impl Settings {
             None if self.issuer.is_loopback() => Some(FIRST_PARTY),
             None => None,
         }
+    }
+
+    /// True if the denylist may be followed without credentials.
+    pub fn anonymous_following(&self) -> bool {
+        self.issuer.is_loopback() && self.denylist.anonymous != Some(false)
     }
 
     /// True if every service holds the secret that signs tokens, and so could sign an administrator's.

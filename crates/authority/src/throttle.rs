@@ -63,7 +63,7 @@ impl Attempt {
 }
 
 /// An IPv4 address whole, an IPv6 one by its /64: that is what one subscriber has.
-fn network_of(address: Option<IpAddr>) -> Vec<u8> {
+pub(crate) fn network_of(address: Option<IpAddr>) -> Vec<u8> {
     match address.map(|address| address.to_canonical()) {
         None => Vec::new(),
         Some(IpAddr::V4(address)) => address.octets().to_vec(),

@@ -92,7 +92,7 @@ fn every_metric_is_in_the_reference() {
 fn every_route_is_in_the_reference() {
     let page = page("reference/endpoints.md");
     let source = std::fs::read_to_string(repository().join("crates/server/src/routes.rs")).unwrap();
-    let routes: Vec<(&str, &str)> = [("GET", "get(\""), ("POST", "post(\"")]
+    let routes: Vec<(&str, &str)> = [("GET", "get(\""), ("GET", "poll(\""), ("POST", "post(\"")]
         .into_iter()
         .flat_map(|(method, call)| source.split(call).skip(1).map(move |rest| (method, rest)))
         .map(|(method, rest)| (method, rest.split('"').next().unwrap()))

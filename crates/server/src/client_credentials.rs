@@ -27,11 +27,20 @@ pub fn client_credentials(headers: &HeaderMap, form: &Form) -> Result<ClientCred
     if body_id.is_some_and(|body_id| body_id != id) {
         return Err(ApiError::InvalidRequest("client_id differs from the one in the Authorization header"));
     }
+    Ok(of_header(id, secret))
+}
+
+/// What the header alone says about the client, where a request has no body.
+pub fn header_credentials(headers: &HeaderMap) -> Result<ClientCredentials, ApiError> {
+    Ok(basic(headers)?.map_or(ClientCredentials::None, |(id, secret)| of_header(id, secret)))
+}
+
+fn of_header(id: String, secret: Secret) -> ClientCredentials {
     // An empty secret is how a public client looks that was made to send the header, Swagger UI for one.
-    Ok(match secret.is_empty() {
+    match secret.is_empty() {
         true => ClientCredentials::Public(id),
         false => ClientCredentials::Secret(id, secret),
-    })
+    }
 }
 
 /// The id and secret of a Basic header; `None` if there is none, or if both are empty.

@@ -84,6 +84,11 @@ impl ApiError {
             Self::Admin(error) => admin_told(error),
         }
     }
+
+    /// True for what thousands of followers may be told at once: metrics count it, and the lost database is logged once.
+    fn is_expected(&self) -> bool {
+        matches!(self, Self::Authority(AuthorityError::Stale | AuthorityError::TooManyFollowers { .. }))
+    }
 }
 
 fn authority_told(error: &AuthorityError) -> Told {
@@ -96,6 +101,8 @@ fn authority_told(error: &AuthorityError) -> Told {
         AuthorityError::BadCredentials | AuthorityError::BadRefreshToken | AuthorityError::NotYours => {
             told(bad, Code::InvalidGrant)
         }
+        AuthorityError::ServesNothing => told(StatusCode::FORBIDDEN, Code::UnauthorizedClient),
+        AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),
         AuthorityError::Stale | AuthorityError::Store(_) => unavailable("the database does not answer", SOON),
         AuthorityError::Key(_) => server_error(),
@@ -127,7 +134,9 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let told = self.told();
-        if told.status.is_server_error() {
+        if self.is_expected() {
+            tracing::debug!(error = %self, "a request was turned away");
+        } else if told.status.is_server_error() {
             tracing::error!(error = %self, "a request failed");
         }
         let mut response = HttpResponse::build(told.status);
@@ -179,6 +188,8 @@ mod tests {
             (AuthorityError::BadRefreshToken.into(), 400, Code::InvalidGrant),
             (AuthorityError::NotYours.into(), 400, Code::InvalidGrant),
             (AuthorityError::Busy { retry_after }.into(), 503, Code::TemporarilyUnavailable),
+            (AuthorityError::ServesNothing.into(), 403, Code::UnauthorizedClient),
+            (AuthorityError::TooManyFollowers { retry_after }.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Stale.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Store(StoreError::NotMigrated).into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Key("x".into()).into(), 500, Code::ServerError),

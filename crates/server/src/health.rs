@@ -80,9 +80,17 @@ fn render(state: &State) -> String {
     text.counter("ficha_hashes_total", "Passwords hashed", hashing.completed);
     text.counter("ficha_verified_token_cache_hits_total", "Tokens found verified", cache.hits);
     text.counter("ficha_verified_token_cache_misses_total", "Tokens verified anew", cache.misses);
+    text.counter("ficha_denylist_polls_total", "Polls of the denylist that were answered", counted.feed_polls.get());
+    text.counter("ficha_denylist_resets_total", "Polls whose cursor was not known", counted.feed_resets.get());
+    text.counter("ficha_denylist_polls_refused_total", "Polls refused for want of a place", counted.feed_refused.get());
     text.gauge("ficha_hashing_queue", "Logins waiting for a hashing thread", hashing.queued as u64);
     text.gauge("ficha_hashing_lanes", "Hashing lanes at work", hashing.running as u64);
     text.gauge("ficha_denylist_entries", "Ids denied", state.authority.denylist().len() as u64);
+    text.gauge(
+        "ficha_followers_waiting",
+        "Polls of the denylist that are held",
+        state.authority.followers_waiting() as u64,
+    );
     text.gauge("ficha_database_fresh", "1 while the database answers", u64::from(state.authority.is_fresh()));
     text.lanes(&hashing.lanes_used);
     text.0

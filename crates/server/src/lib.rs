@@ -3,8 +3,11 @@
 
 mod client_credentials;
 mod cors;
+mod denylist;
 mod docs;
 mod error;
+mod files;
+mod finish;
 mod form;
 mod headers;
 mod health;

@@ -23,6 +23,7 @@ use crate::state::State;
         crate::oauth::logout::logout,
         crate::oauth::jwks::jwks,
         crate::oauth::metadata::metadata,
+        crate::denylist::denylist,
         crate::users::me,
         crate::health::live,
         crate::health::ready,
@@ -117,6 +118,24 @@ pub struct IntrospectAnswer {
     /// Unix seconds.
     auth_time: Option<i64>,
     roles: Option<Vec<String>>,
+}
+
+/// What `GET /denylist` answers.
+#[derive(ToSchema)]
+#[schema(as = DenylistPage)]
+#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+pub struct DenylistAnswer {
+    /// The request's nonce, where it had one.
+    nonce: Option<String>,
+    /// The next request's `after`. Opaque.
+    cursor: String,
+    /// True if the request's cursor was not known, so that this is all that is denied. Add it, and take nothing away.
+    reset: bool,
+    /// True if there is more now; left out otherwise.
+    more: Option<bool>,
+    /// Each is an id in UUID form and, in Unix seconds, until when it is denied.
+    #[schema(value_type = Vec<Vec<Object>>, example = json!([["0198c0de-0000-7000-8000-000000000001", 1763800000]]))]
+    entries: Vec<(String, i64)>,
 }
 
 /// RFC 6749 §5.2.

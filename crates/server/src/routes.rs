@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, Resource, Route};
 
 use crate::error::ApiError;
 use crate::state::State;
-use crate::{docs, health, oauth, openapi, users};
+use crate::{denylist, docs, health, oauth, openapi, users};
 
 /// Puts every endpoint below the issuer's path, and health at the root besides.
 pub fn configure(app: &mut ServiceConfig, state: &State) {
@@ -26,6 +26,7 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
             .service(post("/introspect", web::post().to(oauth::introspect::introspect)))
             .service(post("/logout", web::post().to(oauth::logout::logout)))
             .service(get("/users/me", read().to(users::me)))
+            .service(poll("/denylist", web::get().to(denylist::denylist)))
             .service(get("/.well-known/jwks.json", read().to(oauth::jwks::jwks)))
             .service(get("/.well-known/oauth-authorization-server", read().to(oauth::metadata::metadata)))
             .service(get("/openapi.json", read().to(openapi::openapi)))
@@ -44,6 +45,11 @@ fn post(path: &str, route: Route) -> Resource {
 
 fn get(path: &str, route: Route) -> Resource {
     web::resource(path).route(route).default_service(web::to(async || only("GET, HEAD")))
+}
+
+/// Only GET: a HEAD would wait for a body that it does not want.
+fn poll(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route).default_service(web::to(async || only("GET")))
 }
 
 /// RFC 9110 §9.1: whoever answers GET answers HEAD too. Load balancers ask after health by it.

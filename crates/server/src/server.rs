@@ -11,6 +11,8 @@ use actix_web::{App, HttpServer};
 use ficha_authority::Authority;
 
 use crate::cors::{WebOrigin, cors};
+use crate::files;
+use crate::finish::finish_what_began;
 use crate::headers::common_headers;
 use crate::network::IpNetwork;
 use crate::origin::Origins;
@@ -108,11 +110,14 @@ impl Server {
 
     /// Serves until `stop` is ready, then finishes what is under way.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        files::raise_limit();
+        let authority = self.authority.clone();
         let watching = self.certificate.clone().map(|certificate| tokio::spawn(certificate.watch()));
         let server = self.listen()?;
         let handle = server.handle();
         let stopper = async {
             stop.await;
+            authority.release_followers();
             handle.stop(true).await;
             // The server's own future ends too; this one only waits to be dropped with it.
             std::future::pending::<()>().await;
@@ -134,10 +139,13 @@ impl Server {
         let mut server = HttpServer::new(move || {
             let state = state.clone();
             App::new()
+                .wrap(from_fn(finish_what_began))
                 .wrap(cors(allowed.clone(), loopback))
                 .wrap(from_fn(common_headers))
                 .configure(move |app| routes::configure(app, &state))
         })
+        // A poll whose peer has hung up is not held on: see `finish.rs` for what else would end with a connection.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(FINISH_SECONDS)
         .client_request_timeout(HEAD_LIMIT);

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use ficha_token::{DenyEntry, DenyId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -28,6 +29,21 @@ impl Store {
     pub async fn live_deny_rows(&self, now: i64, after_number: i64, limit: u64) -> Result<Vec<DenyRow>> {
         let query = rows_after(after_number, limit).filter(denylist::Column::Until.gt(now));
         Ok(query.all(self.reader()).await?.into_iter().map(DenyRow::from).collect())
+    }
+
+    /// The rows in force at `now` behind the row of number and tag `after`, at most `limit`; `None` if the database does
+    /// not know that row: it was pruned, or is of another history. One statement sees both, so no history can be put in
+    /// the other's place between.
+    pub async fn live_deny_rows_after(&self, now: i64, after: (i64, i64), limit: u64) -> Result<Option<Vec<DenyRow>>> {
+        if after == (0, 0) {
+            return self.live_deny_rows(now, 0, limit).await.map(Some);
+        }
+        let number = denylist::Column::Number;
+        let wanted = Condition::any().add(number.eq(after.0)).add(denylist::Column::Until.gt(now));
+        let rows = rows_after(after.0 - 1, limit + 1).filter(wanted).all(self.reader()).await?;
+        let mut rows = rows.into_iter().map(DenyRow::from);
+        let known = rows.next().is_some_and(|row| (row.number, row.tag) == after);
+        Ok(known.then(|| rows.collect()))
     }
 
     /// True if the row of that number has that tag, or if it is the head, pruned or not. Number 0 with tag 0 stands before

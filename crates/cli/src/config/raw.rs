@@ -20,6 +20,7 @@ pub struct Raw {
     pub store: Store,
     pub keys: Keys,
     pub token: Token,
+    pub denylist: Denylist,
     pub password: Password,
     pub log: Log,
 }
@@ -69,6 +70,14 @@ pub struct Token {
     pub audience: Option<Is<Text>>,
     pub default_client: Option<Is<Text>>,
     pub secret_key: Option<Is<Secret>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Denylist {
+    pub anonymous: Option<Is<bool>>,
+    pub max_waiting: Is<Whole<1, 1_000_000>>,
+    pub max_waiting_per_source: Is<Whole<1, 1_000_000>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
 use ficha_authority::{
-    Cost, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError, SigningSettings, TokenSettings,
+    Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError, SigningSettings,
+    TokenSettings,
 };
 use ficha_server::{ServerSettings, TlsSettings};
 
@@ -32,6 +33,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
         token: token(&raw.token),
         password: password(&raw.password, merged)?,
         signing: signing(raw),
+        denylist: denylist(&raw.denylist),
         issuer,
     };
     settings.check().map_err(refused)?;
@@ -114,6 +116,14 @@ fn token(raw: &raw::Token) -> TokenSettings {
     }
 }
 
+fn denylist(raw: &raw::Denylist) -> DenylistSettings {
+    DenylistSettings {
+        anonymous: raw.anonymous.as_ref().map(|flag| flag.0),
+        max_waiting: raw.max_waiting.0.get() as usize,
+        max_waiting_per_source: raw.max_waiting_per_source.0.get() as usize,
+    }
+}
+
 fn password(raw: &raw::Password, merged: &Layer) -> Result<PasswordSettings, ConfigProblem> {
     let (cost, most) = (raw.bcrypt_cost.0.get(), raw.max_stored_cost.0.get());
     let bad_cost = |problem: String| ConfigProblem::BadValue {
@@ -190,6 +200,7 @@ fn key_of(error: &SettingsError) -> &str {
         SettingsError::OutOfRange { key, .. } => key,
         SettingsError::Algorithm(_) => "keys.algorithm",
         SettingsError::ShortSecret => "token.secret_key",
+        SettingsError::Anonymous(_) => "denylist.anonymous",
         SettingsError::Issuer { .. } => "server.issuer",
     }
 }

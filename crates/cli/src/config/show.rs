@@ -45,6 +45,12 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
             Some(id) => (Some(quoted(id)), "as the issuer is a loopback address".into()),
             None => (None, "not set: a request must name its client".into()),
         },
+        "denylist.anonymous" => {
+            let anonymous = settings.anonymous_following();
+            let why =
+                if anonymous { "as the issuer is a loopback address" } else { "as the issuer is no loopback address" };
+            (Some(anonymous.to_string()), why.into())
+        }
         "server.workers" | "password.threads" => (None, "not set: one for each core".into()),
         "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
         "token.secret_key" => (None, "not set: keys.algorithm signs".into()),

@@ -42,8 +42,7 @@ fn describe(settings: &Settings, scopes: Vec<String>) -> ServerMetadata {
         revocation_endpoint_auth_methods_supported: texts(&any),
         introspection_endpoint: endpoint("/introspect"),
         introspection_endpoint_auth_methods_supported: texts(&secret),
-        // The denylist endpoint is named from the day that it is there.
-        denylist_endpoint: None,
+        denylist_endpoint: endpoint("/denylist"),
         service_documentation: endpoint("/docs"),
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_authority::{
-    Admin, Authority, Background, ClientScopes, Cost, Foundation, Grant, Issuer, MasterKeySource, NewClient,
-    NewPassword, NewUser, Password, PasswordSettings, Secret, Settings, SigningSettings, TokenSettings, first_start,
+    Admin, Authority, Background, ClientScopes, Cost, DenylistSettings, Foundation, Grant, Issuer, MasterKeySource,
+    NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, Settings, SigningSettings, TokenSettings,
+    first_start,
 };
 use ficha_server::{Server, ServerSettings, TlsSettings};
 use ficha_store::testing::TestDatabase;
@@ -53,6 +54,7 @@ impl Default for Options {
                     max_queue_per_source: 64,
                 },
                 signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
+                denylist: DenylistSettings::default(),
             },
             server: ServerSettings {
                 bind: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -77,6 +79,8 @@ pub struct App {
     pub address: SocketAddr,
     pub clock: Arc<ManualClock>,
     pub authority: Authority,
+    /// The store that it works on.
+    pub store: ficha_store::Store,
     pub admin: Admin,
     pub http: reqwest::Client,
     /// The password of the user `admin`; empty where the database had its first start before.
@@ -119,9 +123,10 @@ impl App {
     ) -> Self {
         let mut options = Options::default();
         change(&mut options);
+        let store = database.store().await;
         let base = Foundation {
             settings: Arc::new(options.settings),
-            store: database.store().await,
+            store: store.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             master_key: MasterKeySource { key: None, file: files.path().join("master.key") },
@@ -144,6 +149,7 @@ impl App {
             address,
             clock,
             admin: authority.admin(),
+            store,
             authority,
             http: client(),
             admin_password: password.map(|secret| secret.expose().to_owned()).unwrap_or_default(),

@@ -18,7 +18,11 @@ impl Route {
 
     /// What `Allow` must say.
     pub fn allow(&self) -> &'static str {
-        if self.method == Method::GET { "GET, HEAD" } else { "POST" }
+        match self.path {
+            "/denylist" => "GET",
+            _ if self.method == Method::GET => "GET, HEAD",
+            _ => "POST",
+        }
     }
 }
 
@@ -26,7 +30,7 @@ impl Route {
 pub fn all() -> Vec<Route> {
     let mut routes = Vec::new();
     for line in include_str!("../../src/routes.rs").lines() {
-        for (call, method) in [("get(\"", Method::GET), ("post(\"", Method::POST)] {
+        for (call, method) in [("get(\"", Method::GET), ("poll(\"", Method::GET), ("post(\"", Method::POST)] {
             let Some((_, rest)) = line.split_once(call) else { continue };
             let (path, _) = rest.split_once('"').expect("the path ends on its line");
             let route = Route { method, path };

@@ -118,11 +118,11 @@ ficha_store::on_both_databases! {
             if member == "issuer" {
                 continue;
             }
-            let get = matches!(member.as_str(), "jwks_uri" | "service_documentation");
+            let get = matches!(member.as_str(), "jwks_uri" | "denylist_endpoint" | "service_documentation");
             let status = if get { app.get(path).await.status() } else { app.post(path, &[]).await.status() };
             assert!(status != 404 && !status.is_server_error(), "{member} answers {status}");
         }
-        assert_eq!(body.get("denylist_endpoint"), None);
+        assert_eq!(body["denylist_endpoint"], format!("{ISSUER}/denylist"));
     }
 
     async fn a_server_that_leaves_its_shared_secret_behind_signs_with_a_key_of_its_own(database: TestDatabase) {

@@ -1,0 +1,125 @@
+//! `GET /denylist`: the feed that resource servers follow (docs/src/reference/denylist.md).
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll as Ready};
+use std::time::Duration;
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::ContentType;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use ficha_authority::{FeedPage, LONGEST_WAIT, Poll};
+
+use crate::client_credentials::header_credentials;
+use crate::error::{ApiError, no_store};
+use crate::form::Form;
+use crate::state::State;
+
+/// Where it is, below the issuer's path.
+pub const PATH: &str = "/denylist";
+
+/// The longest nonce, in bytes.
+const LONGEST_NONCE: usize = 128;
+
+/// What is denied, and what comes to it: by long poll.
+#[utoipa::path(
+    get,
+    path = "/denylist",
+    tag = "Denylist",
+    params(
+        ("after" = Option<String>, Query, description = "The cursor of the last answer; left out: everything"),
+        ("wait" = Option<u32>, Query, description = "For how many seconds to wait if there is nothing new, 0 to 30", minimum = 0, maximum = 30),
+        ("nonce" = Option<String>, Query, description = "Said again in the answer: up to 128 printable ASCII characters", max_length = 128),
+    ),
+    responses(
+        (status = 200, description = "What came after the cursor, which may be nothing", body = crate::openapi::DenylistAnswer),
+        (status = 400, description = "A parameter can't be used", body = crate::openapi::ErrorAnswer),
+        (status = 401, description = "Not a confidential client, or not authenticated", body = crate::openapi::ErrorAnswer),
+        (status = 403, description = "The client serves no audience", body = crate::openapi::ErrorAnswer),
+        (status = 503, description = "The server has lost its database, or too many followers wait", body = crate::openapi::ErrorAnswer),
+    )
+)]
+pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    // Credentials in a query are never looked at, so only the header is.
+    let credentials = header_credentials(request.headers())?;
+    let origin = state.origins.trace(&request).sender();
+    let follower = state.authority.authenticate_follower(&credentials, &origin).await?;
+    let query = Form::parse(request.query_string().as_bytes())?;
+    let start = start_of(query.get("nonce"))?;
+    let poll = Poll { after: query.get("after"), wait: wait_of(query.get("wait"))? };
+    let page = state.authority.poll_denylist(&follower, &origin, poll).await?;
+    let mut response = HttpResponse::Ok();
+    no_store(&mut response);
+    Ok(response.insert_header(ContentType::json()).body(Body::new(start, &page)))
+}
+
+/// How the answer's object begins.
+fn start_of(nonce: Option<&str>) -> Result<Bytes, ApiError> {
+    let Some(nonce) = nonce else { return Ok(Bytes::from_static(b"{")) };
+    let printable = nonce.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if nonce.len() > LONGEST_NONCE || !printable {
+        return Err(ApiError::InvalidRequest("nonce must be at most 128 printable ASCII characters"));
+    }
+    Ok(format!("{{\"nonce\":{},", serde_json::Value::from(nonce)).into())
+}
+
+fn wait_of(text: Option<&str>) -> Result<Duration, ApiError> {
+    let Some(text) = text else { return Ok(Duration::ZERO) };
+    // `u32::from_str` would take a plus sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|_| digits).map(Duration::from_secs);
+    seconds
+        .filter(|wait| *wait <= LONGEST_WAIT)
+        .ok_or(ApiError::InvalidRequest("wait must be a whole number of seconds from 0 to 30"))
+}
+
+/// A beginning of the request's own, and a rest that all share: nothing is copied.
+struct Body {
+    parts: [Option<Bytes>; 2],
+    length: u64,
+}
+
+impl Body {
+    fn new(start: Bytes, page: &Arc<FeedPage>) -> Self {
+        let rest = page.after_brace();
+        Self { length: (start.len() + rest.len()) as u64, parts: [Some(start), Some(rest)] }
+    }
+}
+
+impl MessageBody for Body {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.length)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Ready<Option<Result<Bytes, Infallible>>> {
+        Ready::Ready(self.parts.iter_mut().find_map(Option::take).map(Ok))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_whole_seconds_up_to_thirty() {
+        let seconds = |text| wait_of(Some(text)).ok().map(|wait| wait.as_secs());
+        assert_eq!((wait_of(None).unwrap(), seconds("0"), seconds("30")), (Duration::ZERO, Some(0), Some(30)));
+        for bad in ["31", "-1", "+1", "1.5", "10s", " 1", "x", "99999999999999999999", "1e1"] {
+            assert_eq!(seconds(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_said_again_as_json_writes_it() {
+        assert_eq!(start_of(None).unwrap(), "{");
+        assert_eq!(start_of(Some("a\"\\ ~")).unwrap(), r#"{"nonce":"a\"\\ ~","#);
+        assert!(start_of(Some(&"x".repeat(128))).is_ok());
+        for bad in [&"x".repeat(129), "\n", "é", "\u{7f}"] {
+            assert!(start_of(Some(bad)).is_err(), "{bad:?}");
+        }
+    }
+}

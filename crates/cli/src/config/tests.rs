@@ -223,3 +223,19 @@ fn the_production_example_is_good() {
     assert_eq!(configuration.settings.default_client(), None);
     assert_eq!(configuration.warnings, Vec::<String>::new());
 }
+
+#[test]
+fn anonymous_following_is_on_where_the_issuer_is_a_loopback_address_and_refused_elsewhere() {
+    let issuer = ("FICHA__SERVER__ISSUER", "https://auth.example.com");
+    let flag = |value| ("FICHA__DENYLIST__ANONYMOUS", value);
+    let on = |pairs: &[(&str, &str)]| environment(pairs).unwrap().settings.anonymous_following();
+    assert!(on(&[]) && on(&[flag("true")]) && on(&[flag("")]));
+    assert!(!on(&[flag("false")]) && !on(&[issuer]) && !on(&[issuer, flag("false")]));
+    let error = refusal(&[issuer, flag("true")]);
+    assert!(error.starts_with("denylist.anonymous is true, but the issuer https://auth.example.com"), "{error}");
+    assert!(error.contains("ficha client add") && error.ends_with("(from FICHA__DENYLIST__ANONYMOUS)"), "{error}");
+    assert!(!error.contains('\n'), "{error}");
+    let shown = environment(&[issuer]).unwrap().shown.to_string();
+    let line = shown.lines().find(|line| line.starts_with("denylist.anonymous")).unwrap();
+    assert!(line.contains("= false") && line.ends_with("# as the issuer is no loopback address"), "{line}");
+}

@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod configuration;
+mod follower;
 mod passwords;
 mod refusals;
 mod serving;

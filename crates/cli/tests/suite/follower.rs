@@ -1,0 +1,163 @@
+//! The Python follower of the book (docs/src/reference/denylist.md), run as it stands against a real server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::bench::{Bench, Serving, has};
+
+/// Asks the follower again and again, and prints each answer that differs from the one before.
+const DRIVER: &str = r#"
+import sys
+LEASE = 3
+denylist = Denylist(*sys.argv[4:])
+before = "nothing"
+while True:
+    answer = denylist.denies({"jti": sys.argv[1], "sid": sys.argv[2]}, sys.argv[3])
+    if answer != before:
+        print("answer", answer, flush=True)
+        before = answer
+    time.sleep(0.01)
+"#;
+
+#[test]
+fn the_follower_of_the_book_sees_what_is_revoked_and_what_is_lost() {
+    if !has("python3") {
+        return;
+    }
+    let bench = Bench::new().with("FICHA__DENYLIST__ANONYMOUS", "false");
+    bench.add_user("alice", &["--scope", "notes:read"]);
+    let client = bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
+    let server = bench.serve();
+    let (one, two, by_key) = (log_in(&server), log_in(&server), log_in(&server));
+    bench.write("follower.py", &(follower() + DRIVER));
+    let follow = |token: &Value| Follower::start(&bench, &server, &client, token);
+    let (mut first, mut second, mut third) = (follow(&one), follow(&two), follow(&by_key));
+    for follower in [&mut first, &mut second, &mut third] {
+        follower.answers("False");
+    }
+    // One by its jti, one by its session, one by its key.
+    server.post("/revoke", &format!("token={}", one["access_token"].as_str().unwrap()));
+    first.answers("True");
+    assert_eq!(server.log_out(two["access_token"].as_str().unwrap()), 204);
+    second.answers("True");
+    bench.run(&["key", "purge", "--yes"]).good();
+    third.answers("True");
+    // Past its lease it knows of no token that it is good; what it has heard of stays denied.
+    let kid = |token: &Value| part(token, 0)["kid"].clone();
+    let mut fresh = log_in(&server);
+    while kid(&fresh) == kid(&by_key) {
+        // The server has not taken up the new key yet.
+        fresh = log_in(&server);
+    }
+    let mut fourth = follow(&fresh);
+    fourth.answers("False");
+    server.kill();
+    fourth.answers("None");
+}
+
+#[test]
+fn the_follower_of_the_book_drops_a_page_that_somebody_replays() {
+    if !has("python3") {
+        return;
+    }
+    let bench = Bench::new();
+    // Whatever is asked, the same page comes.
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let body = r#"{"nonce":"old","cursor":"0.0","reset":false,"entries":[]}"#;
+        for stream in proxy.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            while lines.next().is_some_and(|line| !line.is_empty()) {}
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            // The follower may be gone.
+            let _ = (&stream).write_all((head + body).as_bytes());
+        }
+    });
+    bench.write("follower.py", &(follower() + DRIVER));
+    let mut follower = Follower::spawn(&bench, &["jti", "sid", "kid", &format!("http://{address}/denylist")]);
+    follower.answers("None");
+    assert!(follower.line().contains("old page"));
+}
+
+/// The page's program.
+fn follower() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/reference/denylist.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let program = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(page.matches("```python").count(), 1);
+    program.to_owned()
+}
+
+fn log_in(server: &Serving) -> Value {
+    let (status, answer) = server.log_in("alice", "");
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+/// A part of a token.
+fn part(token: &Value, index: usize) -> Value {
+    use base64::Engine;
+    let text = token["access_token"].as_str().unwrap().split('.').nth(index).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+}
+
+/// The program, running; it ends with its value.
+struct Follower {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Follower {
+    fn start(bench: &Bench, server: &Serving, client: &Value, token: &Value) -> Self {
+        let (claims, kid) = (part(token, 1), part(token, 0)["kid"].as_str().unwrap().to_owned());
+        let url = format!("http://{}/denylist", server.address);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let arguments = [
+            text(&claims["jti"]),
+            text(&claims["sid"]),
+            kid,
+            url,
+            text(&client["client_id"]),
+            text(&client["client_secret"]),
+        ];
+        Self::spawn(bench, &arguments.each_ref().map(String::as_str))
+    }
+
+    fn spawn(bench: &Bench, arguments: &[&str]) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(bench.path("follower.py")).args(arguments).stdout(Stdio::piped());
+        let mut child = command.env("PYTHONUNBUFFERED", "1").spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
+        line
+    }
+
+    /// Reads on until it says this. It may not have known before.
+    fn answers(&mut self, expected: &str) {
+        loop {
+            let line = self.line();
+            match line.trim().strip_prefix("answer ") {
+                Some(answer) if answer == expected => return,
+                Some("None") | None => {}
+                Some(other) => panic!("it answers {other}, not {expected}"),
+            }
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

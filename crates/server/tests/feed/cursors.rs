@@ -1,0 +1,142 @@
+//! Cursors that are known, and those that are not.
+
+use std::time::Duration;
+
+use ficha_store::testing::TestDatabase;
+use ficha_token::Clock;
+
+use crate::world::*;
+
+/// A cursor's number and its tag. Only a test may look.
+fn parts(cursor: &str) -> (i64, u64) {
+    let (number, tag) = cursor.split_once('.').expect("a cursor has two parts");
+    (number.parse().expect("a number"), u64::from_str_radix(tag, 16).expect("a tag"))
+}
+
+ficha_store::on_both_databases! {
+    async fn a_cursor_that_is_not_known_gets_everything_anew(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let known = [revoked_token(&app).await, revoked_token(&app).await];
+        let (number, tag) = parts(&cursor(&app).await);
+        let garbage = ["x", "1", "1.", ".1", "-1.1", "1.1.1", "%00", "%C3%BC", "01.1", "99999999999999999999.1", "1.%20"];
+        let foreign = [format!("{number}.{:x}", tag ^ 1), format!("1.{tag:x}"), format!("{}.{tag:x}", number + 1), "0.1".into()];
+        for text in garbage.iter().copied().chain(foreign.iter().map(String::as_str)) {
+            for wait in ["", "&wait=30"] {
+                let page = page(&app, &format!("after={text}{wait}")).await;
+                assert_eq!((page.reset, page.more, ids(&page)), (true, false, known.to_vec()), "{text}");
+                assert_eq!(parts(&page.cursor), (number, tag), "{text}");
+            }
+        }
+        let long = "9".repeat(4_000);
+        assert!(page(&app, &format!("after={long}")).await.reset);
+        assert_eq!(metric(&app, "ficha_denylist_resets_total").await, 31);
+        let start = page(&app, "after=0.0").await;
+        assert_eq!((start.reset, ids(&start)), (false, known.to_vec()), "that stands before the first row of any history");
+    }
+
+    async fn a_cursor_in_the_middle_is_as_good_as_one_at_the_end(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let mut cursors = vec![cursor(&app).await];
+        let mut revoked = Vec::new();
+        for _ in 0..3 {
+            revoked.push(revoked_token(&app).await);
+            cursors.push(cursor(&app).await);
+        }
+        // From memory, and from the database.
+        let other = app.another(&database).await;
+        for server in [&app, &other] {
+            for (at, cursor) in cursors.iter().enumerate() {
+                let page = page(server, &format!("after={cursor}")).await;
+                assert_eq!((page.reset, ids(&page)), (false, revoked[at..].to_vec()));
+                assert_eq!(&page.cursor, cursors.last().expect("four"));
+            }
+        }
+    }
+
+    async fn pruning_makes_old_cursors_unknown_but_not_the_newest(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        revoked_token(&app).await;
+        let old = cursor(&app).await;
+        revoked_token(&app).await;
+        let newest = cursor(&app).await;
+        app.advance(Duration::from_secs(800)).await;
+        // The server prunes by itself too.
+        app.store.prune_denylist(app.clock.unix_now(), 100).await.expect("the database answers");
+        // Nothing of it is in this one's memory.
+        let other = app.another(&database).await;
+        let reset = page(&other, &format!("after={old}")).await;
+        assert_eq!((reset.reset, ids(&reset)), (true, vec![]));
+        let held = held(&other, &format!("after={newest}&{LONG}")).await;
+        let live = revoked_token(&app).await;
+        let gone_on = read_page(answered(held).await).await;
+        assert_eq!((gone_on.reset, ids(&gone_on)), (false, vec![live]));
+        let reset = page(&other, &format!("after={old}")).await;
+        assert_eq!((reset.reset, ids(&reset)), (true, vec![live]));
+    }
+
+    async fn a_database_that_was_put_back_is_noticed_and_nothing_is_forgotten_or_missed(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let mut follower = Follower::default();
+        let before = revoked_token(&app).await;
+        let raw = database.raw().await;
+        raw.execute("CREATE TABLE denylist_copy AS SELECT * FROM denylist").await;
+        raw.execute("CREATE TABLE head_copy AS SELECT * FROM denylist_head").await;
+        let lost = [revoked_token(&app).await, revoked_token(&app).await];
+        follower.catch_up(&app).await;
+        let held = held(&app, &format!("after={}&{LONG}", follower.cursor.as_ref().expect("a cursor"))).await;
+
+        raw.execute("BEGIN").await;
+        raw.execute("DELETE FROM denylist").await;
+        raw.execute("DELETE FROM denylist_head").await;
+        raw.execute("INSERT INTO denylist SELECT * FROM denylist_copy").await;
+        raw.execute("INSERT INTO denylist_head SELECT * FROM head_copy").await;
+        raw.execute("COMMIT").await;
+
+        let woken = read_page(answered(held).await).await;
+        assert_eq!((woken.reset, ids(&woken)), (true, vec![before]));
+        follower.catch_up(&app).await;
+        assert_eq!(follower.resets, 1);
+        // The new history comes to the same numbers, and beyond.
+        let after = [revoked_token(&app).await, revoked_token(&app).await, revoked_token(&app).await];
+        follower.catch_up(&app).await;
+        assert_eq!(follower.resets, 1);
+        for id in lost.iter().chain(&after).chain([&before]) {
+            assert!(follower.denied.contains_key(id) && denies(&app, *id));
+        }
+        assert_eq!(follower.denied.len(), 6);
+    }
+
+    async fn a_cursor_of_another_history_under_a_number_that_was_passed_is_noticed(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let mut follower = Follower::default();
+        for _ in 0..2 {
+            revoked_token(&app).await;
+        }
+        follower.catch_up(&app).await;
+        let raw = database.raw().await;
+        raw.execute("BEGIN").await;
+        raw.execute("DELETE FROM denylist").await;
+        raw.execute("UPDATE denylist_head SET number = 0, tag = 0").await;
+        fill_within(&database, &raw, 5, later(&app)).await;
+        raw.execute("COMMIT").await;
+        follower.catch_up(&app).await;
+        assert_eq!((follower.resets, follower.denied.len()), (1, 7));
+    }
+
+    async fn three_hundred_followers_of_another_history_cost_few_queries(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        fill(&database, &raw, 100, later(&app)).await;
+        app.authority.follow().await.expect("the database answers");
+        let explained = app.store.explain(async |_| {
+            let polls = (0..300).map(|_| poll(&app, "after=50.1&wait=30"));
+            for response in futures_util::future::join_all(polls).await {
+                let page = read_page(response).await;
+                assert_eq!((page.reset, page.entries.len()), (true, 100));
+            }
+        });
+        let explained = explained.await.expect("plans");
+        let reads = explained.iter().filter(|one| one.sql.contains("\"denylist\".\"until\"")).count();
+        assert!((1..=6).contains(&reads), "{reads} reads for 300 followers");
+    }
+}

@@ -1,0 +1,57 @@
+//! A follower that polls all the while ends with exactly what was revoked.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ficha_store::testing::TestDatabase;
+use futures_util::future::join_all;
+
+use crate::support::App;
+use crate::world::*;
+
+/// Polls, now waiting and now not, until `done`; then to the end.
+async fn follow(app: &App, done: &AtomicBool, wait: u32) -> Follower {
+    let mut follower = Follower::default();
+    while !done.load(Ordering::SeqCst) {
+        follower.poll(app, wait).await;
+    }
+    follower.catch_up(app).await;
+    follower
+}
+
+ficha_store::on_both_databases! {
+    async fn a_follower_misses_nothing_and_makes_nothing_up_while_many_revoke_at_two_servers(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let other = app.another(&database).await;
+        let logins = join_all((0..120).map(|_| app.login("alice"))).await;
+        let done = AtomicBool::new(false);
+        let revoking = async {
+            join_all(logins.chunks(10).enumerate().map(async |(writer, logins)| {
+                for (at, tokens) in logins.iter().enumerate() {
+                    let server = if (writer + at) % 2 == 0 { &app } else { &other };
+                    // Every third ends its session, which is denied by another id.
+                    let token = if at % 3 == 0 { &tokens.refresh } else { &tokens.access };
+                    revoke(server, token).await;
+                }
+            }))
+            .await;
+            done.store(true, Ordering::SeqCst);
+            // Ends the last waits.
+            revoked_token(&app).await
+        };
+        let (last, here, there, quick) =
+            tokio::join!(revoking, follow(&app, &done, 5), follow(&other, &done, 5), follow(&other, &done, 0));
+        let expected: BTreeSet<_> = logins
+            .chunks(10)
+            .flat_map(|logins| logins.iter().enumerate())
+            .map(|(at, tokens)| if at % 3 == 0 { sid(tokens) } else { jti(tokens) })
+            .chain([last])
+            .collect();
+        for follower in [here, there, quick] {
+            let got: BTreeSet<_> = follower.denied.keys().copied().collect();
+            let (missed, made_up) = (expected.difference(&got).count(), got.difference(&expected).count());
+            assert_eq!((missed, made_up, follower.resets), (0, 0, 0), "after {} polls", follower.polls);
+            assert!(follower.polls > 2, "it polled while they revoked: {}", follower.polls);
+        }
+    }
+}

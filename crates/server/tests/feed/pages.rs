@@ -1,0 +1,79 @@
+//! The whole list, in pages.
+
+use ficha_store::testing::TestDatabase;
+
+use crate::world::*;
+
+ficha_store::on_both_databases! {
+    async fn an_empty_list_has_a_cursor_to_go_on_from(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let first = page(&app, "").await;
+        assert_eq!((first.reset, first.more, &first.nonce, ids(&first)), (false, false, &None, vec![]));
+        let id = revoked_token(&app).await;
+        let next = page(&app, &format!("after={}", first.cursor)).await;
+        assert_eq!((next.reset, next.more, ids(&next)), (false, false, vec![id]));
+        assert_eq!(ids(&page(&app, &format!("after={}", next.cursor)).await), NOTHING);
+        assert_eq!(ids(&page(&app, "after=").await), [id], "an empty parameter counts as left out");
+    }
+
+    async fn a_long_list_comes_in_pages_and_what_is_revoked_meanwhile_comes_last(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        fill(&database, &raw, 45_000, later(&app)).await;
+        let first = page(&app, "").await;
+        assert_eq!((first.entries.len(), first.more), (20_000, true));
+        let again = page(&app, "wait=30").await;
+        assert_eq!(first, again, "the same page for everybody, and no wait without a cursor");
+        let late = revoked_token(&app).await;
+        let second = page(&app, &format!("after={}&{LONG}", first.cursor)).await;
+        assert_eq!((second.entries.len(), second.more, second.reset), (20_000, true, false));
+        let third = page(&app, &format!("after={}&{LONG}", second.cursor)).await;
+        assert_eq!((third.entries.len(), third.more, third.reset), (5_001, false, false));
+        assert_eq!(ids(&third).last(), Some(&late));
+        let all: std::collections::HashSet<_> = [&first, &second, &third].into_iter().flat_map(ids).collect();
+        assert_eq!(all.len(), 45_001);
+        assert_eq!(ids(&page(&app, &format!("after={}", third.cursor)).await), NOTHING);
+        assert!(all.iter().all(|id| denies(&app, *id)));
+    }
+
+    async fn a_page_that_ends_with_the_list_is_followed_by_an_empty_one(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        fill(&database, &raw, 20_000, later(&app)).await;
+        let first = page(&app, "").await;
+        let last = page(&app, &format!("after={}", first.cursor)).await;
+        assert_eq!((first.more, last.entries.len(), last.more), (true, 0, false));
+        assert_eq!(last.cursor, first.cursor);
+    }
+
+    async fn what_has_run_out_is_not_in_the_list(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        let now = later(&app) - 600;
+        fill(&database, &raw, 3, now).await;
+        fill(&database, &raw, 2, now + 1).await;
+        fill(&database, &raw, 2, now).await;
+        let first = page(&app, "").await;
+        assert!(first.entries.iter().all(|entry| entry.until == now + 1) && first.entries.len() == 2, "{first:?}");
+        // The cursor is that of the list's end all the same.
+        let head = raw.number("SELECT number FROM denylist_head").await;
+        assert!(first.cursor.starts_with(&format!("{head}.")), "{}", first.cursor);
+        assert_eq!(ids(&page(&app, &format!("after={}", first.cursor)).await), NOTHING);
+    }
+
+    async fn a_whole_page_is_built_once_for_all_who_ask_for_it(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        fill(&database, &raw, 30_000, later(&app)).await;
+        app.authority.follow().await.expect("the database answers");
+        let explained = app.store.explain(async |_| {
+            let polls = (0..40).map(|_| poll(&app, ""));
+            for response in futures_util::future::join_all(polls).await {
+                assert_eq!(read_page(response).await.entries.len(), 20_000);
+            }
+        });
+        let explained = explained.await.expect("plans");
+        let reads = explained.iter().filter(|one| one.sql.contains("\"denylist\".\"until\"")).count();
+        assert!((1..=4).contains(&reads), "{reads} reads for 40 followers");
+    }
+}

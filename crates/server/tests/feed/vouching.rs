@@ -1,0 +1,77 @@
+//! Each answer follows a read of the database that began after the request came.
+
+use std::time::Duration;
+
+use ficha_store::testing::TestDatabase;
+
+use crate::world::*;
+
+/// Long enough for an answer from memory, short enough for a database to be away and nobody to be told.
+const MOMENT: Duration = Duration::from_millis(400);
+
+ficha_store::on_both_databases! {
+    async fn without_its_database_for_two_seconds_the_feed_vouches_for_nothing(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        revoked_token(&app).await;
+        let cursor = cursor(&app).await;
+        let held = held(&app, &format!("after={cursor}&{LONG}")).await;
+        let raw = database.raw().await;
+        raw.take_away("denylist_head").await;
+        app.clock.advance(Duration::from_secs(3));
+        // A held poll too, and not at the end of its wait.
+        assert_unavailable(answered(held).await).await;
+        for query in ["", "after=x", &format!("after={cursor}"), &format!("after={cursor}&{LONG}")] {
+            assert_unavailable(poll(&app, query).await).await;
+        }
+        raw.give_back("denylist_head").await;
+        eventually("the feed is back", async || poll(&app, "").await.status() == 200).await;
+        let page = page(&app, &format!("after={cursor}")).await;
+        assert_eq!((page.reset, ids(&page)), (false, vec![]));
+        assert_eq!(app.authority.followers_waiting(), 0);
+    }
+
+    async fn nothing_is_answered_from_memory_alone(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        revoked_token(&app).await;
+        let cursor = cursor(&app).await;
+        let raw = database.raw().await;
+        for query in ["".to_owned(), "after=x".to_owned(), format!("after={cursor}"), "after=0.0".to_owned()] {
+            raw.take_away("denylist_head").await;
+            let request = app.http.get(app.url(&format!("/denylist?{query}")));
+            let poll = tokio::spawn(async move { request.send().await.expect("an answer") });
+            tokio::time::sleep(MOMENT).await;
+            assert!(!poll.is_finished(), "{query:?} was answered without a read");
+            // A moment without the database is no outage.
+            raw.give_back("denylist_head").await;
+            assert_eq!(answered(poll).await.status(), 200, "{query:?}");
+        }
+        raw.take_away("denylist_head").await;
+        assert_unavailable(poll(&app, &format!("after={cursor}")).await).await;
+        raw.give_back("denylist_head").await;
+    }
+
+    async fn the_end_of_a_wait_is_vouched_for_again(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let held = held(&app, &format!("after={}&wait=1", cursor(&app).await)).await;
+        let raw = database.raw().await;
+        raw.take_away("denylist_head").await;
+        tokio::time::sleep(Duration::from_secs(1) + MOMENT).await;
+        assert!(!held.is_finished(), "the wait ended without a read");
+        raw.give_back("denylist_head").await;
+        assert_eq!(answered(held).await.status(), 200);
+    }
+
+    async fn three_hundred_polls_without_a_database_cost_few_reads(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        raw.take_away("denylist_head").await;
+        app.clock.advance(Duration::from_secs(3));
+        let before = app.authority.denylist().reads();
+        for response in futures_util::future::join_all((0..300).map(|_| poll(&app, ""))).await {
+            assert_unavailable(response).await;
+        }
+        let reads = app.authority.denylist().reads() - before;
+        assert!(reads < 100, "{reads} reads for 300 polls");
+        raw.give_back("denylist_head").await;
+    }
+}

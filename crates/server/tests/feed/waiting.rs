@@ -1,0 +1,101 @@
+//! Polls that are held, and what wakes them.
+
+use std::time::Duration;
+
+use ficha_authority::{Secret, SigningSettings};
+use ficha_store::testing::TestDatabase;
+use ficha_token::DenyId;
+
+use crate::support::{App, part};
+use crate::world::*;
+
+ficha_store::on_both_databases! {
+    async fn whatever_is_revoked_wakes_a_held_poll(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let client = app.add_client("app", |_| ()).await;
+        let mut follower = Follower::default();
+        follower.catch_up(&app).await;
+        for what in ["token", "session", "logout", "user", "client", "key"] {
+            let tokens = app.login_as(&client, "alice").await;
+            let after = follower.cursor.clone().expect("a cursor");
+            let held = held(&app, &format!("after={after}&{LONG}")).await;
+            let expected = match what {
+                "token" => {
+                    app.post_as(&client, "/revoke", &[("token", &tokens.access)]).await;
+                    jti(&tokens)
+                }
+                "session" => {
+                    app.post_as(&client, "/revoke", &[("token", &tokens.refresh)]).await;
+                    sid(&tokens)
+                }
+                "logout" => {
+                    let response = app.http.post(app.url("/logout")).bearer_auth(&tokens.access).send().await;
+                    assert_eq!(response.expect("an answer").status(), 204);
+                    sid(&tokens)
+                }
+                "user" => {
+                    app.admin.revoke_user("test", "alice").await.expect("she is there");
+                    sid(&tokens)
+                }
+                "client" => {
+                    app.admin.revoke_client("test", "app").await.expect("it is there");
+                    sid(&tokens)
+                }
+                _ => {
+                    app.admin.purge_keys("test").await.expect("the database answers");
+                    DenyId::of_key(part(&tokens.access, 0)["kid"].as_str().expect("a kid")).to_uuid()
+                }
+            };
+            let woken = read_page(answered(held).await).await;
+            assert!(ids(&woken).contains(&expected), "{what}: {woken:?}");
+            assert!(!woken.reset && !woken.more, "{what}");
+            follower.catch_up(&app).await;
+            assert!(follower.denied.contains_key(&expected), "{what}");
+        }
+        assert_eq!((follower.resets, app.authority.followers_waiting()), (0, 0));
+    }
+
+    async fn a_wait_ends_with_an_empty_answer_and_the_same_cursor(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        revoked_token(&app).await;
+        let cursor = cursor(&app).await;
+        let held = held(&app, &format!("after={cursor}&wait=1&nonce=N")).await;
+        let page = read_page(answered(held).await).await;
+        assert_eq!((page.cursor, page.nonce.as_deref(), page.entries.len()), (cursor.clone(), Some("N"), 0));
+        for at_once in ["", "&wait=0", "&wait="] {
+            let query = format!("after={cursor}{at_once}");
+            let response = tokio::time::timeout(Duration::from_secs(10), poll(&app, &query));
+            assert_eq!(read_page(response.await.expect("no wait")).await.cursor, cursor);
+        }
+        assert_eq!(app.authority.followers_waiting(), 0);
+    }
+
+    async fn what_changes_no_list_wakes_nobody(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let held = held(&app, &format!("after={}&wait=2", cursor(&app).await)).await;
+        app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
+        app.login("alice").await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!held.is_finished());
+        assert_eq!(ids(&read_page(answered(held).await).await), NOTHING);
+    }
+
+    async fn what_another_process_writes_wakes_too(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let held = held(&app, &format!("after={}&{LONG}", cursor(&app).await)).await;
+        let raw = database.raw().await;
+        fill(&database, &raw, 3, later(&app)).await;
+        assert_eq!(read_page(answered(held).await).await.entries.len(), 3);
+    }
+
+    async fn with_a_shared_secret_the_feed_is_the_same(database: TestDatabase) {
+        let app = App::start_with(&database, |options| {
+            options.settings.signing = SigningSettings::SharedSecret(Secret::new("0123456789abcdef0123456789abcdef"));
+        })
+        .await;
+        app.add_user("alice", "notes:read").await;
+        let held = held(&app, &format!("after={}&{LONG}", cursor(&app).await)).await;
+        let id = revoked_token(&app).await;
+        assert_eq!(ids(&read_page(answered(held).await).await), [id]);
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ficha_store::{AuditRecord, DatabaseKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Authority;
@@ -75,6 +76,7 @@ impl Authority {
 /// Reads the head again and again: that is what the server vouches by.
 async fn tail(authority: Authority) {
     let mut failing = false;
+    let mut before = Instant::now();
     loop {
         let listening = authority.inner.listening.load(std::sync::atomic::Ordering::Acquire);
         let every = match (authority.store().kind(), listening) {
@@ -82,7 +84,8 @@ async fn tail(authority: Authority) {
             (DatabaseKind::Postgres, true) => VOUCH,
             (DatabaseKind::Postgres, false) => POLL_WITHOUT_LISTEN,
         };
-        authority.inner.denylist.nudged(every).await;
+        authority.inner.denylist.nudged(before, every).await;
+        before = Instant::now();
         match authority.follow().await.err() {
             Some(error) if !failing => {
                 tracing::error!(%error, "the database can't be read; protected endpoints answer 503 until it can");

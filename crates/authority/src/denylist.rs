@@ -11,12 +11,16 @@ use ficha_store::{Head, Store, StoreError};
 use ficha_token::denylist::DenySet;
 use ficha_token::{Clock, DenyEntry, DenyId};
 use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::Instant;
 
 use crate::feed::position::Position;
 use crate::feed::recent::Recent;
 
 /// Without a read of the database for this long, nobody knows what has been revoked: the server refuses with 503.
 pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
+
+/// Followers have the database read no more often than this, however many they are.
+const ASK_PACE: Duration = Duration::from_millis(10);
 
 /// How many rows one read takes up.
 const PAGE: u64 = 5_000;
@@ -28,13 +32,16 @@ pub struct Denylist {
     vouched: AtomicU64,
     /// How far the database has been read.
     recent: RwLock<Recent>,
-    /// The last read: its number among all that have begun, and what came of it. One reader at a time: rows are taken up
-    /// in order of number.
-    reading: Mutex<Option<(u64, Result<Head, StoreError>)>>,
+    /// One reader at a time: rows are taken up in order of number.
+    reading: Mutex<()>,
+    /// The last read: its number among all that have begun, and what came of it.
+    last: watch::Sender<Option<(u64, Result<Head, StoreError>)>>,
     /// How many reads have begun.
     begun: AtomicU64,
     /// Wakes the tail when this process has just written a row.
     nudge: Notify,
+    /// Tells the tail that a follower waits for its next read.
+    asked: Notify,
     head: watch::Sender<Option<Head>>,
 }
 
@@ -56,8 +63,10 @@ impl Default for Denylist {
             vouched: AtomicU64::new(0),
             recent: RwLock::default(),
             reading: Mutex::default(),
+            last: watch::Sender::new(None),
             begun: AtomicU64::new(0),
             nudge: Notify::new(),
+            asked: Notify::new(),
             head: watch::Sender::new(None),
         }
     }
@@ -135,8 +144,8 @@ impl Denylist {
     /// is under way share the next one, a failure too: a database that is gone is not asked once for each of them.
     pub async fn follow(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
         let begun_before = self.begun.load(Ordering::Acquire);
-        let mut reading = self.reading.lock().await;
-        if let Some((number, read)) = &*reading
+        let _reading = self.reading.lock().await;
+        if let Some((number, read)) = &*self.last.borrow()
             && *number > begun_before
         {
             return read.clone();
@@ -144,13 +153,26 @@ impl Denylist {
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
         let read = self.read(store, clock).await;
-        *reading = Some((number, read.clone()));
         if let Ok(head) = read {
             self.vouched.store(began.as_millis() as u64 + 1, Ordering::Release);
             // Before the next read begins: nobody is told of an older head after a newer one.
             self.head.send_if_modified(|seen| seen.replace(head) != Some(head));
         }
+        self.last.send_replace(Some((number, read.clone())));
         read
+    }
+
+    /// What the tail's next read says that begins after this call. However many ask, they share it, and it does not
+    /// come sooner than [`ASK_PACE`] after the one before.
+    pub(crate) async fn next_read(&self) -> Result<Head, StoreError> {
+        let begun_before = self.begun.load(Ordering::Acquire);
+        let mut reads = self.last.subscribe();
+        self.asked.notify_one();
+        let read = reads.wait_for(|read| read.as_ref().is_some_and(|(number, _)| *number > begun_before)).await;
+        match read.as_deref() {
+            Ok(Some((_, read))) => read.clone(),
+            _ => Err(StoreError::Unavailable("the server is shutting down".into())),
+        }
     }
 
     async fn read(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
@@ -218,9 +240,18 @@ impl Denylist {
         Ok(())
     }
 
-    /// Returns when this process has written a row, or after `at_most`.
-    pub async fn nudged(&self, at_most: Duration) {
-        let _ = tokio::time::timeout(at_most, self.nudge.notified()).await;
+    /// Returns when the database is to be read again: when this process has written a row, when a follower asks and the
+    /// last time, `before`, is not just now, or after `at_most`.
+    pub async fn nudged(&self, before: Instant, at_most: Duration) {
+        let asked = async {
+            self.asked.notified().await;
+            tokio::time::sleep_until(before + ASK_PACE).await;
+        };
+        tokio::select! {
+            () = self.nudge.notified() => {}
+            () = asked => {}
+            () = tokio::time::sleep(at_most) => {}
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The denylist's feed: what a follower is told, and when (docs/src/reference/denylist.md).
 //!
-//! Each answer follows a read of the database that began after the request came. Those who come while a read is under
-//! way share the next one ([`Denylist::follow`](crate::Denylist::follow)), those who wait share their wake and the text
-//! that answers them: however many follow, the database is asked no more often.
+//! Each answer follows a read of the database that began after the request came. The tail reads, and all who came before
+//! a read began share it; those who wait share their wake and the text that answers them. However many follow, the
+//! database is asked no more often.
 
 mod pages;
 mod places;
@@ -31,8 +31,6 @@ use position::Position;
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// When a follower that found no place should try again.
 const FULL_RETRY: Duration = Duration::from_secs(5);
-/// How soon a read that failed is tried again, within [`VOUCH_LIMIT`].
-const READ_AGAIN: Duration = Duration::from_millis(100);
 /// What is revoked within this time of a wake is gathered for the next.
 const GATHER: Duration = Duration::from_millis(20);
 /// How often it is looked whether the server can still vouch for what it says.
@@ -170,16 +168,16 @@ impl Authority {
         self.inner.feed.wake.send_replace(());
     }
 
-    /// Reads the list's newest row in the database, now. A read that fails is tried again, for as long as what was read
-    /// before still holds.
+    /// Has the database read anew, and says what the list's newest row is. A read that fails is tried again, for as long
+    /// as what was read before still holds.
     async fn vouch(&self) -> Result<Position, AuthorityError> {
         let denylist = self.denylist();
         let reading = async {
-            while denylist.follow(self.store(), &**self.clock()).await.is_err() {
+            // The tail takes a breath after a read that failed.
+            while denylist.next_read().await.is_err() {
                 if !self.is_fresh() {
                     return None;
                 }
-                tokio::time::sleep(READ_AGAIN).await;
             }
             denylist.recent().newest()
         };

@@ -139,6 +139,30 @@ on_both_databases! {
         assert_ne!(row.tag, 0);
     }
 
+    async fn the_rows_behind_a_known_row_are_those_in_force_and_behind_an_unknown_one_there_are_none(db: TestDatabase) {
+        let store = db.store().await;
+        for until in [NOW + 10, NOW + 10, NOW + 20, NOW + 10, NOW + 20] {
+            deny(&store, &[DenyEntry { until, ..token() }]).await;
+        }
+        let rows = store.deny_rows_after(0, 10).await.unwrap();
+        let numbers = async |now, after, limit| {
+            let rows = store.live_deny_rows_after(now, after, limit).await.unwrap();
+            rows.map(|rows| rows.iter().map(|row| row.number).collect::<Vec<_>>())
+        };
+        let at = |number: usize| (rows[number - 1].number, rows[number - 1].tag);
+        assert_eq!(numbers(NOW, at(2), 10).await, Some(vec![3, 4, 5]));
+        assert_eq!(numbers(NOW, at(2), 2).await, Some(vec![3, 4]));
+        // The row itself may have run out: it is known while it is there.
+        assert_eq!(numbers(NOW + 10, at(2), 10).await, Some(vec![3, 5]));
+        assert_eq!(numbers(NOW + 10, at(5), 10).await, Some(vec![]));
+        assert_eq!(numbers(NOW, (0, 0), 2).await, Some(vec![1, 2]));
+        for unknown in [(2, at(2).1 ^ 1), (6, at(5).1), (0, 1)] {
+            assert_eq!(numbers(NOW, unknown, 10).await, None, "{unknown:?}");
+        }
+        store.prune_denylist(NOW + 10, 1).await.unwrap();
+        assert_eq!(numbers(NOW, at(1), 10).await, None);
+    }
+
     async fn many_at_once_are_written_in_one_go(db: TestDatabase) {
         let store = db.store().await;
         let entries: Vec<_> = (0..1_201).map(|_| DenyEntry { id: DenyId::from(id()), until: NOW + 9 }).collect();

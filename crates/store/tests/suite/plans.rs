@@ -148,6 +148,11 @@ on_both_databases! {
             assert_eq!(store.live_deny_rows(NOW, ROWS - 3, 100).await.unwrap().len(), 3);
         })
         .await;
+        check(&store, "live_deny_rows_after", async |store| {
+            let after = (ROWS - 3, ROWS - 3);
+            assert_eq!(store.live_deny_rows_after(NOW, after, 100).await.unwrap().map(|rows| rows.len()), Some(3));
+        })
+        .await;
         check(&store, "deny_row_exists", async |store| assert!(store.deny_row_exists(7, 7).await.unwrap())).await;
         check(&store, "list_audit", async |store| assert_eq!(store.list_audit(None, 5).await.unwrap().len(), 5)).await;
         check(&store, "list_users", async |store| assert_eq!(store.list_users(None, 5).await.unwrap().len(), 5)).await;

@@ -8,9 +8,15 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+mod build_error;
+mod builder;
 mod cache;
 mod challenge;
 mod error;
+mod health;
+mod http_bearer;
+mod password_bearer;
+mod remote;
 mod scopes;
 mod source;
 mod verifier;
@@ -20,9 +26,14 @@ pub use crate::actix::{
     Bearer, BearerError, BearerGuard, Malformed, MaybeBearer, Realm, RequireScopes, access_token_in_form,
     token_from_header,
 };
+pub use build_error::BuildError;
+pub use builder::Builder;
 pub use cache::CacheStats;
 pub use challenge::Challenge;
 pub use error::VerifyError;
+pub use health::{DenylistStats, NotReady, Readiness, Stats};
+pub use http_bearer::HttpBearer;
+pub use password_bearer::{Description, OAuth2PasswordBearer};
 pub use scopes::{AnyScope, RequiredScope, is_scope_name};
-pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource};
+pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use verifier::{Verified, Verifier, VerifierSettings};

@@ -50,4 +50,21 @@ pub trait DenySource: Send + Sync + 'static {
     /// it has reached no longer counts. What is denied may be called denied on a stale list too, for nothing is ever
     /// taken off before its time.
     fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict;
+
+    /// False until the whole list has been read once. Until then even [`OnStale::Accept`] accepts nothing: a list that
+    /// was never read says nothing at all, and a service that is started anew would forget every revocation.
+    fn is_complete(&self) -> bool {
+        true
+    }
+}
+
+/// What to do with a token that is good but for a denylist that is too old to vouch for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStale {
+    /// Refuse it: 503 with `Retry-After`.
+    #[default]
+    Refuse,
+    /// Accept it. A token that is revoked while the list can't be read then gets in for as long as that lasts; what is on
+    /// the list stays refused. It does not help before the list has been read once.
+    Accept,
 }

@@ -10,7 +10,7 @@ use ficha_token::{
 
 use crate::cache::{CacheStats, TokenCache};
 use crate::error::VerifyError;
-use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
+use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 
 /// What a verifier is told.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ pub struct VerifierSettings {
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
+    on_stale: OnStale,
 }
 
 struct Inner {
@@ -70,7 +71,14 @@ impl Verifier {
     ) -> Self {
         let cache = TokenCache::new(settings.cache_bytes);
         let latest = AtomicI64::new(i64::MIN);
-        Self { inner: Arc::new(Inner { expected: settings.expected, keys, denied, clock, cache, latest }) }
+        let inner = Inner { expected: settings.expected, keys, denied, clock, cache, latest };
+        Self { inner: Arc::new(inner), on_stale: OnStale::Refuse }
+    }
+
+    /// The same verifier, cache included, with another choice for [`Verifier::verify`] of what a stale denylist means.
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.on_stale = on_stale;
+        self
     }
 
     /// Checks a token. Of what has been checked before, only what can change is checked again: time, denylist,
@@ -78,6 +86,11 @@ impl Verifier {
     ///
     /// It never waits. A token seen for the first time costs a signature, some 70 µs for ES256.
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
+        self.verify_with(token, self.on_stale)
+    }
+
+    /// [`Verifier::verify`], with a choice of what a stale denylist means: for one route.
+    pub fn verify_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
         let inner = &*self.inner;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::Invalid(TokenError::TooLong));
@@ -104,6 +117,7 @@ impl Verifier {
         match inner.denied.check(&verified.deny_ids, now) {
             DenyVerdict::Clear => Ok(verified),
             DenyVerdict::Denied => Err(VerifyError::Denied),
+            DenyVerdict::Stale { .. } if on_stale == OnStale::Accept && inner.denied.is_complete() => Ok(verified),
             DenyVerdict::Stale { retry_after } => Err(VerifyError::Stale { retry_after }),
         }
     }
@@ -113,10 +127,10 @@ impl Verifier {
         self.inner.cache.stats()
     }
 
-    /// True if both are clones of one.
+    /// True if both are clones of one, with one choice about a stale list.
     #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "only the skin compares verifiers"))]
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        Arc::ptr_eq(&self.inner, &other.inner) && self.on_stale == other.on_stale
     }
 }
 

@@ -1,0 +1,67 @@
+//! Bearer tokens without the password flow.
+
+use std::sync::Arc;
+
+use crate::builder::Builder;
+use crate::error::VerifyError;
+use crate::health::{Readiness, Stats};
+use crate::password_bearer::{Description, OAuth2PasswordBearer};
+use crate::verifier::{Verified, Verifier};
+
+/// [`OAuth2PasswordBearer`] for a service that only wants a bearer token: OpenAPI is told nothing of where it comes
+/// from. Everything else is the same.
+#[derive(Debug, Clone)]
+pub struct HttpBearer(OAuth2PasswordBearer);
+
+impl HttpBearer {
+    /// As [`OAuth2PasswordBearer::discover`].
+    pub fn discover(issuer: impl Into<String>) -> Builder<Self> {
+        Builder::new(issuer.into(), true)
+    }
+
+    /// As [`OAuth2PasswordBearer::by_hand`].
+    pub fn by_hand(issuer: impl Into<String>) -> Builder<Self> {
+        Builder::new(issuer.into(), false)
+    }
+
+    /// The same value, as the one with the password flow.
+    pub fn as_bearer(&self) -> &OAuth2PasswordBearer {
+        &self.0
+    }
+
+    /// As [`OAuth2PasswordBearer::verifier`].
+    pub fn verifier(&self) -> &Verifier {
+        self.0.verifier()
+    }
+
+    /// As [`OAuth2PasswordBearer::verify`].
+    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
+        self.0.verify(token)
+    }
+
+    /// As [`OAuth2PasswordBearer::verify_waiting`].
+    pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
+        self.0.verify_waiting(token).await
+    }
+
+    /// As [`OAuth2PasswordBearer::ready`].
+    pub fn ready(&self) -> Readiness {
+        self.0.ready()
+    }
+
+    /// As [`OAuth2PasswordBearer::stats`].
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    /// As [`OAuth2PasswordBearer::description`].
+    pub fn description(&self) -> &Description {
+        self.0.description()
+    }
+}
+
+impl From<OAuth2PasswordBearer> for HttpBearer {
+    fn from(bearer: OAuth2PasswordBearer) -> Self {
+        Self(bearer)
+    }
+}

@@ -1,0 +1,74 @@
+//! Keys that are given, and a denylist that is not there.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use ficha_token::{DenyId, JwkSet, VerifyingKey};
+use zeroize::Zeroizing;
+
+use crate::build_error::BuildError;
+use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
+
+/// Keys that never change.
+pub(crate) struct FixedKeys(HashMap<String, VerifyingKey>);
+
+impl FixedKeys {
+    pub(crate) fn new(set: &JwkSet) -> Result<Self, BuildError> {
+        let keys = set.keys.iter().enumerate().map(|(position, jwk)| {
+            let key = VerifyingKey::from_jwk(jwk).map_err(|error| BuildError::BadKey { position, error })?;
+            Ok((key.kid().to_owned(), key))
+        });
+        keys.collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl KeySource for FixedKeys {
+    fn find(&self, kid: &str) -> KeyLookup {
+        self.0.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Found(key.clone()))
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+}
+
+/// One HS256 secret, whatever its issuer calls it. The `kid` is signed like everything else, so nobody without the
+/// secret can choose it; it still says under which name the key would be denied.
+pub(crate) struct SharedSecret(Zeroizing<Vec<u8>>);
+
+impl SharedSecret {
+    pub(crate) fn new(secret: Zeroizing<Vec<u8>>) -> Result<Self, BuildError> {
+        VerifyingKey::from_secret(&secret, "k".to_owned())
+            .map_err(|error| BuildError::BadKey { position: 0, error })?;
+        Ok(Self(secret))
+    }
+}
+
+impl KeySource for SharedSecret {
+    fn find(&self, kid: &str) -> KeyLookup {
+        VerifyingKey::from_secret(&self.0, kid.to_owned()).map_or(KeyLookup::Unknown, KeyLookup::Found)
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedSecret([redacted])")
+    }
+}
+
+/// Nothing is ever denied.
+pub(crate) struct NoDenylist;
+
+impl DenySource for NoDenylist {
+    fn check(&self, _ids: &[DenyId; 3], _now: i64) -> DenyVerdict {
+        DenyVerdict::Clear
+    }
+}

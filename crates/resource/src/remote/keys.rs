@@ -1,0 +1,340 @@
+//! The issuer's public keys, fetched.
+//!
+//! One task fetches, and requests only read what it has stored: no request waits for a fetch under a lock, and there is
+//! never more than one fetch under way. A `kid` that is not known asks for a fetch, at most once in [`COOL_DOWN`]; a
+//! bad signature asks for none.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use ficha_token::jwk::MAX_SET_BYTES;
+use ficha_token::{Clock, JwkSet, KeyProblem, VerifyingKey};
+use reqwest::Client;
+use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use super::backoff::{Backoff, jittered};
+use super::http::{Ask, FetchError, fetch, seconds};
+use super::lease::{Moment, micros};
+use super::told::Told;
+use crate::source::{KeyLookup, KeySource};
+
+/// The shortest time between two fetches that unknown keys ask for.
+pub(crate) const COOL_DOWN: Duration = Duration::from_secs(5);
+/// The longest that a fetch may take.
+const FETCH_LIMIT: Duration = Duration::from_secs(5);
+const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
+const LEAST_MAX_AGE: Duration = Duration::from_secs(60);
+const MOST_MAX_AGE: Duration = Duration::from_secs(86_400);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// What a caller is told to wait where its key can't be looked up.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often the clock is looked at between fetches: the runtime's own timers stand still while a machine is suspended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const NEVER: i64 = i64::MIN;
+
+/// The keys of one issuer.
+pub(crate) struct RemoteKeys {
+    clock: Arc<dyn Clock>,
+    outage_limit: Duration,
+    loaded: RwLock<Loaded>,
+    generation: AtomicU64,
+    /// When the last good set was asked for, in microseconds of elapsed time.
+    last_good: AtomicI64,
+    /// The last good set that was found older than the outage limit.
+    given_up: AtomicI64,
+    /// True if the last fetch brought nothing: then a key that is not known may be a new one.
+    failing: AtomicBool,
+    /// True from the asking for a fetch to its end.
+    under_way: AtomicBool,
+    next_allowed: AtomicI64,
+    wanted: Notify,
+    /// How many fetches have ended.
+    ended: watch::Sender<u64>,
+    pub(crate) counts: Counts,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub fetches_ok: AtomicU64,
+    pub fetches_failed: AtomicU64,
+}
+
+#[derive(Default)]
+struct Loaded {
+    keys: HashMap<String, VerifyingKey>,
+    /// The set as published, each key by itself and in order, to see whether another one says anything new.
+    published: Vec<String>,
+}
+
+/// Why a fetch brought no keys.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
+    #[error("{0}")]
+    NotASet(#[from] ficha_token::KeySetError),
+    #[error("none of its {0} keys can be used")]
+    NoneUsable(usize),
+}
+
+impl RemoteKeys {
+    pub(crate) fn new(clock: Arc<dyn Clock>, outage_limit: Duration) -> Self {
+        Self {
+            clock,
+            outage_limit,
+            loaded: RwLock::default(),
+            generation: AtomicU64::new(0),
+            last_good: AtomicI64::new(NEVER),
+            given_up: AtomicI64::new(NEVER),
+            failing: AtomicBool::new(false),
+            under_way: AtomicBool::new(false),
+            next_allowed: AtomicI64::new(0),
+            wanted: Notify::new(),
+            ended: watch::Sender::new(0),
+            counts: Counts::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.read().keys.len()
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.last_good.load(Ordering::Acquire) != NEVER
+    }
+
+    /// Waits until a set has been read.
+    pub(crate) async fn loaded(&self) {
+        let mut ended = self.ended.subscribe();
+        while !self.is_loaded() {
+            // The sender is ours, so it can't be gone.
+            let _ = ended.changed().await;
+        }
+    }
+
+    /// Waits for the fetch that is under way, if there is one. False if it takes longer than `limit`.
+    pub(crate) async fn settled(&self, limit: Duration) -> bool {
+        let mut ended = self.ended.subscribe();
+        !self.under_way.load(Ordering::Acquire) || timeout(limit, ended.changed()).await.is_ok()
+    }
+
+    /// True if the last good set is too old to go by. The first who sees it makes caches forget what it verified.
+    pub(crate) fn is_too_old(&self) -> bool {
+        let last_good = self.last_good.load(Ordering::Acquire);
+        let age = micros(self.clock.elapsed()).saturating_sub(last_good);
+        let too_old = last_good != NEVER && age >= micros(self.outage_limit);
+        if too_old && self.given_up.swap(last_good, Ordering::AcqRel) != last_good {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            tracing::error!("the signing keys could not be read for too long, so no token is accepted");
+        }
+        too_old
+    }
+
+    /// Fetches without end.
+    pub(super) async fn run(&self, client: Client, url: Url) {
+        let mut backoff = Backoff::new(MAX_PAUSE);
+        let mut told = Told::new();
+        loop {
+            self.under_way.store(true, Ordering::Release);
+            let start = micros(self.clock.elapsed());
+            self.next_allowed.store(start.saturating_add(micros(COOL_DOWN)), Ordering::Release);
+            let pause = match self.load(&client, &url, start).await {
+                Ok(max_age) => {
+                    self.counts.fetches_ok.fetch_add(1, Ordering::Relaxed);
+                    backoff.reset();
+                    told.recovered();
+                    // Before it expires, and not everybody at once.
+                    jittered(max_age.min(self.outage_limit / 2) * 4 / 5)
+                }
+                Err(trouble) => {
+                    self.counts.fetches_failed.fetch_add(1, Ordering::Relaxed);
+                    self.failing.store(true, Ordering::Release);
+                    told.failed(Moment::now(&*self.clock), "reading the signing keys", url.as_str(), &trouble, "");
+                    self.is_too_old();
+                    match trouble {
+                        Trouble::Fetch(FetchError::Status { retry_after, .. }) => {
+                            backoff.next().max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
+                        }
+                        _ => backoff.next(),
+                    }
+                }
+            };
+            self.under_way.store(false, Ordering::Release);
+            self.ended.send_modify(|count| *count += 1);
+            self.pause(pause).await;
+        }
+    }
+
+    /// Waits for the next fetch's time, or for somebody who wants one now.
+    async fn pause(&self, pause: Duration) {
+        let due = self.clock.elapsed() + pause;
+        while let Some(left) = due.checked_sub(self.clock.elapsed()).filter(|left| !left.is_zero()) {
+            tokio::select! {
+                // Otherwise that was for the fetch that has just been done.
+                () = self.wanted.notified() => if self.under_way.load(Ordering::Acquire) { return },
+                () = sleep(left.min(LOOK_EVERY)) => {}
+            }
+        }
+    }
+
+    /// Fetches the set once. The answer is for how long it is good.
+    async fn load(&self, client: &Client, url: &Url, start: i64) -> Result<Duration, Trouble> {
+        let ask = Ask {
+            url: url.clone(),
+            credentials: None,
+            head_within: FETCH_LIMIT,
+            all_within: FETCH_LIMIT,
+            most_bytes: MAX_SET_BYTES,
+        };
+        let fetched = fetch(client, ask).await?;
+        self.take(&fetched.body)?;
+        self.failing.store(false, Ordering::Release);
+        self.last_good.store(start, Ordering::Release);
+        Ok(max_age(&fetched.headers))
+    }
+
+    /// Puts a published set in the place of the last one.
+    fn take(&self, body: &[u8]) -> Result<(), Trouble> {
+        let (keys, problems) = JwkSet::parse(body)?;
+        let published = published(body);
+        if published == self.read().published {
+            return if keys.is_empty() && !problems.is_empty() { Err(none_usable(&problems)) } else { Ok(()) };
+        }
+        for problem in &problems {
+            tracing::warn!(kid = problem.kid, error = %problem.error, "a published key can't be used");
+        }
+        if keys.is_empty() && !problems.is_empty() {
+            self.keep_named(&problems);
+            return Err(none_usable(&problems));
+        }
+        let keys = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
+        self.replace(|loaded| *loaded = Loaded { keys, published });
+        Ok(())
+    }
+
+    /// None of a set's keys can be used, so those that are known stay. But one that the set no longer names has been
+    /// taken out on purpose.
+    fn keep_named(&self, problems: &[KeyProblem]) {
+        let named: Option<Vec<&str>> = problems.iter().map(|problem| problem.kid.as_deref()).collect();
+        let Some(named) = named else { return };
+        if self.read().keys.keys().any(|kid| !named.contains(&kid.as_str())) {
+            self.replace(|loaded| loaded.keys.retain(|kid, _| named.contains(&kid.as_str())));
+        }
+    }
+
+    fn replace(&self, change: impl FnOnce(&mut Loaded)) {
+        change(&mut self.loaded.write().unwrap_or_else(PoisonError::into_inner));
+        // After the change can be seen: see `KeySource::generation`.
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        tracing::info!(keys = self.len(), "the signing keys have changed");
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Loaded> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for a fetch, unless one is under way or has been a moment ago.
+    fn want(&self) {
+        let now = micros(self.clock.elapsed());
+        if self.under_way.load(Ordering::Acquire) || now < self.next_allowed.load(Ordering::Acquire) {
+            return;
+        }
+        if !self.under_way.swap(true, Ordering::AcqRel) {
+            self.wanted.notify_one();
+        }
+    }
+}
+
+impl KeySource for RemoteKeys {
+    fn find(&self, kid: &str) -> KeyLookup {
+        if !self.is_loaded() || self.is_too_old() {
+            return KeyLookup::Unavailable { retry_after: RETRY_AFTER };
+        }
+        if let Some(key) = self.read().keys.get(kid) {
+            return KeyLookup::Found(key.clone());
+        }
+        self.want();
+        if self.failing.load(Ordering::Acquire) {
+            // It may be a key that was published after the last good set.
+            return KeyLookup::Unavailable { retry_after: RETRY_AFTER };
+        }
+        KeyLookup::Unknown
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
+fn none_usable(problems: &[KeyProblem]) -> Trouble {
+    Trouble::NoneUsable(problems.len())
+}
+
+fn published(body: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    let set = serde_json::from_slice::<Set>(body);
+    let mut keys: Vec<_> = set.map(|set| set.keys.iter().map(Value::to_string).collect()).unwrap_or_default();
+    keys.sort_unstable();
+    keys
+}
+
+/// For how long an answer is good (RFC 9111 §5.2.2.1), within bounds.
+fn max_age(headers: &HeaderMap) -> Duration {
+    let mut directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let stated = directives.find_map(|value| value.split(',').find_map(stated_max_age));
+    let age = seconds(headers, &AGE).unwrap_or_default();
+    let left = stated.map_or(DEFAULT_MAX_AGE, |stated| Duration::from_secs(stated.saturating_sub(age)));
+    left.clamp(LEAST_MAX_AGE, MOST_MAX_AGE)
+}
+
+fn stated_max_age(directive: &str) -> Option<u64> {
+    let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+    match name.trim().to_ascii_lowercase().as_str() {
+        "max-age" => value.trim().trim_matches('"').parse().ok(),
+        "no-store" | "no-cache" => Some(0),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_good_for_its_max_age_within_bounds() {
+        for (cache_control, age, expected) in [
+            (None, None, 300),
+            (Some("public, max-age=600"), None, 600),
+            (Some("public, max-age=600"), Some("100"), 500),
+            (Some("Max-Age=\"600\""), None, 600),
+            (Some("max-age=1"), None, 60),
+            (Some("no-store"), None, 60),
+            (Some("max-age=99999999"), None, 86_400),
+            (Some("max-age=x"), None, 300),
+            (Some("s-maxage=9"), None, 300),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = cache_control {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
+            }
+            if let Some(value) = age {
+                headers.insert(AGE, HeaderValue::from_static(value));
+            }
+            assert_eq!(max_age(&headers), Duration::from_secs(expected), "{cache_control:?} {age:?}");
+        }
+    }
+}

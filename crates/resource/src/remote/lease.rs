@@ -1,0 +1,258 @@
+//! For how long the denylist's last answer vouches.
+//!
+//! The lease runs from the moment the answered poll was *sent*: what the server said held at some time after that, so
+//! a slow answer makes the lease shorter and never longer. It runs on [`Clock::elapsed`], which goes on while the
+//! machine is suspended. A machine that its host paused does not even see that; there the wall clock jumps when it is
+//! set right, so the wall clock is watched as well: by how far it runs ahead of the elapsed time counts as time gone
+//! by, and a jump of more than [`MAX_DRIFT`] either way ends the lease.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use ficha_token::Clock;
+
+/// By how much the two clocks may drift apart between two answers, in microseconds. Time services slew by far less in
+/// a minute, and a leap second is half of it.
+const MAX_DRIFT: i64 = 2_000_000;
+/// Reading both clocks takes a microsecond. If it took this long, in microseconds, the thread was put aside between.
+const UNDISTURBED: i64 = 10_000;
+
+/// One look at both clocks, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Time since some fixed moment.
+    pub elapsed: i64,
+    /// What has to be added to get the wall clock's time.
+    offset: i64,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        let mut moment = Self::quick(clock);
+        for _ in 0..3 {
+            if micros(clock.elapsed()) - moment.elapsed < UNDISTURBED {
+                break;
+            }
+            moment = Self::quick(clock);
+        }
+        moment
+    }
+
+    fn quick(clock: &dyn Clock) -> Self {
+        let elapsed = micros(clock.elapsed());
+        let wall = (clock.now().unix_timestamp_nanos() / 1_000) as i64;
+        Self { elapsed, offset: wall.saturating_sub(elapsed) }
+    }
+
+    /// The time that has passed since an earlier moment.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros((self.elapsed - earlier.elapsed).max(0) as u64)
+    }
+
+    fn drift_from(self, offset: i64) -> i64 {
+        self.offset.saturating_sub(offset)
+    }
+}
+
+/// The lease. Requests read it without a lock; one follower writes it.
+pub(crate) struct Lease {
+    length: i64,
+    /// The elapsed time at which it is over; 0 if there is none.
+    deadline: AtomicI64,
+    /// The clocks' offset that the next look is compared with.
+    offset: AtomicI64,
+    /// When the last poll was sent whose answer renewed it; -1 before the first.
+    sent: AtomicI64,
+}
+
+/// What a look at the lease says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// It runs.
+    Fresh,
+    /// It is over, or never began.
+    Over,
+    /// The wall clock was set.
+    Jumped,
+}
+
+/// The wall clock was set between sending a poll and taking its answer, or since the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Jumped;
+
+/// The lease as it was at one moment. What is looked up after this was taken is covered by it, if it is still fresh
+/// once the look-up is done, even if the thread stood still in between.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    deadline: i64,
+    offset: i64,
+}
+
+impl Lease {
+    pub(crate) fn new(length: Duration, clock: &dyn Clock) -> Self {
+        let offset = Moment::now(clock).offset;
+        Self {
+            length: micros(length),
+            deadline: AtomicI64::new(0),
+            offset: AtomicI64::new(offset),
+            sent: AtomicI64::new(-1),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        // In this order: `renew` writes them in the other one.
+        let deadline = self.deadline.load(Ordering::Acquire);
+        Reading { deadline, offset: self.offset.load(Ordering::Acquire) }
+    }
+
+    /// A whole answer has come to the poll sent at `sent`, and now is `now`.
+    pub(crate) fn renew(&self, sent: Moment, now: Moment) -> Result<(), Jumped> {
+        if self.has_jumped(sent) || now.drift_from(sent.offset).abs() > MAX_DRIFT {
+            return Err(Jumped);
+        }
+        self.offset.store(sent.offset, Ordering::Release);
+        self.sent.store(sent.elapsed, Ordering::Release);
+        self.deadline.store(sent.elapsed.saturating_add(self.length), Ordering::Release);
+        Ok(())
+    }
+
+    /// True if the wall clock has been set since the last answer.
+    pub(crate) fn has_jumped(&self, moment: Moment) -> bool {
+        moment.drift_from(self.offset.load(Ordering::Acquire)).abs() > MAX_DRIFT
+    }
+
+    /// Ends it. From now on the clocks are compared with `moment`.
+    pub(crate) fn end(&self, moment: Moment) {
+        self.deadline.store(0, Ordering::Release);
+        self.offset.store(moment.offset, Ordering::Release);
+    }
+
+    /// How long ago the poll was sent that renewed it last. None before the first.
+    pub(crate) fn age(&self, clock: &dyn Clock) -> Option<Duration> {
+        let sent = self.sent.load(Ordering::Acquire);
+        (sent >= 0).then(|| Duration::from_micros((micros(clock.elapsed()) - sent).max(0) as u64))
+    }
+}
+
+impl Reading {
+    /// Reads the clock now.
+    pub(crate) fn look(self, clock: &dyn Clock) -> Freshness {
+        match self.at(Moment::quick(clock)) {
+            Freshness::Jumped => self.at(Moment::now(clock)),
+            seen => seen,
+        }
+    }
+
+    fn at(self, moment: Moment) -> Freshness {
+        let drift = moment.drift_from(self.offset);
+        if moment.elapsed >= self.deadline {
+            Freshness::Over
+        } else if drift.abs() > MAX_DRIFT {
+            Freshness::Jumped
+        } else if moment.elapsed.saturating_add(drift.max(0)) >= self.deadline {
+            Freshness::Over
+        } else {
+            Freshness::Fresh
+        }
+    }
+}
+
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use ficha_token::ManualClock;
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    const LENGTH: Duration = Duration::from_secs(30);
+
+    fn clock() -> ManualClock {
+        ManualClock::new(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap())
+    }
+
+    fn renewed(clock: &ManualClock) -> Lease {
+        let lease = Lease::new(LENGTH, clock);
+        let sent = Moment::now(clock);
+        lease.renew(sent, sent).unwrap();
+        lease
+    }
+
+    #[test]
+    fn there_is_none_before_the_first_answer() {
+        let clock = clock();
+        let lease = Lease::new(LENGTH, &clock);
+        assert_eq!(lease.read().look(&clock), Freshness::Over);
+        assert_eq!(lease.age(&clock), None);
+    }
+
+    #[test]
+    fn it_runs_from_the_sending_and_not_from_the_answer() {
+        let clock = clock();
+        let lease = Lease::new(LENGTH, &clock);
+        let sent = Moment::now(&clock);
+        clock.advance(Duration::from_secs(10));
+        lease.renew(sent, Moment::now(&clock)).unwrap();
+        clock.advance(Duration::from_millis(19_999));
+        assert_eq!(lease.read().look(&clock), Freshness::Fresh);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(lease.read().look(&clock), Freshness::Over);
+        assert_eq!(lease.age(&clock), Some(LENGTH));
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_ends_it_either_way() {
+        for seconds in [-3_600, -3, 3, 3_600] {
+            let clock = clock();
+            let lease = renewed(&clock);
+            clock.set_wall(clock.now() + time::Duration::seconds(seconds));
+            assert_eq!(lease.read().look(&clock), Freshness::Jumped, "{seconds}");
+            assert_eq!(lease.renew(Moment::now(&clock), Moment::now(&clock)), Err(Jumped));
+            lease.end(Moment::now(&clock));
+            assert_eq!(lease.read().look(&clock), Freshness::Over);
+            assert_eq!(lease.renew(Moment::now(&clock), Moment::now(&clock)), Ok(()));
+            assert_eq!(lease.read().look(&clock), Freshness::Fresh);
+        }
+    }
+
+    #[test]
+    fn a_jump_while_an_answer_is_under_way_renews_nothing() {
+        let clock = clock();
+        let lease = renewed(&clock);
+        let sent = Moment::now(&clock);
+        clock.set_wall(clock.now() - time::Duration::minutes(5));
+        assert_eq!(lease.renew(sent, Moment::now(&clock)), Err(Jumped));
+    }
+
+    #[test]
+    fn a_small_step_forward_counts_as_time_gone_by_and_slewing_does_no_harm() {
+        let clock = clock();
+        let lease = renewed(&clock);
+        clock.advance(Duration::from_millis(28_500));
+        clock.set_wall(clock.now() + time::Duration::milliseconds(1_499));
+        assert_eq!(lease.read().look(&clock), Freshness::Fresh);
+        clock.set_wall(clock.now() + time::Duration::milliseconds(1));
+        assert_eq!(lease.read().look(&clock), Freshness::Over);
+        for _ in 0..10 {
+            clock.set_wall(clock.now() + time::Duration::milliseconds(1_500));
+            let now = Moment::now(&clock);
+            lease.renew(now, now).unwrap();
+        }
+        assert_eq!(lease.read().look(&clock), Freshness::Fresh);
+    }
+
+    #[test]
+    fn what_was_read_before_a_renewal_is_not_made_fresh_by_it() {
+        let clock = clock();
+        let lease = renewed(&clock);
+        let before = lease.read();
+        clock.advance(LENGTH);
+        let now = Moment::now(&clock);
+        lease.renew(now, now).unwrap();
+        assert_eq!(before.look(&clock), Freshness::Over);
+        assert_eq!(lease.read().look(&clock), Freshness::Fresh);
+    }
+}

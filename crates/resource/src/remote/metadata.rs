@@ -1,0 +1,107 @@
+//! Finding the addresses in an issuer's metadata (RFC 8414).
+
+use std::time::Duration;
+
+use ficha_token::{Clock, ServerMetadata};
+use reqwest::Client;
+use tokio::time::sleep;
+use url::Url;
+
+use super::address;
+use super::backoff::Backoff;
+use super::http::{Ask, FetchError, fetch};
+use super::lease::Moment;
+use super::told::Told;
+use crate::build_error::BuildError;
+
+const FETCH_LIMIT: Duration = Duration::from_secs(5);
+const MAX_BYTES: usize = 1024 * 1024;
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The pause after metadata that are wrong, rather than away.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
+
+/// What is looked for.
+#[derive(Clone)]
+pub(crate) struct Search {
+    /// The issuer as `iss` has it.
+    pub issuer: String,
+    /// The same, read.
+    pub issuer_url: Url,
+    pub allow_plain_http: bool,
+    pub needs_keys: bool,
+    pub needs_denylist: bool,
+    /// What is known already. It counts more than what the metadata say.
+    pub given: Endpoints,
+}
+
+/// What is found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Endpoints {
+    pub token_url: Option<String>,
+    pub jwks_url: Option<Url>,
+    pub denylist_url: Option<Url>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
+    #[error("they can't be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("{0}")]
+    Wrong(BuildError),
+}
+
+impl Search {
+    /// Looks until the addresses are found. What is wrong for good ends it if `give_up`.
+    pub(crate) async fn run(&self, client: &Client, clock: &dyn Clock, give_up: bool) -> Result<Endpoints, BuildError> {
+        let url = address::metadata(&self.issuer_url);
+        let mut backoff = Backoff::new(MAX_PAUSE);
+        let mut told = Told::new();
+        loop {
+            let trouble = match self.look(client, &url).await {
+                Ok(endpoints) => return Ok(endpoints),
+                Err(Trouble::Wrong(error)) if give_up => return Err(error),
+                Err(trouble) => trouble,
+            };
+            told.failed(Moment::now(clock), "reading the issuer's metadata", url.as_str(), &trouble, "");
+            let pause = if matches!(trouble, Trouble::Wrong(_)) { LONG_PAUSE } else { backoff.next() };
+            sleep(pause).await;
+        }
+    }
+
+    async fn look(&self, client: &Client, url: &Url) -> Result<Endpoints, Trouble> {
+        let ask = Ask {
+            url: url.clone(),
+            credentials: None,
+            head_within: FETCH_LIMIT,
+            all_within: FETCH_LIMIT,
+            most_bytes: MAX_BYTES,
+        };
+        let metadata = serde_json::from_slice(&fetch(client, ask).await?.body)?;
+        self.read(metadata).map_err(Trouble::Wrong)
+    }
+
+    fn read(&self, metadata: ServerMetadata) -> Result<Endpoints, BuildError> {
+        // RFC 8414 §3.3: exactly the same text, or nothing of it may be used.
+        if metadata.issuer != self.issuer {
+            return Err(BuildError::WrongIssuer { expected: self.issuer.clone(), found: metadata.issuer });
+        }
+        let read = |what, text: Option<String>| {
+            text.map(|text| address::parse(what, &text, self.allow_plain_http)).transpose()
+        };
+        let given = self.given.clone();
+        let endpoints = Endpoints {
+            token_url: given.token_url.or(metadata.token_endpoint),
+            jwks_url: given.jwks_url.or(read("the metadata's jwks_uri", metadata.jwks_uri)?),
+            denylist_url: given.denylist_url.or(read("the metadata's denylist_endpoint", metadata.denylist_endpoint)?),
+        };
+        if self.needs_keys && endpoints.jwks_url.is_none() {
+            return Err(BuildError::NoKeys);
+        }
+        if self.needs_denylist && endpoints.denylist_url.is_none() {
+            return Err(BuildError::NoDenylist);
+        }
+        Ok(endpoints)
+    }
+}

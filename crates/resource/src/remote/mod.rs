@@ -1,0 +1,130 @@
+//! Everything that comes over the network: metadata, keys, and the denylist with its lease.
+//!
+//! One background task does all the asking. It ends when nobody holds the sources any more that it feeds.
+
+pub(crate) mod address;
+mod backoff;
+mod feed;
+pub(crate) mod fixed;
+mod follower;
+pub(crate) mod http;
+mod keys;
+mod lease;
+pub(crate) mod metadata;
+mod told;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ficha_token::{Clock, DenyId};
+use reqwest::Client;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+pub(crate) use feed::Feed;
+pub(crate) use keys::RemoteKeys;
+
+use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
+use follower::Follower;
+use http::Credentials;
+use metadata::{Endpoints, Search};
+
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+
+/// What the background task does.
+pub(crate) struct Plan {
+    pub client: Client,
+    pub clock: Arc<dyn Clock>,
+    /// What is known, or else where to look for it.
+    pub endpoints: Result<Endpoints, Search>,
+    /// Told once what was found later.
+    pub found: Box<dyn FnOnce(&Endpoints) + Send>,
+    pub keys: Option<Arc<RemoteKeys>>,
+    pub feed: Option<Arc<Feed>>,
+    pub credentials: Option<Credentials>,
+    pub lease: Duration,
+}
+
+/// The background task. It is ended when this is dropped.
+pub(crate) struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A source together with the task that feeds it, so that neither outlives the other.
+pub(crate) struct Fed<T> {
+    source: Arc<T>,
+    _task: Arc<Task>,
+}
+
+impl<T> Fed<T> {
+    pub(crate) fn new(source: Arc<T>, task: &Arc<Task>) -> Self {
+        Self { source, _task: Arc::clone(task) }
+    }
+}
+
+impl KeySource for Fed<RemoteKeys> {
+    fn find(&self, kid: &str) -> KeyLookup {
+        self.source.find(kid)
+    }
+
+    fn generation(&self) -> u64 {
+        self.source.generation()
+    }
+}
+
+impl DenySource for Fed<Feed> {
+    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+        self.source.check(ids, now)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.source.is_complete()
+    }
+}
+
+/// Starts the background task on the runtime that this is called on.
+pub(crate) fn spawn(plan: Plan) -> Task {
+    Task(tokio::spawn(plan.run()))
+}
+
+impl Plan {
+    async fn run(self) {
+        let endpoints = match self.endpoints {
+            Ok(endpoints) => endpoints,
+            Err(search) => match search.run(&self.client, &*self.clock, false).await {
+                Ok(endpoints) => {
+                    (self.found)(&endpoints);
+                    endpoints
+                }
+                // It was told not to give up.
+                Err(_) => return,
+            },
+        };
+        let (client, credentials, lease) = (self.client, self.credentials, self.lease);
+        let keys = async {
+            if let (Some(keys), Some(url)) = (&self.keys, endpoints.jwks_url) {
+                keys.run(client.clone(), url).await;
+            }
+        };
+        let list = async {
+            if let (Some(feed), Some(url)) = (&self.feed, endpoints.denylist_url) {
+                let follower = Follower::new(Arc::clone(feed), client.clone(), url, credentials, lease);
+                tokio::join!(follower.run(), purge(feed));
+            }
+        };
+        tokio::join!(keys, list);
+    }
+}
+
+async fn purge(feed: &Arc<Feed>) {
+    loop {
+        sleep(PURGE_EVERY).await;
+        let feed = Arc::clone(feed);
+        // Only a panic could fail it, and the next one tries again.
+        let _ = tokio::task::spawn_blocking(move || feed.purge()).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! Finding the addresses, and what building refuses.
+
+use std::time::Duration;
+
+use ficha_resource::{BuildError, Builder, NotReady, OAuth2PasswordBearer};
+use ficha_token::{Algorithm, JwkSet};
+use serde_json::json;
+
+use crate::support::{World, eventually, new_key, no_keys};
+
+async fn error(builder: Builder) -> BuildError {
+    builder.build().await.map(|_| ()).unwrap_err()
+}
+
+fn by_hand(world: &World) -> Builder {
+    let issuer = world.server.state().issuer.clone();
+    OAuth2PasswordBearer::by_hand(issuer).audience("notes").clock(world.shared_clock())
+}
+
+#[tokio::test]
+async fn everything_is_found_in_the_metadata() {
+    let world = World::new().await;
+    let oauth2 = world.service().scope("b", "B").scope("a", "A").realm("notes").build().await.unwrap();
+    let description = oauth2.description();
+    assert_eq!(description.token_url, Some(world.server.url("/token")));
+    assert_eq!(description.issuer, world.server.state().issuer);
+    assert_eq!(description.scopes, [("b".into(), "B".into()), ("a".into(), "A".into())]);
+    assert_eq!(description.realm, "notes");
+    assert!(oauth2.verify(&world.token()).is_ok());
+}
+
+#[tokio::test]
+async fn a54_an_issuer_with_a_path_has_its_metadata_between_host_and_path() {
+    let world = World::new().await;
+    world.server.change(|state| state.issuer.push_str("/tenant"));
+    let oauth2 = world.service().build().await.unwrap();
+    assert!(oauth2.verify(&world.token()).is_ok());
+}
+
+#[tokio::test]
+async fn the_metadata_of_another_issuer_are_refused() {
+    let world = World::new().await;
+    let expected = world.server.state().issuer.clone();
+    for found in [format!("{expected}/"), "https://evil.example.com".to_owned(), expected.to_uppercase()] {
+        world.server.change(|state| {
+            state.metadata = Some(
+                json!({"issuer": found, "jwks_uri": "http://127.0.0.1/", "denylist_endpoint": "http://127.0.0.1/"}),
+            );
+        });
+        assert_eq!(error(world.service()).await, BuildError::WrongIssuer { expected: expected.clone(), found });
+    }
+}
+
+#[tokio::test]
+async fn metadata_that_lead_nowhere_are_refused() {
+    let world = World::new().await;
+    let issuer = world.server.state().issuer.clone();
+    let with = |jwks: Option<&str>, denylist: Option<&str>| {
+        let metadata = json!({"issuer": issuer, "jwks_uri": jwks, "denylist_endpoint": denylist});
+        world.server.change(|state| state.metadata = Some(metadata));
+        world.service()
+    };
+    let good = Some("http://127.0.0.1:1/x");
+    assert_eq!(error(with(None, good)).await, BuildError::NoKeys);
+    assert_eq!(error(with(good, None)).await, BuildError::NoDenylist);
+    let elsewhere = Some("http://auth.example.com/x");
+    assert!(matches!(error(with(elsewhere, good)).await, BuildError::PlainHttp { .. }));
+    assert!(matches!(error(with(good, elsewhere)).await, BuildError::PlainHttp { .. }));
+    assert!(matches!(error(with(Some("jwks"), good)).await, BuildError::BadUrl { .. }));
+    // What is given counts more than what is found.
+    let given = with(None, None).jwks_url(world.server.url("/jwks")).denylist_url(world.server.url("/denylist"));
+    assert!(given.build().await.unwrap().verify(&world.token()).is_ok());
+}
+
+#[tokio::test]
+async fn a_service_may_start_before_its_authorization_server() {
+    let mut world = World::new().await;
+    let token = world.token();
+    world.server.stop().await;
+    let oauth2 = world.service().build().await.unwrap();
+    assert_eq!(oauth2.ready().reasons(), [NotReady::NoMetadata, NotReady::NoKeys, NotReady::NoDenylist]);
+    assert!(no_keys(&oauth2, &token));
+    assert_eq!(oauth2.description().token_url, None);
+    world.server.restart().await;
+    eventually("it serves", || oauth2.verify(&token).is_ok()).await;
+    assert!(oauth2.ready().is_ready());
+    assert_eq!(oauth2.description().token_url, Some(world.server.url("/token")));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let world = World::new().await;
+    let moved = crate::server::Answer::status(302, &format!("location: {}\r\n", world.server.url("/jwks")));
+    world.server.change(|state| state.feed = crate::server::Feed::Other(moved));
+    let oauth2 = world.service().credentials("notes-api", "secret").build().await.unwrap();
+    assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist]);
+    assert_eq!(world.server.state().jwks_fetches, 1, "that is what the keys took");
+}
+
+#[tokio::test]
+async fn what_is_wrong_for_good_is_refused() {
+    let world = World::new().await;
+    let issuer = world.server.state().issuer.clone();
+    let seconds = Duration::from_secs;
+    let none = OAuth2PasswordBearer::discover(issuer.as_str());
+    assert_eq!(error(none).await, BuildError::NoAudience);
+    assert_eq!(error(world.service().leeway(seconds(61))).await, BuildError::Leeway);
+    assert_eq!(error(world.service().lease(Duration::from_millis(4_999))).await, BuildError::Lease);
+    assert_eq!(error(world.service().lease(seconds(3_601))).await, BuildError::Lease);
+    assert_eq!(error(world.service().keys_outage_limit(seconds(59))).await, BuildError::KeysOutageLimit);
+    assert_eq!(error(world.service().algorithms([])).await, BuildError::NoAlgorithm);
+    assert_eq!(error(world.service().scope("a b", "")).await, BuildError::BadScope("a b".into()));
+    assert_eq!(error(world.service().root_certificate("x")).await, BuildError::BadCertificate);
+    assert_eq!(error(by_hand(&world).no_denylist()).await, BuildError::NoKeys);
+    assert_eq!(error(by_hand(&world).shared_secret([1; 32])).await, BuildError::NoDenylist);
+    let short = error(by_hand(&world).no_denylist().shared_secret("short")).await;
+    assert!(matches!(short, BuildError::BadKey { position: 0, .. }));
+    let mut bad = new_key().public_jwk().unwrap();
+    bad.x = Some("AA".into());
+    let keys = JwkSet { keys: vec![new_key().public_jwk().unwrap(), bad] };
+    let unusable = error(by_hand(&world).no_denylist().keys(keys)).await;
+    assert!(matches!(unusable, BuildError::BadKey { position: 1, .. }));
+    for url in ["auth.example.com", "ftp://auth.example.com", "https://u:p@auth.example.com", "https://a/?b"] {
+        let builder = OAuth2PasswordBearer::discover(url).audience("notes");
+        assert!(matches!(error(builder).await, BuildError::BadUrl { .. }), "{url}");
+    }
+    let plain = OAuth2PasswordBearer::discover("http://auth.example.com").audience("notes");
+    assert_eq!(error(plain).await, BuildError::PlainHttp { what: "the issuer" });
+    let plain = by_hand(&world).jwks_url("http://auth.example.com/jwks").no_denylist();
+    assert_eq!(error(plain).await, BuildError::PlainHttp { what: "the JWKS URL" });
+    let plain = by_hand(&world).shared_secret([1; 32]).denylist_url("http://10.0.0.1/");
+    assert_eq!(error(plain).await, BuildError::PlainHttp { what: "the denylist URL" });
+}
+
+#[tokio::test]
+async fn the_audience_is_this_services_own_unless_any_will_do() {
+    let world = World::new().await;
+    let token = world.token();
+    let issuer = world.server.state().issuer.clone();
+    let builder = || OAuth2PasswordBearer::discover(issuer.as_str()).clock(world.shared_clock());
+    assert!(builder().audience("mail").build().await.unwrap().verify(&token).is_err());
+    assert!(builder().audience("mail").audience("notes").build().await.unwrap().verify(&token).is_ok());
+    assert!(builder().any_audience().build().await.unwrap().verify(&token).is_ok());
+}
+
+#[tokio::test]
+async fn the_leeway_is_half_a_minute_unless_set() {
+    let world = World::new().await;
+    let mut claims = world.claims();
+    claims.exp = claims.iat + 600;
+    let token = world.key.sign(&claims).unwrap();
+    let algorithms = [Algorithm::ES256];
+    let usual = world.service().algorithms(algorithms).no_denylist().build().await.unwrap();
+    let strict = world.service().leeway(Duration::ZERO).no_denylist().build().await.unwrap();
+    world.advance(599);
+    assert!(usual.verify(&token).is_ok() && strict.verify(&token).is_ok());
+    world.advance(1);
+    assert!(usual.verify(&token).is_ok() && strict.verify(&token).is_err());
+    world.advance(30);
+    assert!(usual.verify(&token).is_err());
+}
+
+#[test]
+fn there_must_be_a_runtime() {
+    // Any executor will do to see that.
+    let mut building = Box::pin(OAuth2PasswordBearer::discover("https://a").audience("a").build());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(outcome) = building.as_mut().poll(&mut context) else { panic!("it waits") };
+    assert_eq!(outcome.map(|_| ()).unwrap_err(), BuildError::NoRuntime);
+}

@@ -1,0 +1,317 @@
+//! Where keys come from, and how long they stay.
+
+use std::time::{Duration, Instant};
+
+use ficha_resource::{NotReady, OAuth2PasswordBearer, VerifyError};
+use ficha_token::{Algorithm, JwkSet, SigningKey, TokenError};
+use serde_json::json;
+
+use crate::server::{Answer, key_set};
+use crate::support::{UNKNOWN_KEY, World, a_moment, eventually, new_key, no_keys, refusal};
+
+fn unavailable(error: &VerifyError) -> bool {
+    matches!(error, VerifyError::KeysUnavailable { .. })
+}
+
+fn fetches(world: &World) -> usize {
+    world.server.state().jwks_fetches
+}
+
+#[tokio::test]
+async fn a_first_load_that_fails_is_503_and_then_mends_itself() {
+    let world = World::new().await;
+    world.server.change(|state| state.jwks = Answer::status(500, ""));
+    let oauth2 = world.service().build().await.unwrap();
+    assert_eq!(oauth2.ready().reasons(), [NotReady::NoKeys]);
+    let token = world.token();
+    assert!(no_keys(&oauth2, &token));
+    assert!(oauth2.verify_waiting(&token).await.is_err_and(|error| unavailable(&error)));
+    assert!(oauth2.stats().key_fetches_failed > 1, "it tries again by itself");
+    world.server.change(|state| state.jwks = key_set(&[&world.key]));
+    eventually("the keys are there", || oauth2.verify(&token).is_ok()).await;
+    assert!(oauth2.ready().is_ready());
+}
+
+#[tokio::test]
+async fn the_first_token_of_a_new_key_is_not_refused() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let new = new_key();
+    world.server.change(|state| state.jwks = key_set(&[&world.key, &new]));
+    world.advance(6);
+    let before = fetches(&world);
+    let tokens: Vec<_> = (0..50).map(|_| new.sign(&world.claims()).unwrap()).collect();
+    let callers: Vec<_> = tokens
+        .into_iter()
+        .map(|token| {
+            let oauth2 = oauth2.clone();
+            tokio::spawn(async move { oauth2.verify_waiting(&token).await.is_ok() })
+        })
+        .collect();
+    for caller in callers {
+        assert!(caller.await.unwrap());
+    }
+    assert_eq!(fetches(&world), before + 1, "one flight for all of them");
+    assert!(oauth2.verify(&world.token()).is_ok(), "the old key is still good");
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_401_at_once_where_nobody_waits_and_is_fetched_beside() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let new = new_key();
+    world.server.change(|state| state.jwks = key_set(&[&world.key, &new]));
+    world.advance(6);
+    let token = new.sign(&world.claims()).unwrap();
+    assert_eq!(refusal(&oauth2, &token), UNKNOWN_KEY);
+    eventually("the key is there", || oauth2.verify(&token).is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_made_up_keys_causes_one_fetch_in_five_seconds() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let stranger = new_key();
+    let flood = || async {
+        for _ in 0..100 {
+            let token = stranger.sign(&world.claims()).unwrap();
+            assert_eq!(oauth2.verify_waiting(&token).await.map(|_| ()), Err(UNKNOWN_KEY));
+        }
+    };
+    flood().await;
+    assert_eq!(fetches(&world), 1, "the first load was a moment ago");
+    for round in 2..5 {
+        world.clock.advance(Duration::from_millis(4_999));
+        flood().await;
+        assert_eq!(fetches(&world), round - 1, "not yet");
+        world.clock.advance(Duration::from_millis(1));
+        flood().await;
+        assert_eq!(fetches(&world), round);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_signature_causes_no_fetch() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    world.advance(60);
+    let (token, other) = (world.token(), world.token());
+    let forged = format!("{}.{}", token.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
+    for _ in 0..10 {
+        let error = oauth2.verify_waiting(&forged).await.map(|_| ()).unwrap_err();
+        assert_eq!(error, VerifyError::Invalid(TokenError::BadSignature));
+    }
+    a_moment().await;
+    assert_eq!(fetches(&world), 1);
+}
+
+#[tokio::test]
+async fn a_slow_answer_stalls_nobody() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let (token, unseen) = (world.token(), world.token());
+    let strange = new_key().sign(&world.claims()).unwrap();
+    assert!(oauth2.verify(&token).is_ok());
+    world.server.change(|state| state.jwks = Answer::Silence);
+    world.advance(6);
+    #[expect(clippy::disallowed_methods, reason = "how long it really takes")]
+    let start = Instant::now();
+    assert_eq!(refusal(&oauth2, &strange), UNKNOWN_KEY);
+    eventually("the fetch is under way", || fetches(&world) == 2).await;
+    for _ in 0..100 {
+        assert!(oauth2.verify(&token).is_ok() && oauth2.verify(&unseen).is_ok());
+        assert!(oauth2.verify_waiting(&unseen).await.is_ok());
+    }
+    assert!(start.elapsed() < Duration::from_millis(1_500));
+    let error = oauth2.verify_waiting(&strange).await.map(|_| ()).unwrap_err();
+    assert!(unavailable(&error), "nobody can say yet");
+    let waited = start.elapsed();
+    assert!((Duration::from_millis(1_900)..Duration::from_millis(4_500)).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_fetch_has_a_time_limit() {
+    let world = World::new().await;
+    world.server.change(|state| state.jwks = Answer::Silence);
+    let building = tokio::spawn(world.service().build());
+    eventually("it asks", || fetches(&world) == 1).await;
+    world.server.change(|state| state.jwks = key_set(&[&world.key]));
+    let oauth2 = building.await.unwrap().unwrap();
+    let token = world.token();
+    eventually("it asks again", || oauth2.verify(&token).is_ok()).await;
+    assert_eq!(fetches(&world), 2);
+}
+
+#[tokio::test]
+async fn one_key_that_cannot_be_used_never_loses_the_rest() {
+    let world = World::new().await;
+    let good = world.key.public_jwk().unwrap();
+    let bad = json!({"kty": "EC", "crv": "P-256", "kid": "bad", "x": "AA", "y": "AA"});
+    let odd = json!({"kty": "quantum"});
+    world.server.change(|state| state.jwks = Answer::json(&json!({"keys": [bad, 7, good, odd, null]})));
+    let oauth2 = world.service().build().await.unwrap();
+    assert!(oauth2.verify(&world.token()).is_ok());
+    assert_eq!(oauth2.stats().keys, 1);
+}
+
+/// Lets the keys be fetched again, and waits for that.
+async fn refetch(world: &World, oauth2: &OAuth2PasswordBearer) {
+    let count = |stats: &ficha_resource::Stats| stats.key_fetches_ok + stats.key_fetches_failed;
+    let before = count(&oauth2.stats());
+    world.advance(6);
+    let _ = oauth2.verify(&new_key().sign(&world.claims()).unwrap());
+    eventually("the keys were fetched", || count(&oauth2.stats()) > before).await;
+}
+
+#[tokio::test]
+async fn a_set_of_which_nothing_can_be_used_takes_no_key_away() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let (token, kid) = (world.token(), world.key.kid().to_owned());
+    for body in [
+        "<html>maintenance</html>".to_owned(),
+        r#"{"keys":[{"kty":"quantum"},7]}"#.to_owned(),
+        json!({"keys": [{"kty": "quantum", "kid": kid}]}).to_string(),
+        "x".repeat(300_000),
+    ] {
+        world.server.change(|state| state.jwks = Answer::Reply { status: 200, headers: String::new(), body });
+        refetch(&world, &oauth2).await;
+        assert!(oauth2.verify(&token).is_ok());
+    }
+    assert_eq!(oauth2.stats().key_fetches_failed, 4);
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_out_is_gone_with_what_it_verified() {
+    let others = new_key();
+    let named_only = json!({"keys": [{"kty": "quantum", "kid": "another"}]});
+    for without in [key_set(&[&others]), key_set(&[]), Answer::json(&named_only)] {
+        let world = World::new().await;
+        let oauth2 = world.service().build().await.unwrap();
+        let (seen, unseen) = (world.token(), world.token());
+        assert!(oauth2.verify(&seen).is_ok());
+        world.server.change(|state| state.jwks = without);
+        refetch(&world, &oauth2).await;
+        for token in [seen, unseen] {
+            assert!(matches!(refusal(&oauth2, &token), UNKNOWN_KEY | VerifyError::KeysUnavailable { .. }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_set_that_says_nothing_new_keeps_the_cache_warm() {
+    let world = World::new().await;
+    let second = new_key();
+    world.server.change(|state| state.jwks = key_set(&[&world.key, &second]));
+    let oauth2 = world.service().build().await.unwrap();
+    let token = world.token();
+    assert!(oauth2.verify(&token).is_ok());
+    world.server.change(|state| state.jwks = key_set(&[&second, &world.key]));
+    refetch(&world, &oauth2).await;
+    let hits = oauth2.stats().cache.hits;
+    assert!(oauth2.verify(&token).is_ok());
+    assert_eq!(oauth2.stats().cache.hits, hits + 1);
+}
+
+#[tokio::test]
+async fn keys_are_fetched_again_before_they_expire() {
+    let world = World::new().await;
+    world.server.change(|state| state.jwks = key_set(&[&world.key]).with_headers("cache-control: max-age=600\r\n"));
+    let oauth2 = world.service().lease(Duration::from_secs(3_600)).build().await.unwrap();
+    world.advance(239);
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(fetches(&world), 1, "too early: the earliest is at two fifths");
+    world.advance(242);
+    eventually("they are fetched", || fetches(&world) == 2).await;
+    assert!(oauth2.verify(&world.token()).is_ok());
+}
+
+#[tokio::test]
+async fn keys_outlive_an_outage_up_to_the_bound() {
+    let world = World::new().await;
+    let limit = Duration::from_secs(3_600);
+    let oauth2 = world.service().no_denylist().keys_outage_limit(limit).build().await.unwrap();
+    let token = world.token();
+    assert!(oauth2.verify(&token).is_ok());
+    world.server.change(|state| state.jwks = Answer::status(500, ""));
+    refetch(&world, &oauth2).await;
+    world.advance(3_593);
+    assert!(oauth2.verify(&token).is_ok() && oauth2.verify(&world.token()).is_ok());
+    let strange = new_key().sign(&world.claims()).unwrap();
+    assert!(unavailable(&refusal(&oauth2, &strange)), "it may be a key that nobody here could hear of");
+    world.advance(1);
+    assert!(no_keys(&oauth2, &world.token()));
+    assert!(no_keys(&oauth2, &token), "one that was seen before as well");
+    assert_eq!(oauth2.ready().reasons(), [NotReady::KeysTooOld]);
+    world.server.change(|state| state.jwks = key_set(&[&world.key]));
+    eventually("they are good again", || oauth2.verify(&token).is_ok()).await;
+    assert!(oauth2.ready().is_ready());
+}
+
+#[tokio::test]
+async fn a_warm_token_does_not_outlive_the_bound_when_nobody_looks_a_key_up() {
+    let world = World::new().await;
+    let limit = Duration::from_secs(3_600);
+    let oauth2 = world.service().no_denylist().keys_outage_limit(limit).build().await.unwrap();
+    let token = world.token();
+    assert!(oauth2.verify(&token).is_ok());
+    world.server.change(|state| state.jwks = Answer::status(500, ""));
+    world.advance(3_600);
+    eventually("it is given up", || no_keys(&oauth2, &token)).await;
+}
+
+#[tokio::test]
+async fn given_keys_need_no_network() {
+    let world = World::new().await;
+    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let issuer = world.server.state().issuer.clone();
+    let by_hand = OAuth2PasswordBearer::by_hand(issuer.as_str()).audience("notes").clock(world.shared_clock());
+    let oauth2 = by_hand.keys(keys).no_denylist().build().await.unwrap();
+    assert!(oauth2.verify(&world.token()).is_ok());
+    assert_eq!(refusal(&oauth2, &new_key().sign(&world.claims()).unwrap()), UNKNOWN_KEY);
+    assert_eq!((fetches(&world), world.server.state().metadata_fetches, oauth2.stats().keys), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn a_shared_secret_verifies_whatever_its_key_is_called_and_nothing_else() {
+    let world = World::new().await;
+    let secret = [7; 32];
+    let claims = world.claims();
+    let oauth2 = OAuth2PasswordBearer::by_hand(claims.iss.as_str())
+        .audience("notes")
+        .clock(world.shared_clock())
+        .shared_secret(secret)
+        .denylist_url(world.server.url("/denylist"))
+        .build()
+        .await
+        .unwrap();
+    for kid in ["a", "b"] {
+        let key = SigningKey::from_secret(&secret, kid.to_owned()).unwrap();
+        assert_eq!(oauth2.verify(&key.sign(&claims).unwrap()).unwrap().kid, kid);
+    }
+    let other = SigningKey::from_secret(&[8; 32], "a".to_owned()).unwrap();
+    let error = refusal(&oauth2, &other.sign(&claims).unwrap());
+    assert_eq!(error, VerifyError::Invalid(TokenError::BadSignature));
+    let error = refusal(&oauth2, &world.token());
+    assert_eq!(error, VerifyError::Invalid(TokenError::UnsupportedAlgorithm));
+    let purged = SigningKey::from_secret(&secret, "a".to_owned()).unwrap();
+    world.server.deny(purged.verifying_key().deny_id().to_uuid(), crate::support::FAR);
+    let token = purged.sign(&claims).unwrap();
+    eventually("the key is denied", || oauth2.verify(&token).is_err()).await;
+    assert_eq!(refusal(&oauth2, &token), VerifyError::Denied);
+}
+
+#[tokio::test]
+async fn only_the_algorithms_that_are_listed_are_taken() {
+    let world = World::new().await;
+    let edwards = SigningKey::generate(Algorithm::EdDSA).unwrap();
+    let p384 = SigningKey::generate(Algorithm::ES384).unwrap();
+    world.server.change(|state| state.jwks = key_set(&[&world.key, &edwards, &p384]));
+    let usual = world.service().build().await.unwrap();
+    assert!(usual.verify(&edwards.sign(&world.claims()).unwrap()).is_ok());
+    let error = VerifyError::Invalid(TokenError::UnsupportedAlgorithm);
+    assert_eq!(refusal(&usual, &p384.sign(&world.claims()).unwrap()), error);
+    let odd = world.service().algorithms([Algorithm::ES384]).build().await.unwrap();
+    assert!(odd.verify(&p384.sign(&world.claims()).unwrap()).is_ok());
+    assert_eq!(refusal(&odd, &world.token()), error);
+}

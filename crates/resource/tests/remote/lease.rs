@@ -1,0 +1,145 @@
+//! For how long a service goes on without an answer.
+
+use std::time::Duration;
+
+use crate::server::{Answer, Feed};
+use crate::support::{FAR, World, a_moment, eventually, is_denied, is_stale};
+
+#[tokio::test]
+async fn a_dead_server_is_outlived_by_one_lease_and_no_longer() {
+    let mut world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let (seen, unseen) = (world.token(), world.token());
+    assert!(oauth2.verify(&seen).is_ok());
+    eventually("a poll is held", || world.server.state().open_polls == 1).await;
+    world.server.stop().await;
+    world.clock.advance(Duration::from_millis(29_999));
+    assert!(oauth2.verify(&seen).is_ok());
+    world.clock.advance(Duration::from_millis(1));
+    assert!(is_stale(&oauth2, &seen) && is_stale(&oauth2, &unseen));
+    assert!(oauth2.stats().denylist.unwrap().staleness >= Some(Duration::from_secs(30)));
+    let revoked = world.claims();
+    world.server.deny(revoked.sid, FAR);
+    world.server.restart().await;
+    eventually("it serves again by itself", || oauth2.verify(&seen).is_ok()).await;
+    assert!(is_denied(&oauth2, &world.key.sign(&revoked).unwrap()), "what was revoked meanwhile is known");
+}
+
+#[tokio::test]
+async fn a_lease_of_its_own_length_is_kept() {
+    let mut world = World::new().await;
+    let oauth2 = world.service().lease(Duration::from_secs(300)).build().await.unwrap();
+    let token = world.token();
+    eventually("a poll is held", || world.server.state().open_polls == 1).await;
+    assert_eq!(world.server.polls().last().unwrap().wait, Some(30), "servers hold no longer");
+    world.server.stop().await;
+    world.advance(299);
+    assert!(oauth2.verify(&token).is_ok());
+    world.advance(1);
+    assert!(is_stale(&oauth2, &token));
+}
+
+#[tokio::test]
+async fn a_connection_that_went_dead_is_given_up_in_time_to_try_another() {
+    let world = World::new().await;
+    let oauth2 = world.service().lease(Duration::from_secs(5)).build().await.unwrap();
+    let token = world.token();
+    eventually("a poll is held", || world.server.state().open_polls == 1).await;
+    // The connection stays open, and no answer ever comes.
+    world.server.change(|state| state.feed = Feed::Other(Answer::Silence));
+    let silent = world.server.polls().len();
+    a_moment().await;
+    world.server.state().feed = Feed::Right;
+    // The poll was to wait for 1 s and may take 2 s more. The clock stands still: the runtime's timer it is.
+    eventually("it asks again", || world.server.polls().len() > silent).await;
+    let again = world.server.polls()[silent].clone();
+    assert_eq!(again.wait, Some(0), "it can't wait for news: the lease is running out");
+    assert!(oauth2.verify(&token).is_ok());
+    assert_eq!(oauth2.stats().denylist.unwrap().polls_failed, 1);
+    eventually("it waits for news again", || world.server.polls().last().unwrap().wait == Some(1)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_of_its_answer_is_given_up() {
+    let world = World::new().await;
+    let oauth2 = world.service().lease(Duration::from_secs(5)).build().await.unwrap();
+    let half = Answer::Reply { status: 200, headers: "x: y\r\n".into(), body: String::new() };
+    // A second length would be refused, so the body is promised by chunks that never come.
+    let half = half.with_headers("transfer-encoding: chunked\r\n");
+    world.server.change(|state| state.feed = Feed::Other(half));
+    eventually("it gives up", || oauth2.stats().denylist.unwrap().polls_failed > 0).await;
+    world.server.change(|state| state.feed = Feed::Right);
+    world.advance(5);
+    let token = world.token();
+    eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_suspended_service_wakes_up_stale_and_asks_at_once() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let claims = world.claims();
+    let token = world.key.sign(&claims).unwrap();
+    eventually("a poll is held", || world.server.state().open_polls == 1).await;
+    // It slept for an hour: its connection is long gone, only nobody has told it.
+    world.server.state().feed = Feed::Other(Answer::Silence);
+    let polls = world.server.polls().len();
+    world.server.state().entries.push((claims.sid, FAR));
+    world.advance(3_600);
+    assert!(is_stale(&oauth2, &token), "before anything else");
+    world.server.state().feed = Feed::Right;
+    eventually("the revocation is known", || is_denied(&oauth2, &token)).await;
+    assert!(world.server.polls().len() > polls, "it did not wait for the answer of before");
+    assert!(oauth2.verify(&world.token()).is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_to_a_poll_from_before_the_sleep_renews_nothing() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    eventually("a poll is held", || world.server.state().open_polls == 1).await;
+    world.advance(31);
+    let token = world.token();
+    assert!(is_stale(&oauth2, &token));
+    // It is answered now, and the next one not at all.
+    let answered = oauth2.stats().denylist.unwrap().polls_ok;
+    world.server.state().feed = Feed::Other(Answer::Silence);
+    world.server.state().entries.push((world.claims().jti, FAR));
+    a_moment().await;
+    assert!(is_stale(&oauth2, &token), "{answered}");
+}
+
+#[tokio::test]
+async fn a_jump_of_the_wall_clock_ends_the_lease_until_the_list_has_been_read_anew() {
+    for hours in [-1, 1] {
+        let world = World::new().await;
+        let revoked = world.claims();
+        world.server.deny(revoked.jti, FAR);
+        let oauth2 = world.service().build().await.unwrap();
+        let token = world.token();
+        let revoked = world.key.sign(&revoked).unwrap();
+        assert!(oauth2.verify(&token).is_ok());
+        eventually("a poll is held", || world.server.state().open_polls == 1).await;
+        let polls = world.server.polls().len();
+        let now = ficha_token::Clock::now(&*world.clock);
+        world.clock.set_wall(now + time::Duration::hours(hours));
+        assert!(is_stale(&oauth2, &token), "{hours}");
+        assert!(is_denied(&oauth2, &revoked), "{hours}");
+        eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
+        assert!(world.server.polls().len() > polls);
+        assert_eq!(world.server.polls()[polls].after, None, "the whole list, and no waiting for the held poll");
+        assert!(is_denied(&oauth2, &revoked), "{hours}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_correction_of_the_wall_clock_ends_nothing() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let token = world.token();
+    let now = ficha_token::Clock::now(&*world.clock);
+    world.clock.set_wall(now + time::Duration::milliseconds(900));
+    assert!(oauth2.verify(&token).is_ok());
+    world.clock.set_wall(now - time::Duration::milliseconds(900));
+    assert!(oauth2.verify(&token).is_ok());
+}

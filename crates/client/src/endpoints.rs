@@ -1,0 +1,130 @@
+//! Where the endpoints are: by metadata (RFC 8414), or said by the app.
+
+use std::time::Duration;
+
+use oauth2::http::StatusCode;
+use serde::Deserialize;
+use url::{Host, Url};
+
+use crate::error::Error;
+use crate::transport;
+
+/// The endpoints that an app uses.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoints {
+    pub token: Url,
+    pub revocation: Option<Url>,
+}
+
+/// Which addresses may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// TLS, or a loopback address.
+    Safe,
+    /// Any: the app has said so.
+    Any,
+}
+
+/// Of RFC 8414 §2, what an app needs.
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    token_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+}
+
+/// Asks the issuer. Its metadata must name it exactly as it was named to us (RFC 8414 §3.3).
+pub(crate) async fn discover(
+    http: &reqwest::Client,
+    issuer: &str,
+    allowed: Addresses,
+    limit: Duration,
+) -> Result<Endpoints, Error> {
+    let url = well_known(&address(issuer, allowed)?)?;
+    let answer = transport::get(http, &url, limit).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(Error::Metadata(format!("{url} answered {}", answer.status())));
+    }
+    let metadata: Metadata = serde_json::from_slice(answer.body())
+        .map_err(|error| Error::Metadata(format!("{url} holds no metadata: {error}")))?;
+    if metadata.issuer != issuer {
+        let other = printable(&metadata.issuer);
+        return Err(Error::Metadata(format!("{url} is about the issuer {other}, and not about {issuer}")));
+    }
+    let token = metadata.token_endpoint.ok_or_else(|| Error::Metadata(format!("{url} names no token endpoint")))?;
+    let revocation = metadata.revocation_endpoint.map(|text| address(&text, allowed)).transpose()?;
+    Ok(Endpoints { token: address(&token, allowed)?, revocation })
+}
+
+/// An address that passwords and tokens may be sent to.
+pub(crate) fn address(text: &str, allowed: Addresses) -> Result<Url, Error> {
+    let url = Url::parse(text).map_err(|error| Error::Setting(format!("{} is no URL: {error}", printable(text))))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::Setting("a URL of an authorization server holds no user name and no password".into()));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if allowed == Addresses::Any || is_loopback(&url) => Ok(url),
+        "http" => Err(Error::PlainHttp(url.to_string())),
+        _ => Err(Error::Setting(format!("{url} is neither https nor http"))),
+    }
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// RFC 8414 §3.1: the well-known part stands between host and path.
+fn well_known(issuer: &Url) -> Result<Url, Error> {
+    if issuer.query().is_some() || issuer.fragment().is_some() {
+        return Err(Error::Setting(format!("the issuer {issuer} has a query or a fragment")));
+    }
+    let mut url = issuer.clone();
+    let path = issuer.path().trim_end_matches('/');
+    url.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
+    Ok(url)
+}
+
+/// What somebody else wrote, for a message: no control characters, and not too long.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_well_known_part_stands_between_host_and_path() {
+        for (issuer, expected) in [
+            ("https://auth.example.com", "https://auth.example.com/.well-known/oauth-authorization-server"),
+            ("https://auth.example.com/", "https://auth.example.com/.well-known/oauth-authorization-server"),
+            ("https://example.com:8443/a/b", "https://example.com:8443/.well-known/oauth-authorization-server/a/b"),
+            ("https://example.com/a/", "https://example.com/.well-known/oauth-authorization-server/a"),
+        ] {
+            assert_eq!(well_known(&Url::parse(issuer).unwrap()).unwrap().as_str(), expected);
+        }
+        assert!(well_known(&Url::parse("https://example.com/?a=b").unwrap()).is_err());
+    }
+
+    #[test]
+    fn without_tls_only_this_machine_is_spoken_to() {
+        for good in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]", "http://localhost:1"] {
+            assert!(address(good, Addresses::Safe).is_ok(), "{good}");
+        }
+        for plain in ["http://auth.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
+            assert!(matches!(address(plain, Addresses::Safe), Err(Error::PlainHttp(_))), "{plain}");
+            assert!(address(plain, Addresses::Any).is_ok(), "{plain}");
+        }
+        for bad in ["auth.example.com", "ftp://auth.example.com", "https://user:word@auth.example.com", ""] {
+            let error = address(bad, Addresses::Any).unwrap_err();
+            assert!(matches!(error, Error::Setting(_)), "{bad}");
+            assert!(!error.to_string().contains("word@"), "{error}");
+        }
+    }
+}

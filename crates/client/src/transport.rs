@@ -1,0 +1,125 @@
+//! HTTP below the `oauth2` crate: time limits, no redirects, bounded answers.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oauth2::http::header::RETRY_AFTER;
+use oauth2::http::{HeaderMap, Request, StatusCode};
+use oauth2::{HttpRequest, HttpResponse};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+use url::Url;
+
+use crate::error::Error;
+
+/// An answer of an authorization server is far smaller; its metadata too.
+const MOST_BYTES: usize = 256 * 1024;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A builder of HTTP clients with the operating system's certificate authorities, on rustls with aws-lc-rs. No
+/// process-wide provider is needed or installed.
+///
+/// It is what [`TokenSource`](crate::TokenSource) uses itself, and what an app may use for its own requests.
+///
+/// # Errors
+/// [`Error::Setting`] if TLS can't be set up at all. Where the system has no certificate authorities, this succeeds, and
+/// every connection over TLS fails.
+pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
+    let setting = |error: rustls::Error| Error::Setting(format!("TLS can't be set up: {error}"));
+    let builder = || {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(setting)
+    };
+    let config = builder()?.with_platform_verifier().or_else(|error| {
+        // A small container without certificates still talks to a server on this machine.
+        tracing::warn!(%error, "the system's certificate authorities can't be read: no server is trusted over TLS");
+        Ok::<_, Error>(builder()?.with_root_certificates(RootCertStore::empty()))
+    })?;
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(config.with_no_client_auth()).connect_timeout(CONNECT_LIMIT))
+}
+
+/// Why there is no answer that the `oauth2` crate could read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    Network(String),
+    #[error("busy")]
+    Busy(Option<Duration>),
+    #[error("{0}")]
+    BadAnswer(String),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Network(what) => Self::Network(what),
+            Failure::Busy(retry_after) => Self::Busy { retry_after },
+            Failure::BadAnswer(what) => Self::BadAnswer(what),
+        }
+    }
+}
+
+/// An answer on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send>>;
+
+/// What the `oauth2` crate takes for an HTTP client: it sends each request to `url`, whatever the request itself says
+/// about that.
+pub(crate) fn sender(http: &reqwest::Client, url: &Url, limit: Duration) -> impl Fn(HttpRequest) -> Answering + use<> {
+    let (http, url) = (http.clone(), url.clone());
+    move |request| Box::pin(send(http.clone(), url.clone(), request, limit))
+}
+
+async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Duration) -> Result<HttpResponse, Failure> {
+    let (parts, body) = request.into_parts();
+    let request = http.request(parts.method, url.clone()).headers(parts.headers).body(body).timeout(limit);
+    let mut answer = request.send().await.map_err(network)?;
+    let status = answer.status();
+    if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(Failure::Busy(retry_after(answer.headers())));
+    }
+    if status.is_redirection() {
+        return Err(Failure::BadAnswer(format!("{url} redirects, and that is not followed")));
+    }
+    // A proxy in front says so while the server starts anew.
+    if matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) {
+        return Err(Failure::Network(format!("a proxy answered {status}")));
+    }
+    let mut response = oauth2::http::Response::new(Vec::new());
+    *response.status_mut() = status;
+    *response.headers_mut() = answer.headers().clone();
+    while let Some(chunk) = answer.chunk().await.map_err(network)? {
+        if response.body().len() + chunk.len() > MOST_BYTES {
+            return Err(Failure::BadAnswer(format!("the answer of {url} is longer than {MOST_BYTES} bytes")));
+        }
+        response.body_mut().extend_from_slice(&chunk);
+    }
+    Ok(response)
+}
+
+/// Gets a document.
+pub(crate) async fn get(http: &reqwest::Client, url: &Url, limit: Duration) -> Result<HttpResponse, Failure> {
+    let request = Request::get(url.as_str()).header("accept", "application/json").body(Vec::new());
+    let request = request.map_err(|error| Failure::BadAnswer(error.to_string()))?;
+    send(http.clone(), url.clone(), request, limit).await
+}
+
+/// reqwest's own words end where it gets interesting. They never hold a body or a header.
+fn network(error: reqwest::Error) -> Failure {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    Failure::Network(words)
+}
+
+/// RFC 9110 §10.2.3, in seconds. A date is not read: it would need the server's clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

@@ -62,6 +62,37 @@ fn typed() -> Result<Zeroizing<String>, CliError> {
     Ok(first)
 }
 
+/// Who logs in, asked for.
+pub fn username() -> Result<String, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::Input("there is no terminal to ask for a user name: give --username".into()));
+    }
+    let mut name = String::new();
+    let mut screen = std::io::stderr().lock();
+    write!(screen, "User name: ").and_then(|()| screen.flush()).map_err(CliError::Output)?;
+    std::io::stdin().read_line(&mut name).map_err(CliError::Reading)?;
+    match name.trim_end_matches(['\r', '\n']) {
+        "" => Err(CliError::Input("the user name is empty".into())),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// The password of somebody who logs in: piped in, or asked for once and without echo.
+pub fn password(from_stdin: bool) -> Result<Zeroizing<String>, CliError> {
+    let text = match from_stdin {
+        true => piped()?,
+        false if !std::io::stdin().is_terminal() => {
+            let words = "there is no terminal to ask for a password: pipe it in with --password-stdin";
+            return Err(CliError::Input(words.into()));
+        }
+        false => rpassword::prompt_password("Password: ").map(Zeroizing::new).map_err(CliError::Reading)?,
+    };
+    match text.is_empty() {
+        true => Err(CliError::Input("the password is empty".into())),
+        false => Ok(text),
+    }
+}
+
 /// Asks before something that can't be undone, unless `yes` was given.
 pub fn confirm(consequence: &str, yes: bool) -> Result<(), CliError> {
     if yes {

@@ -32,6 +32,12 @@ pub enum CliError {
     /// The listener.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// There is no session, and a new one is what helps.
+    #[error("{0}: run `ficha login`")]
+    LoginNeeded(ficha_client::Error),
+    /// The server that tokens come from, or the file that they are kept in.
+    #[error(transparent)]
+    Client(ficha_client::Error),
     /// A setting that depends on the address.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -47,4 +53,10 @@ pub enum CliError {
     /// The operating system refuses what every program needs.
     #[error("the program could not be started: {0}")]
     Runtime(std::io::Error),
+}
+
+impl From<ficha_client::Error> for CliError {
+    fn from(error: ficha_client::Error) -> Self {
+        if error.needs_login() { Self::LoginNeeded(error) } else { Self::Client(error) }
+    }
 }

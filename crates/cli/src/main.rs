@@ -8,6 +8,7 @@ mod error;
 mod house;
 mod logging;
 mod output;
+mod token_file;
 
 use std::process::ExitCode;
 

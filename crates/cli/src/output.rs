@@ -67,6 +67,11 @@ pub fn time(seconds: i64) -> String {
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
 }
 
+/// The same, of a time as the standard library has it.
+pub fn system_time(at: std::time::SystemTime) -> String {
+    time(OffsetDateTime::from(at).unix_timestamp())
+}
+
 /// A value that may be missing.
 pub fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned()

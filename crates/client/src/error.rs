@@ -12,7 +12,7 @@ pub enum Error {
     #[error("nobody is logged in")]
     NotLoggedIn,
     /// The session is over: it expired, was revoked, or someone else used its refresh token. Log in again.
-    #[error("the session is over: log in again")]
+    #[error("the session is over")]
     SessionOver,
     /// User name or password is wrong, or the user may not log in. The server does not say which.
     #[error("the user name or the password is wrong")]

@@ -3,11 +3,13 @@
 mod client;
 mod config;
 mod key;
+mod login;
 mod migrate;
 mod recover;
 mod scope;
 mod serve;
 mod session;
+mod token;
 mod user;
 mod welcome;
 
@@ -49,6 +51,13 @@ enum Command {
     /// Keys: what signs tokens
     #[command(subcommand)]
     Key(key::Command),
+    /// Log in to a running server, and keep the tokens in a file of yours
+    Login(login::Arguments),
+    /// Log out: the session ends at the server, and the tokens are forgotten
+    Logout(login::LogoutArguments),
+    /// The tokens of whoever is logged in
+    #[command(subcommand)]
+    Token(token::Command),
     /// After a restored backup or a leak: new keys, and every session ends
     Recover(recover::Arguments),
     /// Show the settings in force and where each came from; secrets are hidden
@@ -66,6 +75,9 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Scope(command) => scope::run(command, &configuration).await,
         Command::Session(command) => session::run(command, &configuration).await,
         Command::Key(command) => key::run(command, &configuration).await,
+        Command::Login(arguments) => login::run(arguments, &configuration).await,
+        Command::Logout(arguments) => login::log_out(arguments, &configuration).await,
+        Command::Token(command) => token::run(command, &configuration).await,
         Command::Recover(arguments) => recover::run(&arguments, &configuration).await,
         Command::Config => config::run(&configuration),
     }

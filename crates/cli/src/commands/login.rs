@@ -1,0 +1,105 @@
+//! `ficha login` and `ficha logout`: what an app does, by hand.
+
+use clap::Args;
+use ficha_authority::FIRST_PARTY;
+use ficha_client::{TokenSource, TokenStore, Tokens};
+use serde_json::json;
+
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::output::{self, system_time};
+use crate::token_file::TokenFile;
+use crate::{ask, logging};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The server, as it names itself [default: the issuer that the settings name]
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The public client to log in through
+    #[arg(long, value_name = "ID", default_value = FIRST_PARTY)]
+    client_id: String,
+    /// Who logs in; asked for if left out
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// Read the password from standard input, up to its end
+    #[arg(long)]
+    password_stdin: bool,
+    /// What the tokens are for: names with spaces between
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    file: TokenFile,
+}
+
+#[derive(Debug, Args)]
+pub struct LogoutArguments {
+    /// Forget the tokens and don't tell the server; there the session goes on until it expires
+    #[arg(long)]
+    forget: bool,
+    #[command(flatten)]
+    file: TokenFile,
+}
+
+/// Logs in, and keeps the tokens.
+pub async fn run(arguments: Arguments, configuration: &Configuration) -> Result<(), CliError> {
+    logging::warnings_only(&configuration.log);
+    let issuer = arguments.issuer.as_deref().unwrap_or(configuration.settings.issuer.as_str());
+    let store = arguments.file.store()?;
+    let path = store.path().display().to_string();
+    let builder = TokenSource::builder(issuer, &arguments.client_id).store(store);
+    let source = builder.scope(arguments.scope.as_deref().unwrap_or_default()).build()?;
+    let username = match arguments.username {
+        Some(name) => name,
+        None => ask::username()?,
+    };
+    let password = ask::password(arguments.password_stdin)?;
+    let tokens = source.login(&username, &password).await?;
+    if arguments.json {
+        return output::json(&json!({
+            "username": username,
+            "issuer": tokens.issuer(),
+            "client_id": tokens.client_id(),
+            "scope": tokens.scope(),
+            "expires_at": system_time(tokens.expires_at()),
+            "refreshable": tokens.can_be_refreshed(),
+            "token_file": path,
+        }));
+    }
+    output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
+    output::fields(&[
+        ("scope", output::or_dash(tokens.scope())),
+        ("until", until(&tokens)),
+        ("kept in", path),
+    ])
+}
+
+fn until(tokens: &Tokens) -> String {
+    let time = system_time(tokens.expires_at());
+    if tokens.can_be_refreshed() { format!("{time}, and refreshed when needed") } else { time }
+}
+
+/// Ends the session that the file holds.
+pub async fn log_out(arguments: LogoutArguments, configuration: &Configuration) -> Result<(), CliError> {
+    logging::warnings_only(&configuration.log);
+    let store = arguments.file.store()?;
+    if arguments.forget {
+        // Whatever the file holds: it need not be readable.
+        let _lock = store.lock().await.map_err(ficha_client::Error::from)?;
+        store.clear().await.map_err(ficha_client::Error::from)?;
+        return output::say("the tokens are forgotten; the server was not told");
+    }
+    let Some(tokens) = store.load().await.map_err(ficha_client::Error::from)? else {
+        return output::say("nobody was logged in");
+    };
+    source_of(&tokens, store)?.logout().await?;
+    output::say(&format!("logged out at {}", tokens.issuer()))
+}
+
+/// The app whose tokens these are.
+pub fn source_of(tokens: &Tokens, store: impl TokenStore) -> Result<TokenSource, CliError> {
+    Ok(TokenSource::builder(tokens.issuer(), tokens.client_id()).store(store).build()?)
+}

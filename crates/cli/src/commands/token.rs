@@ -1,0 +1,92 @@
+//! `ficha token …`
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Args, Subcommand};
+use ficha_client::{Error, TokenStore, Tokens};
+use ficha_token::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+use super::login::source_of;
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::logging;
+use crate::output::{self, or_dash, system_time, yes_no};
+use crate::token_file::TokenFile;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what the access token says, without the token itself
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Print the access token alone, refreshed if needed: for `curl -H "Authorization: Bearer $(…)"`
+    #[arg(long, conflicts_with = "json")]
+    access_token: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    file: TokenFile,
+}
+
+/// Does it.
+pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
+    logging::warnings_only(&configuration.log);
+    let Command::Show(arguments) = command;
+    let store = arguments.file.store()?;
+    let tokens = store.load().await.map_err(Error::from)?.ok_or(Error::NotLoggedIn)?;
+    if arguments.access_token {
+        let token = source_of(&tokens, store)?.access_token().await?;
+        return output::say(token.secret());
+    }
+    let claims = claims(tokens.access_token().secret());
+    if arguments.json { show_json(&tokens, claims) } else { show(&tokens, claims.unwrap_or_default()) }
+}
+
+fn show_json(tokens: &Tokens, claims: Option<Value>) -> Result<(), CliError> {
+    output::json(&json!({
+        "issuer": tokens.issuer(),
+        "client_id": tokens.client_id(),
+        "scope": tokens.scope(),
+        "issued_at": system_time(tokens.issued_at()),
+        "expires_at": system_time(tokens.expires_at()),
+        "expired": is_expired(tokens),
+        "refreshable": tokens.can_be_refreshed(),
+        "claims": claims,
+    }))
+}
+
+fn show(tokens: &Tokens, claims: Value) -> Result<(), CliError> {
+    let claim = |name: &str| match &claims[name] {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    };
+    output::fields(&[
+        ("issuer", tokens.issuer().to_owned()),
+        ("client", tokens.client_id().to_owned()),
+        ("subject", claim("sub")),
+        ("audience", claim("aud")),
+        ("session", claim("sid")),
+        ("scope", or_dash(tokens.scope())),
+        ("roles", claim("roles")),
+        ("issued", system_time(tokens.issued_at())),
+        ("expires", system_time(tokens.expires_at())),
+        ("expired", yes_no(is_expired(tokens))),
+        ("refreshable", yes_no(tokens.can_be_refreshed())),
+    ])
+}
+
+fn is_expired(tokens: &Tokens) -> bool {
+    SystemClock.now() >= tokens.expires_at()
+}
+
+/// The claims as they stand there, unverified: this is for looking at. `None` if the token is no JWT.
+fn claims(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}

@@ -1,0 +1,53 @@
+//! Finding the endpoints.
+
+use ficha_client::{Error, TokenSource};
+
+use crate::network::Parrot;
+use crate::support::{ISSUER, PASSWORD};
+use crate::world::World;
+
+#[tokio::test]
+async fn an_issuer_with_a_path_is_found() {
+    let world = World::start_below("/auth").await;
+    let source = world.alice(world.builder()).await;
+    source.access_token().await.unwrap();
+    source.logout().await.unwrap();
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_is_refused() {
+    let database = ficha_store::testing::TestDatabase::sqlite().await;
+    let app = crate::support::App::start(&database).await;
+    let issuer = app.url("");
+    let source = TokenSource::builder(&issuer, "first-party").build().unwrap();
+    match source.login("alice", PASSWORD).await {
+        Err(Error::Metadata(words)) => assert!(words.contains(ISSUER) && words.contains(&issuer), "{words}"),
+        other => panic!("{other:?}"),
+    }
+    let metrics = app.get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("ficha_login_failures_total 0") && metrics.contains("ficha_logins_total 0"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_makes_another_issuer() {
+    let world = World::start().await;
+    let source = TokenSource::builder(&format!("{}/", world.issuer), "first-party").build().unwrap();
+    assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::Metadata(_))));
+}
+
+#[tokio::test]
+async fn a_server_without_metadata_is_said() {
+    let parrot = Parrot::saying("404 Not Found\r\n").await;
+    let source = TokenSource::builder(&parrot.url(""), "app").build().unwrap();
+    let error = source.login("alice", PASSWORD).await.unwrap_err();
+    assert!(matches!(&error, Error::Metadata(words) if words.contains("404")), "{error:?}");
+    assert!(!parrot.heard().concat().contains("otters"), "no password went out");
+}
+
+#[tokio::test]
+async fn no_password_goes_to_another_machine_without_tls() {
+    let error = TokenSource::builder("http://auth.example.com", "app").build().unwrap_err();
+    assert!(matches!(error, Error::PlainHttp(_)), "{error:?}");
+    let by_hand = TokenSource::builder("https://auth.example.com", "app").endpoints("http://192.0.2.1/token", None);
+    assert!(matches!(by_hand.build(), Err(Error::PlainHttp(_))));
+}

@@ -1,0 +1,148 @@
+//! Tokens in a file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use ficha_client::{Error, FileStore, StoreError, TokenSource, TokenStore};
+
+use crate::support::PASSWORD;
+use crate::world::World;
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn nobody_else_can_read_the_file_and_the_next_process_is_logged_in() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ficha/deep/token.json");
+    let source = world.alice(world.builder().store(FileStore::new(&path))).await;
+    for _ in 0..5 {
+        world.until_due().await;
+        source.access_token().await.unwrap();
+    }
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    // Nothing is left beside it but the lock, which is as private.
+    let mut names: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names, [path.clone(), path.with_extension("json.lock")]);
+    assert_eq!(mode(&names[1]), 0o600);
+    let next = world.builder().store(FileStore::new(&path)).build().unwrap();
+    assert_eq!(next.access_token().await.unwrap().secret(), source.access_token().await.unwrap().secret());
+    next.logout().await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_read_is_refused() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.json");
+    let store = FileStore::new(&path);
+    let source = world.alice(world.builder().store(store.clone())).await;
+    for open in [0o640, 0o604, 0o620, 0o644, 0o666] {
+        set_mode(&path, open);
+        let error = store.load().await.unwrap_err();
+        assert!(matches!(&error, StoreError::TooOpen { mode, .. } if *mode == open), "{error:?}");
+        let words = error.to_string();
+        assert!(words.contains(&format!("chmod 600 {}", path.display())), "{words}");
+    }
+    world.until_due().await;
+    assert!(matches!(source.access_token().await, Err(Error::Store(StoreError::TooOpen { .. }))));
+    set_mode(&path, 0o600);
+    source.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_token_file_is_not_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.json");
+    for text in ["", "my-secret", "{\"access_token\":\"my-secret\"}", "[]"] {
+        std::fs::write(&path, text).unwrap();
+        set_mode(&path, 0o600);
+        let error = FileStore::new(&path).load().await.unwrap_err();
+        assert!(matches!(error, StoreError::NoTokens { .. }), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("my-secret"));
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_can_t_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let path = folder.path().join("file/token.json");
+    let error = FileStore::new(&path).lock().await.unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_that_use_one_file_refresh_once_between_them() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = || FileStore::new(folder.path().join("token.json"));
+    let first = world.alice(world.builder().store(store())).await;
+    let second = world.builder().store(store()).build().unwrap();
+    for round in 1..=20 {
+        world.until_due().await;
+        let (one, other) = tokio::join!(first.access_token(), second.access_token());
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_eq!(one.secret(), other.secret());
+        assert!(world.takes(&one).await);
+        assert_eq!(world.refreshes().await, [round, 0, 0]);
+    }
+    // Long after the grace: who comes late takes what is there, too.
+    world.until_due().await;
+    let one = first.access_token().await.unwrap();
+    world.app.advance(std::time::Duration::from_secs(60)).await;
+    assert_eq!(second.access_token().await.unwrap().secret(), one.secret());
+    assert_eq!(world.refreshes().await, [21, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_refresh_waits_while_another_process_holds_the_lock() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.json");
+    let source = world.alice(world.builder().store(FileStore::new(&path))).await;
+    world.until_due().await;
+    // Another open file, as another process would have.
+    let lock = std::fs::File::open(path.with_extension("json.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let waiting = tokio::spawn(async move { source.access_token().await });
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.refreshes().await, [0, 0, 0]);
+    assert!(!waiting.is_finished());
+    lock.unlock().unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn tokens_of_another_issuer_or_client_are_not_sent() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path().join("token.json"));
+    let source = world.alice(world.builder().store(store.clone())).await;
+    let elsewhere = crate::network::Parrot::saying("200 OK\r\n").await;
+    for (issuer, client) in [(elsewhere.url(""), "first-party"), (world.issuer.clone(), "another")] {
+        let other = TokenSource::builder(&issuer, client).clock(world.clock()).store(store.clone()).build().unwrap();
+        let error = other.access_token().await.unwrap_err();
+        assert!(matches!(error, Error::StoredForAnother { .. }) && error.needs_login(), "{error:?}");
+        assert!(matches!(other.logout().await, Err(Error::StoredForAnother { .. })));
+    }
+    assert!(elsewhere.heard().is_empty());
+    assert!(world.takes(&source.access_token().await.unwrap()).await);
+    // A login takes the place.
+    world.app.add_client("another", |new| new.public = true).await;
+    let other = TokenSource::builder(&world.issuer, "another").clock(world.clock()).store(store).build().unwrap();
+    other.login("alice", PASSWORD).await.unwrap();
+    assert!(world.takes(&other.access_token().await.unwrap()).await);
+}

@@ -1,0 +1,110 @@
+//! The header, and one more try.
+
+use ficha_client::{Error, TokenSource, http_client};
+use reqwest::StatusCode;
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
+
+use crate::network::Parrot;
+use crate::world::World;
+
+fn client(source: &TokenSource, origins: &[&str]) -> ClientWithMiddleware {
+    let http = http_client().unwrap().no_proxy().build().unwrap();
+    ClientBuilder::new(http).with(source.middleware(origins.iter().copied()).unwrap()).build()
+}
+
+async fn revoke_access_token(world: &World, source: &TokenSource) {
+    let token = source.access_token().await.unwrap();
+    let answer = world.app.post("/revoke", &[("token", token.secret())]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_carries_a_token_and_a_401_is_answered_with_a_new_one() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let http = client(&source, &[&world.issuer]);
+    let me = world.app.url("/users/me");
+    assert_eq!(http.get(&me).send().await.unwrap().status(), StatusCode::OK);
+    revoke_access_token(&world, &source).await;
+    assert_eq!(http.get(&me).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+    // An app's own header is left alone.
+    assert_eq!(http.get(&me).bearer_auth("x").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_that_are_refused_at_once_share_one_new_token() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let http = client(&source, &[&world.issuer]);
+    revoke_access_token(&world, &source).await;
+    let requests = (0..30).map(|_| tokio::spawn(http.get(world.app.url("/users/me")).send()));
+    for request in requests.collect::<Vec<_>>() {
+        assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_is_an_error_and_no_401() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let http = client(&source, &[&world.issuer]);
+    world.app.admin.revoke_user("test", "alice").await.unwrap();
+    world.app.authority.follow().await.unwrap();
+    match http.get(world.app.url("/users/me")).send().await {
+        Err(reqwest_middleware::Error::Middleware(error)) => {
+            assert!(matches!(error.downcast_ref::<Error>(), Some(Error::SessionOver)), "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_every_token_is_asked_twice_and_not_for_ever() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let service = Parrot::saying("401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n").await;
+    let http = client(&source, &[&service.url("")]);
+    assert_eq!(http.get(service.url("/notes")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(service.heard().len(), 2);
+    assert_ne!(service.heard()[0], service.heard()[1]);
+    for more in 1..=3 {
+        assert_eq!(http.get(service.url("/notes")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(service.heard().len(), 2 + more);
+    }
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_403_and_a_body_that_can_t_be_sent_twice_are_not_tried_again() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let forbidding = Parrot::saying("403 Forbidden\r\n").await;
+    let http = client(&source, &[&forbidding.url("")]);
+    assert_eq!(http.get(forbidding.url("/")).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(forbidding.heard().len(), 1);
+    let refusing = Parrot::saying("401 Unauthorized\r\n").await;
+    let http = client(&source, &[&refusing.url("")]);
+    let stream = reqwest::Body::from(world.app.get("/health/live").await);
+    assert_eq!(http.post(refusing.url("/")).body(stream).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refusing.heard().len(), 1);
+    assert_eq!(world.refreshes().await, [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn no_other_origin_sees_the_token() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let token = source.access_token().await.unwrap().secret().to_lowercase();
+    let stranger = Parrot::saying("401 Unauthorized\r\n").await;
+    let service = Parrot::saying(&format!("302 Found\r\nLocation: {}\r\n", stranger.url("/"))).await;
+    let http = client(&source, &[&service.url("")]);
+    assert_eq!(http.get(stranger.url("/direct")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(http.get(service.url("/redirected")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!((service.heard().len(), stranger.heard().len()), (1, 2));
+    assert!(service.heard()[0].contains(&token));
+    assert!(!stranger.heard().concat().contains("authorization"), "{:?}", stranger.heard());
+    assert_eq!(world.refreshes().await, [0, 0, 0]);
+}

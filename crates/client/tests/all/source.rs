@@ -1,0 +1,235 @@
+//! Logging in, refreshing, logging out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ficha_authority::{ClientScopes, Grant};
+use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
+
+use crate::network::{Parrot, Relay};
+use crate::support::{PASSWORD, claims};
+use crate::world::{LIFE, World};
+
+#[tokio::test]
+async fn a_user_logs_in_and_the_token_is_good() {
+    let world = World::start().await;
+    let source = world.builder().scope("notes:read").build().unwrap();
+    assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
+    let tokens = source.login("alice", PASSWORD).await.unwrap();
+    assert_eq!((tokens.scope(), tokens.client_id()), (Some("notes:read"), "first-party"));
+    assert_eq!(tokens.expires_at().duration_since(tokens.issued_at()).unwrap(), LIFE);
+    let token = source.access_token().await.unwrap();
+    assert!(world.takes(&token).await);
+    assert_eq!(token.secret(), tokens.access_token().secret());
+    assert_eq!(claims(token.secret())["scope"], "notes:read");
+    let shown = format!("{source:?} {tokens:?} {token:?} {:?}", world.builder().client_secret("the-secret"));
+    assert!(!shown.contains(token.secret()) && !shown.contains("the-secret"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_and_leaves_the_session_that_is_there() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let before = source.access_token().await.unwrap();
+    for (name, word) in [("alice", "wrong"), ("nobody", PASSWORD)] {
+        let error = source.login(name, word).await.unwrap_err();
+        assert!(matches!(error, Error::WrongPassword), "{error:?}");
+    }
+    assert_eq!(source.access_token().await.unwrap().secret(), before.secret());
+}
+
+#[tokio::test]
+async fn refusals_say_what_they_are_about() {
+    let world = World::start().await;
+    let source = world.builder().scope("notes:delete").build().unwrap();
+    assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::InvalidScope(_))));
+    let client = world.app.add_client("web", |_| ()).await;
+    let wrong = TokenSource::builder(&world.issuer, &client.id).client_secret("wrong").build().unwrap();
+    assert!(matches!(wrong.login("alice", PASSWORD).await, Err(Error::ClientRefused(_))));
+    let limited = world.app.add_client("limited", |new| new.grants = vec![Grant::ClientCredentials]).await;
+    let limited = TokenSource::builder(&world.issuer, &limited.id).client_secret(limited.secret).build().unwrap();
+    assert!(matches!(limited.login("alice", PASSWORD).await, Err(Error::ClientRefused(_))));
+}
+
+#[tokio::test]
+async fn a_token_is_refreshed_before_it_expires_and_not_much_earlier() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let first = source.access_token().await.unwrap();
+    world.app.advance(LIFE - Duration::from_secs(31)).await;
+    assert_eq!(source.access_token().await.unwrap().secret(), first.secret());
+    world.app.advance(Duration::from_secs(1)).await;
+    let second = source.access_token().await.unwrap();
+    assert_ne!(second.secret(), first.secret());
+    assert!(world.takes(&second).await);
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+    for _ in 0..3 {
+        world.until_due().await;
+        assert!(world.takes(&source.access_token().await.unwrap()).await);
+    }
+    assert_eq!(world.refreshes().await, [4, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_that_come_at_once_share_one_refresh() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    for round in 1..=5 {
+        world.until_due().await;
+        let callers = (0..100).map(|_| {
+            let source = source.clone();
+            tokio::spawn(async move { source.access_token().await.unwrap().secret().to_owned() })
+        });
+        let callers: Vec<_> = callers.collect();
+        let mut seen = Vec::new();
+        for caller in callers {
+            seen.push(caller.await.unwrap());
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(world.refreshes().await, [round, 0, 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_the_refresh_to_the_others() {
+    let world = World::start().await;
+    let relay = Relay::to(world.app.address).await;
+    let store = MemoryStore::new();
+    let builder = world.builder().endpoints(&relay.url("/token"), None).store(store.clone());
+    let source = world.alice(builder).await;
+    world.until_due().await;
+    relay.open.send_replace(false);
+    let first = tokio::spawn({
+        let source = source.clone();
+        async move { source.access_token().await }
+    });
+    relay.answers(2).await;
+    let second = tokio::spawn({
+        let source = source.clone();
+        async move { source.access_token().await }
+    });
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    relay.open.send_replace(true);
+    let token = second.await.unwrap().unwrap();
+    assert_eq!(store.load().await.unwrap().unwrap().access_token().secret(), token.secret());
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_refresh_that_nobody_waits_for_any_more_is_still_saved() {
+    let world = World::start().await;
+    let relay = Relay::to(world.app.address).await;
+    let store = MemoryStore::new();
+    let builder = world.builder().endpoints(&relay.url("/token"), None).store(store.clone());
+    let source = world.alice(builder).await;
+    let before = store.load().await.unwrap();
+    world.until_due().await;
+    relay.open.send_replace(false);
+    let only = tokio::spawn({
+        let source = source.clone();
+        async move { source.access_token().await }
+    });
+    relay.answers(2).await;
+    only.abort();
+    assert!(only.await.unwrap_err().is_cancelled());
+    relay.open.send_replace(true);
+    // The flight holds the store's lock until it is done.
+    drop(store.lock().await.unwrap());
+    assert_ne!(store.load().await.unwrap(), before);
+    assert!(world.takes(&source.access_token().await.unwrap()).await);
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_asks_for_a_login() {
+    let world = World::start().await;
+    let store = MemoryStore::new();
+    let source = world.alice(world.builder().store(store.clone())).await;
+    world.app.admin.revoke_user("test", "alice").await.unwrap();
+    world.until_due().await;
+    let error = source.access_token().await.unwrap_err();
+    assert!(matches!(error, Error::SessionOver) && error.needs_login(), "{error:?}");
+    assert_eq!(store.load().await.unwrap(), None);
+    assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
+    source.login("alice", PASSWORD).await.unwrap();
+    assert!(world.takes(&source.access_token().await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn an_app_obtains_tokens_for_itself() {
+    let world = World::start().await;
+    let scopes = ClientScopes::Only("notes:read".parse().unwrap());
+    let client = world.app.add_client("night + day: 100%", |new| new.scopes = scopes).await;
+    let builder = TokenSource::builder(&world.issuer, &client.id).client_secret(&*client.secret).clock(world.clock());
+    let source = builder.client_credentials().build().unwrap();
+    let first = source.access_token().await.unwrap();
+    assert!(world.takes(&first).await);
+    assert_eq!(first.scope(), Some("notes:read"));
+    world.until_due().await;
+    let second = source.access_token().await.unwrap();
+    assert_ne!(first.secret(), second.secret());
+    assert!(world.takes(&second).await);
+    let unusable = world.builder().client_credentials().build();
+    assert!(matches!(unusable, Err(Error::Setting(_))));
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session_at_the_server() {
+    let world = World::start().await;
+    let store = MemoryStore::new();
+    let source = world.alice(world.builder().store(store.clone())).await;
+    let token = source.access_token().await.unwrap();
+    source.logout().await.unwrap();
+    assert!(!world.takes(&token).await);
+    assert_eq!(store.load().await.unwrap(), None);
+    assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
+    source.logout().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_tokens_stay_while_the_server_has_not_heard_of_the_logout() {
+    let mut world = World::start().await;
+    let store = MemoryStore::new();
+    let source = world.alice(world.builder().store(store.clone())).await;
+    world.app.stop().await;
+    assert!(matches!(source.logout().await, Err(Error::Network(_))));
+    assert!(store.load().await.unwrap().is_some());
+    source.forget().await.unwrap();
+    assert_eq!(store.load().await.unwrap(), None);
+    assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
+}
+
+#[tokio::test]
+async fn a_token_that_has_not_expired_is_handed_out_while_the_server_is_gone() {
+    let mut world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let token = source.access_token().await.unwrap();
+    world.until_due().await;
+    world.app.stop().await;
+    for _ in 0..3 {
+        assert_eq!(source.access_token().await.unwrap().secret(), token.secret());
+    }
+    world.app.clock.advance(Duration::from_secs(21));
+    let error = source.access_token().await.unwrap_err();
+    assert!(matches!(error, Error::Network(_)) && error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_busy_server_says_how_long_to_wait() {
+    let parrot = Parrot::saying("503 Service Unavailable\r\nRetry-After: 17\r\n").await;
+    let source = TokenSource::builder(&parrot.url(""), "app").endpoints(&parrot.url("/token"), None).build().unwrap();
+    let error = source.login("alice", PASSWORD).await.unwrap_err();
+    assert!(matches!(error, Error::Busy { retry_after: Some(wait) } if wait.as_secs() == 17), "{error:?}");
+    assert_eq!(parrot.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_with_a_password() {
+    let elsewhere = Arc::new(Parrot::saying("200 OK\r\n").await);
+    let parrot = Parrot::saying(&format!("307 Temporary Redirect\r\nLocation: {}\r\n", elsewhere.url("/"))).await;
+    let source = TokenSource::builder(&parrot.url(""), "app").endpoints(&parrot.url("/token"), None).build().unwrap();
+    assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::BadAnswer(_))));
+    assert_eq!((parrot.heard().len(), elsewhere.heard().len()), (1, 0));
+}

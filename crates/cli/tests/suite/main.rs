@@ -5,6 +5,7 @@ mod bench;
 mod commands;
 mod configuration;
 mod follower;
+mod login;
 mod passwords;
 mod refusals;
 mod serving;

@@ -1,10 +1,11 @@
 //! Logging in, refreshing, logging out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ficha_authority::{ClientScopes, Grant};
-use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
+use ficha_client::{Error, MemoryStore, StoreError, TokenSource, TokenStore, Tokens};
 
 use crate::network::{Parrot, Relay};
 use crate::support::{PASSWORD, claims};
@@ -73,7 +74,8 @@ async fn a_token_is_refreshed_before_it_expires_and_not_much_earlier() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn callers_that_come_at_once_share_one_refresh() {
     let world = World::start().await;
-    let source = world.alice(world.builder()).await;
+    let store = Counted::default();
+    let source = world.alice(world.builder().store(store.clone())).await;
     for round in 1..=5 {
         world.until_due().await;
         let callers = (0..100).map(|_| {
@@ -88,6 +90,31 @@ async fn callers_that_come_at_once_share_one_refresh() {
         seen.dedup();
         assert_eq!(seen.len(), 1);
         assert_eq!(world.refreshes().await, [round, 0, 0]);
+        // One flight, and not a hundred that find each other's token in the store.
+        assert_eq!(store.loads.load(Ordering::SeqCst) as u64, 1 + round);
+    }
+}
+
+/// Memory that counts how often it is read.
+#[derive(Clone, Default)]
+struct Counted {
+    memory: MemoryStore,
+    loads: Arc<AtomicUsize>,
+}
+
+#[async_trait::async_trait]
+impl TokenStore for Counted {
+    async fn load(&self) -> Result<Option<Tokens>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.memory.load().await
+    }
+
+    async fn save(&self, tokens: &Tokens) -> Result<(), StoreError> {
+        self.memory.save(tokens).await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.memory.clear().await
     }
 }
 

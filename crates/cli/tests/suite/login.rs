@@ -1,0 +1,166 @@
+//! `ficha login`, `ficha token`, `ficha logout`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::bench::{Bench, PASSWORD, Serving, has};
+
+/// Tokens are kept in the working directory, where no other test looks.
+const FILE: &str = "token.json";
+
+fn with_alice(bench: Bench) -> (Bench, Serving) {
+    bench.add_user("alice", &["--scope", "notes:read notes:write"]);
+    let server = bench.serve();
+    (bench, server)
+}
+
+fn issuer(server: &Serving) -> String {
+    format!("http://{}", server.address)
+}
+
+fn log_in(bench: &Bench, server: &Serving, more: &[&str]) -> String {
+    let issuer = issuer(server);
+    let usual = ["login", "--issuer", &issuer, "--username", "alice", "--password-stdin", "--token-file", FILE];
+    bench.run_with_input(&[&usual, more].concat(), PASSWORD).good().stdout
+}
+
+fn access_token(bench: &Bench) -> String {
+    bench.run(&["token", "show", "--access-token", "--token-file", FILE]).good().stdout.trim_end().to_owned()
+}
+
+#[test]
+fn whoever_logs_in_is_told_until_when_and_sees_no_token() {
+    let (bench, server) = with_alice(Bench::new());
+    let said = log_in(&bench, &server, &["--scope", "notes:read"]);
+    for word in [&format!("alice is logged in at {}\n", issuer(&server)), "notes:read\n", "until", "Z, and refreshed", FILE] {
+        assert!(said.contains(word), "{word:?} is missing in {said}");
+    }
+    let token = access_token(&bench);
+    assert_eq!(server.get("/users/me", &token).1["username"], "alice");
+    let shown = bench.run(&["token", "show", "--token-file", FILE]).good().stdout;
+    let document = bench.json(&["token", "show", "--json", "--token-file", FILE]);
+    assert_eq!(document["claims"]["scope"], "notes:read", "{document}");
+    assert_eq!((&document["expired"], &document["refreshable"]), (&Value::Bool(false), &Value::Bool(true)));
+    assert!(shown.contains(document["claims"]["sub"].as_str().unwrap()), "{shown}");
+    for part in token.split('.') {
+        for text in [&said, &shown, &document.to_string()] {
+            assert!(!text.contains(part), "{text}");
+        }
+    }
+    let mode = std::fs::metadata(bench.path(FILE)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let again: Value = serde_json::from_str(&log_in(&bench, &server, &["--json"])).unwrap();
+    assert_eq!((again["username"].as_str(), again["scope"].as_str()), (Some("alice"), Some("notes:read notes:write")));
+}
+
+#[test]
+fn logging_out_ends_the_session() {
+    let (bench, server) = with_alice(Bench::new());
+    log_in(&bench, &server, &[]);
+    let token = access_token(&bench);
+    let said = bench.run(&["logout", "--token-file", FILE]).good().stdout;
+    assert_eq!(said, format!("logged out at {}\n", issuer(&server)));
+    assert_eq!(server.get("/users/me", &token).0, 401);
+    assert!(!bench.path(FILE).exists());
+    assert_eq!(bench.run(&["logout", "--token-file", FILE]).good().stdout, "nobody was logged in\n");
+    bench.run(&["token", "show", "--token-file", FILE]).refused(&["nobody is logged in", "ficha login"]);
+}
+
+#[test]
+fn a_server_that_is_gone_keeps_the_tokens_unless_they_are_to_be_forgotten() {
+    let (bench, server) = with_alice(Bench::new());
+    log_in(&bench, &server, &[]);
+    server.kill();
+    bench.run(&["logout", "--token-file", FILE]).refused(&["was not reached"]);
+    assert!(bench.path(FILE).exists());
+    let said = bench.run(&["logout", "--forget", "--token-file", FILE]).good().stdout;
+    assert!(said.contains("was not told"), "{said}");
+    assert!(!bench.path(FILE).exists());
+}
+
+#[test]
+fn what_can_t_be_done_is_said_in_one_line() {
+    let (bench, server) = with_alice(Bench::new());
+    let issuer = issuer(&server);
+    let login = |issuer: &str, more: &[&str], password: &str| {
+        let usual = ["login", "--issuer", issuer, "--password-stdin", "--token-file", FILE];
+        bench.run_with_input(&[&usual, more].concat(), password)
+    };
+    login(&issuer, &["--username", "alice"], "wrong").refused(&["the user name or the password is wrong"]);
+    login(&issuer, &["--username", "alice"], "").refused(&["the password is empty"]);
+    login(&issuer, &[], PASSWORD).refused(&["--username"]);
+    login(&issuer, &["--username", "alice", "--scope", "notes:delete"], PASSWORD).refused(&["invalid_scope"]);
+    login(&issuer, &["--username", "alice", "--client-id", "nobody"], PASSWORD).refused(&["invalid_client"]);
+    login(&format!("{issuer}/"), &["--username", "alice"], PASSWORD).refused(&["about the issuer", &issuer]);
+    login("http://192.0.2.1", &["--username", "alice"], PASSWORD).refused(&["has no TLS"]);
+    login("auth", &["--username", "alice"], PASSWORD).refused(&["no URL"]);
+    bench.run(&["login", "--username", "alice", "--token-file", FILE]).refused(&["--password-stdin"]);
+    assert!(!bench.path(FILE).exists());
+    log_in(&bench, &server, &[]);
+    std::fs::set_permissions(bench.path(FILE), std::fs::Permissions::from_mode(0o644)).unwrap();
+    bench.run(&["token", "show", "--token-file", FILE]).refused(&["others can read it", "chmod 600 token.json"]);
+}
+
+#[test]
+fn the_issuer_and_the_file_have_defaults() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new().with("FICHA__SERVER__BIND", &address);
+    let bench = bench.with("XDG_CONFIG_HOME", folder.path().to_str().unwrap());
+    let (bench, server) = with_alice(bench);
+    bench.run_with_input(&["login", "--username", "alice", "--password-stdin"], PASSWORD).good();
+    assert!(folder.path().join("ficha/token.json").exists());
+    let token = bench.run(&["token", "show", "--access-token"]).good().stdout;
+    assert_eq!(server.get("/users/me", token.trim_end()).0, 200);
+}
+
+#[test]
+fn processes_that_refresh_one_file_at_once_keep_the_session() {
+    // A token that is due at once lets each process see that, and one of them refresh.
+    let (bench, server) = with_alice(Bench::new().with("FICHA__TOKEN__ACCESS_TTL", "60s").with("FICHA__TOKEN__REFRESH_GRACE", "0s"));
+    log_in(&bench, &server, &[]);
+    let first = access_token(&bench);
+    age(&bench);
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| access_token(&bench))).collect();
+        let mut tokens: Vec<String> = runs.into_iter().map(|run| run.join().unwrap()).collect();
+        tokens.dedup();
+        assert_eq!(tokens.len(), 1);
+        assert_ne!(tokens[0], first);
+        assert_eq!(server.get("/users/me", &tokens[0]).0, 200);
+    });
+    // With no grace, a second use of the old refresh token would have ended the session.
+    age(&bench);
+    assert_eq!(server.get("/users/me", &access_token(&bench)).0, 200);
+}
+
+/// Makes the stored access token look expired.
+fn age(bench: &Bench) {
+    let text = std::fs::read_to_string(bench.path(FILE)).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    for name in ["issued_at", "expires_at"] {
+        document[name] = (document[name].as_u64().unwrap() - 3_600).into();
+    }
+    // Written in place: the file keeps its mode.
+    std::fs::write(bench.path(FILE), document.to_string()).unwrap();
+}
+
+#[test]
+fn the_access_token_goes_into_a_curl_as_the_help_says() {
+    if !has("curl") {
+        return;
+    }
+    let (bench, server) = with_alice(Bench::new());
+    log_in(&bench, &server, &[]);
+    let line = format!(
+        "curl -s -H \"Authorization: Bearer $({} token show --access-token --token-file {FILE})\" {}/users/me",
+        env!("CARGO_BIN_EXE_ficha"),
+        issuer(&server)
+    );
+    let output = Command::new("sh").current_dir(bench.folder()).args(["-c", &line]).output().unwrap();
+    let me: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!(me["username"], "alice", "{me}");
+}

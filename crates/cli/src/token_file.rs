@@ -37,9 +37,8 @@ mod tests {
 
     #[test]
     fn the_usual_file_is_where_configuration_is_kept() {
-        let path = |xdg: &str, home: &str| {
-            default_path(|name| Some(PathBuf::from(if name == "HOME" { home } else { xdg })))
-        };
+        let path =
+            |xdg: &str, home: &str| default_path(|name| Some(PathBuf::from(if name == "HOME" { home } else { xdg })));
         assert_eq!(path("/x", "/home/a"), Some("/x/ficha/token.json".into()));
         assert_eq!(path("", "/home/a"), Some("/home/a/.config/ficha/token.json".into()));
         assert_eq!(path("relative", "/home/a"), Some("/home/a/.config/ficha/token.json".into()));

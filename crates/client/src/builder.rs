@@ -143,7 +143,8 @@ impl Builder {
             scope: self.scope,
             limit: self.limit,
         };
-        let renewal = Renewal::new(self.issuer, self.allowed, endpoints, exchange, self.for_itself, self.store, self.clock);
+        let renewal =
+            Renewal::new(self.issuer, self.allowed, endpoints, exchange, self.for_itself, self.store, self.clock);
         Ok(TokenSource::new(renewal))
     }
 }

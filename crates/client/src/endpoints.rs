@@ -46,7 +46,7 @@ pub(crate) async fn discover(
         return Err(Error::Metadata(format!("{url} answered {}", answer.status())));
     }
     let metadata: Metadata = serde_json::from_slice(answer.body())
-        .map_err(|error| Error::Metadata(format!("{url} holds no metadata: {error}")))?;
+        .map_err(|error| Error::Metadata(format!("{url} holds no metadata: {}", printable(&error.to_string()))))?;
     if metadata.issuer != issuer {
         let other = printable(&metadata.issuer);
         return Err(Error::Metadata(format!("{url} is about the issuer {other}, and not about {issuer}")));

@@ -30,8 +30,8 @@ pub enum Error {
         /// How long it asks to be left alone (`Retry-After`), if it says so.
         retry_after: Option<Duration>,
     },
-    /// The server was not reached, or its answer was lost. The text says at which step.
-    #[error("the server was not reached: {0}")]
+    /// The server was not reached, its answer was lost, or it failed (5xx). The text says which.
+    #[error("the server did not answer: {0}")]
     Network(String),
     /// Another refusal (RFC 6749 §5.2).
     #[error("the server refuses: {0}")]

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse, BasicTokenType};
 use oauth2::{
-    ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError,
-    ResourceOwnerPassword, ResourceOwnerUsername, RevocationUrl, Scope, StandardRevocableToken, TokenResponse,
-    TokenUrl,
+    ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError, ResourceOwnerPassword,
+    ResourceOwnerUsername, RevocationUrl, Scope, StandardRevocableToken, TokenResponse, TokenUrl,
 };
 
 use crate::clock::Clock;
@@ -48,8 +47,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// RFC 6749 §4.3. Sent once: a second one would be a second session.
     pub async fn password(&self, to: &Endpoints, username: &str, password: &str) -> Result<Answer, Error> {
-        let (name, word) =
-            (ResourceOwnerUsername::new(username.into()), ResourceOwnerPassword::new(password.into()));
+        let (name, word) = (ResourceOwnerUsername::new(username.into()), ResourceOwnerPassword::new(password.into()));
         let client = self.client(to)?;
         let http = transport::sender(&self.http, &to.token, LOGIN_LIMIT);
         let asked_at = self.clock.now();

@@ -128,6 +128,11 @@ impl Renewal {
             // Another process was here before us.
             return Ok(self.hand_out(tokens));
         }
+        if let Some(tokens) = stored.as_ref().filter(|tokens| !self.for_itself && !tokens.can_be_refreshed()) {
+            // Nothing better can be had, so it is used to its end.
+            let is_good = !tokens.is_expired(now) && !is_same(rejected, &tokens.access_token());
+            return if is_good { Ok(self.hand_out(tokens)) } else { Err(Error::SessionOver) };
+        }
         match self.obtain(stored.as_ref()).await {
             Ok(answer) => {
                 let token = self.keep(answer, stored).await?;
@@ -142,7 +147,7 @@ impl Renewal {
                 Err(Error::SessionOver)
             }
             Err(error) => match stored {
-                Some(tokens) if error.is_transient() && rejected.is_none() && !tokens.is_expired(self.clock.now()) => {
+                Some(tokens) if may_pass(&error) && rejected.is_none() && !tokens.is_expired(self.clock.now()) => {
                     tracing::warn!(%error, "the token was not refreshed; it is still good for a while");
                     self.state().paused_until = Some(self.clock.now() + PAUSE);
                     Ok(self.hand_out(&tokens))
@@ -269,6 +274,11 @@ impl State {
         let is_good = !tokens.is_due(now) || (is_paused && !tokens.is_expired(now));
         (is_good && (!is_rejected || forced_lately)).then(|| token.clone())
     }
+}
+
+/// What says nothing about the session: a captive portal's page is no reason to stop an app whose token is good.
+fn may_pass(error: &Error) -> bool {
+    error.is_transient() || matches!(error, Error::BadAnswer(_) | Error::Metadata(_) | Error::Refused(_))
 }
 
 fn is_same(rejected: Option<&AccessToken>, token: &AccessToken) -> bool {

@@ -31,10 +31,7 @@ pub struct BearerMiddleware {
 pub struct BadOrigin(pub String);
 
 impl BearerMiddleware {
-    pub(crate) fn new<'a>(
-        source: TokenSource,
-        origins: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, BadOrigin> {
+    pub(crate) fn new<'a>(source: TokenSource, origins: impl IntoIterator<Item = &'a str>) -> Result<Self, BadOrigin> {
         let origins = origins.into_iter().map(origin).collect::<Result<_, _>>()?;
         Ok(Self { source, origins })
     }

@@ -90,10 +90,7 @@ impl TokenSource {
     ///
     /// # Errors
     /// [`BadOrigin`] names the one that is none.
-    pub fn middleware<'a>(
-        &self,
-        origins: impl IntoIterator<Item = &'a str>,
-    ) -> Result<BearerMiddleware, BadOrigin> {
+    pub fn middleware<'a>(&self, origins: impl IntoIterator<Item = &'a str>) -> Result<BearerMiddleware, BadOrigin> {
         BearerMiddleware::new(self.clone(), origins)
     }
 }

@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn an_endless_life_overflows_nothing() {
         assert!(!tokens(u64::MAX).is_due(at(0)));
-        let text = serde_json::to_string(&tokens(600)).unwrap().replace(&(START + 600).to_string(), &u64::MAX.to_string());
+        let text =
+            serde_json::to_string(&tokens(600)).unwrap().replace(&(START + 600).to_string(), &u64::MAX.to_string());
         assert!(!serde_json::from_str::<Tokens>(&text).unwrap().is_due(at(0)));
     }
 

@@ -39,7 +39,9 @@ pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
         tracing::warn!(%error, "the system's certificate authorities can't be read: no server is trusted over TLS");
         Ok::<_, Error>(builder()?.with_root_certificates(RootCertStore::empty()))
     })?;
-    Ok(reqwest::Client::builder().tls_backend_preconfigured(config.with_no_client_auth()).connect_timeout(CONNECT_LIMIT))
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(config.with_no_client_auth())
+        .connect_timeout(CONNECT_LIMIT))
 }
 
 /// Why there is no answer that the `oauth2` crate could read.
@@ -84,9 +86,9 @@ async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Dura
     if status.is_redirection() {
         return Err(Failure::BadAnswer(format!("{url} redirects, and that is not followed")));
     }
-    // A proxy in front says so while the server starts anew.
-    if matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) {
-        return Err(Failure::Network(format!("a proxy answered {status}")));
+    // The server's failure, or a proxy's in front of it: nobody knows whether it was done.
+    if status.is_server_error() {
+        return Err(Failure::Network(format!("{url} failed with {status}")));
     }
     let mut response = oauth2::http::Response::new(Vec::new());
     *response.status_mut() = status;

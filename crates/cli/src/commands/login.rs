@@ -70,11 +70,7 @@ pub async fn run(arguments: Arguments, configuration: &Configuration) -> Result<
         }));
     }
     output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
-    output::fields(&[
-        ("scope", output::or_dash(tokens.scope())),
-        ("until", until(&tokens)),
-        ("kept in", path),
-    ])
+    output::fields(&[("scope", output::or_dash(tokens.scope())), ("until", until(&tokens)), ("kept in", path)])
 }
 
 fn until(tokens: &Tokens) -> String {

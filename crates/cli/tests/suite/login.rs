@@ -35,7 +35,9 @@ fn access_token(bench: &Bench) -> String {
 fn whoever_logs_in_is_told_until_when_and_sees_no_token() {
     let (bench, server) = with_alice(Bench::new());
     let said = log_in(&bench, &server, &["--scope", "notes:read"]);
-    for word in [&format!("alice is logged in at {}\n", issuer(&server)), "notes:read\n", "until", "Z, and refreshed", FILE] {
+    for word in
+        [&format!("alice is logged in at {}\n", issuer(&server)), "notes:read\n", "until", "Z, and refreshed", FILE]
+    {
         assert!(said.contains(word), "{word:?} is missing in {said}");
     }
     let token = access_token(&bench);
@@ -74,7 +76,7 @@ fn a_server_that_is_gone_keeps_the_tokens_unless_they_are_to_be_forgotten() {
     let (bench, server) = with_alice(Bench::new());
     log_in(&bench, &server, &[]);
     server.kill();
-    bench.run(&["logout", "--token-file", FILE]).refused(&["was not reached"]);
+    bench.run(&["logout", "--token-file", FILE]).refused(&["did not answer"]);
     assert!(bench.path(FILE).exists());
     let said = bench.run(&["logout", "--forget", "--token-file", FILE]).good().stdout;
     assert!(said.contains("was not told"), "{said}");
@@ -120,7 +122,8 @@ fn the_issuer_and_the_file_have_defaults() {
 #[test]
 fn processes_that_refresh_one_file_at_once_keep_the_session() {
     // A token that is due at once lets each process see that, and one of them refresh.
-    let (bench, server) = with_alice(Bench::new().with("FICHA__TOKEN__ACCESS_TTL", "60s").with("FICHA__TOKEN__REFRESH_GRACE", "0s"));
+    let (bench, server) =
+        with_alice(Bench::new().with("FICHA__TOKEN__ACCESS_TTL", "60s").with("FICHA__TOKEN__REFRESH_GRACE", "0s"));
     log_in(&bench, &server, &[]);
     let first = access_token(&bench);
     age(&bench);

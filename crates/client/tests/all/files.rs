@@ -29,7 +29,8 @@ async fn nobody_else_can_read_the_file_and_the_next_process_is_logged_in() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
     // Nothing is left beside it but the lock, which is as private.
-    let mut names: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(path.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
     names.sort();
     assert_eq!(names, [path.clone(), path.with_extension("json.lock")]);
     assert_eq!(mode(&names[1]), 0o600);

@@ -185,6 +185,21 @@ async fn a_session_that_is_over_asks_for_a_login() {
 }
 
 #[tokio::test]
+async fn a_token_without_a_refresh_token_is_used_to_its_end() {
+    let world = World::start().await;
+    let change = |new: &mut ficha_authority::NewClient| (new.public, new.grants) = (true, vec![Grant::Password]);
+    world.app.add_client("short", change).await;
+    let source = TokenSource::builder(&world.issuer, "short").clock(world.clock()).build().unwrap();
+    assert!(!source.login("alice", PASSWORD).await.unwrap().can_be_refreshed());
+    let first = source.access_token().await.unwrap();
+    world.until_due().await;
+    assert_eq!(source.access_token().await.unwrap().secret(), first.secret());
+    assert!(matches!(source.replace(&first).await, Err(Error::SessionOver)));
+    world.app.advance(Duration::from_secs(20)).await;
+    assert!(matches!(source.access_token().await, Err(Error::SessionOver)));
+}
+
+#[tokio::test]
 async fn an_app_obtains_tokens_for_itself() {
     let world = World::start().await;
     let scopes = ClientScopes::Only("notes:read".parse().unwrap());

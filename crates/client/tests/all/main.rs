@@ -1,4 +1,5 @@
 //! The library against a real server.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod discovery;
 mod faults;

@@ -51,8 +51,8 @@ impl Builder {
         }
     }
 
-    /// The secret of a confidential client. It is sent by HTTP Basic (RFC 6749 §2.3.1). An app that is given to its users
-    /// keeps no secret, and needs none.
+    /// The secret of a confidential client. It is sent by HTTP Basic (RFC 6749 §2.3.1). An app that is given to its
+    /// users keeps no secret, and needs none.
     pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
         self.client_secret = Some(ClientSecret::new(secret.into()));
         self
@@ -65,8 +65,8 @@ impl Builder {
         self
     }
 
-    /// The app acts for itself and for no user, with `client_credentials` (RFC 6749 §4.4): tokens are obtained when they
-    /// are needed, and nobody logs in. Needs a [`client_secret`](Self::client_secret).
+    /// The app acts for itself and for no user, with `client_credentials` (RFC 6749 §4.4): tokens are obtained when
+    /// they are needed, and nobody logs in. Needs a [`client_secret`](Self::client_secret).
     pub fn client_credentials(mut self) -> Self {
         self.for_itself = true;
         self
@@ -99,8 +99,8 @@ impl Builder {
         self
     }
 
-    /// An HTTP client of your own, for a private certificate authority or a proxy: start from
-    /// [`http_client`](crate::http_client). It should follow no redirects.
+    /// An HTTP client of your own, for a proxy or other certificate authorities than the system's. It should follow no
+    /// redirects.
     pub fn http_client(mut self, http: reqwest::Client) -> Self {
         self.http = Some(http);
         self

@@ -55,9 +55,9 @@ impl TokenSource {
         self.renewal.token(None).await
     }
 
-    /// Another access token in place of one that a service `rejected` with 401. If another caller or process has replaced
-    /// it already, that one is taken; within ten seconds of such a replacement the token stays, since it is not what the
-    /// service minds.
+    /// Another access token in place of one that a service `rejected` with 401. If another caller or process has
+    /// replaced it already, that one is taken; within ten seconds of such a replacement the token stays, since it is not
+    /// what the service minds.
     ///
     /// # Errors
     /// As [`access_token`](Self::access_token).
@@ -66,8 +66,8 @@ impl TokenSource {
     }
 
     /// Ends the session at the server (RFC 7009), and forgets the tokens *once the server has said yes*. If it was not
-    /// reached, they are kept, and logging out can be tried again; [`forget`](Self::forget) drops them regardless. Nobody
-    /// being logged in is no error.
+    /// reached, they are kept, and logging out can be tried again; [`forget`](Self::forget) drops them regardless.
+    /// Nobody being logged in is no error.
     ///
     /// # Errors
     /// [`Error::Network`], [`Error::Busy`], [`Error::Store`]; [`Error::Setting`] if the server can't revoke.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::tokens::Tokens;
 
-/// Where an app keeps its tokens: [`MemoryStore`], [`FileStore`](crate::FileStore), or a keyring, a database, a browser's
-/// cookie jar behind an implementation of your own.
+/// Where an app keeps its tokens: [`MemoryStore`], [`FileStore`](crate::FileStore), or a keyring or a database behind an
+/// implementation of your own.
 ///
 /// A [`TokenSource`](crate::TokenSource) saves new tokens *before* it hands them out, so a refresh token that was
 /// rotated is never lost with the process.

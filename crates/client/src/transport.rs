@@ -26,8 +26,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// It is what [`TokenSource`](crate::TokenSource) uses itself, and what an app may use for its own requests.
 ///
 /// # Errors
-/// [`Error::Setting`] if TLS can't be set up at all. Where the system has no certificate authorities, this succeeds, and
-/// every connection over TLS fails.
+/// [`Error::Setting`] if TLS can't be set up at all. Where the system has no certificate authorities, this succeeds,
+/// and every connection over TLS fails.
 pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
     let setting = |error: rustls::Error| Error::Setting(format!("TLS can't be set up: {error}"));
     let builder = || {

@@ -140,6 +140,25 @@ fn processes_that_refresh_one_file_at_once_keep_the_session() {
     assert_eq!(server.get("/users/me", &access_token(&bench)).0, 200);
 }
 
+#[test]
+fn over_https_the_certificates_that_the_system_names_are_trusted_and_no_others() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let bench = Bench::new()
+        .with("FICHA__SERVER__TLS__CERTIFICATE", "certificate.pem")
+        .with("FICHA__SERVER__TLS__KEY", "key.pem")
+        .with("FICHA__SERVER__BIND", &address);
+    bench.write("certificate.pem", &made.cert.pem());
+    bench.write("key.pem", &made.signing_key.serialize_pem());
+    let (bench, _server) = with_alice(bench);
+    let login = ["login", "--username", "alice", "--password-stdin", "--token-file", FILE];
+    bench.run_with_input(&login, PASSWORD).refused(&["did not answer", "certificate"]);
+    let bench = bench.with("SSL_CERT_FILE", "certificate.pem");
+    let said = bench.run_with_input(&login, PASSWORD).good().stdout;
+    assert!(said.contains(&format!("logged in at https://{address}\n")), "{said}");
+    bench.run(&["logout", "--token-file", FILE]).good();
+}
+
 /// Makes the stored access token look expired.
 fn age(bench: &Bench) {
     let text = std::fs::read_to_string(bench.path(FILE)).unwrap();

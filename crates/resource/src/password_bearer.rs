@@ -89,7 +89,7 @@ impl OAuth2PasswordBearer {
     }
 
     /// One that needs no network.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the test issuer makes one this way"))]
+    #[allow(dead_code, reason = "only the test issuer makes one this way")]
     pub(crate) fn from_parts(verifier: Verifier, description: Description) -> Self {
         let (found, following) = (Arc::default(), Following::default());
         Self { inner: Arc::new(Shared { verifier, description, found, following }) }

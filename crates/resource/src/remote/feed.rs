@@ -185,3 +185,44 @@ impl DenySource for Feed {
         self.is_complete.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ficha_token::ManualClock;
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const START: i64 = 1_800_000_000;
+
+    fn feed() -> (Feed, Arc<ManualClock>, [DenyId; 3]) {
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(START).unwrap()));
+        let feed = Feed::new("issuer".to_owned(), Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(30));
+        let id = Uuid::from_u128(7);
+        let page = format!(r#"{{"cursor":"c","entries":[["{id}",{}]]}}"#, START + 600);
+        feed.add(page.as_bytes()).unwrap();
+        feed.renew(feed.now()).unwrap();
+        (feed, clock, [id.into(); 3])
+    }
+
+    #[test]
+    fn what_has_expired_is_dropped() {
+        let (feed, clock, ids) = feed();
+        assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
+        feed.purge();
+        assert_eq!(feed.list().len(), 1);
+        clock.advance(Duration::from_secs(600));
+        feed.purge();
+        assert_eq!(feed.list().len(), 0);
+    }
+
+    #[test]
+    fn nothing_is_dropped_at_a_time_that_may_be_wrong() {
+        let (feed, clock, ids) = feed();
+        clock.set_wall(clock.now() + time::Duration::days(1));
+        feed.purge();
+        clock.set_wall(clock.now() - time::Duration::days(1));
+        assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
+    }
+}

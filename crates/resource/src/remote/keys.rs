@@ -177,11 +177,14 @@ impl RemoteKeys {
     /// Waits for the next fetch's time, or for somebody who wants one now.
     async fn pause(&self, pause: Duration) {
         let due = self.clock.elapsed() + pause;
-        while let Some(left) = due.checked_sub(self.clock.elapsed()).filter(|left| !left.is_zero()) {
+        let timer = sleep(pause);
+        tokio::pin!(timer);
+        while self.clock.elapsed() < due {
             tokio::select! {
-                // Otherwise that was for the fetch that has just been done.
+                // If none is under way, that was for the fetch that has just been done.
                 () = self.wanted.notified() => if self.under_way.load(Ordering::Acquire) { return },
-                () = sleep(left.min(LOOK_EVERY)) => {}
+                () = &mut timer => return,
+                () = sleep(LOOK_EVERY) => {}
             }
         }
     }

@@ -237,6 +237,8 @@ mod tests {
         clock.set_wall(clock.now() + time::Duration::milliseconds(1));
         assert_eq!(lease.read().look(&clock), Freshness::Over);
         for _ in 0..10 {
+            let now = Moment::now(&clock);
+            lease.renew(now, now).unwrap();
             clock.set_wall(clock.now() + time::Duration::milliseconds(1_500));
             let now = Moment::now(&clock);
             lease.renew(now, now).unwrap();

@@ -94,22 +94,6 @@ async fn a_suspended_service_wakes_up_stale_and_asks_at_once() {
 }
 
 #[tokio::test]
-async fn an_answer_to_a_poll_from_before_the_sleep_renews_nothing() {
-    let world = World::new().await;
-    let oauth2 = world.service().build().await.unwrap();
-    eventually("a poll is held", || world.server.state().open_polls == 1).await;
-    world.advance(31);
-    let token = world.token();
-    assert!(is_stale(&oauth2, &token));
-    // It is answered now, and the next one not at all.
-    let answered = oauth2.stats().denylist.unwrap().polls_ok;
-    world.server.state().feed = Feed::Other(Answer::Silence);
-    world.server.state().entries.push((world.claims().jti, FAR));
-    a_moment().await;
-    assert!(is_stale(&oauth2, &token), "{answered}");
-}
-
-#[tokio::test]
 async fn a_jump_of_the_wall_clock_ends_the_lease_until_the_list_has_been_read_anew() {
     for hours in [-1, 1] {
         let world = World::new().await;

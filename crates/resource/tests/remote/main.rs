@@ -12,3 +12,5 @@ mod lease;
 mod server;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;

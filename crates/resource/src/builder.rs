@@ -1,32 +1,21 @@
 //! Building a bearer: what to expect of a token, and where to ask.
 
+mod build;
+
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_token::verify::MAX_LEEWAY_SECONDS;
-use ficha_token::{Algorithm, Clock, Expected, JwkSet, Secret, SystemClock};
+use ficha_token::{Algorithm, Clock, JwkSet, Secret, SystemClock};
 use reqwest::Client;
-use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use crate::build_error::BuildError;
-use crate::password_bearer::{Description, Following, OAuth2PasswordBearer, Shared};
-use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
-use crate::remote::http::{self, Credentials};
-use crate::remote::metadata::{Endpoints, Search};
-use crate::remote::{Fed, Feed, Plan, RemoteKeys, address, spawn};
-use crate::scopes::is_scope_name;
-use crate::source::{DenySource, KeySource, OnStale};
-use crate::verifier::{Verifier, VerifierSettings};
+use crate::password_bearer::OAuth2PasswordBearer;
+use crate::remote::http::Credentials;
+use crate::source::OnStale;
 
 const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
-const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
-const LEAST_OUTAGE_LIMIT: Duration = Duration::from_secs(60);
-/// For how long [`Builder::build`] waits for metadata, keys and list together.
-const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// What to expect of a token, and where to ask. [`OAuth2PasswordBearer::discover`] and
 /// [`OAuth2PasswordBearer::by_hand`] start one.
@@ -232,187 +221,6 @@ impl<B> Builder<B> {
         self.clock = clock;
         self
     }
-}
-
-impl<B: From<OAuth2PasswordBearer>> Builder<B> {
-    /// Starts to follow, on the tokio runtime that it is called on, and waits for keys and denylist for up to 5 s.
-    ///
-    /// A service may start before its authorization server: if that can't be reached in time, what is returned refuses
-    /// every token with 503 until keys and list have been loaded, which goes on by itself;
-    /// [`OAuth2PasswordBearer::ready`] tells. What waiting does not mend is an error.
-    pub async fn build(mut self) -> Result<B, BuildError> {
-        let deadline = Instant::now() + START_LIMIT;
-        Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let settings = self.settings()?;
-        let endpoints = self.endpoints()?;
-        let client = match self.client.take() {
-            Some(client) => client,
-            None => http::client(&self.root_certificates)?,
-        };
-        let endpoints = match endpoints {
-            Ok(endpoints) => Ok(endpoints),
-            Err(search) => match timeout_at(deadline, search.run(&client, &*self.clock, true)).await {
-                Ok(found) => Ok(found?),
-                Err(_) => Err(search),
-            },
-        };
-        let bearer = self.start(settings, endpoints, client)?;
-        let following = &bearer.inner.following;
-        let loaded = async {
-            if let Some(keys) = &following.keys {
-                keys.loaded().await;
-            }
-            if let Some(feed) = &following.feed {
-                feed.completed().await;
-            }
-        };
-        if timeout_at(deadline, loaded).await.is_err() {
-            let issuer = &bearer.inner.description.issuer;
-            tracing::warn!(issuer, why = %bearer.ready(), "started without the authorization server");
-        }
-        Ok(bearer.into())
-    }
-
-    fn settings(&mut self) -> Result<VerifierSettings, BuildError> {
-        let Expectations { audiences, any_audience, algorithms, leeway } = &mut self.expected;
-        if audiences.is_empty() && !*any_audience {
-            return Err(BuildError::NoAudience);
-        }
-        if *any_audience {
-            audiences.clear();
-        }
-        if *leeway > Duration::from_secs(u64::from(MAX_LEEWAY_SECONDS)) {
-            return Err(BuildError::Leeway);
-        }
-        if !LEASES.contains(&self.lease) {
-            return Err(BuildError::Lease);
-        }
-        if self.keys_outage_limit < LEAST_OUTAGE_LIMIT {
-            return Err(BuildError::KeysOutageLimit);
-        }
-        if let Some((name, _)) = self.scopes.iter().find(|(name, _)| !is_scope_name(name)) {
-            return Err(BuildError::BadScope(name.clone()));
-        }
-        if matches!(self.keys, Keys::Secret(_)) {
-            *algorithms = vec![Algorithm::HS256];
-        }
-        if algorithms.is_empty() {
-            return Err(BuildError::NoAlgorithm);
-        }
-        let expected = Expected {
-            issuer: self.issuer.clone(),
-            audiences: std::mem::take(audiences),
-            leeway: leeway.as_secs() as u32,
-            algorithms: std::mem::take(algorithms),
-        };
-        Ok(VerifierSettings { expected, cache_bytes: self.cache_bytes })
-    }
-
-    /// The addresses, if they are known, or else where to look for them.
-    fn endpoints(&self) -> Result<Result<Endpoints, Search>, BuildError> {
-        let parse = |what, url: &str| address::parse(what, url, self.allow_plain_http);
-        let jwks_url = match &self.keys {
-            Keys::Url(url) => Some(parse("the JWKS URL", url)?),
-            Keys::Unset | Keys::Set(_) | Keys::Secret(_) => None,
-        };
-        let denylist_url = match &self.denylist {
-            Denylist::Url(url) => Some(parse("the denylist URL", url)?),
-            Denylist::Unset | Denylist::None => None,
-        };
-        let needs_keys = matches!(self.keys, Keys::Unset);
-        let needs_denylist = matches!(self.denylist, Denylist::Unset);
-        if !self.discover {
-            if needs_keys {
-                return Err(BuildError::NoKeys);
-            }
-            if needs_denylist {
-                return Err(BuildError::NoDenylist);
-            }
-            return Ok(Ok(Endpoints { token_url: self.token_url.clone(), jwks_url, denylist_url }));
-        }
-        Ok(Err(Search {
-            issuer: self.issuer.clone(),
-            issuer_url: address::parse_issuer(&self.issuer, self.allow_plain_http)?,
-            allow_plain_http: self.allow_plain_http,
-            needs_keys,
-            needs_denylist,
-            given: Endpoints { token_url: self.token_url.clone(), jwks_url, denylist_url },
-        }))
-    }
-
-    fn start(
-        self,
-        settings: VerifierSettings,
-        endpoints: Result<Endpoints, Search>,
-        client: Client,
-    ) -> Result<OAuth2PasswordBearer, BuildError> {
-        let fixed = Fixed::new(&self.keys)?;
-        let fetched = fixed.is_none();
-        let keys = fetched.then(|| Arc::new(RemoteKeys::new(Arc::clone(&self.clock), self.keys_outage_limit)));
-        let feed = (!matches!(self.denylist, Denylist::None))
-            .then(|| Arc::new(Feed::new(self.issuer.clone(), Arc::clone(&self.clock), self.lease)));
-        let token_url = self.token_url.or_else(|| endpoints.as_ref().ok().and_then(|found| found.token_url.clone()));
-        let description = Description { issuer: self.issuer, token_url, scopes: self.scopes, realm: self.realm };
-        let found = Arc::new(OnceLock::new());
-        let following = Following {
-            keys: keys.clone(),
-            fixed_keys: fixed.as_ref().map_or(0, |fixed| fixed.count),
-            feed: feed.clone(),
-            on_stale: self.on_stale,
-            awaits_metadata: endpoints.is_err(),
-        };
-        let plan = Plan {
-            client,
-            clock: Arc::clone(&self.clock),
-            endpoints,
-            found: remember(description.clone(), Arc::clone(&found)),
-            keys: keys.clone(),
-            feed: feed.clone(),
-            credentials: self.credentials,
-            lease: self.lease,
-        };
-        let task = Arc::new(spawn(plan));
-        let keys: Arc<dyn KeySource> = match (keys, fixed) {
-            (Some(source), _) => Arc::new(Fed::new(source, &task)),
-            (None, Some(fixed)) => fixed.source,
-            (None, None) => return Err(BuildError::NoKeys),
-        };
-        let denied: Arc<dyn DenySource> = match feed {
-            Some(source) => Arc::new(Fed::new(source, &task)),
-            None => Arc::new(NoDenylist),
-        };
-        let verifier = Verifier::new(settings, keys, denied, self.clock).on_stale(self.on_stale);
-        Ok(OAuth2PasswordBearer { inner: Arc::new(Shared { verifier, description, found, following }) })
-    }
-}
-
-/// Keys that are not fetched.
-struct Fixed {
-    source: Arc<dyn KeySource>,
-    count: usize,
-}
-
-impl Fixed {
-    fn new(keys: &Keys) -> Result<Option<Self>, BuildError> {
-        match keys {
-            Keys::Unset | Keys::Url(_) => Ok(None),
-            Keys::Set(set) => {
-                let keys = FixedKeys::new(set)?;
-                let count = keys.len();
-                Ok(Some(Self { source: Arc::new(keys), count }))
-            }
-            Keys::Secret(secret) => Ok(Some(Self { source: Arc::new(SharedSecret::new(secret.clone())?), count: 1 })),
-        }
-    }
-}
-
-/// Completes the description with what is found later.
-fn remember(description: Description, found: Arc<OnceLock<Description>>) -> Box<dyn FnOnce(&Endpoints) + Send> {
-    Box::new(move |endpoints| {
-        let token_url = description.token_url.clone().or_else(|| endpoints.token_url.clone());
-        // It is found once.
-        let _ = found.set(Description { token_url, ..description });
-    })
 }
 
 impl<B> fmt::Debug for Builder<B> {

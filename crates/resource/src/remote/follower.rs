@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ficha_token::{SystemEntropy, random_uuid};
 use reqwest::{Client, StatusCode};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::backoff::{Backoff, jittered};
@@ -60,6 +60,8 @@ struct Poll {
     wait: Duration,
     limit: Duration,
     sent: Moment,
+    /// The same by the runtime's timer, which a test's clock does not move.
+    started: Instant,
 }
 
 /// Why a poll brought no lease.
@@ -122,7 +124,7 @@ impl Follower {
         query.append_pair("nonce", &nonce);
         drop(query);
         let limit = if self.reading { wait + SLACK + PAGE_SLACK } else { wait + SLACK };
-        Poll { url, nonce, wait, limit, sent: self.feed.now() }
+        Poll { url, nonce, wait, limit, sent: self.feed.now(), started: Instant::now() }
     }
 
     async fn ask(&self, poll: &Poll) -> Result<PageHead, Trouble> {
@@ -173,7 +175,7 @@ impl Follower {
         self.told.recovered();
         self.backoff.reset();
         if !poll.wait.is_zero() {
-            if page.entries == 0 && self.feed.now().since(poll.sent) < TOO_SOON {
+            if page.entries == 0 && poll.started.elapsed() < TOO_SOON {
                 return Err(Trouble::DidNotWait);
             }
             self.unheld.reset();

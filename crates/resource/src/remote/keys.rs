@@ -54,6 +54,7 @@ pub(crate) struct RemoteKeys {
     failing: AtomicBool,
     /// True from the asking for a fetch to its end.
     under_way: AtomicBool,
+    /// When an unknown key may ask for a fetch again.
     next_allowed: AtomicI64,
     wanted: Notify,
     /// How many fetches have ended.
@@ -72,7 +73,8 @@ pub(crate) struct Counts {
 struct Loaded {
     keys: HashMap<String, VerifyingKey>,
     /// The set as published, each key by itself and in order, to see whether another one says anything new.
-    published: Vec<String>,
+    /// None before the first, and where not all of it was taken.
+    published: Option<Vec<String>>,
 }
 
 /// Why a fetch brought no keys.
@@ -146,7 +148,6 @@ impl RemoteKeys {
         loop {
             self.under_way.store(true, Ordering::Release);
             let start = micros(self.clock.elapsed());
-            self.next_allowed.store(start.saturating_add(micros(COOL_DOWN)), Ordering::Release);
             let pause = match self.load(&client, &url, start).await {
                 Ok(max_age) => {
                     self.counts.fetches_ok.fetch_add(1, Ordering::Relaxed);
@@ -209,7 +210,7 @@ impl RemoteKeys {
     fn take(&self, body: &[u8]) -> Result<(), Trouble> {
         let (keys, problems) = JwkSet::parse(body)?;
         let published = published(body);
-        if published == self.read().published {
+        if self.read().published.as_ref() == Some(&published) {
             return if keys.is_empty() && !problems.is_empty() { Err(none_usable(&problems)) } else { Ok(()) };
         }
         for problem in &problems {
@@ -220,7 +221,7 @@ impl RemoteKeys {
             return Err(none_usable(&problems));
         }
         let keys = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
-        self.replace(|loaded| *loaded = Loaded { keys, published });
+        self.replace(|loaded| *loaded = Loaded { keys, published: Some(published) });
         Ok(())
     }
 
@@ -230,7 +231,10 @@ impl RemoteKeys {
         let named: Option<Vec<&str>> = problems.iter().map(|problem| problem.kid.as_deref()).collect();
         let Some(named) = named else { return };
         if self.read().keys.keys().any(|kid| !named.contains(&kid.as_str())) {
-            self.replace(|loaded| loaded.keys.retain(|kid, _| named.contains(&kid.as_str())));
+            self.replace(|loaded| {
+                loaded.keys.retain(|kid, _| named.contains(&kid.as_str()));
+                loaded.published = None;
+            });
         }
     }
 
@@ -252,6 +256,8 @@ impl RemoteKeys {
             return;
         }
         if !self.under_way.swap(true, Ordering::AcqRel) {
+            // Only these count: a key that is rotated in a moment after a fetch of the usual kind is not refused for that.
+            self.next_allowed.store(now.saturating_add(micros(COOL_DOWN)), Ordering::Release);
             self.wanted.notify_one();
         }
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::iter::Sum;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -34,6 +35,18 @@ pub struct CacheStats {
     pub entries: usize,
     /// Bytes that they take, by estimate.
     pub bytes: usize,
+}
+
+impl Sum for CacheStats {
+    fn sum<I: Iterator<Item = Self>>(stats: I) -> Self {
+        stats.fold(Self::default(), |sum, next| Self {
+            hits: sum.hits + next.hits,
+            misses: sum.misses + next.misses,
+            evictions: sum.evictions + next.evictions,
+            entries: sum.entries + next.entries,
+            bytes: sum.bytes + next.bytes,
+        })
+    }
 }
 
 /// The cache: shards, each a table and a queue for second-chance (CLOCK) eviction.

@@ -132,6 +132,26 @@ impl Verifier {
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner) && self.on_stale == other.on_stale
     }
+
+    /// Looks again at what can have changed since a token was verified: time, its key, denylist and freshness.
+    ///
+    /// It is for what outlives a request, as a stream or a WebSocket does. It costs no signature, and needs no text.
+    pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        let inner = &*self.inner;
+        let now = inner.now();
+        check_claims(&verified.claims, &inner.expected, now)?;
+        match inner.keys.find(&verified.kid) {
+            KeyLookup::Found(_) => {}
+            KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
+            KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
+        }
+        match inner.denied.check(&verified.deny_ids, now) {
+            DenyVerdict::Clear => Ok(()),
+            DenyVerdict::Denied => Err(VerifyError::Denied),
+            DenyVerdict::Stale { .. } if self.on_stale == OnStale::Accept && inner.denied.is_complete() => Ok(()),
+            DenyVerdict::Stale { retry_after } => Err(VerifyError::Stale { retry_after }),
+        }
+    }
 }
 
 impl Inner {

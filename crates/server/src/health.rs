@@ -51,7 +51,7 @@ pub async fn metrics(state: Data<State>) -> HttpResponse {
 fn render(state: &State) -> String {
     let counted = state.authority.metrics();
     let hashing = state.authority.hashing().stats();
-    let cache = state.guard.verifier().stats();
+    let cache = state.guard.cache_stats();
     let mut text = Text::default();
     text.counter("ficha_logins_total", "Logins that succeeded", counted.logins.get());
     text.counter("ficha_login_failures_total", "Logins that failed", counted.login_failures.get());

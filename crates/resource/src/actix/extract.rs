@@ -8,30 +8,145 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::error::BearerError;
-use super::guard::BearerGuard;
+use super::error::{BearerError, Refusal};
+use super::error_body::ErrorBody;
+use super::guard::{BearerGuard, Look};
 use super::middleware::Admitted;
+use crate::http_bearer::HttpBearer;
+use crate::issuers::Issuers;
+use crate::password_bearer::OAuth2PasswordBearer;
 use crate::scopes::{AnyScope, RequiredScope};
+use crate::source::OnStale;
 use crate::verifier::Verified;
 
-/// A request with a good token that has the scope `S`. Without one the handler is not called.
+/// A request with a good token that has the scope `S` and the custom claims `C`. Without one the handler is not called.
+///
+/// ```
+/// # use actix_web::{App, test::{TestRequest, call_and_read_body, init_service}, web};
+/// # use ficha_resource::{Bearer, TestIssuer, scopes};
+/// # use serde::Deserialize;
+/// # use serde_json::json;
+/// scopes! { NotesRead = "notes:read"; }
+///
+/// #[derive(Deserialize)]
+/// struct Extra {
+///     team: String,
+/// }
+///
+/// async fn notes(user: Bearer<NotesRead, Extra>) -> String {
+///     format!("the notes of {}", user.custom.team)
+/// }
+/// # actix_web::rt::System::new().block_on(async {
+/// # let issuer = TestIssuer::new();
+/// # let app = App::new().app_data(issuer.oauth2()).route("/notes", web::get().to(notes));
+/// # let app = init_service(app).await;
+/// # let token = issuer.token().scope("notes:read").claim("team", json!("blue")).sign();
+/// # let request = TestRequest::get().uri("/notes").insert_header(("authorization", format!("Bearer {token}")));
+/// # assert_eq!(call_and_read_body(&app, request.to_request()).await, "the notes of blue");
+/// # });
+/// ```
 ///
 /// For a handler that also serves who has no token there is [`MaybeBearer`]. `Option<Bearer>` is not that: actix-web
 /// makes `None` of every failure, so a revoked token would count as anonymous.
-pub struct Bearer<S = AnyScope> {
+pub struct Bearer<S = AnyScope, C = NoExtra> {
+    /// The token's own claims, those that no RFC names. A token that lacks them, or has them in another shape, is
+    /// refused: 401 `invalid_token`.
+    pub custom: C,
     verified: Arc<Verified>,
+    guard: BearerGuard,
     scope: PhantomData<fn() -> S>,
 }
 
-impl<S> Bearer<S> {
+/// No custom claims are asked for; whatever a token has is fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct NoExtra {}
+
+/// A request with a good token, or with none. A token that is not good is refused: missing and invalid are different
+/// things.
+///
+/// ```
+/// # use ficha_resource::MaybeBearer;
+/// async fn feed(user: MaybeBearer) -> String {
+///     match user.0 {
+///         Some(user) => format!("what {} follows", user.claims.sub),
+///         None => "what is new".to_owned(),
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct MaybeBearer<S = AnyScope, C = NoExtra>(pub Option<Bearer<S, C>>);
+
+impl<S, C> Bearer<S, C> {
     /// The token, to keep beyond the request.
     pub fn into_inner(self) -> Arc<Verified> {
         self.verified
     }
+
+    /// Reads the custom claims into another type. A token that does not have them so is an error, 401 `invalid_token`.
+    pub fn extra<T: DeserializeOwned>(&self) -> Result<T, BearerError> {
+        custom_claims(&self.verified).map_err(|refusal| self.guard.refuse(refusal))
+    }
+
+    /// Looks again: has the token expired since, been revoked, or lost its key, and can that be said at all?
+    ///
+    /// A request is checked once, when it comes. A stream or a WebSocket lives on, so it calls this before whatever it
+    /// sends, or every second. It costs less than a microsecond, does not wait, and asks nobody.
+    ///
+    /// An error that [is temporary](BearerError::is_temporary) says nothing about the token.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::time::Duration;
+    ///
+    /// use actix_web::web::Bytes;
+    /// use actix_web::{HttpResponse, Responder, rt};
+    /// use ficha_resource::Bearer;
+    ///
+    /// /// Server-sent events that end within a second of the token.
+    /// async fn events(user: Bearer) -> impl Responder {
+    ///     let events = futures_util::stream::unfold(user, |user| async move {
+    ///         rt::time::sleep(Duration::from_secs(1)).await;
+    ///         user.revalidate().ok()?;
+    ///         Some((Ok::<_, Infallible>(Bytes::from("data: still here\n\n")), user))
+    ///     });
+    ///     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
+    /// }
+    /// ```
+    pub fn revalidate(&self) -> Result<(), BearerError> {
+        self.guard.recheck(&self.verified)
+    }
+
+    /// Refuses a request that has, beside this token, one in its form body (RFC 6750 §2): 400 `invalid_request`.
+    ///
+    /// The extractor leaves the body alone, so a handler that reads a form calls this with its bytes.
+    pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
+        self.guard.check_form(request, body)
+    }
 }
 
-impl<S> Deref for Bearer<S> {
+impl<S: RequiredScope, C: DeserializeOwned> Bearer<S, C> {
+    fn admit(guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Self, BearerError> {
+        let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
+        if !S::allows(&verified.claims.scope) {
+            return Err(guard.refuse(Refusal::InsufficientScope { required: S::NAME.to_owned() }));
+        }
+        match custom_claims(&verified) {
+            Ok(custom) => Ok(Self { custom, verified, guard, scope: PhantomData }),
+            Err(refusal) => Err(guard.refuse(refusal)),
+        }
+    }
+}
+
+// What serde says may quote the claims, so it goes nowhere.
+fn custom_claims<T: DeserializeOwned>(verified: &Verified) -> Result<T, Refusal> {
+    T::deserialize(&verified.claims.extra).map_err(|_| Refusal::CustomClaims)
+}
+
+impl<S, C> Deref for Bearer<S, C> {
     type Target = Verified;
 
     fn deref(&self) -> &Verified {
@@ -39,70 +154,132 @@ impl<S> Deref for Bearer<S> {
     }
 }
 
-impl<S> Clone for Bearer<S> {
+impl<S, C: Clone> Clone for Bearer<S, C> {
     fn clone(&self) -> Self {
-        Self { verified: Arc::clone(&self.verified), scope: PhantomData }
+        Self {
+            custom: self.custom.clone(),
+            verified: Arc::clone(&self.verified),
+            guard: self.guard.clone(),
+            scope: PhantomData,
+        }
     }
 }
 
-impl<S> fmt::Debug for Bearer<S> {
+impl<S, C> fmt::Debug for Bearer<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bearer").field(&self.verified).finish()
     }
 }
 
-/// A request with a good token, or with none. A token that is not good is refused: missing and invalid are different
-/// things.
-#[derive(Debug, Clone)]
-pub struct MaybeBearer(pub Option<Bearer>);
+/// Ready at once, unless a key has to be waited for.
+type Extraction<T> = Either<Ready<Result<T, BearerError>>, LocalBoxFuture<'static, Result<T, BearerError>>>;
 
-impl<S: RequiredScope> FromRequest for Bearer<S> {
+impl<S: RequiredScope, C: DeserializeOwned + 'static> FromRequest for Bearer<S, C> {
     type Error = BearerError;
-    type Future = Ready<Result<Self, BearerError>>;
+    type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(bearer(request))
+        extract(request, Self::admit)
     }
 }
 
-impl FromRequest for MaybeBearer {
+impl<S: RequiredScope, C: DeserializeOwned + 'static> FromRequest for MaybeBearer<S, C> {
     type Error = BearerError;
-    type Future = Ready<Result<Self, BearerError>>;
+    type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(match bearer(request) {
-            Ok(bearer) => Ok(Self(Some(bearer))),
-            Err(BearerError::Missing { .. }) => Ok(Self(None)),
-            Err(error) => Err(error),
+        extract(request, |guard, verified| match verified {
+            Some(_) => Bearer::admit(guard, verified).map(|bearer| Self(Some(bearer))),
+            None => Ok(Self(None)),
         })
     }
 }
 
-fn bearer<S: RequiredScope>(request: &HttpRequest) -> Result<Bearer<S>, BearerError> {
-    let (guard, verified) = authenticate(request)?;
-    let realm = || guard.challenge_realm().clone();
-    let verified = verified.ok_or_else(|| BearerError::Missing { realm: realm() })?;
-    if !S::allows(&verified.claims.scope) {
-        return Err(BearerError::InsufficientScope { realm: realm(), required: S::NAME.to_owned() });
+fn extract<T: 'static>(
+    request: &HttpRequest,
+    admit: fn(BearerGuard, Option<Arc<Verified>>) -> Result<T, BearerError>,
+) -> Extraction<T> {
+    let guard = match find_guard(request) {
+        Ok(guard) => guard,
+        Err(error) => return Either::Left(ready(Err(error.or_body(request.app_data::<ErrorBody>())))),
+    };
+    let (guard, admitted) = match guard {
+        Found::Admitted(guard, verified) => (guard, Some(verified)),
+        Found::Guard(guard) => (guard, None),
+    };
+    let guard = guard.or_data(request.app_data::<OnStale>(), request.app_data::<ErrorBody>());
+    if admitted.is_some() {
+        return Either::Left(ready(admit(guard, admitted)));
     }
-    Ok(Bearer { verified, scope: PhantomData })
+    match guard.look(request.headers()) {
+        Look::Done(result) => Either::Left(ready(result.and_then(|verified| admit(guard, verified)))),
+        Look::Wait(token) => {
+            let waiting = async move {
+                let verified = guard.wait(&token).await?;
+                admit(guard, Some(verified))
+            };
+            Either::Right(waiting.boxed_local())
+        }
+    }
 }
 
-/// The guard that decides about this request, and the token if there is one. What a middleware of the same guard has
-/// just verified is not verified again.
-fn authenticate(request: &HttpRequest) -> Result<(BearerGuard, Option<Arc<Verified>>), BearerError> {
-    let guard = request.app_data::<BearerGuard>();
-    if let Some(admitted) = request.extensions().get::<Admitted>()
-        && guard.is_none_or(|guard| guard.verifier().is(admitted.guard.verifier()))
-    {
-        return Ok((admitted.guard.clone(), Some(Arc::clone(&admitted.verified))));
+/// Who decides about a request.
+enum Found {
+    Guard(BearerGuard),
+    /// A middleware has, just now.
+    Admitted(BearerGuard, Arc<Verified>),
+}
+
+/// What a middleware that trusts the same issuers has just verified is not verified again.
+fn find_guard(request: &HttpRequest) -> Result<Found, BearerError> {
+    let guard = guard_in_data(request)?;
+    let extensions = request.extensions();
+    let Some(admitted) = extensions.get::<Admitted>() else {
+        return guard.map(Found::Guard).ok_or_else(|| {
+            tracing::error!(
+                path = request.path(),
+                "nobody to check tokens with: add .app_data(oauth2.clone()) to the App, without web::Data"
+            );
+            not_configured()
+        });
+    };
+    // A stale list that the middleware was told to accept need not do for the handler.
+    let wanted = guard.as_ref().and_then(BearerGuard::stale_choice).or(request.app_data::<OnStale>().copied());
+    let is_trusted = guard.as_ref().is_none_or(|guard| guard.trusts_as(&admitted.guard));
+    if is_trusted && (wanted.is_none() || wanted == admitted.guard.stale_choice()) {
+        let guard = guard.map_or_else(|| admitted.guard.clone(), |guard| guard.or_guard(&admitted.guard));
+        return Ok(Found::Admitted(guard, Arc::clone(&admitted.verified)));
     }
-    let Some(guard) = guard else {
+    let guard = guard.unwrap_or_else(|| admitted.guard.clone());
+    Ok(Found::Guard(match wanted {
+        Some(wanted) => guard.on_stale(wanted),
+        None => guard,
+    }))
+}
+
+/// The guard in the application's data, whatever it is called there.
+fn guard_in_data(request: &HttpRequest) -> Result<Option<BearerGuard>, BearerError> {
+    let found = [
+        request.app_data::<BearerGuard>().cloned(),
+        request.app_data::<OAuth2PasswordBearer>().map(BearerGuard::from),
+        request.app_data::<HttpBearer>().map(BearerGuard::from),
+        request.app_data::<Issuers>().map(BearerGuard::from),
+    ];
+    let mut found = found.into_iter().flatten();
+    let first = found.next();
+    if let Some(first) = &first
+        && found.any(|other| !first.trusts_as(&other))
+    {
         tracing::error!(
             path = request.path(),
-            "no BearerGuard in the application's data: add .app_data(guard.clone()) to the App"
+            "the application's data has guards of several kinds that trust different issuers, and which of them is \
+             nearer can't be told: give each as a BearerGuard"
         );
-        return Err(BearerError::NotConfigured);
-    };
-    Ok((guard.clone(), guard.check(request.headers())?))
+        return Err(not_configured());
+    }
+    Ok(first)
+}
+
+fn not_configured() -> BearerError {
+    BearerError::new("", Refusal::NotConfigured)
 }

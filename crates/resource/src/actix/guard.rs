@@ -1,43 +1,81 @@
-//! The value that an application holds: it checks requests, and makes the middleware.
+//! Checks requests, and makes the middleware.
 
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
-use super::error::{BearerError, Realm};
+use super::error::{BearerError, Realm, Refusal};
+use super::error_body::ErrorBody;
 use super::header::{Malformed, access_token_in_form, token_from_header};
 use super::middleware::{Need, RequireScopes};
+use super::tokens::Tokens;
+use crate::cache::CacheStats;
+use crate::error::VerifyError;
+use crate::http_bearer::HttpBearer;
+use crate::issuers::Issuers;
+use crate::password_bearer::OAuth2PasswordBearer;
+use crate::source::OnStale;
 use crate::verifier::{Verified, Verifier};
 
-/// What the challenge calls this service unless [`BearerGuard::realm`] says otherwise.
+/// What the challenge calls this service unless somebody says otherwise.
 const DEFAULT_REALM: &str = "api";
 
 /// Checks the bearer token of a request. A clone is cheap and shares the verifier.
 ///
-/// `App::app_data(guard.clone())` makes the extractors [`Bearer`](super::Bearer) and
-/// [`MaybeBearer`](super::MaybeBearer) work; `.wrap(guard.require("notes:admin"))` guards a whole scope.
+/// Most services need none: an [`OAuth2PasswordBearer`] does all of this by itself. It is for a [`Verifier`] of one's
+/// own, and for a part of an application that differs from the rest:
+///
+/// ```
+/// # use actix_web::web;
+/// # use ficha_resource::{BearerGuard, OnStale, TestIssuer};
+/// # let oauth2 = TestIssuer::new().oauth2();
+/// // Reading stays possible while the authorization server is away.
+/// let archive = BearerGuard::from(&oauth2).realm("archive").on_stale(OnStale::Accept);
+/// web::scope("/archive").app_data(archive);
+/// ```
 #[derive(Clone)]
 pub struct BearerGuard {
-    verifier: Verifier,
-    realm: Realm,
+    tokens: Tokens,
+    realm: Option<Realm>,
+    on_stale: Option<OnStale>,
+    error_body: Option<ErrorBody>,
+}
+
+/// What came of a look that did not wait.
+pub(super) enum Look {
+    Done(Result<Option<Arc<Verified>>, BearerError>),
+    /// The key of this token is being fetched.
+    Wait(String),
 }
 
 impl BearerGuard {
     /// A guard whose challenges say `realm="api"`.
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, realm: Realm::from(DEFAULT_REALM) }
+        Self::of(Tokens::Verifier(verifier))
+    }
+
+    fn of(tokens: Tokens) -> Self {
+        Self { tokens, realm: None, on_stale: None, error_body: None }
     }
 
     /// Names what is protected, for the challenge (RFC 9110 §11.5).
     pub fn realm(mut self, realm: impl Into<Realm>) -> Self {
-        self.realm = realm.into();
+        self.realm = Some(realm.into());
         self
     }
 
-    /// The verifier within.
-    pub fn verifier(&self) -> &Verifier {
-        &self.verifier
+    /// Chooses what a denylist means here that is too old to vouch for a token, whatever the service has chosen for
+    /// the rest.
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.on_stale = Some(on_stale);
+        self
+    }
+
+    /// Writes the bodies of refusals.
+    pub fn error_body(mut self, body: ErrorBody) -> Self {
+        self.error_body = Some(body);
+        self
     }
 
     /// A middleware that lets a request pass if its token has this scope.
@@ -60,31 +98,99 @@ impl BearerGuard {
         RequireScopes::new(self.clone(), Need::All(Vec::new()))
     }
 
-    /// Checks the token of these headers. `None` says that they have none; a token that is not good is an error.
+    /// Checks a token that came by another way than a header. It never waits.
+    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
+        self.tokens.verify(token, self.on_stale)
+    }
+
+    /// Checks the token of these headers. `None` says that they have none; a token that is not good is an error. It
+    /// never waits: extractors and middleware do, for a key that is being fetched.
     pub fn check(&self, headers: &HeaderMap) -> Result<Option<Arc<Verified>>, BearerError> {
-        let token = token_from_header(headers)
-            .map_err(|reason| BearerError::Malformed { realm: self.realm.clone(), reason })?;
-        let Some(token) = token else { return Ok(None) };
-        self.verifier
-            .verify(token)
-            .map(Some)
-            .map_err(|reason| BearerError::Refused { realm: self.realm.clone(), reason })
+        let token = token_from_header(headers).map_err(|reason| self.refuse(reason))?;
+        token.map(|token| self.verify(token)).transpose().map_err(|reason| self.refuse(reason))
     }
 
     /// Refuses a request that has a token in its header and another in its form body (RFC 6750 §2).
     ///
-    /// Extractors and middleware leave the body to the handler, so a handler that reads a form calls this itself.
+    /// Extractors and middleware leave the body to the handler, so a handler that reads a form calls this, or
+    /// [`Bearer::check_form`](super::Bearer::check_form), itself.
     pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
-        let realm = || self.realm.clone();
-        let token =
-            token_from_header(request.headers()).map_err(|reason| BearerError::Malformed { realm: realm(), reason })?;
+        let token = token_from_header(request.headers()).map_err(|reason| self.refuse(reason))?;
         if token.is_some() && access_token_in_form(request.headers(), body) {
-            return Err(BearerError::Malformed { realm: realm(), reason: Malformed::SentTwice });
+            return Err(self.refuse(Malformed::SentTwice));
         }
         Ok(())
     }
 
-    pub(super) fn challenge_realm(&self) -> &Realm {
-        &self.realm
+    /// How the verified-token cache has done so far; of several issuers, all of them together.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.tokens.cache_stats()
+    }
+
+    /// As [`BearerGuard::check`], but tells where waiting would help.
+    pub(super) fn look(&self, headers: &HeaderMap) -> Look {
+        let token = match token_from_header(headers) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Look::Done(Ok(None)),
+            Err(reason) => return Look::Done(Err(self.refuse(reason))),
+        };
+        match self.verify(token) {
+            Ok(verified) => Look::Done(Ok(Some(verified))),
+            Err(reason) if self.tokens.may_wait(&reason) => Look::Wait(token.to_owned()),
+            Err(reason) => Look::Done(Err(self.refuse(reason))),
+        }
+    }
+
+    pub(super) async fn wait(&self, token: &str) -> Result<Arc<Verified>, BearerError> {
+        self.tokens.verify_waiting(token, self.on_stale).await.map_err(|reason| self.refuse(reason))
+    }
+
+    pub(super) fn recheck(&self, verified: &Verified) -> Result<(), BearerError> {
+        self.tokens.recheck(verified, self.on_stale).map_err(|reason| self.refuse(reason))
+    }
+
+    pub(super) fn refuse(&self, refusal: impl Into<Refusal>) -> BearerError {
+        let realm = self.realm.clone().unwrap_or_else(|| Realm::from(self.tokens.realm().unwrap_or(DEFAULT_REALM)));
+        BearerError::new(realm, refusal).or_body(self.error_body.as_ref())
+    }
+
+    /// Takes what the application's data says where the guard itself says nothing.
+    pub(super) fn or_data(mut self, on_stale: Option<&OnStale>, error_body: Option<&ErrorBody>) -> Self {
+        self.on_stale = self.on_stale.or(on_stale.copied());
+        self.error_body = self.error_body.or_else(|| error_body.cloned());
+        self
+    }
+
+    /// Takes what another guard says where this one says nothing.
+    pub(super) fn or_guard(mut self, other: &Self) -> Self {
+        self.realm = self.realm.or_else(|| other.realm.clone());
+        self.or_data(other.on_stale.as_ref(), other.error_body.as_ref())
+    }
+
+    /// True if both take the same tokens.
+    pub(super) fn trusts_as(&self, other: &Self) -> bool {
+        self.tokens.is(&other.tokens)
+    }
+
+    pub(super) fn stale_choice(&self) -> Option<OnStale> {
+        self.on_stale
+    }
+}
+
+impl From<&OAuth2PasswordBearer> for BearerGuard {
+    fn from(bearer: &OAuth2PasswordBearer) -> Self {
+        Self::of(Tokens::Bearer(bearer.clone()))
+    }
+}
+
+impl From<&HttpBearer> for BearerGuard {
+    fn from(bearer: &HttpBearer) -> Self {
+        Self::from(bearer.as_bearer())
+    }
+}
+
+impl From<&Issuers> for BearerGuard {
+    fn from(issuers: &Issuers) -> Self {
+        Self::of(Tokens::Issuers(issuers.clone()))
     }
 }

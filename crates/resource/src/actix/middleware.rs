@@ -1,5 +1,6 @@
 //! The middleware that guards a whole scope of an application.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -8,25 +9,24 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
 use ficha_token::Scope;
 use futures_util::TryFutureExt;
-use futures_util::future::{Either, MapOk, Ready, ready};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture, MapOk, Ready, ready};
 
-use super::error::BearerError;
-use super::guard::BearerGuard;
+use super::error::{BearerError, Refusal};
+use super::error_body::ErrorBody;
+use super::guard::{BearerGuard, Look};
 use crate::scopes::is_scope_name;
+use crate::source::OnStale;
 use crate::verifier::Verified;
 
-/// Lets a request pass only with a good token that has the scopes. [`BearerGuard::require`] makes it.
+/// Lets a request pass only with a good token that has the scopes.
+/// [`OAuth2PasswordBearer::require`](crate::OAuth2PasswordBearer::require) makes it.
 ///
 /// It reads the headers only, never the body. A CORS middleware goes outside of it: a preflight request carries no
 /// token.
 #[derive(Clone)]
 pub struct RequireScopes {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     guard: BearerGuard,
-    need: Need,
+    need: Arc<Need>,
 }
 
 /// What a token must be allowed to do.
@@ -47,7 +47,27 @@ impl RequireScopes {
         for name in need.names().iter().filter(|name| !is_scope_name(name)) {
             tracing::error!(scope = %name, "the required scope is no scope name (RFC 6749 section 3.3): no token has it");
         }
-        Self { inner: Arc::new(Inner { guard, need }) }
+        Self { guard, need: Arc::new(need) }
+    }
+
+    /// Chooses what a denylist means here that is too old to vouch for a token, whatever the service has chosen for
+    /// the rest.
+    ///
+    /// ```
+    /// # use actix_web::web;
+    /// # use ficha_resource::{OnStale, TestIssuer};
+    /// # let oauth2 = TestIssuer::new().oauth2();
+    /// web::scope("/archive").wrap(oauth2.require("notes:read").on_stale(OnStale::Accept));
+    /// ```
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.guard = self.guard.on_stale(on_stale);
+        self
+    }
+
+    /// Writes the bodies of refusals.
+    pub fn error_body(mut self, body: ErrorBody) -> Self {
+        self.guard = self.guard.error_body(body);
+        self
     }
 }
 
@@ -75,21 +95,20 @@ impl Need {
     }
 }
 
-impl Inner {
-    fn admit(&self, request: &ServiceRequest) -> Result<Arc<Verified>, BearerError> {
-        let realm = self.guard.challenge_realm();
-        let verified =
-            self.guard.check(request.headers())?.ok_or_else(|| BearerError::Missing { realm: realm.clone() })?;
-        if !self.need.allows(&verified.claims.scope) {
-            return Err(BearerError::InsufficientScope { realm: realm.clone(), required: self.need.enough() });
+impl Need {
+    fn admit(&self, guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Admitted, BearerError> {
+        let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
+        if !self.allows(&verified.claims.scope) {
+            return Err(guard.refuse(Refusal::InsufficientScope { required: self.enough() }));
         }
-        Ok(verified)
+        Ok(Admitted { guard, verified })
     }
 }
 
 impl<S, B> Transform<S, ServiceRequest> for RequireScopes
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: 'static,
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
@@ -98,43 +117,70 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequireScopesService { inner: Arc::clone(&self.inner), service }))
+        ready(Ok(RequireScopesService { required: self.clone(), service: Rc::new(service) }))
     }
 }
 
 /// The service that [`RequireScopes`] makes.
 pub struct RequireScopesService<S> {
-    inner: Arc<Inner>,
-    service: S,
+    required: RequireScopes,
+    service: Rc<S>,
 }
 
+type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
 type Passed<F, B> = MapOk<F, fn(ServiceResponse<B>) -> ServiceResponse<EitherBody<B>>>;
+/// Passed on, or refused.
+type AtOnce<F, B> = Either<Passed<F, B>, Ready<Answer<B>>>;
 
 impl<S, B> Service<ServiceRequest> for RequireScopesService<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: 'static,
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = Either<Ready<Result<Self::Response, Error>>, Passed<S::Future, B>>;
+    type Future = Either<AtOnce<S::Future, B>, LocalBoxFuture<'static, Answer<B>>>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(context)
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        match self.inner.admit(&request) {
-            Ok(verified) => {
-                let admitted = Admitted { guard: self.inner.guard.clone(), verified };
-                request.extensions_mut().insert(admitted);
-                let widen: fn(_) -> _ = ServiceResponse::map_into_left_body;
-                Either::Right(self.service.call(request).map_ok(widen))
+        let RequireScopes { guard, need } = &self.required;
+        let guard = guard.clone().or_data(request.app_data::<OnStale>(), request.app_data::<ErrorBody>());
+        // Only a key that is being fetched is waited for.
+        match guard.look(request.headers()) {
+            Look::Done(looked) => {
+                let admitted = looked.and_then(|verified| need.admit(guard, verified));
+                Either::Left(answer(&*self.service, request, admitted))
             }
-            // A response rather than Err, so that the middleware outside (CORS, default headers) still sees to it.
-            Err(error) => {
-                let (request, _payload) = request.into_parts();
-                Either::Left(ready(Ok(ServiceResponse::from_err(error, request).map_into_right_body())))
+            Look::Wait(token) => {
+                let (need, service) = (Arc::clone(need), Rc::clone(&self.service));
+                let waiting = async move {
+                    let admitted = guard.wait(&token).await.and_then(|verified| need.admit(guard, Some(verified)));
+                    answer(&*service, request, admitted).await
+                };
+                Either::Right(waiting.boxed_local())
             }
+        }
+    }
+}
+
+/// Hands the request on, or refuses it.
+fn answer<S, B>(service: &S, request: ServiceRequest, admitted: Result<Admitted, BearerError>) -> AtOnce<S::Future, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    match admitted {
+        Ok(admitted) => {
+            request.extensions_mut().insert(admitted);
+            let widen: fn(_) -> _ = ServiceResponse::map_into_left_body;
+            Either::Left(service.call(request).map_ok(widen))
+        }
+        // A response rather than Err, so that the middleware outside (CORS, default headers) still sees to it.
+        Err(error) => {
+            let (request, _payload) = request.into_parts();
+            Either::Right(ready(Ok(ServiceResponse::from_err(error, request).map_into_right_body())))
         }
     }
 }

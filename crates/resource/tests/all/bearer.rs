@@ -8,9 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, ResponseError, web};
-use ficha_resource::{Bearer, BearerError, BearerGuard, Malformed, MaybeBearer, Realm, VerifyError, scopes};
+use ficha_resource::{Bearer, BearerError, BearerGuard, Malformed, MaybeBearer, Refusal, VerifyError, scopes};
 use ficha_token::{AccessClaims, TokenError};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{LIFE, START, World, claims};
 
@@ -83,7 +83,11 @@ impl Answer {
         assert_eq!(self.status, StatusCode::UNAUTHORIZED);
         assert_eq!(self.challenge.as_deref(), Some(r#"Bearer realm="notes""#));
         assert_eq!(self.cache_control.as_deref(), Some("no-store"));
-        assert_eq!(self.body, "");
+        // RFC 6750 §3.1 keeps the code out of the challenge; a body is the service's own.
+        assert_eq!(
+            self.json(),
+            json!({"error": "invalid_request", "error_description": "the request has no bearer token"})
+        );
     }
 }
 
@@ -139,7 +143,7 @@ async fn a31_a_token_in_the_header_and_in_a_form_is_an_invalid_request() {
     let form = "application/x-www-form-urlencoded";
     let twice = request().insert_header(("content-type", form)).to_http_request();
     let error = guard.check_form(&twice, b"access_token=x").unwrap_err();
-    assert!(matches!(error, BearerError::Malformed { reason: Malformed::SentTwice, .. }));
+    assert_eq!(error.refusal(), &Refusal::Malformed(Malformed::SentTwice));
     assert_eq!(error.status_code(), StatusCode::BAD_REQUEST);
     assert!(guard.check_form(&twice, b"all=true").is_ok());
     let other = request().insert_header(("content-type", "text/plain")).to_http_request();
@@ -262,22 +266,24 @@ async fn no_answer_repeats_the_token() {
 
 #[test]
 fn every_error_has_its_answer() {
-    let realm = || Realm::from("notes");
     let retry_after = Duration::from_secs(1);
-    let refused = |reason| BearerError::Refused { realm: realm(), reason };
-    let answers = [
-        (BearerError::Missing { realm: realm() }, 401, true),
-        (BearerError::Malformed { realm: realm(), reason: Malformed::NoScheme }, 400, true),
-        (refused(VerifyError::Invalid(TokenError::Expired)), 401, true),
-        (refused(VerifyError::Denied), 401, true),
-        (refused(VerifyError::Stale { retry_after }), 503, false),
-        (refused(VerifyError::KeysUnavailable { retry_after }), 503, false),
-        (BearerError::InsufficientScope { realm: realm(), required: String::new() }, 403, true),
-        (BearerError::NotConfigured, 500, false),
+    let answers: [(Refusal, u16, bool, &str); 9] = [
+        (Refusal::Missing, 401, true, "invalid_request"),
+        (Malformed::NoScheme.into(), 400, true, "invalid_request"),
+        (VerifyError::Invalid(TokenError::Expired).into(), 401, true, "invalid_token"),
+        (VerifyError::Denied.into(), 401, true, "invalid_token"),
+        (Refusal::CustomClaims, 401, true, "invalid_token"),
+        (VerifyError::Stale { retry_after }.into(), 503, false, "temporarily_unavailable"),
+        (VerifyError::KeysUnavailable { retry_after }.into(), 503, false, "temporarily_unavailable"),
+        (Refusal::InsufficientScope { required: String::new() }, 403, true, "insufficient_scope"),
+        (Refusal::NotConfigured, 500, false, "server_error"),
     ];
-    for (error, status, challenged) in answers {
+    for (refusal, status, challenged, code) in answers {
+        let error = BearerError::new("notes", refusal);
         let response = error.error_response();
-        assert_eq!(response.status(), status, "{error:?}");
+        assert_eq!((response.status().as_u16(), error.status().as_u16()), (status, status), "{error:?}");
+        assert_eq!(error.code().as_str(), code, "{error:?}");
+        assert_eq!(error.is_temporary(), status == 503, "{error:?}");
         assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), challenged, "{error:?}");
         assert_eq!(response.headers().contains_key(RETRY_AFTER), status == 503, "{error:?}");
     }

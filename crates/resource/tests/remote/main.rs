@@ -10,6 +10,9 @@ mod keys;
 mod lease;
 #[cfg(test)]
 mod server;
+#[cfg(feature = "actix")]
+#[cfg(test)]
+mod skin;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

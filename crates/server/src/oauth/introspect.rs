@@ -27,7 +27,7 @@ pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<Stat
     let form = Form::read(&request, payload).await?;
     let client = authenticate_named(&state, &request, &form).await?;
     let token = form.require("token")?;
-    let answer = match state.guard.verifier().verify(token) {
+    let answer = match state.guard.verify(token) {
         Ok(verified) => state.authority.introspect_access_token(&client, &verified.claims),
         // Neither says anything about the token: an "inactive" here would log people out.
         Err(VerifyError::Stale { .. } | VerifyError::KeysUnavailable { .. }) => {

@@ -58,7 +58,8 @@ ficha_store::on_both_databases! {
                 let response = send(request).await;
                 assert_eq!(response.status(), 401);
                 assert_eq!(challenge(&response), [("realm".to_owned(), "ficha".to_owned())]);
-                assert_eq!(response.text().await.expect("a text"), "");
+                let body: serde_json::Value = response.json().await.expect("JSON");
+                assert_eq!(body["error"], "invalid_request");
             }
         }
     }

@@ -1,0 +1,116 @@
+//! Who says whether a token is good: one verifier, one issuer, or several.
+
+use std::sync::Arc;
+
+use ficha_token::TokenError;
+
+use crate::cache::CacheStats;
+use crate::error::VerifyError;
+use crate::issuers::Issuers;
+use crate::password_bearer::OAuth2PasswordBearer;
+use crate::source::OnStale;
+use crate::verifier::{Verified, Verifier};
+
+/// A clone is one or two counters.
+#[derive(Clone)]
+pub(super) enum Tokens {
+    Verifier(Verifier),
+    Bearer(OAuth2PasswordBearer),
+    Issuers(Issuers),
+}
+
+impl Tokens {
+    /// Checks a token without waiting. `None` leaves a stale list to what the service has chosen for all.
+    pub(super) fn verify(&self, token: &str, on_stale: Option<OnStale>) -> Result<Arc<Verified>, VerifyError> {
+        match (self, on_stale) {
+            (Self::Verifier(verifier), None) => verifier.verify(token),
+            (Self::Verifier(verifier), Some(on_stale)) => verifier.verify_with(token, on_stale),
+            (Self::Bearer(bearer), on_stale) => verify(bearer, token, on_stale),
+            (Self::Issuers(issuers), on_stale) => verify(issuers.pick(token)?, token, on_stale),
+        }
+    }
+
+    /// True if [`Tokens::verify_waiting`] could have another answer than this error.
+    pub(super) fn may_wait(&self, error: &VerifyError) -> bool {
+        let is_about_keys =
+            matches!(error, VerifyError::Invalid(TokenError::UnknownKey) | VerifyError::KeysUnavailable { .. });
+        is_about_keys && !matches!(self, Self::Verifier(_))
+    }
+
+    /// Checks a token, and waits a little where its key is being fetched.
+    pub(super) async fn verify_waiting(
+        &self,
+        token: &str,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        let bearer = match self {
+            Self::Verifier(_) => return self.verify(token, on_stale),
+            Self::Bearer(bearer) => bearer,
+            Self::Issuers(issuers) => issuers.pick(token)?,
+        };
+        match on_stale {
+            None => bearer.verify_waiting(token).await,
+            Some(on_stale) => bearer.verify_waiting_with(token, on_stale).await,
+        }
+    }
+
+    /// Looks again at what can have changed about a token since it was verified.
+    pub(super) fn recheck(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
+        let verifier = match self {
+            Self::Verifier(verifier) => verifier,
+            Self::Bearer(bearer) => bearer.verifier(),
+            Self::Issuers(issuers) => {
+                let issuer = issuers.named(&verified.claims.iss);
+                issuer.ok_or(VerifyError::Invalid(TokenError::WrongIssuer))?.verifier()
+            }
+        };
+        match on_stale {
+            None => verifier.recheck(verified),
+            Some(on_stale) => verifier.clone().on_stale(on_stale).recheck(verified),
+        }
+    }
+
+    /// What the caches hold.
+    pub(super) fn cache_stats(&self) -> CacheStats {
+        match self {
+            Self::Verifier(verifier) => verifier.stats(),
+            Self::Bearer(bearer) => bearer.verifier().stats(),
+            Self::Issuers(issuers) => issuers.bearers().map(|bearer| bearer.verifier().stats()).sum(),
+        }
+    }
+
+    /// What the issuer's own value wants challenges to call the service.
+    pub(super) fn realm(&self) -> Option<&str> {
+        match self {
+            Self::Verifier(_) => None,
+            Self::Bearer(bearer) => Some(&bearer.description().realm),
+            Self::Issuers(issuers) => issuers.bearers().next().map(|bearer| bearer.description().realm.as_str()),
+        }
+    }
+
+    /// True if both take exactly the same tokens.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Issuers(own), Self::Issuers(others)) => own.is(others),
+            _ => match (self.verifier(), other.verifier()) {
+                (Some(own), Some(others)) => own.is(others),
+                _ => false,
+            },
+        }
+    }
+
+    fn verifier(&self) -> Option<&Verifier> {
+        match self {
+            Self::Verifier(verifier) => Some(verifier),
+            Self::Bearer(bearer) => Some(bearer.verifier()),
+            Self::Issuers(_) => None,
+        }
+    }
+}
+
+fn verify(bearer: &OAuth2PasswordBearer, token: &str, on_stale: Option<OnStale>) -> Result<Arc<Verified>, VerifyError> {
+    match on_stale {
+        None => bearer.verify(token),
+        Some(on_stale) => bearer.verifier().verify_with(token, on_stale),
+    }
+}

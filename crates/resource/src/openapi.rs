@@ -1,0 +1,99 @@
+//! What the value writes into a service's OpenAPI description, so that Swagger UI's Authorize works.
+//!
+//! A token URL that is still being looked for is not in it yet, so a service writes its description when it is asked.
+//!
+//! ```
+//! use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
+//! use utoipa::{Modify, OpenApi};
+//!
+//! #[utoipa::path(get, path = "/notes", security(("OAuth2PasswordBearer" = ["notes:read"])), responses((status = 200)))]
+//! async fn notes() {}
+//!
+//! #[derive(OpenApi)]
+//! #[openapi(paths(notes))]
+//! struct Notes;
+//!
+//! # let oauth2 = TestIssuer::new().oauth2();
+//! let mut description = Notes::openapi();
+//! oauth2.modify(&mut description);
+//! let json = serde_json::to_value(&description).unwrap();
+//! let flow = &json["components"]["securitySchemes"]["OAuth2PasswordBearer"]["flows"]["password"];
+//! assert_eq!(flow["tokenUrl"], "https://issuer.test/token");
+//! ```
+
+use utoipa::Modify;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{
+    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityRequirement, SecurityScheme,
+};
+
+use crate::http_bearer::HttpBearer;
+use crate::issuers::Issuers;
+use crate::password_bearer::OAuth2PasswordBearer;
+
+impl OAuth2PasswordBearer {
+    /// The name of its security scheme, as `security(("OAuth2PasswordBearer" = ["notes:read"]))` on a handler has it.
+    pub const SCHEME: &'static str = "OAuth2PasswordBearer";
+
+    /// The password flow, with its token URL, refresh URL and scopes. A bearer token only where no token URL is known.
+    pub fn security_scheme(&self) -> SecurityScheme {
+        let description = self.description();
+        let Some(token_url) = &description.token_url else { return bearer_token() };
+        let scopes = Scopes::from_iter(description.scopes.iter().cloned());
+        // RFC 6749 §6: refreshing is the token endpoint's, too.
+        let flow = Password::with_refresh_url(token_url, scopes, token_url);
+        SecurityScheme::OAuth2(OAuth2::new([Flow::Password(flow)]))
+    }
+
+    /// What a handler, or a whole service, asks for: a token with these scopes.
+    pub fn security_requirement<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> SecurityRequirement {
+        SecurityRequirement::new(Self::SCHEME, scopes)
+    }
+}
+
+impl HttpBearer {
+    /// The name of its security scheme, as `security(("HttpBearer" = []))` on a handler has it.
+    pub const SCHEME: &'static str = "HttpBearer";
+
+    /// A JWT as bearer token, and nothing of where it comes from.
+    pub fn security_scheme(&self) -> SecurityScheme {
+        bearer_token()
+    }
+
+    /// What a handler, or a whole service, asks for. OpenAPI 3.1 takes scope names here as roles.
+    pub fn security_requirement<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> SecurityRequirement {
+        SecurityRequirement::new(Self::SCHEME, scopes)
+    }
+}
+
+/// Adds the security scheme `OAuth2PasswordBearer`.
+impl Modify for OAuth2PasswordBearer {
+    fn modify(&self, openapi: &mut OpenApi) {
+        add(openapi, Self::SCHEME.to_owned(), self.security_scheme());
+    }
+}
+
+/// Adds the security scheme `HttpBearer`.
+impl Modify for HttpBearer {
+    fn modify(&self, openapi: &mut OpenApi) {
+        add(openapi, Self::SCHEME.to_owned(), self.security_scheme());
+    }
+}
+
+/// Adds one security scheme for each: `OAuth2PasswordBearer`, `OAuth2PasswordBearer2` and so on.
+impl Modify for Issuers {
+    fn modify(&self, openapi: &mut OpenApi) {
+        for (position, bearer) in self.bearers().enumerate() {
+            let number = if position == 0 { String::new() } else { (position + 1).to_string() };
+            add(openapi, format!("{}{number}", OAuth2PasswordBearer::SCHEME), bearer.security_scheme());
+        }
+    }
+}
+
+fn bearer_token() -> SecurityScheme {
+    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build())
+}
+
+fn add(openapi: &mut OpenApi, name: String, scheme: SecurityScheme) {
+    openapi.components.get_or_insert_with(Default::default).add_security_scheme(name, scheme);
+}

@@ -1,0 +1,81 @@
+//! Several issuers in front of one service.
+
+use ficha_resource::{Issuers, OAuth2PasswordBearer, TestIssuer, VerifyError};
+use ficha_token::{Algorithm, SigningKey, TokenError};
+
+use crate::support::encode;
+
+fn refusal(issuers: &Issuers, token: &str) -> VerifyError {
+    issuers.verify(token).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn each_token_is_checked_by_the_issuer_that_it_names() {
+    // The first is the second's beginning; of the others only the last character differs, whatever their length.
+    let names = ["https://a.test/te", "https://a.test/tenant", "https://a.test/1", "https://a.test/2"];
+    let names =
+        names.into_iter().chain(["https://a.test/10", "https://a.test/11", "https://a.test/100", "https://a.test/101"]);
+    let issuers: Vec<_> = names.map(TestIssuer::named).collect();
+    let all = OAuth2PasswordBearer::any_of(issuers.iter().map(TestIssuer::oauth2));
+    for issuer in &issuers {
+        let token = issuer.token().sign();
+        assert_eq!(all.verify(&token).unwrap().claims.iss, issuer.issuer());
+        issuer.revoke(&token);
+        assert_eq!(refusal(&all, &token), VerifyError::Denied);
+    }
+    let stranger = TestIssuer::named("https://a.test/3");
+    assert_eq!(refusal(&all, &stranger.token().sign()), VerifyError::Invalid(TokenError::WrongIssuer));
+}
+
+#[test]
+fn a_key_of_one_issuer_vouches_for_no_token_of_another() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let document = key.to_pkcs8().unwrap().to_vec();
+    let honest = TestIssuer::named("https://honest.test");
+    let rogue = TestIssuer::with_key("https://rogue.test", key);
+    let both = OAuth2PasswordBearer::any_of([honest.oauth2(), rogue.oauth2()]);
+    // Signed with the rogue's key, in the honest one's name.
+    let key = SigningKey::from_pkcs8(Algorithm::ES256, &document).unwrap();
+    let forger = TestIssuer::with_key("https://honest.test", key);
+    let forged = forger.token().sign();
+    assert!(forger.oauth2().verify(&forged).is_ok(), "its signature is right");
+    assert_eq!(refusal(&both, &forged), VerifyError::Invalid(TokenError::UnknownKey));
+    assert!(both.verify(&rogue.token().sign()).is_ok());
+}
+
+#[test]
+fn a_token_seen_before_is_found_in_its_issuers_cache() {
+    let (one, two) = (TestIssuer::named("https://one.test"), TestIssuer::named("https://two.test"));
+    let both = OAuth2PasswordBearer::any_of([one.oauth2(), two.oauth2()]);
+    let token = two.token().sign();
+    for _ in 0..3 {
+        assert!(both.verify(&token).is_ok());
+    }
+    let stats = two.oauth2().verifier().stats();
+    assert_eq!((stats.hits, stats.misses), (2, 1));
+    assert_eq!(one.oauth2().verifier().stats().misses, 0);
+}
+
+#[test]
+fn an_issuer_is_found_wherever_it_stands_in_the_claims() {
+    let issuer = TestIssuer::named("https://one.test");
+    let other = TestIssuer::named("https://two.test");
+    let both = OAuth2PasswordBearer::any_of([issuer.oauth2(), other.oauth2()]);
+    let [header, signature] = [0, 2].map(|part| issuer.token().sign().split('.').nth(part).unwrap().to_owned());
+    let with_claims = |claims: &str| format!("{header}.{}.{signature}", encode(claims));
+    // Not signed: that it gets as far as the signature shows where it went.
+    let moved = with_claims(r#"{"sub":"x","iss":"https:\/\/one.test"}"#);
+    assert!(matches!(refusal(&both, &moved), VerifyError::Invalid(TokenError::UnknownKey | TokenError::BadSignature)));
+    for claims in [r#"{"iss":7}"#, r#"{"sub":"x"}"#, "{", r#"{"iss":"https://one.test","iss":"https://two.test"}"#] {
+        assert!(matches!(refusal(&both, &with_claims(claims)), VerifyError::Invalid(_)), "{claims}");
+    }
+    for token in ["", "a", "a.b", "a.!.c", "....", &"a".repeat(100_000)] {
+        assert!(matches!(refusal(&both, token), VerifyError::Invalid(_)));
+    }
+}
+
+#[test]
+fn of_no_issuer_no_token_is_good() {
+    let none = OAuth2PasswordBearer::any_of([]);
+    assert_eq!(refusal(&none, &TestIssuer::new().token().sign()), VerifyError::Invalid(TokenError::WrongIssuer));
+}

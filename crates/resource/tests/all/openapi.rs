@@ -1,0 +1,45 @@
+//! What the values write into a description.
+
+use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
+use serde_json::{Value, json};
+use utoipa::openapi::{InfoBuilder, OpenApiBuilder};
+use utoipa::{Modify, openapi};
+
+fn schemes(modifier: &dyn Modify) -> Value {
+    let mut description: openapi::OpenApi =
+        OpenApiBuilder::new().info(InfoBuilder::new().title("Notes").version("1")).build();
+    modifier.modify(&mut description);
+    serde_json::to_value(&description).unwrap()["components"]["securitySchemes"].clone()
+}
+
+#[test]
+fn the_password_flow_names_its_token_url_as_an_absolute_one() {
+    let token_url = "https://issuer.test/token";
+    let flow = json!({"password": {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": {}}});
+    let expected = json!({"OAuth2PasswordBearer": {"type": "oauth2", "flows": flow}});
+    assert_eq!(schemes(&TestIssuer::new().oauth2()), expected);
+}
+
+#[test]
+fn a_plain_bearer_token_says_nothing_of_where_it_comes_from() {
+    let expected = json!({"HttpBearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}});
+    assert_eq!(schemes(&TestIssuer::new().http_bearer()), expected);
+}
+
+#[test]
+fn several_issuers_have_a_scheme_each() {
+    let bearers = ["https://one.test", "https://two.test"].map(|name| TestIssuer::named(name).oauth2());
+    let schemes = schemes(&OAuth2PasswordBearer::any_of(bearers));
+    let token_url = |scheme: &str| schemes[scheme]["flows"]["password"]["tokenUrl"].clone();
+    assert_eq!(token_url("OAuth2PasswordBearer"), "https://one.test/token");
+    assert_eq!(token_url("OAuth2PasswordBearer2"), "https://two.test/token");
+}
+
+#[test]
+fn a_requirement_names_the_scheme_and_the_scopes() {
+    let issuer = TestIssuer::new();
+    let requirement = issuer.oauth2().security_requirement(["notes:read"]);
+    assert_eq!(serde_json::to_value(requirement).unwrap(), json!({"OAuth2PasswordBearer": ["notes:read"]}));
+    let requirement = issuer.http_bearer().security_requirement([]);
+    assert_eq!(serde_json::to_value(requirement).unwrap(), json!({"HttpBearer": []}));
+}

@@ -1,0 +1,71 @@
+//! The issuer for a user's own tests.
+
+use std::time::Duration;
+
+use ficha_resource::{TestIssuer, VerifyError};
+use ficha_token::TokenError;
+use serde_json::json;
+use uuid::Uuid;
+
+fn refusal(issuer: &TestIssuer, token: &str) -> VerifyError {
+    issuer.oauth2().verify(token).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn a_token_says_what_it_was_told_to() {
+    let issuer = TestIssuer::new();
+    let (subject, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let token = issuer
+        .token()
+        .subject(subject)
+        .session(session)
+        .scope("b a")
+        .client("app")
+        .roles(["editor"])
+        .claim("team", json!({"name": "blue"}))
+        .expires_in(Duration::from_secs(7))
+        .sign();
+    let claims = issuer.oauth2().verify(&token).unwrap().claims.clone();
+    assert_eq!((claims.sub, claims.sid, claims.client_id.as_str()), (subject, session, "app"));
+    assert_eq!((claims.scope.to_string(), claims.exp - claims.iat), ("a b".to_owned(), 7));
+    assert_eq!((claims.roles, &claims.extra["team"]["name"]), (vec!["editor".to_owned()], &json!("blue")));
+}
+
+#[test]
+fn each_way_of_revoking_reaches_as_far_as_it_says() {
+    let issuer = TestIssuer::new();
+    let session = Uuid::from_u128(3);
+    let [first, second] = [0, 1].map(|_| issuer.token().session(session).sign());
+    let other = issuer.token().sign();
+    issuer.revoke(&first);
+    assert_eq!(refusal(&issuer, &first), VerifyError::Denied);
+    assert!(issuer.oauth2().verify(&second).is_ok());
+    issuer.revoke_session(&first);
+    assert_eq!(refusal(&issuer, &second), VerifyError::Denied);
+    assert!(issuer.oauth2().verify(&other).is_ok());
+    issuer.purge_key();
+    assert_eq!(refusal(&issuer, &other), VerifyError::Denied);
+    assert!(issuer.oauth2().verify(&issuer.token().sign()).is_ok());
+}
+
+#[test]
+fn a_rotated_key_is_good_until_it_is_forgotten() {
+    let issuer = TestIssuer::new();
+    let old = issuer.token().sign();
+    issuer.rotate_key();
+    let new = issuer.token().sign();
+    assert!(issuer.oauth2().verify(&old).is_ok() && issuer.oauth2().verify(&new).is_ok());
+    issuer.forget_old_keys();
+    assert_eq!(refusal(&issuer, &old), VerifyError::Invalid(TokenError::UnknownKey));
+    assert!(issuer.oauth2().verify(&new).is_ok());
+}
+
+#[test]
+fn a_token_dies_when_the_clock_is_moved() {
+    let issuer = TestIssuer::new();
+    let token = issuer.token().expires_in(Duration::from_secs(10)).sign();
+    issuer.advance(Duration::from_millis(9_999));
+    assert!(issuer.oauth2().verify(&token).is_ok());
+    issuer.advance(Duration::from_millis(1));
+    assert_eq!(refusal(&issuer, &token), VerifyError::Invalid(TokenError::Expired));
+}

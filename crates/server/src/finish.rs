@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::error::ErrorInternalServerError;
+use actix_web::error::ErrorServiceUnavailable;
 use actix_web::middleware::Next;
 
 use crate::denylist;
@@ -17,5 +17,10 @@ pub async fn finish_what_began<B: MessageBody + 'static>(
         return next.call(request).await;
     }
     let work = actix_web::rt::spawn(next.call(request));
-    work.await.unwrap_or_else(|error| Err(ErrorInternalServerError(error)))
+    match work.await {
+        Ok(answer) => answer,
+        // As if it had not had a task of its own; what a panic says is not for the client.
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(_) => Err(ErrorServiceUnavailable("the server is shutting down")),
+    }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Feed {
     pages: Pages,
     /// Says that there may be something new: whoever wakes looks for itself.
     wake: watch::Sender<()>,
+    /// True for a moment after each wake.
+    gathering: watch::Sender<bool>,
     closing: AtomicBool,
 }
 
@@ -80,8 +82,18 @@ impl Feed {
             places: Places::new(settings),
             pages: Pages::default(),
             wake: watch::Sender::new(()),
+            gathering: watch::Sender::new(false),
             closing: AtomicBool::new(false),
         }
+    }
+}
+
+impl Feed {
+    /// Returns when nothing is gathered any more, [`GATHER`] from now at the latest.
+    async fn gathered(&self) {
+        let mut gathering = self.gathering.subscribe();
+        // The sender is never dropped before us.
+        let _ = gathering.wait_for(|gathering| !gathering).await;
     }
 }
 
@@ -144,6 +156,12 @@ impl Authority {
                 Ended::Stale => return Err(AuthorityError::Stale),
             }
             self.check_again(follower).await?;
+        } else if let Some(Ok(cursor)) = cursor
+            && !poll.wait.is_zero()
+            && self.denylist().recent().after(cursor).is_some()
+        {
+            // It was woken a moment ago and comes for the rest of the burst, as all the others do.
+            self.inner.feed.gathered().await;
         }
         let page = match cursor {
             None => self.page(Begin::First).await?,
@@ -245,7 +263,9 @@ pub(crate) async fn wake_followers(authority: Authority) {
             continue;
         }
         (seen, fresh) = (newest, now_fresh);
+        feed.gathering.send_replace(true);
         feed.wake.send_replace(());
         tokio::time::sleep(GATHER).await;
+        feed.gathering.send_replace(false);
     }
 }

@@ -176,6 +176,11 @@ impl Serving {
         text.trim_end().rsplit(' ').next().unwrap().to_owned()
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM, and waits for the end: the exit code, and what was printed until then and not read yet.
     pub fn stop(mut self) -> (Option<i32>, String) {
         let kill = format!("kill -TERM {}", self.child.id());

@@ -76,6 +76,47 @@ fn sigterm_ends_the_server_while_a_connection_is_open() {
     assert_eq!(server.stop().0, Some(0));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_server_may_open_as_many_files_as_the_system_lets_it() {
+    // Two thousand followers do not fit under the usual soft limit.
+    let bench = Bench::new();
+    let server = bench.serve();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+}
+
+#[test]
+fn sigterm_answers_the_polls_that_are_held() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    let (status, page) = server.get("/denylist", "");
+    assert_eq!(status, 401, "a bearer token is no client: {page}");
+    let get = |query: &str| {
+        use std::io::{Read, Write};
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        write!(stream, "GET /denylist?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
+    };
+    let first = get("").join().unwrap();
+    let page: Value = serde_json::from_str(first.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let cursor = page["cursor"].as_str().unwrap();
+    let held: Vec<_> = (0..5).map(|_| get(&format!("after={cursor}&wait=30"))).collect();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(held.iter().all(|poll| !poll.is_finished()));
+    assert_eq!(server.stop().0, Some(0));
+    for poll in held {
+        let answer = poll.join().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"entries\":[]"), "{answer}");
+    }
+}
+
 #[test]
 fn a_user_added_before_the_first_start_is_there_after_it() {
     let bench = Bench::new();

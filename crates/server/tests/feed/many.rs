@@ -31,6 +31,32 @@ ficha_store::on_both_databases! {
         assert_eq!(metric(&app, "ficha_denylist_polls_total").await, MANY as u64 + 1);
     }
 
+    async fn a_burst_is_gathered(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let mut follower = Follower::default();
+        follower.catch_up(&app).await;
+        let raw = database.raw().await;
+        #[expect(clippy::disallowed_methods, reason = "how often the follower is woken in real time is what is tested")]
+        let began = std::time::Instant::now();
+        let polls = follower.polls;
+        let burst = async {
+            for _ in 0..100 {
+                fill(&database, &raw, 1, later(&app)).await;
+                // As if this process had written it.
+                app.authority.denylist().add(&[]);
+            }
+        };
+        let following = async {
+            while follower.denied.len() < 100 {
+                follower.poll(&app, 30).await;
+            }
+            (follower.polls - polls) as u128
+        };
+        let ((), polls) = tokio::join!(burst, following);
+        let most = began.elapsed().as_millis() / 20 + 2;
+        assert!(polls <= most, "{polls} polls where {most} would do");
+    }
+
     async fn three_hundred_waits_that_end_at_once_share_their_reads(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let query = format!("after={}&wait=2", cursor(&app).await);

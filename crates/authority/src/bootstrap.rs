@@ -4,14 +4,13 @@ use ficha_password::Password;
 use ficha_store::{
     Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, KeyPurpose, PasswordHashText, UserRecord,
 };
-use ficha_token::algorithm::Algorithm;
 use ficha_token::{Entropy, Scope, ordered_uuid};
 
 use crate::authority::{Foundation, start_hashing};
 use crate::error::StartError;
 use crate::key_ring::{new_refresh_key, new_signing_key};
 use crate::secret::Secret;
-use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY, SigningSettings};
+use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY};
 
 /// What the first start made, to be shown once.
 #[derive(Debug)]
@@ -33,11 +32,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         false => base.master_key.load_existing()?,
     };
     let (clock, entropy) = (&*base.clock, &*base.entropy);
-    let algorithm = match &base.settings.signing {
-        SigningSettings::KeyPair { algorithm, .. } => *algorithm,
-        // Neither used nor published until the setting goes: the server then signs with it, and needs no other start.
-        SigningSettings::SharedSecret(_) => Algorithm::ES256,
-    };
+    let algorithm = base.settings.signing.pair_algorithm();
     let signing = new_signing_key(algorithm, &master, clock, entropy, clock.unix_now())?;
     let keys = vec![new_refresh_key(&master, clock, entropy), signing];
     debug_assert!(keys.iter().any(|key| key.purpose == KeyPurpose::Refresh));

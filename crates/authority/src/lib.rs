@@ -29,7 +29,7 @@ mod secret_failures;
 mod settings;
 mod throttle;
 
-pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, SessionQuery};
+pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, Purged, SessionQuery};
 pub use authority::{Authority, Foundation};
 pub use background::Background;
 pub use bootstrap::{FirstStart, first_start};

@@ -90,6 +90,17 @@ pub enum SigningSettings {
     SharedSecret(Secret),
 }
 
+impl SigningSettings {
+    /// What new key pairs are made for. Where a shared secret signs, a pair is kept all the same, neither used nor
+    /// published until that setting goes: the server then signs with it, and needs no other start.
+    pub fn pair_algorithm(&self) -> Algorithm {
+        match self {
+            Self::KeyPair { algorithm, .. } => *algorithm,
+            Self::SharedSecret(_) => Algorithm::ES256,
+        }
+    }
+}
+
 /// How long services may cache the key set, in seconds (`Cache-Control: max-age`). A new key signs only after every
 /// copy that lacks it has run out.
 pub const JWKS_MAX_AGE: i64 = 300;

@@ -9,6 +9,16 @@ use crate::key_ring::{new_refresh_key, new_signing_key};
 use crate::seal::MasterKey;
 use crate::settings::{PUBLISH_AHEAD, SigningSettings};
 
+/// What a purge has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purged {
+    /// Every token that was ever issued.
+    All,
+    /// Every session and refresh token. Access tokens that a shared secret has signed are good until they expire, or
+    /// until the secret is changed.
+    AllButAccessTokens,
+}
+
 impl Admin {
     /// Every stored key.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, AdminError> {
@@ -60,21 +70,25 @@ impl Admin {
 
     /// After a leak: new signing and refresh keys at once, every token of the old ones denied, every session ended, in
     /// one transaction whatever their number.
-    pub async fn purge_keys(&self, actor: &str) -> Result<(), AdminError> {
-        let SigningSettings::KeyPair { algorithm, .. } = &self.base.settings.signing else {
-            return Err(AdminError::Invalid(
-                "HS256 signs with token.secret_key: change that setting on the server and on every service first"
-                    .into(),
-            ));
-        };
+    ///
+    /// A shared secret (HS256) stays as it is, and so does its `kid`: denying that would refuse every token to come. What
+    /// it has signed is good until it expires; [`Purged`] says so.
+    pub async fn purge_keys(&self, actor: &str) -> Result<Purged, AdminError> {
         let base = &self.base;
         let (master, now) = (self.master()?, self.now());
-        let sign = new_signing_key(*algorithm, &master, &*base.clock, &*base.entropy, now)?;
+        let algorithm = base.settings.signing.pair_algorithm();
+        let sign = new_signing_key(algorithm, &master, &*base.clock, &*base.entropy, now)?;
         let refresh = new_refresh_key(&master, &*base.clock, &*base.entropy);
         let until = now + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS;
         let revoked = base.store.purge(sign, refresh, now, until).await?;
         self.publish(&revoked);
-        self.audit(Event::by(actor, "key.purged").detail("every session ended")).await
+        let purged = if base.settings.shares_secret() { Purged::AllButAccessTokens } else { Purged::All };
+        let detail = match purged {
+            Purged::All => "every session ended",
+            Purged::AllButAccessTokens => "every session ended; access tokens of the shared secret run out",
+        };
+        self.audit(Event::by(actor, "key.purged").detail(detail)).await?;
+        Ok(purged)
     }
 
     async fn newest_signing_key(&self) -> Result<KeyRecord, AdminError> {

@@ -16,6 +16,7 @@ use ficha_store::{Revoked, StoreError};
 use ficha_token::Scope;
 
 pub use clients::{ClientChange, NewClient};
+pub use keys::Purged;
 pub use sessions::SessionQuery;
 pub use users::{NewPassword, NewUser};
 

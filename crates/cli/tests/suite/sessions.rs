@@ -83,6 +83,27 @@ fn everything_is_revoked_only_when_it_is_meant() {
 }
 
 #[test]
+fn with_a_shared_secret_everything_is_revoked_but_access_tokens_and_that_is_said() {
+    let secret = "3f9a1d0c5b7e48261f0d9c8b7a6e5d4c3f9a1d0c5b7e48261f0d9c8b7a6e5d4c";
+    let bench = Bench::new().with("FICHA__TOKEN__SECRET_KEY", secret);
+    bench.add_user("alice", &[]);
+    let server = bench.serve();
+    for command in [&["session", "revoke", "--all"][..], &["key", "purge"], &["recover"]] {
+        let (access, refresh) = log_in(&server);
+        bench.run(command).refused(&["log in again", "until they expire", "--yes"]);
+        let ran = bench.run(&[command, &["--yes"]].concat()).good();
+        assert!(ran.stdout.contains("within 600 s") && ran.stdout.contains("token.secret_key"), "{ran:?}");
+        assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 400);
+        assert_eq!(server.get("/users/me", &access).0, 200);
+        let ended = bench.json(&["session", "list", "--ended", "--json"]);
+        assert_eq!(ended[0]["state"], "revoked: purge", "{ended}");
+    }
+    let (access, refresh) = log_in(&server);
+    assert_eq!(server.get("/users/me", &access).0, 200);
+    assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 200);
+}
+
+#[test]
 fn what_was_revoked_is_still_refused_after_kill_9_and_a_restart() {
     // The second start takes another port: the issuer, and so the tokens, must not change with it.
     let bench = Bench::new().with("FICHA__SERVER__ISSUER", "http://127.0.0.1:8080");

@@ -3,7 +3,7 @@
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use ficha_authority::{Secret, SigningSettings};
+use ficha_authority::{Purged, Secret, SigningSettings};
 use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
@@ -139,5 +139,33 @@ ficha_store::on_both_databases! {
         // What the secret signed is worth nothing now, but its sessions go on.
         assert_eq!(app.me(&old.access).await, 401);
         Tokens::of(app.refresh(&old.refresh).await).await;
+    }
+
+    async fn a_purge_ends_every_session_of_a_shared_secret_and_lets_everybody_in_anew(database: TestDatabase) {
+        let pair = App::start(&database).await;
+        pair.add_user("alice", "").await;
+        let of_pair = pair.login("alice").await;
+        let app = pair.another_with(&database, sharing(SECRET)).await;
+        let old = app.login("alice").await;
+        assert_eq!(app.me(&of_pair.access).await, 200, "a key pair of an earlier life counts until its tokens expire");
+        assert_eq!(app.admin.purge_keys("test").await.expect("a purge"), Purged::AllButAccessTokens);
+        app.authority.follow().await.expect("the database answers");
+        for tokens in [&old, &of_pair] {
+            error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
+        }
+        assert_eq!(app.me(&of_pair.access).await, 401);
+        // Its kid is every new token's too, so it is not denied.
+        assert_eq!(app.me(&old.access).await, 200);
+        let new = app.login("alice").await;
+        assert_eq!((kid(&new.access), app.me(&new.access).await.as_u16()), (kid(&old.access), 200));
+        let new = Tokens::of(app.refresh(&new.refresh).await).await;
+        // What ends the tokens that are out: another secret. Sessions from after the purge go on.
+        let changed = app.another_with(&database, sharing("another secret, also of more than 32 bytes")).await;
+        for tokens in [&old, &of_pair, &new] {
+            assert_eq!(changed.me(&tokens.access).await, 401);
+        }
+        let renewed = Tokens::of(changed.refresh(&new.refresh).await).await;
+        assert_eq!(changed.me(&renewed.access).await, 200);
+        error(changed.refresh(&old.refresh).await, 400, "invalid_grant").await;
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ficha_password::{Cost, Hashing, HashingSettings};
-use ficha_store::{AuditRecord, DatabaseKind, Store, StoreError};
+use ficha_store::{AuditRecord, DatabaseKind, Head, KeyRecord, Store, StoreError};
 use ficha_token::{Clock, Entropy};
 use tokio::sync::mpsc;
 
@@ -171,36 +171,79 @@ impl Authority {
     /// Reads the head of the database now, and takes up whatever changed.
     pub async fn follow(&self) -> Result<(), StoreError> {
         let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
-        if self.inner.loaded_changes.load(Ordering::Acquire) != head.changes {
-            // One at a time, and looked at again inside: an older read must not come after a newer one.
-            let _loading = self.inner.loading.lock().await;
-            if self.inner.loaded_changes.load(Ordering::Acquire) >= head.changes {
-                return Ok(());
-            }
-            match tokio::time::timeout(RELOAD_LIMIT, self.reload()).await.unwrap_or_else(|_| Err(silent().into())) {
-                // What changes while we read is read again at the next head.
-                Ok(()) => self.inner.loaded_changes.store(head.changes, Ordering::Release),
-                Err(error) => tracing::error!(%error, "changed keys could not be taken up; the ones before stay"),
-            }
+        let is_loaded = || self.inner.loaded_changes.load(Ordering::Acquire) == head.changes;
+        if is_loaded() {
+            return Ok(());
+        }
+        // One at a time, and looked at again inside: an older read must not come after a newer one.
+        let _loading = self.inner.loading.lock().await;
+        if !is_loaded()
+            && let Err(error) = self.reload_in_time().await
+        {
+            tracing::error!(%error, "changed keys could not be taken up; the ones before stay");
         }
         Ok(())
     }
 
-    /// Reads keys and what else is kept in memory anew.
-    pub async fn reload(&self) -> Result<(), StartError> {
+    /// The keys of `epoch`, which the caller has just read in a row that it wrote or found. Those in memory may be older:
+    /// a purge by another process is not heard of at once, and what they sign would be refused everywhere. `None`:
+    /// everything was purged since, and that row with it.
+    pub(crate) async fn keys_of(&self, epoch: i64) -> Result<Option<Arc<Keys>>, AuthorityError> {
+        let in_force = || Some(self.inner.keys.current()).filter(|keys| keys.epoch() == epoch);
+        if let Some(keys) = in_force() {
+            return Ok(Some(keys));
+        }
+        let _loading = self.inner.loading.lock().await;
+        if let Some(keys) = in_force() {
+            return Ok(Some(keys));
+        }
+        match self.reload_in_time().await {
+            Ok(()) => Ok(in_force()),
+            Err(StartError::Store(error)) => Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, "changed keys could not be taken up, and the ones before sign no more");
+                Err(AuthorityError::Stale)
+            }
+        }
+    }
+
+    async fn reload_in_time(&self) -> Result<(), StartError> {
+        tokio::time::timeout(RELOAD_LIMIT, self.reload()).await.unwrap_or_else(|_| Err(silent().into()))
+    }
+
+    /// Reads keys and what else is kept in memory anew. The caller holds `loading`, or is alone.
+    async fn reload(&self) -> Result<(), StartError> {
         let inner = &self.inner;
         inner.clients.clear();
-        let records = inner.base.store.keys().await?;
+        let (head, records) = self.keys_and_head().await?;
         let shared = match &inner.base.settings.signing {
             SigningSettings::SharedSecret(secret) => Some(secret),
             SigningSettings::KeyPair { .. } => None,
         };
-        inner.keys.replace(Keys::open(&records, &inner.master, shared)?);
+        inner.keys.replace(Keys::open(&records, head.epoch, &inner.master, shared)?);
         let stored = inner.base.store.highest_password_cost().await?.unwrap_or(0);
         let password = &inner.base.settings.password;
         let floor = password.bcrypt_cost.get().max(stored.min(password.max_stored_cost));
         inner.floor_cost.store(floor, Ordering::Release);
+        // What changed while we read is read again at the next head.
+        inner.loaded_changes.store(head.changes, Ordering::Release);
         Ok(())
+    }
+
+    /// The keys, and a head of exactly their epoch. A key that came with a later one must not pass for one of this: it
+    /// would sign for sessions that have ended.
+    async fn keys_and_head(&self) -> Result<(Head, Vec<KeyRecord>), StoreError> {
+        let store = self.store();
+        let mut before = store.head().await?;
+        for _ in 0..EPOCH_ATTEMPTS {
+            let records = store.keys().await?;
+            let after = store.head().await?;
+            if after.epoch == before.epoch {
+                return Ok((before, records));
+            }
+            before = after;
+        }
+        Err(StoreError::Unavailable("its keys are purged again and again".into()))
     }
 
     pub(crate) fn floor_cost(&self) -> Cost {
@@ -240,6 +283,9 @@ impl Authority {
 
 /// Reading keys anew that takes longer has met a database that does not answer.
 const RELOAD_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often keys are read anew because everything was purged meanwhile.
+const EPOCH_ATTEMPTS: u32 = 4;
 
 fn silent() -> StoreError {
     StoreError::Unavailable("the database did not answer in time".into())

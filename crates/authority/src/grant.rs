@@ -49,14 +49,14 @@ impl Authority {
             user_version: Some(user.auth_version),
             client_version: client.record().auth_version,
         };
-        let key = self.signing_key()?;
         let session = self.inserted(self.store().insert_session(session).await?)?;
+        let keys = self.keys_for(&session, AuthorityError::Stale).await?;
         self.inner.metrics.logins.count();
         let now = session.created_at;
         Ok(Issued {
-            access_token: self.sign_access_token(&key, &session, &session.scopes, now, session.access_exp)?,
+            access_token: self.sign_access_token(&keys, &session, &session.scopes, now, session.access_exp)?,
             expires_in: (session.access_exp - now) as u64,
-            refresh_token: has_refresh.then(|| self.refresh_token_of(&session)).transpose()?,
+            refresh_token: has_refresh.then(|| self.refresh_token_of(&keys, &session)).transpose()?,
             scope: session.scopes,
         })
     }
@@ -106,13 +106,13 @@ impl Authority {
             ..self.blank_session(client, origin, client.record().subject, scope, now)
         };
         let new = NewSession { session, user_version: None, client_version: client.record().auth_version };
-        let key = self.signing_key()?;
         let outcome = self.store().client_session(new, now, now + life, horizon).await?;
         let InsertOutcome::Inserted(session) = outcome else { return Ok(None) };
+        let keys = self.keys_for(&session, AuthorityError::Stale).await?;
         self.inner.metrics.client_tokens.count();
         let exp = (now + life).min(session.access_exp);
         Ok(Some(Issued {
-            access_token: self.sign_access_token(&key, &session, &session.scopes, now, exp)?,
+            access_token: self.sign_access_token(&keys, &session, &session.scopes, now, exp)?,
             expires_in: (exp - now) as u64,
             refresh_token: None,
             scope: session.scopes,

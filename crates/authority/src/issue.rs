@@ -9,6 +9,7 @@ use ficha_token::{Scope, random_uuid};
 
 use crate::Authority;
 use crate::error::AuthorityError;
+use crate::key_ring::Keys;
 use crate::refresh_token::RefreshToken;
 use crate::secret::Secret;
 
@@ -25,18 +26,30 @@ pub struct Issued {
     pub scope: Scope,
 }
 
+/// What tokens under one session are made with.
+pub(crate) struct IssuingKeys {
+    signer: Arc<SigningKey>,
+    keys: Arc<Keys>,
+}
+
 impl Authority {
-    /// The key that signs now. Whoever issues takes it *before* the session is written: a purge that commits in between
-    /// then denies the token by its key.
-    pub(crate) fn signing_key(&self) -> Result<Arc<SigningKey>, AuthorityError> {
-        let key = self.inner.keys.current().signer(self.now());
-        key.ok_or_else(|| AuthorityError::Key("no signing key is in force".into()))
+    /// The key that signs for `session`, and with it the refresh key: those of the session's own epoch. A purge that
+    /// commits after the session was written then denies the token by its key. `ended` is the answer if one has.
+    pub(crate) async fn keys_for(
+        &self,
+        session: &SessionRecord,
+        ended: AuthorityError,
+    ) -> Result<IssuingKeys, AuthorityError> {
+        let keys = self.keys_of(session.epoch).await?.ok_or(ended)?;
+        let signer = keys.signer(self.now());
+        let signer = signer.ok_or_else(|| AuthorityError::Key("no signing key is in force".into()))?;
+        Ok(IssuingKeys { signer, keys })
     }
 
     /// Signs an access token under `session`, good until `exp` at most.
     pub(crate) fn sign_access_token(
         &self,
-        key: &SigningKey,
+        keys: &IssuingKeys,
         session: &SessionRecord,
         scope: &Scope,
         now: i64,
@@ -59,15 +72,18 @@ impl Authority {
             roles: session.roles.clone(),
             extra: serde_json::Map::new(),
         };
-        let text = key.sign(&claims).map_err(|error| AuthorityError::Key(error.to_string()))?;
+        let text = keys.signer.sign(&claims).map_err(|error| AuthorityError::Key(error.to_string()))?;
         Ok(Secret::new(text))
     }
 
     /// The refresh token of a session's present generation: derived, so asking again gives the same.
-    pub(crate) fn refresh_token_of(&self, session: &SessionRecord) -> Result<Secret, AuthorityError> {
-        let keys = self.inner.keys.current();
-        let (key_id, key) =
-            keys.newest_refresh().ok_or_else(|| AuthorityError::Key("no refresh key is in force".into()))?;
+    pub(crate) fn refresh_token_of(
+        &self,
+        keys: &IssuingKeys,
+        session: &SessionRecord,
+    ) -> Result<Secret, AuthorityError> {
+        let newest = keys.keys.newest_refresh();
+        let (key_id, key) = newest.ok_or_else(|| AuthorityError::Key("no refresh key is in force".into()))?;
         Ok(RefreshToken { key_id, session: session.id, generation: session.generation }.seal(key))
     }
 }

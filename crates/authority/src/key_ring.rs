@@ -29,6 +29,8 @@ pub struct Keys {
     signers: Vec<Signer>,
     refresh: HashMap<i32, hmac::Key>,
     newest_refresh: i32,
+    /// The epoch that they were read in: a session of another one is not signed for with these.
+    epoch: i64,
     /// Set where one shared secret signs instead.
     shared: Option<Arc<SigningKey>>,
 }
@@ -43,9 +45,14 @@ struct Signer {
 }
 
 impl Keys {
-    /// Opens and parses the stored keys; purged ones are left out.
-    pub fn open(records: &[KeyRecord], master: &MasterKey, shared: Option<&Secret>) -> Result<Self, StartError> {
-        let mut keys = Self { shared: shared.map(shared_key).transpose()?, ..Self::default() };
+    /// Opens and parses the stored keys of an epoch; purged ones are left out.
+    pub fn open(
+        records: &[KeyRecord],
+        epoch: i64,
+        master: &MasterKey,
+        shared: Option<&Secret>,
+    ) -> Result<Self, StartError> {
+        let mut keys = Self { epoch, shared: shared.map(shared_key).transpose()?, ..Self::default() };
         for record in records.iter().filter(|record| record.purged_at.is_none()) {
             let plain = master.open(&sealed_name(record.purpose, &record.kid), &record.sealed);
             let plain = plain.ok_or(StartError::MasterKeyWrong)?;
@@ -59,6 +66,11 @@ impl Keys {
         }
         keys.signers.sort_by_key(|signer| (signer.sign_from, signer.created_at));
         Ok(keys)
+    }
+
+    /// The epoch that these keys are of.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
     }
 
     /// The key that signs at `now`.
@@ -207,7 +219,8 @@ pub fn new_refresh_key(master: &MasterKey, clock: &dyn Clock, entropy: &dyn Entr
     }
 }
 
-fn sealed_name(purpose: KeyPurpose, kid: &str) -> String {
+/// What a key's sealed bytes are bound to.
+pub(crate) fn sealed_name(purpose: KeyPurpose, kid: &str) -> String {
     match purpose {
         KeyPurpose::Sign => format!("sign:{kid}"),
         KeyPurpose::Refresh => format!("refresh:{kid}"),

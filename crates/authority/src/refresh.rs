@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ficha_store::{Grant, Revocation, RevokeReason, Rotation, RotationTerms, SessionRecord, Store, StoreError};
-use ficha_token::sign::SigningKey;
+use ficha_token::verify::Unverified;
 use ficha_token::{Clock, Scope};
 use uuid::Uuid;
 
@@ -80,20 +80,31 @@ impl Authority {
         scope: Option<Scope>,
     ) -> Result<Issued, AuthorityError> {
         require_grant(client, Grant::RefreshToken)?;
+        self.learn_key_of(token).await?;
         let token = self.read_refresh_token(token).ok_or(AuthorityError::BadRefreshToken)?;
         if let Some(asked) = &scope {
             self.check_narrowing(client, &token, asked).await?;
         }
         let rotation =
             Rotation { session: token.session, generation: token.generation, client_id: client.id().to_owned() };
-        let key = self.signing_key()?;
         match self.inner.rotations.submit(rotation).await? {
             Some(session) => {
                 self.inner.metrics.refreshes.count();
-                self.answer(&key, &session, scope, session.rotated_at)
+                self.answer(&session, scope, session.rotated_at).await
             }
-            None => self.answer_unmatched(client, origin, token, scope, &key).await,
+            None => self.answer_unmatched(client, origin, token, scope).await,
         }
+    }
+
+    /// Looks for the key of a token in the database, should it have come with another process' purge a moment ago. A
+    /// token whose key is known costs nothing; whoever waits at once shares one look, so a forger gains little.
+    pub(crate) async fn learn_key_of(&self, text: &str) -> Result<(), StoreError> {
+        let keys = self.inner.keys.current();
+        let is_unknown = match RefreshToken::parse(text) {
+            Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),
+            None => Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.now()).is_none()),
+        };
+        if is_unknown { self.follow().await } else { Ok(()) }
     }
 
     /// What a text says, if one of our refresh keys made it. No query: a forged token costs the database nothing.
@@ -123,19 +134,14 @@ impl Authority {
     }
 
     /// A new access token, one life long but no longer than the row says, and the row's own refresh token.
-    fn answer(
-        &self,
-        key: &SigningKey,
-        session: &SessionRecord,
-        scope: Option<Scope>,
-        now: i64,
-    ) -> Result<Issued, AuthorityError> {
+    async fn answer(&self, session: &SessionRecord, scope: Option<Scope>, now: i64) -> Result<Issued, AuthorityError> {
         let exp = (now + self.settings().token.access_seconds()).min(session.access_exp).min(session.expires_at);
         let scope = scope.map_or_else(|| session.scopes.clone(), |asked| asked.intersection(&session.scopes));
+        let keys = self.keys_for(session, AuthorityError::BadRefreshToken).await?;
         Ok(Issued {
-            access_token: self.sign_access_token(key, session, &scope, now, exp)?,
+            access_token: self.sign_access_token(&keys, session, &scope, now, exp)?,
             expires_in: (exp - now).max(1) as u64,
-            refresh_token: Some(self.refresh_token_of(session)?),
+            refresh_token: Some(self.refresh_token_of(&keys, session)?),
             scope,
         })
     }
@@ -146,7 +152,6 @@ impl Authority {
         origin: &Origin,
         token: RefreshToken,
         scope: Option<Scope>,
-        key: &SigningKey,
     ) -> Result<Issued, AuthorityError> {
         let event = Event::new(origin).client(client.id()).session(token.session);
         let (reason, event) = match self.classify(client, &token).await? {
@@ -156,7 +161,7 @@ impl Authority {
                 self.inner.metrics.refresh_retries.count();
                 self.audit(event.named("refresh.retried"));
                 // It reaches no further than the row says, so whatever revokes the session covers it.
-                return self.answer(key, &session, scope, self.now());
+                return self.answer(&session, scope, self.now()).await;
             }
             Unmatched::Replay => {
                 self.inner.metrics.refresh_replays.count();

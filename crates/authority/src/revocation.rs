@@ -59,6 +59,8 @@ impl Authority {
         origin: &Origin,
         token: &str,
     ) -> Result<(), AuthorityError> {
+        // "Unknown" is a success, so it must not be said of a token that another server has just issued.
+        self.learn_key_of(token).await?;
         // What a token is follows from the token; the hint is not asked (§2.1 lets it be wrong).
         if let Some(claims) = self.read_access_token(token) {
             return self.revoke_access_token(client, origin, &claims).await;

@@ -15,8 +15,8 @@ impl Store {
     /// Refreshes sessions by compare-and-set in one statement and one commit; returns those that it refreshed, as they are
     /// now, in no particular order.
     ///
-    /// A session must not stand twice in a batch: the caller keeps two refreshes of one session apart. Sign with a key that
-    /// was chosen *before* this call, so that a purge which commits meanwhile denies what is signed.
+    /// A session must not stand twice in a batch: the caller keeps two refreshes of one session apart. Sign with a key of
+    /// the epoch that the row has, so that a purge which commits meanwhile denies what is signed.
     pub async fn rotate_sessions(&self, batch: &[Rotation], terms: RotationTerms) -> Result<Vec<SessionRecord>> {
         if batch.is_empty() {
             return Ok(Vec::new());

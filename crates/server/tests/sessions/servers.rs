@@ -2,7 +2,7 @@
 
 use ficha_store::testing::TestDatabase;
 
-use crate::support::error;
+use crate::support::{error, part};
 use crate::world::*;
 
 ficha_store::on_both_databases! {
@@ -74,5 +74,40 @@ ficha_store::on_both_databases! {
         let restarted = app.end().await.start(&database).await;
         assert_eq!(refreshed(&restarted, &first.refresh).await.refresh, second.refresh);
         assert_eq!(restarted.me(&refreshed(&restarted, &second.refresh).await.access).await, 200);
+    }
+
+    async fn right_after_a_purge_elsewhere_a_server_issues_nothing_under_the_old_keys(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let client = jobs_client(&app, "app").await;
+        let old = app.login("alice").await;
+        let old_kid = part(&old.access, 0)["kid"].clone();
+        // None of these hears of the purge by itself. Each meets it by another grant.
+        let deaf = || app.another_with(&database, |options| options.background = false);
+        let (login, refresh, own, revoke) = (deaf().await, deaf().await, deaf().await, deaf().await);
+        for server in [&login, &refresh, &own, &revoke] {
+            assert_eq!(server.me(&own_token(server, &client).await.access).await, 200);
+        }
+        app.admin.purge_keys("test").await.expect("a purge");
+
+        let at_login = login.login("alice").await;
+        // Its refresh key is new too; a server that does not know it yet must not call the token bad.
+        let renewed = refreshed(&refresh, &at_login.refresh).await;
+        let at_own = own_token(&own, &client).await;
+        app.authority.follow().await.expect("the database answers");
+        for (server, tokens) in [(&login, &at_login), (&refresh, &renewed), (&own, &at_own)] {
+            assert_ne!(part(&tokens.access, 0)["kid"], old_kid);
+            assert_eq!(server.me(&tokens.access).await, 200);
+            assert_eq!(app.me(&tokens.access).await, 200);
+            assert_eq!(server.me(&old.access).await, 401);
+        }
+        refreshed(&app, &renewed.refresh).await;
+        // An unknown token is revoked with success (RFC 7009 section 2.2): so this one must be known.
+        let response = revoke.post_as(&client, "/revoke", &[("token", &at_own.access)]).await;
+        assert_eq!((response.status().as_u16(), revoke.me(&at_own.access).await.as_u16()), (200, 401));
+        eventually("it is refused elsewhere", async || app.me(&at_own.access).await == 401).await;
+        // What was before the purge is over at a server that has not heard of it, too.
+        let deaf = deaf().await;
+        app.admin.purge_keys("test").await.expect("a purge");
+        error(deaf.refresh(&renewed.refresh).await, 400, "invalid_grant").await;
     }
 }

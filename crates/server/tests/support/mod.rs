@@ -30,6 +30,10 @@ pub const PASSWORD: &str = "seven quiet otters juggle";
 pub struct Options {
     pub settings: Settings,
     pub server: ServerSettings,
+    /// False: nothing is heard of what other processes write, until a request asks.
+    pub background: bool,
+    /// Another way to the test's database.
+    pub store_url: Option<String>,
 }
 
 impl Default for Options {
@@ -63,6 +67,8 @@ impl Default for Options {
                 allowed_origins: Vec::new(),
                 workers: std::num::NonZeroUsize::new(2),
             },
+            background: true,
+            store_url: None,
         }
     }
 }
@@ -71,6 +77,19 @@ impl Options {
     pub fn tls(mut self, certificate: PathBuf, key: PathBuf) -> Self {
         self.server.tls = Some(TlsSettings { certificate, key });
         self
+    }
+}
+
+/// What an authority stands on, with its master key in `folder`.
+pub async fn foundation(database: &TestDatabase, folder: &std::path::Path) -> Foundation {
+    #[expect(clippy::disallowed_methods, reason = "a test begins at the real time, and moves on by itself")]
+    let clock = Arc::new(ManualClock::new(time::OffsetDateTime::now_utc()));
+    Foundation {
+        settings: Arc::new(Options::default().settings),
+        store: database.store().await,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        master_key: MasterKeySource { key: None, file: folder.join("master.key") },
     }
 }
 
@@ -87,7 +106,7 @@ pub struct App {
     pub admin_password: String,
     scheme: &'static str,
     files: Arc<tempfile::TempDir>,
-    _background: Background,
+    _background: Option<Background>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
@@ -123,7 +142,10 @@ impl App {
     ) -> Self {
         let mut options = Options::default();
         change(&mut options);
-        let store = database.store().await;
+        let store = match &options.store_url {
+            Some(url) => ficha_store::Store::connect(url).await.expect("the test's database can be opened"),
+            None => database.store().await,
+        };
         let base = Foundation {
             settings: Arc::new(options.settings),
             store: store.clone(),
@@ -133,7 +155,7 @@ impl App {
         };
         let first = first_start(&base).await.expect("the first start succeeds");
         let authority = Authority::open(base).await.expect("the authority opens");
-        let background = authority.spawn_background();
+        let background = options.background.then(|| authority.spawn_background());
         let tls = options.server.tls.is_some();
         let server = Server::bind(authority.clone(), options.server).expect("port 0 is free");
         let address = server.address();

@@ -2,13 +2,15 @@
 
 use ficha_password::Password;
 use ficha_store::{
-    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, KeyPurpose, PasswordHashText, UserRecord,
+    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, KeyPurpose, PasswordHashText, SealedKey, Store,
+    UserRecord,
 };
 use ficha_token::{Entropy, Scope, ordered_uuid};
 
 use crate::authority::{Foundation, start_hashing};
 use crate::error::StartError;
-use crate::key_ring::{new_refresh_key, new_signing_key};
+use crate::key_ring::{new_refresh_key, new_signing_key, sealed_name};
+use crate::seal::{MasterKey, MasterKeySource};
 use crate::secret::Secret;
 use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY};
 
@@ -27,9 +29,9 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         return Ok(None);
     }
     // A store with keys and no master key is an error, even before its first start.
-    let master = match base.store.keys().await?.is_empty() {
+    let (master, made) = match base.store.keys().await?.is_empty() {
         true => base.master_key.load_or_make(&*base.entropy)?,
-        false => base.master_key.load_existing()?,
+        false => (base.master_key.load_existing()?, false),
     };
     let (clock, entropy) = (&*base.clock, &*base.entropy);
     let algorithm = base.settings.signing.pair_algorithm();
@@ -48,11 +50,33 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         })
         .await?;
     Ok(match outcome {
-        BootstrapOutcome::AlreadyDone => None,
+        BootstrapOutcome::AlreadyDone => {
+            // Another server was faster, with a key of its own. Ours would only hide that the right one is missing; unless
+            // that server found it in our place, and took it.
+            if made && !fits(&master, &base.store.sealed_keys().await?) {
+                base.master_key.take_back()?;
+            }
+            None
+        }
         BootstrapOutcome::Done { user_added, .. } => {
             Some(FirstStart { admin_password: user_added.then_some(password) })
         }
     })
+}
+
+/// Looks whether the master key fits the keys that a database holds. Nothing is written, and the tables may be missing or
+/// of an older version: so it comes before everything that a failed start would leave half done.
+pub async fn check_master_key(store: &Store, source: &MasterKeySource) -> Result<(), StartError> {
+    let sealed = store.sealed_keys().await?;
+    if sealed.is_empty() {
+        // A malformed one is refused all the same.
+        return source.load().map(drop);
+    }
+    if fits(&source.load_existing()?, &sealed) { Ok(()) } else { Err(StartError::MasterKeyWrong) }
+}
+
+fn fits(master: &MasterKey, sealed: &[SealedKey]) -> bool {
+    sealed.iter().all(|key| master.open(&sealed_name(key.purpose, &key.kid), &key.sealed).is_some())
 }
 
 /// 24 characters, 144 random bits: enough, and short enough to be typed once.

@@ -32,7 +32,7 @@ mod throttle;
 pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, Purged, SessionQuery};
 pub use authority::{Authority, Foundation};
 pub use background::Background;
-pub use bootstrap::{FirstStart, first_start};
+pub use bootstrap::{FirstStart, check_master_key, first_start};
 pub use clients::{AuthenticatedClient, ClientCredentials};
 pub use database_clock::DatabaseClock;
 pub use denylist::{Denylist, VOUCH_LIMIT, Verdict};

@@ -56,20 +56,25 @@ impl MasterKeySource {
         self.load()?.ok_or_else(|| StartError::MasterKeyMissing(self.file.clone()))
     }
 
-    /// The master key of a store that holds no keys yet: made, mode 0600, if it is not there.
-    pub fn load_or_make(&self, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+    /// The master key of a store that holds no keys yet: made, mode 0600, if it is not there. True: this call made it.
+    pub fn load_or_make(&self, entropy: &dyn Entropy) -> Result<(MasterKey, bool), StartError> {
         if let Some(key) = self.load()? {
-            return Ok(key);
+            return Ok((key, false));
         }
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(bytes.as_mut());
         let text = Zeroizing::new(STANDARD.encode(bytes.as_ref()) + "\n");
         match write_new(&self.file, text.as_bytes()) {
             // Another server made it between our look and now: its key is the one.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => self.load_existing(),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok((self.load_existing()?, false)),
             Err(source) => Err(StartError::MasterKeyFile { path: self.file.clone(), source }),
-            Ok(()) => MasterKey::decode(text.trim(), "the new key"),
+            Ok(()) => Ok((MasterKey::decode(text.trim(), "the new key")?, true)),
         }
+    }
+
+    /// Takes back a file that [`MasterKeySource::load_or_make`] made.
+    pub fn take_back(&self) -> Result<(), StartError> {
+        fs::remove_file(&self.file).map_err(|source| StartError::MasterKeyFile { path: self.file.clone(), source })
     }
 }
 
@@ -150,7 +155,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = MasterKeySource { key: None, file: folder.path().join("deep/master.key") };
         assert!(matches!(source.load_existing(), Err(StartError::MasterKeyMissing(_))));
-        let key = source.load_or_make(&SystemEntropy).unwrap();
+        let (key, made) = source.load_or_make(&SystemEntropy).unwrap();
+        assert!(made && !source.load_or_make(&SystemEntropy).unwrap().1);
         let sealed = key.seal(&SystemEntropy, "a", b"secret");
         assert_eq!(source.load_existing().unwrap().open("a", &sealed).unwrap().as_slice(), b"secret");
         assert!(key.open("b", &sealed).is_none());

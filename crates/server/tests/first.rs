@@ -2,6 +2,8 @@
 
 mod support;
 
+use ficha_authority::{Authority, StartError, first_start};
+use ficha_store::testing::TestDatabase;
 use support::{App, error};
 
 ficha_store::on_both_databases! {
@@ -17,5 +19,43 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&renewed.access).await, 401);
         error(app.refresh(&renewed.refresh).await, 400, "invalid_grant").await;
     }
+
+    // Two machines, each with a disk of its own, and one database.
+    async fn of_two_first_starts_at_once_the_slower_leaves_no_master_key_that_does_not_fit(database: TestDatabase) {
+        for _ in 0..3 {
+            let empty = database.another_empty().await;
+            empty.store().await.migrate().await.expect("an empty database can be migrated");
+            let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+            let bases = [support::foundation(&empty, folders[0].path()).await, support::foundation(&empty, folders[1].path()).await];
+            let (one, two) = tokio::join!(first_start(&bases[0]), first_start(&bases[1]));
+            let done = [one, two].map(|first| match first {
+                Ok(first) => first.is_some(),
+                // It saw the other's keys, and made nothing.
+                Err(StartError::MasterKeyMissing(_)) => false,
+                Err(error) => panic!("{error}"),
+            });
+            assert_eq!(done.iter().filter(|done| **done).count(), 1);
+            for (done, (base, folder)) in done.into_iter().zip(bases.into_iter().zip(&folders)) {
+                assert_eq!(folder.path().join("master.key").exists(), done);
+                match Authority::open(base).await {
+                    Ok(_) => assert!(done),
+                    Err(error) => assert!(!done && matches!(error, StartError::MasterKeyMissing(_)), "{error}"),
+                }
+            }
+        }
+    }
+
+    async fn two_first_starts_at_once_that_share_a_folder_share_its_master_key(database: TestDatabase) {
+        for _ in 0..3 {
+            let empty = database.another_empty().await;
+            empty.store().await.migrate().await.expect("an empty database can be migrated");
+            let folder = tempfile::tempdir().expect("a folder");
+            let bases = [support::foundation(&empty, folder.path()).await, support::foundation(&empty, folder.path()).await];
+            let (one, two) = tokio::join!(first_start(&bases[0]), first_start(&bases[1]));
+            assert!(one.expect("a first start").is_some() != two.expect("a first start").is_some());
+            for base in bases {
+                Authority::open(base).await.expect("the key fits");
+            }
+        }
+    }
 }
-use ficha_store::testing::TestDatabase;

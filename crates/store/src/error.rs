@@ -19,6 +19,12 @@ pub enum StoreError {
     /// The tables are not there, or not all of them.
     #[error("the database is not migrated: run `ficha migrate`")]
     NotMigrated,
+    /// A newer version of Ficha has changed the tables: this one does not know what they mean now.
+    #[error(
+        "the database was made by a newer version of ficha, which has taken the step {0}: run that version, or put back a \
+         backup from before it"
+    )]
+    Newer(String),
     /// A stored row can't be read as what it should be.
     #[error("the database holds something that can't be read: {0}")]
     Corrupt(String),

@@ -7,13 +7,34 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use crate::globals::{lock, raise_changes};
 use crate::rows::key;
 use crate::transaction::transaction;
-use crate::{KeyRecord, NewKey, Result, Store};
+use crate::{KeyPurpose, KeyRecord, NewKey, Result, SealedKey, Store, StoreError};
 
 impl Store {
     /// Every key, oldest first.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>> {
         let rows = key::Entity::find().order_by_asc(key::Column::Id).all(self.reader()).await?;
         rows.into_iter().map(KeyRecord::try_from).collect()
+    }
+
+    /// What a master key must open: every key that is not purged. None where the tables are not there.
+    ///
+    /// It may be asked before migrating, so it reads nothing but what the first version's table had.
+    pub async fn sealed_keys(&self) -> Result<Vec<SealedKey>> {
+        let query = key::Entity::find()
+            .select_only()
+            .columns([key::Column::Purpose, key::Column::Kid, key::Column::Sealed])
+            .filter(key::Column::PurgedAt.is_null())
+            .into_tuple::<(String, String, Vec<u8>)>();
+        let rows = match query.all(self.reader()).await.map_err(StoreError::from) {
+            Err(StoreError::NotMigrated) => Vec::new(),
+            rows => rows?,
+        };
+        let sealed = |(purpose, kid, sealed): (String, String, Vec<u8>)| {
+            let purpose = KeyPurpose::parse(&purpose);
+            let purpose = purpose.ok_or_else(|| StoreError::Corrupt(format!("the purpose of the key {kid}")))?;
+            Ok(SealedKey { purpose, kid, sealed })
+        };
+        rows.into_iter().map(sealed).collect()
     }
 
     /// Adds a key, if the newest one of its purpose still is `expected_newest`, which then expires at `old_expires_at`.

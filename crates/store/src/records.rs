@@ -328,6 +328,17 @@ pub struct NewKey {
     pub sign_from: i64,
 }
 
+/// What is needed to see whether a master key fits.
+#[derive(Clone)]
+pub struct SealedKey {
+    /// See [`KeyRecord`].
+    pub purpose: KeyPurpose,
+    /// See [`KeyRecord`].
+    pub kid: String,
+    /// See [`KeyRecord`].
+    pub sealed: Vec<u8>,
+}
+
 /// The newest number of the denylist and what else a running server follows, read in one query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {

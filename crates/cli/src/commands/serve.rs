@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, first_start};
+use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, check_master_key, first_start};
 use ficha_server::{Server, TlsSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -27,10 +27,11 @@ pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
     let stop = Stop::listen()?;
     configuration.server.tls.as_ref().map(TlsSettings::load).transpose()?;
     let reserved = reserve(&mut configuration)?;
-    // A malformed one; whether it fits is seen when the keys are opened.
+    // A malformed one, before a SQLite file is made; whether it fits, before that file is changed.
     configuration.master_key.load()?;
 
     let store = house::connect(&configuration).await?;
+    check_master_key(&store, &configuration.master_key).await?;
     let steps = store.migrate().await?;
     if !steps.is_empty() {
         tracing::info!(steps = steps.len(), "the database is brought up to date");

@@ -79,6 +79,51 @@ fn a_master_key_that_does_not_fit_stops_the_start() {
 }
 
 #[test]
+fn a_master_key_that_does_not_fit_stops_the_start_before_the_database_is_brought_up_to_date() {
+    let bench = Bench::new();
+    bench.serve().stop();
+    // As an older version left it.
+    sql(&bench, &["DROP TABLE audit", "DELETE FROM seaql_migrations WHERE version = 'm0009_audit'"]);
+    bench.write("other.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    let wrong = bench.path("data/master.key");
+    let right = std::fs::read(&wrong).unwrap();
+    std::fs::copy(bench.path("other.key"), &wrong).unwrap();
+    bench.run(&["serve"]).refused(&["master key does not fit"]);
+    // It is still behind.
+    bench.run(&["user", "list"]).refused(&["steps missing: 1", "ficha migrate"]);
+    std::fs::remove_file(&wrong).unwrap();
+    bench.run(&["serve"]).refused(&["no master key"]);
+    bench.run(&["user", "list"]).refused(&["steps missing: 1"]);
+    assert!(!wrong.exists());
+    std::fs::write(&wrong, right).unwrap();
+    bench.serve().stop();
+    bench.run(&["user", "list"]).good();
+}
+
+#[test]
+fn a_database_of_a_newer_version_stops_every_command() {
+    let bench = Bench::new();
+    bench.serve().stop();
+    sql(&bench, &["INSERT INTO seaql_migrations (version, applied_at) VALUES ('m0999_tomorrow', 0)"]);
+    for command in [&["serve"][..], &["migrate"], &["user", "list"], &["recover", "--yes"]] {
+        bench.run(command).refused(&["made by a newer version of ficha", "m0999_tomorrow", "run that version"]);
+    }
+}
+
+/// Changes the database behind the program's back.
+fn sql(bench: &Bench, statements: &[&str]) {
+    let url = format!("sqlite://{}", bench.path("data/ficha.db").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = ficha_store::Store::connect(&url).await.unwrap();
+        for statement in statements {
+            store.run_sql(statement).await.unwrap();
+        }
+        store.close().await;
+    });
+}
+
+#[test]
 fn a_master_key_that_is_missing_stops_the_start() {
     let bench = Bench::new();
     bench.serve().stop();

@@ -45,4 +45,19 @@ on_both_databases! {
         assert!(store.is_empty_database().await.unwrap());
         assert_eq!(store.migrate().await.unwrap().len(), Migrator::migrations().len());
     }
+
+    async fn a_database_of_a_newer_version_is_left_alone_and_named(db: TestDatabase) {
+        let store = db.store().await;
+        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m0999_tomorrow', 0)";
+        let undone = "DELETE FROM seaql_migrations WHERE version = 'm0009_audit'";
+        for sql in [newer, undone, "DROP TABLE audit"] {
+            db.raw().await.execute(sql).await;
+        }
+        let expected = StoreError::Newer("m0999_tomorrow".into());
+        assert_eq!(store.migrate().await, Err(expected.clone()));
+        assert_eq!(store.pending_migrations().await, Err(expected.clone()));
+        assert_eq!(store.is_empty_database().await, Err(expected.clone()));
+        assert!(store.list_audit(None, 1).await.is_err(), "the missing step was taken");
+        assert!(expected.to_string().contains("newer version of ficha"));
+    }
 }

@@ -28,7 +28,7 @@ pub fn builtin() -> Result<Layer, ConfigProblem> {
         path: "config/default.toml".into(),
         why: one_line(&error.to_string()),
     })?;
-    Ok(Layer::flatten(table, "built in"))
+    Ok(Layer::flatten(table, Layer::BUILT_IN))
 }
 
 /// The settings of a TOML file.
@@ -99,6 +99,9 @@ fn is_ours(name: &str) -> bool {
 }
 
 impl Layer {
+    /// The origin of what nobody has set.
+    pub const BUILT_IN: &str = "built in";
+
     /// Gives each leaf of a TOML document its full name.
     fn flatten(table: HashMap<String, Value>, origin: &str) -> Self {
         let mut layer = Self::default();
@@ -128,6 +131,13 @@ impl Layer {
         self.0.get(key)?.origin()
     }
 
+    /// Says where a setting's value really came from.
+    pub fn set_origin(&mut self, key: &str, origin: &str) {
+        if let Some(value) = self.0.get_mut(key) {
+            *value = Value::new(Some(&origin.to_owned()), value.kind.clone());
+        }
+    }
+
     /// The settings by kind.
     pub fn read(&self) -> Result<Raw, ConfigProblem> {
         let read = Config::builder().add_source(self.clone()).build().and_then(Config::try_deserialize);
@@ -142,7 +152,7 @@ impl Layer {
         };
         // An element of a list is `key[2]`.
         let key = key.split('[').next().unwrap_or(key);
-        let origin = self.origin(key).unwrap_or("built in").to_owned();
+        let origin = self.origin(key).unwrap_or(Self::BUILT_IN).to_owned();
         ConfigProblem::BadValue { key: key.to_owned(), problem: one_line(&problem), origin }
     }
 

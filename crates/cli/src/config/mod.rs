@@ -10,6 +10,7 @@ mod raw;
 mod resolve;
 mod setting;
 mod show;
+mod url_file;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub struct Configuration {
     pub settings: Settings,
     /// The listener's settings.
     pub server: ServerSettings,
-    /// `store.url`, which may hold a password.
+    /// `store.url`, or what `store.url_file` holds. It may hold a password.
     pub store_url: Secret,
     /// Where the master key is.
     pub master_key: MasterKeySource,
@@ -84,8 +85,9 @@ fn named_file(file: Option<&Path>, dotenv: &layer::Variables) -> Option<NamedFil
 
 /// Lays the layers over each other, the first at the bottom.
 fn assemble(layers: Vec<Layer>) -> Result<Configuration, ConfigProblem> {
-    let merged = Layer::merge(layers);
-    let raw = merged.read()?;
+    let mut merged = Layer::merge(layers);
+    let mut raw = merged.read()?;
+    url_file::read(&mut raw, &mut merged)?;
     resolve::resolve(&raw, &merged)
 }
 

@@ -49,6 +49,7 @@ pub struct Tls {
 #[serde(deny_unknown_fields)]
 pub struct Store {
     pub url: Is<StoreUrl>,
+    pub url_file: Option<Is<PathBuf>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -52,6 +52,7 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
             (Some(anonymous.to_string()), why.into())
         }
         "server.workers" | "password.threads" => (None, "not set: one for each core".into()),
+        "store.url_file" => (None, "not set: store.url is used".into()),
         "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
         "token.secret_key" => (None, "not set: keys.algorithm signs".into()),
         _ => (None, "not set".into()),

@@ -183,6 +183,39 @@ fn no_secret_is_shown_anywhere() {
 }
 
 #[test]
+fn the_database_s_url_can_come_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store-url");
+    let name = path.to_str().unwrap();
+    let named = ("FICHA__STORE__URL_FILE", name);
+    let error = refusal(&[named]);
+    assert!(error.starts_with("store.url_file names ") && error.contains(name), "{error}");
+    assert!(error.contains("can't be read") && error.contains("(from FICHA__STORE__URL_FILE)"), "{error}");
+
+    std::fs::write(&path, "  postgres://ficha:hunter2@db/ficha\n\n").unwrap();
+    for file in ["", "[log]\nformat = 'json'\n"] {
+        let configuration = layers(file, GOOD, &[named]).unwrap();
+        assert_eq!(configuration.store_url.expose(), "postgres://ficha:hunter2@db/ficha");
+        let shown = configuration.shown.to_string();
+        let line = shown.lines().find(|line| line.starts_with("store.url ")).unwrap();
+        assert!(line.contains("postgres://ficha:***@db/ficha") && line.ends_with(&format!("from the file {name}")));
+        assert!(!format!("{shown}{configuration:?}").contains("hunter2"), "{shown}");
+    }
+    // An empty variable counts as not set, and so does what is only built in.
+    assert!(environment(&[named, ("FICHA__STORE__URL", "")]).is_ok());
+    let both = layers("[store]\nurl = 'sqlite://x'", GOOD, &[named]).unwrap_err().to_string();
+    assert!(both.contains("are both set") && both.contains("FICHA__STORE__URL_FILE"), "{both}");
+    let both = refusal(&[named, ("FICHA__STORE__URL", "sqlite://data/ficha.db")]);
+    assert!(both.contains("store.url (from FICHA__STORE__URL) and store.url_file"), "{both}");
+
+    for text in ["", "hunter2", "mysql://hunter2"] {
+        std::fs::write(&path, text).unwrap();
+        let error = refusal(&[named]);
+        assert!(error.contains("sqlite://") && error.contains(name) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn a_broken_dotenv_line_is_named_without_its_value() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(".env");

@@ -41,3 +41,12 @@ fn the_file_of_the_command_line_comes_before_the_environment_s() {
     let shown = bench.run(&["config", "--config", "ficha.toml"]).good().stdout;
     assert!(shown.contains("token.access_ttl = \"5m\""), "{shown}");
 }
+
+#[test]
+fn a_server_runs_on_the_database_that_a_file_names() {
+    let bench = Bench::new().with("FICHA__STORE__URL_FILE", "secret-url");
+    bench.write("secret-url", "sqlite://elsewhere/ficha.db\n");
+    bench.serve().stop();
+    assert!(bench.path("elsewhere/ficha.db").exists() && !bench.path("data/ficha.db").exists());
+    bench.run(&["user", "show", "admin"]).good();
+}

@@ -26,13 +26,16 @@ pub struct TlsSettings {
     pub key: PathBuf,
 }
 
+/// When certificate and key were written; `None`: the file is not there.
+type Written = [Option<SystemTime>; 2];
+
 /// The certificate in force.
 #[derive(Debug)]
 pub struct Certificate {
     settings: TlsSettings,
     current: RwLock<Arc<CertifiedKey>>,
     /// When the files that are in force were written.
-    written: RwLock<[Option<SystemTime>; 2]>,
+    written: RwLock<Written>,
 }
 
 impl TlsSettings {
@@ -62,7 +65,7 @@ impl TlsSettings {
         })
     }
 
-    fn written(&self) -> [Option<SystemTime>; 2] {
+    fn written(&self) -> Written {
         [&self.certificate, &self.key].map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
     }
 }
@@ -79,28 +82,32 @@ impl Certificate {
     }
 
     /// Looks at the files again and again. One of the two may be written before the other: a pair that does not fit
-    /// is tried again at the next look, and the one before stays in force.
+    /// is tried again at the next look, and the one before stays in force. It is complained of once for each change.
     pub async fn watch(self: Arc<Self>) {
+        let mut complained = None;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            self.look();
+            if let Some(error) = self.look(&mut complained) {
+                tracing::warn!(%error, "the changed TLS files can't be used yet; the certificate before stays");
+            }
         }
     }
 
-    fn look(&self) {
+    /// Takes up what has changed. The error of files that can't be used, if they are not those that were `complained` of.
+    fn look(&self, complained: &mut Option<Written>) -> Option<ServerError> {
         let written = self.settings.written();
         if *self.written.read().unwrap_or_else(PoisonError::into_inner) == written {
-            return;
+            return None;
         }
         match self.settings.read() {
             Ok(key) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                 *self.written.write().unwrap_or_else(PoisonError::into_inner) = written;
+                *complained = None;
                 tracing::info!("a new TLS certificate is in force");
+                None
             }
-            Err(error) => {
-                tracing::warn!(%error, "the changed TLS files can't be used yet; the certificate before stays")
-            }
+            Err(error) => (complained.replace(written) != Some(written)).then_some(error),
         }
     }
 }
@@ -108,5 +115,47 @@ impl Certificate {
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// Writes a file as if `seconds` had passed, so that the change is seen whatever the file system's clock can tell.
+    fn write(path: &Path, text: &str, seconds: u64) {
+        fs::write(path, text).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + seconds)).unwrap();
+    }
+
+    #[test]
+    fn a_broken_pair_is_complained_of_once_for_each_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = TlsSettings { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        let ((first, first_key), (second, second_key)) = (pair(), pair());
+        write(&settings.certificate, &first, 0);
+        write(&settings.key, &first_key, 0);
+        let certificate = settings.load().unwrap();
+        let mut complained = None;
+        let mut looks = || [(); 3].map(|()| certificate.look(&mut complained).is_some());
+        assert_eq!(looks(), [false; 3]);
+        write(&settings.certificate, &second, 1);
+        assert_eq!(looks(), [true, false, false], "it does not fit the key");
+        write(&settings.certificate, "nothing", 2);
+        assert_eq!(looks(), [true, false, false]);
+        fs::remove_file(&settings.certificate).unwrap();
+        assert_eq!(looks(), [true, false, false]);
+        write(&settings.certificate, &second, 3);
+        write(&settings.key, &second_key, 3);
+        assert_eq!(looks(), [false; 3]);
+        write(&settings.key, &first_key, 4);
+        assert_eq!(looks(), [true, false, false], "the next change is another matter");
     }
 }

@@ -1,5 +1,6 @@
 //! Methods, paths and the headers that every answer carries.
 
+use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
@@ -165,6 +166,23 @@ ficha_store::on_both_databases! {
             let response = app.get(path).await;
             assert_eq!(header(&response, "content-type"), "application/json", "{path}");
             response.json::<Value>().await.expect("it is JSON");
+        }
+    }
+
+    async fn an_https_issuer_says_so_in_every_answer_and_a_plain_one_never(database: TestDatabase) {
+        const NAME: &str = "strict-transport-security";
+        let plain = App::start(&database).await;
+        // A proxy ends TLS here: what counts is what the issuer says.
+        let https = plain
+            .another_with(&database, |options| {
+                options.settings.issuer = Issuer::parse("https://auth.example.com").expect("an issuer");
+            })
+            .await;
+        let paths = routes::all().into_iter().map(|route| (route.method.clone(), route.example()));
+        for (method, path) in paths.chain([(Method::GET, "/nothing/here".to_owned())]) {
+            let answer = send(&https, method.as_str(), &path).await;
+            assert_eq!(header(&answer, NAME), "max-age=31536000", "{path}: {}", answer.status());
+            assert!(!send(&plain, method.as_str(), &path).await.headers().contains_key(NAME), "{path}");
         }
     }
 }

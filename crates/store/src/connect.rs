@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ficha_token::{Entropy, SystemEntropy};
 use sea_orm::sqlx::postgres::PgConnectOptions;
-use sea_orm::{DatabaseConnection, DbErr, FromQueryResult, SqlxPostgresConnector, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, SqlxPostgresConnector, Statement};
 
+use crate::limited::Limited;
 use crate::{Result, StoreError, postgres, sqlite};
 
 /// Which database this is.
@@ -46,7 +47,7 @@ struct Inner {
     /// The one connection that writes to SQLite; PostgreSQL's whole pool.
     writer: DatabaseConnection,
     /// A pool that only reads from SQLite; PostgreSQL's whole pool.
-    reader: DatabaseConnection,
+    reader: Limited,
     /// Where a listener connects to.
     postgres: Option<PgConnectOptions>,
     options: StoreOptions,
@@ -105,7 +106,7 @@ impl Store {
         let inner = Inner {
             kind,
             writer,
-            reader,
+            reader: Limited::new(reader, kind),
             postgres,
             options,
             #[cfg(feature = "testing")]
@@ -142,7 +143,7 @@ impl Store {
     /// Closes every connection once its work is done. Calls that come later are refused.
     pub async fn close(&self) {
         // Closing a pool does not fail: sea-orm's error is that of a connection that never was.
-        let _ = self.inner.reader.close_by_ref().await;
+        let _ = self.inner.reader.pool().close_by_ref().await;
         let _ = self.inner.writer.close_by_ref().await;
     }
 
@@ -150,7 +151,7 @@ impl Store {
         &self.inner.writer
     }
 
-    pub(crate) fn reader(&self) -> &DatabaseConnection {
+    pub(crate) fn reader(&self) -> &Limited {
         &self.inner.reader
     }
 

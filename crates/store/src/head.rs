@@ -1,6 +1,6 @@
 //! What a running server follows, in one query.
 
-use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use crate::{Head, Result, Store, StoreError};
 
@@ -33,6 +33,6 @@ impl Store {
     }
 }
 
-fn statement(database: &DatabaseConnection) -> Statement {
+fn statement(database: &impl ConnectionTrait) -> Statement {
     Statement::from_string(database.get_database_backend(), HEAD)
 }

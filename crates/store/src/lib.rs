@@ -17,6 +17,7 @@ mod globals;
 mod head;
 mod insertion;
 mod keys;
+mod limited;
 mod migrate;
 mod notify;
 mod postgres;

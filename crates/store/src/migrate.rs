@@ -16,7 +16,7 @@ impl Store {
     /// the first, and then finds nothing to do. [`StoreError::Newer`]: a newer version was here before, and nothing is
     /// touched.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        transaction!(self, |transaction| {
+        transaction!(unlimited self, |transaction| {
             if self.kind() == DatabaseKind::Postgres {
                 transaction.execute_unprepared(LOCK).await?;
             }

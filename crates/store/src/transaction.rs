@@ -18,9 +18,18 @@ const ATTEMPTS: u32 = 8;
 /// Runs a body in a transaction and commits: `transaction!(self, |transaction| { … })`. An error rolls it back. A deadlock
 /// (40P01) or a serialisation failure (40001) runs it again, so the body must do nothing but talk to the database.
 ///
+/// On PostgreSQL it ends in time, whatever becomes of the connection; `transaction!(unlimited self, …)` does not, for a
+/// migration may take as long as it needs.
+///
 /// A macro and not a function: the future of a closure that borrows can't be known to be `Send`, and callers spawn.
 macro_rules! transaction {
-    ($store:expr, |$transaction:ident| $body:expr) => {{
+    ($store:expr, |$transaction:ident| $body:expr) => {
+        $crate::limited::in_time($store.kind(), async {
+            $crate::transaction::transaction!(unlimited $store, |$transaction| $body)
+        })
+        .await
+    };
+    (unlimited $store:expr, |$transaction:ident| $body:expr) => {{
         let mut attempts = $crate::transaction::Attempts::default();
         loop {
             // No `?` in here: it would leave the caller, who may want to look at the error.
@@ -41,7 +50,13 @@ macro_rules! transaction {
 
 /// Runs one statement that changes rows and commits by itself, again if it lost against others.
 macro_rules! statement {
-    ($store:expr, |$database:ident| $body:expr) => {{
+    ($store:expr, |$database:ident| $body:expr) => {
+        $crate::limited::in_time($store.kind(), async {
+            $crate::transaction::statement!(unlimited $store, |$database| $body)
+        })
+        .await
+    };
+    (unlimited $store:expr, |$database:ident| $body:expr) => {{
         let mut attempts = $crate::transaction::Attempts::default();
         loop {
             let outcome = {

@@ -3,6 +3,7 @@
 mod bearer;
 mod clients;
 mod clock;
+mod cut_off;
 mod expiry;
 mod history;
 mod introspection;
@@ -17,4 +18,5 @@ mod revocation;
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
 mod world;

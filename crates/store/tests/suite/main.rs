@@ -8,6 +8,7 @@ mod client_sessions;
 mod clients;
 mod connect;
 mod denylist;
+mod heap_only;
 mod insertion;
 mod keys;
 mod migrations;

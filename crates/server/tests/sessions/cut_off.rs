@@ -1,0 +1,119 @@
+//! The way to PostgreSQL goes silent, or an answer is lost on it. SQLite has no such way.
+
+use std::time::{Duration, Instant};
+
+use ficha_store::testing::TestDatabase;
+use reqwest::Response;
+use tokio::join;
+
+use crate::support::{App, PASSWORD, Tokens, error};
+use crate::wire::Wire;
+use crate::world::*;
+
+/// A batch that has no answer after 10 s is given up, and getting a connection after 5 s; the rest is room.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A server that reaches its database by a wire, one that reaches it directly, and the user alice.
+async fn wired(database: &TestDatabase) -> (Wire, App, App) {
+    let direct = app_with_alice(database).await;
+    let wire = Wire::to(database).await;
+    let wired = direct.another_with(database, |options| options.store_url = Some(wire.url())).await;
+    (wire, wired, direct)
+}
+
+/// Expects 503 within [`LIMIT`].
+async fn refused_in_time(what: &str, answer: impl Future<Output = Response>) {
+    #[expect(clippy::disallowed_methods, reason = "a socket that is silent is measured by real time")]
+    let begun = Instant::now();
+    let answer = tokio::time::timeout(2 * LIMIT, answer).await;
+    let answer = answer.unwrap_or_else(|_| panic!("{what} is held for ever"));
+    assert!(begun.elapsed() < LIMIT, "{what} took {:?}", begun.elapsed());
+    assert_unavailable(&answer);
+    error(answer, 503, "temporarily_unavailable").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_its_database_is_silent_a_server_holds_nobody_and_then_it_comes_back_by_itself() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let (wire, app, _direct) = wired(&database).await;
+    let client = jobs_client(&app, "app").await;
+    let (first, other) = (app.login_as(&client, "alice").await, app.login_as(&client, "alice").await);
+    assert_eq!(introspect(&app, &client, &first.access).await["active"], true);
+
+    wire.silence();
+    let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+    let narrow = [("grant_type", "refresh_token"), ("refresh_token", &other.refresh), ("scope", "notes:read")];
+    let revoke = [("token", other.access.as_str())];
+    let vouching = async {
+        // Two seconds of the clock that the server vouches by, though none has passed out here.
+        app.clock.advance(seconds(3));
+        let form = [("token", first.access.as_str())];
+        let introspected = app.post_as(&client, "/introspect", &form);
+        let answer = tokio::time::timeout(seconds(1), introspected).await.expect("it waits for no database");
+        error(answer, 503, "temporarily_unavailable").await;
+        assert_unavailable(&app.get_with("/users/me", &first.access).await);
+        assert_unavailable(&app.get("/health/ready").await);
+    };
+    join!(
+        vouching,
+        refused_in_time("a refresh", refresh_as(&app, &client, &first.refresh)),
+        refused_in_time("a refresh that looks at its scope first", app.post_as(&client, "/token", &narrow)),
+        refused_in_time("a login", app.post_as(&client, "/token", &login)),
+        refused_in_time("a revocation", app.post_as(&client, "/revoke", &revoke)),
+    );
+
+    wire.resume();
+    eventually("the server is back", async || app.get("/health/ready").await.status() == 200).await;
+    assert_eq!(app.me(&first.access).await, 200);
+    assert_eq!(introspect(&app, &client, &first.access).await["active"], true);
+    // What was given up may still have arrived: either way the client's token is good for its successor.
+    let renewed = Tokens::of(refresh_as(&app, &client, &first.refresh).await).await;
+    assert_eq!(app.me(&renewed.access).await, 200);
+    Tokens::of(refresh_as(&app, &client, &renewed.refresh).await).await;
+    app.login_as(&client, "alice").await;
+    assert_eq!(app.post_as(&client, "/revoke", &revoke).await.status(), 200);
+    assert_eq!(app.me(&other.access).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_whose_commit_is_not_confirmed_is_503_and_its_retry_gets_the_successor() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let (wire, app, direct) = wired(&database).await;
+    let first = app.login("alice").await;
+    let session = sid(&first.access);
+    wire.lose("UPDATE 1");
+    let answer = app.refresh(&first.refresh).await;
+    assert!(wire.has_lost(), "there was an answer to lose");
+    assert_unavailable(&answer);
+    error(answer, 503, "temporarily_unavailable").await;
+    assert_eq!(row(&database, session).await.generation, 1, "it was committed all the same");
+
+    let second = refreshed(&app, &first.refresh).await;
+    let now = row(&database, session).await;
+    assert_eq!((now.generation, now.revoked), (1, None), "that was a retry");
+    assert_eq!(app.me(&second.access).await, 200);
+    assert_eq!(direct.me(&second.access).await, 200);
+    assert_eq!(refreshed(&direct, &first.refresh).await.refresh, second.refresh, "nothing forks");
+    refreshed(&app, &second.refresh).await;
+    assert_eq!(metric(&app, "ficha_refresh_replays_total").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_or_a_revocation_whose_commit_is_not_confirmed_is_503_and_may_be_tried_again() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let (wire, app, direct) = wired(&database).await;
+    let tokens = app.login("alice").await;
+    wire.lose("COMMIT");
+    let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+    assert_unavailable(&app.post("/token", &login).await);
+    assert!(wire.has_lost(), "there was an answer to lose");
+    assert_eq!(app.me(&app.login("alice").await.access).await, 200);
+
+    wire.lose("COMMIT");
+    assert_unavailable(&app.post("/revoke", &[("token", &tokens.refresh)]).await);
+    assert!(wire.has_lost(), "there was an answer to lose");
+    // It was committed, so it is refused everywhere as soon as it is read; the retry says so.
+    assert_eq!(app.post("/revoke", &[("token", &tokens.refresh)]).await.status(), 200);
+    assert_dead(&app, &tokens).await;
+    eventually("the other server refuses it", async || direct.me(&tokens.access).await == 401).await;
+}

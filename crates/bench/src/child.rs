@@ -95,17 +95,19 @@ pub async fn serve(options: ServeOptions) -> Outcome<()> {
     };
     let server = Server::bind(authority, settings)?;
     println!("{}", server.address());
+    server.run(parent_gone()).await?;
+    drop(background);
+    Ok(())
+}
+
+/// Ready once standard input ends, so that no child outlives its parent.
+pub async fn parent_gone() {
     let (gone, parent_gone) = tokio::sync::oneshot::channel::<()>();
     std::thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         drop(gone);
     });
-    let parent_gone = async {
-        let _ = parent_gone.await;
-    };
-    server.run(parent_gone).await?;
-    drop(background);
-    Ok(())
+    let _ = parent_gone.await;
 }
 
 /// A running server.
@@ -119,16 +121,15 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts it and waits for its address.
     pub async fn start(options: &ServeOptions) -> Outcome<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("serve")
-            .args(["--store", &options.store])
-            .arg("--master-key")
-            .arg(&options.master_key)
-            .args(["--cost", &options.cost.to_string(), "--queue", &options.queue.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("serve").args(["--store", &options.store]).arg("--master-key").arg(&options.master_key);
+        command.args(["--cost", &options.cost.to_string(), "--queue", &options.queue.to_string()]);
+        Self::spawn(command).await
+    }
+
+    /// Starts any server that prints its address first and ends with its standard input.
+    pub async fn spawn(mut command: Command) -> Outcome<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or("the server has no output")?;
         let line = BufReader::new(stdout).lines().next_line().await?.ok_or("the server ended at once")?;

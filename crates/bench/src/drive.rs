@@ -52,13 +52,17 @@ impl Connection {
              content-length: {}\r\n\r\n{form}",
             form.len()
         );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.answer().await
+        self.send(request.as_bytes()).await
     }
 
     /// Sends a GET, and reads the answer.
-    pub async fn get(&mut self, path: &str) -> Outcome<Answer> {
-        self.stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await?;
+    pub async fn get(&mut self, path: &str, authorization: Option<&str>) -> Outcome<Answer> {
+        self.send(get_request(path, authorization).as_bytes()).await
+    }
+
+    /// Sends a request that is written out already, and reads the answer.
+    pub async fn send(&mut self, request: &[u8]) -> Outcome<Answer> {
+        self.stream.write_all(request).await?;
         self.answer().await
     }
 
@@ -85,6 +89,12 @@ impl Connection {
     }
 }
 
+/// A GET, written out.
+pub fn get_request(path: &str, authorization: Option<&str>) -> String {
+    let authorization = authorization.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}\r\n")
+}
+
 /// What a caller does again and again.
 pub trait Caller: Send + 'static {
     /// One request. `false`: there is nothing left to do.
@@ -94,6 +104,24 @@ pub trait Caller: Send + 'static {
 /// Lets all `callers` go on for `length`, and says how it went. The callers come back, with whatever they collected.
 pub async fn drive<C: Caller>(server: &ServerProcess, callers: Vec<C>, length: Duration) -> Outcome<(Figure, Vec<C>)> {
     let stop = Arc::new(AtomicBool::new(false));
+    let stopper = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            tokio::time::sleep(length).await;
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    let seen = drive_until(server, callers, stop).await;
+    stopper.abort();
+    seen
+}
+
+/// The same, until somebody sets `stop`.
+pub async fn drive_until<C: Caller>(
+    server: &ServerProcess,
+    callers: Vec<C>,
+    stop: Arc<AtomicBool>,
+) -> Outcome<(Figure, Vec<C>)> {
     let count = callers.len();
     let cpu = cpu_time(server.id()?)?;
     let began = Instant::now();
@@ -112,20 +140,12 @@ pub async fn drive<C: Caller>(server: &ServerProcess, callers: Vec<C>, length: D
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((caller, times))
         });
     }
-    let stopper = tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            tokio::time::sleep(length).await;
-            stop.store(true, Ordering::Relaxed);
-        }
-    });
     let (mut back, mut times) = (Vec::new(), Vec::new());
     while let Some(done) = tasks.join_next().await {
         let (caller, its_times) = done??;
         back.push(caller);
         times.extend(its_times);
     }
-    stopper.abort();
     let usage = Usage { wall: began.elapsed(), cpu: cpu_time(server.id()?)? - cpu };
     Ok((Figure::of(count, times, usage), back))
 }

@@ -11,6 +11,7 @@ mod issue;
 mod limits;
 mod measure;
 mod result;
+mod setup;
 mod tables;
 
 use std::path::PathBuf;

@@ -1,17 +1,19 @@
 //! What is written down.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Usage;
+use crate::Outcome;
+use crate::measure::{Usage, commit, machine};
 
 /// A run.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// `issue`.
+    /// `issue`, `verify` or `revoke`.
     pub scenario: String,
-    /// `sqlite` or `postgres`.
+    /// `sqlite` or `postgres`; empty where there is none.
     pub database: String,
     /// When it ran, RFC 3339.
     pub at: String,
@@ -33,6 +35,9 @@ pub struct Row {
     /// What was seen of the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figure: Option<Figure>,
+    /// How long something took, where nothing else is to say about a load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<Times>,
     /// What was seen of the limit beside it, or another single number, with its unit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<Number>,
@@ -55,6 +60,19 @@ pub struct Number {
     pub unit: String,
 }
 
+/// How long something took, in milliseconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Times {
+    /// How many were measured.
+    pub count: usize,
+    /// Half took no longer.
+    pub p50_ms: f64,
+    /// 99 of 100 took no longer.
+    pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
 /// How a load went.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Figure {
@@ -73,32 +91,104 @@ pub struct Figure {
 impl Figure {
     /// Sums up the answer times of a load.
     pub fn of(callers: usize, mut times: Vec<Duration>, usage: Usage) -> Self {
-        times.sort_unstable();
-        let at = |share: f64| {
-            let index = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
-            times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
-        };
         let count = times.len().max(1) as f64;
+        let Times { p50_ms, p99_ms, .. } = Times::of(&mut times);
         Self {
             callers,
             per_second: times.len() as f64 / usage.wall.as_secs_f64(),
-            p50_ms: at(0.50),
-            p99_ms: at(0.99),
+            p50_ms,
+            p99_ms,
             cpu_us: usage.cpu.as_secs_f64() * 1e6 / count,
         }
     }
 }
 
+/// What several rounds of one measurement saw.
+#[derive(Debug, Clone, Copy)]
+pub struct Rounds {
+    /// The smallest.
+    pub least: f64,
+    /// The one in the middle.
+    pub median: f64,
+    /// The largest.
+    pub most: f64,
+}
+
+impl Rounds {
+    /// Sums rounds up; zero if there were none.
+    pub fn of(mut seen: Vec<f64>) -> Self {
+        seen.sort_unstable_by(f64::total_cmp);
+        let at = |index: usize| seen.get(index).copied().unwrap_or_default();
+        Self { least: at(0), median: at(seen.len() / 2), most: at(seen.len().saturating_sub(1)) }
+    }
+}
+
+impl Times {
+    /// Sums them up. It sorts them.
+    pub fn of(times: &mut [Duration]) -> Self {
+        times.sort_unstable();
+        let at = |share: f64| {
+            let index = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+            times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        Self { count: times.len(), p50_ms: at(0.50), p99_ms: at(0.99), max_ms: at(1.0) }
+    }
+}
+
+impl Report {
+    /// A run that has just ended. `command` is what stands behind `ficha-bench --`.
+    pub fn new(scenario: &str, database: &str, command: &str, rows: Vec<Row>) -> Outcome<Self> {
+        Ok(Self {
+            scenario: scenario.into(),
+            database: database.into(),
+            at: time::OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339)?,
+            machine: machine(),
+            commit: commit(),
+            command: format!("cargo run --release -p ficha-bench -- {command}"),
+            rows,
+        })
+    }
+
+    /// Writes it as JSON.
+    pub fn write(&self, out: PathBuf) -> Outcome<()> {
+        if let Some(folder) = out.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&out, serde_json::to_string_pretty(self)? + "\n")?;
+        println!("written to {}", out.display());
+        Ok(())
+    }
+}
+
+/// Prints a line as soon as it is known.
+pub fn show(row: Row) -> Row {
+    println!("{}", serde_json::to_string(&row).unwrap_or_default());
+    row
+}
+
 impl Row {
+    fn new(name: &str) -> Self {
+        Self { name: name.into(), figure: None, times: None, numbers: Vec::new(), asked: None, reached: None }
+    }
+
     /// A line about a load.
     pub fn load(name: &str, figure: Figure) -> Self {
-        Self { name: name.into(), figure: Some(figure), numbers: Vec::new(), asked: None, reached: None }
+        Self { figure: Some(figure), ..Self::new(name) }
+    }
+
+    /// A line about how long something took. It sorts the times.
+    pub fn times(name: &str, times: &mut [Duration]) -> Self {
+        Self { times: Some(Times::of(times)), ..Self::new(name) }
     }
 
     /// A line about a number.
     pub fn number(name: &str, value: f64, unit: &str) -> Self {
-        let number = Number { name: name.into(), value, unit: unit.into() };
-        Self { name: name.into(), figure: None, numbers: vec![number], asked: None, reached: None }
+        Self::new(name).with(name, value, unit)
+    }
+
+    /// A line about the median of what the rounds saw, with the least and the most.
+    pub fn rounds(name: &str, seen: &Rounds, unit: &str) -> Self {
+        Self::number(name, seen.median, unit).with("least", seen.least, unit).with("most", seen.most, unit)
     }
 
     /// Adds a number.

@@ -27,7 +27,10 @@ pub fn write(page: &Path, results: &Path) -> Outcome<()> {
 }
 
 fn render(text: &mut String, report: &Report) -> Outcome<()> {
-    writeln!(text, "\n### {} on {}\n", report.scenario, report.database)?;
+    match report.database.as_str() {
+        "" => writeln!(text, "\n### {}\n", report.scenario)?,
+        database => writeln!(text, "\n### {} on {database}\n", report.scenario)?,
+    }
     writeln!(text, "{}; commit `{}`; {}.\n", report.machine, report.commit, report.at)?;
     writeln!(text, "```sh\n{}\n```\n", report.command)?;
     writeln!(text, "| | seen | p50 | p99 | server CPU | beside it | asked for | reached |")?;
@@ -39,23 +42,23 @@ fn render(text: &mut String, report: &Report) -> Outcome<()> {
 }
 
 fn line(text: &mut String, row: &Row) -> Outcome<()> {
-    let (seen, p50, p99, cpu) = match row.figure {
-        Some(figure) => (
+    // A number of the line's own name is what was seen; the others stand beside it.
+    let (own, others): (Vec<_>, Vec<_>) = row.numbers.iter().partition(|one| one.name == row.name);
+    let own = own.first().map(|one| format!("{} {}", number(one.value), one.unit)).unwrap_or_default();
+    let (seen, p50, p99, cpu) = match (row.figure, row.times) {
+        (Some(figure), _) => (
             format!("{}/s", number(figure.per_second)),
             format!("{} ms", number(figure.p50_ms)),
             format!("{} ms", number(figure.p99_ms)),
             format!("{} µs", number(figure.cpu_us)),
         ),
-        None => Default::default(),
+        (None, Some(times)) => (own, duration(times.p50_ms), duration(times.p99_ms), String::new()),
+        (None, None) => (own, String::new(), String::new(), String::new()),
     };
-    let beside: Vec<_> = row
-        .numbers
-        .iter()
-        .map(|one| match one.name == row.name {
-            true => format!("{} {}", number(one.value), one.unit),
-            false => format!("{}: {} {}", one.name, number(one.value), one.unit),
-        })
-        .collect();
+    let longest = row.times.map(|times| format!("{} times, the longest {}", times.count, duration(times.max_ms)));
+    let others =
+        others.iter().map(|one| format!("{}: {} {}", one.name, number(one.value), one.unit).trim_end().to_owned());
+    let beside: Vec<_> = longest.into_iter().chain(others).collect();
     let reached = match row.reached {
         Some(true) => "yes",
         Some(false) => "**no**",
@@ -65,6 +68,15 @@ fn line(text: &mut String, row: &Row) -> Outcome<()> {
     let (name, beside) = (&row.name, beside.join("; "));
     writeln!(text, "| {name} | {seen} | {p50} | {p99} | {cpu} | {beside} | {asked} | {reached} |")?;
     Ok(())
+}
+
+/// In the unit that suits it.
+fn duration(milliseconds: f64) -> String {
+    match milliseconds {
+        short if short < 0.1 => format!("{} µs", number(short * 1e3)),
+        long if long >= 1e4 => format!("{} s", number(long / 1e3)),
+        _ => format!("{} ms", number(milliseconds)),
+    }
 }
 
 /// Three figures that count.

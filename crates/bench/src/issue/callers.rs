@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::setup::login_form;
 use crate::Outcome;
 use crate::drive::{Caller, Connection};
+use crate::setup::login_form;
 
 /// Logs one user in, again and again.
 pub struct Login {

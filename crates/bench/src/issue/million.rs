@@ -2,15 +2,15 @@
 
 use sea_orm::{ConnectionTrait, Database};
 
-use super::setup::Bench;
-use super::{show, tokens};
+use super::Bench;
+use super::tokens;
 use crate::Outcome;
 use crate::child::ServerProcess;
-use crate::result::{Figure, Row};
+use crate::result::{Figure, Row, show};
 
 /// Refresh and introspection before and after the store is filled, in one run.
 pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
-    bench.set_cost(4).await?;
+    bench.setup.set_cost(4).await?;
     let before = figures(bench).await?;
     fill(bench).await?;
     let after = figures(bench).await?;
@@ -29,7 +29,7 @@ fn compare(bench: &Bench, name: &str, few: Figure, many: Figure) -> Row {
 }
 
 async fn figures(bench: &Bench) -> Outcome<[Figure; 2]> {
-    let server = ServerProcess::start(&bench.serve(4, 256)).await?;
+    let server = ServerProcess::start(&bench.setup.serve(4, 256)).await?;
     let (refresh, access) = tokens::refresh(bench, &server).await?;
     let introspect = tokens::introspect(bench, &server, &access).await?;
     server.stop().await?;
@@ -50,7 +50,7 @@ async fn fill(bench: &Bench) -> Outcome<()> {
     };
     let same = "subject, client_id, scopes, roles, audience, generation, rotated_at, access_exp, epoch, created_at, \
                 expires_at, idle_expires_at, address, user_agent, revoked_at, revoked_reason, live_key";
-    let database = Database::connect(&bench.url).await?;
+    let database = Database::connect(&bench.setup.url).await?;
     let insert = format!(
         "INSERT INTO sessions (id, user_id, {same}) SELECT {new_id}, {new_id}, {same} \
          FROM (SELECT {same} FROM sessions WHERE revoked_at IS NULL AND live_key IS NULL LIMIT 1) AS one, {numbers} AS n"

@@ -3,7 +3,6 @@
 mod callers;
 mod million;
 mod passwords;
-mod setup;
 mod tokens;
 
 use std::path::PathBuf;
@@ -13,9 +12,9 @@ use clap::Args;
 
 use crate::Outcome;
 use crate::child::ServerProcess;
-use crate::measure::{commit, machine, resident};
-use crate::result::{Report, Row};
-use setup::Bench;
+use crate::measure::resident;
+use crate::result::{Report, Row, show};
+use crate::setup::Setup;
 
 /// What to run, and for how long.
 #[derive(Args, Clone)]
@@ -47,9 +46,16 @@ impl Options {
     }
 }
 
+/// What to run, and on what.
+pub struct Bench {
+    options: Options,
+    setup: Setup,
+}
+
 /// Runs everything that was asked for, prints it as it goes, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
-    let bench = Bench::prepare(options.clone()).await?;
+    let setup = Setup::prepare(options.postgres.as_deref()).await?;
+    let bench = Bench { options: options.clone(), setup };
     let mut rows = idle(&bench).await?;
     if options.wants("passwords") {
         rows.extend(passwords::run(&bench).await?);
@@ -63,32 +69,13 @@ pub async fn run(options: Options) -> Outcome<()> {
     let database = if options.postgres.is_some() { "postgres" } else { "sqlite" };
     let postgres = if options.postgres.is_some() { " --postgres postgres://…" } else { "" };
     let only = if options.only.is_empty() { String::new() } else { format!(" --only {}", options.only.join(",")) };
-    let report = Report {
-        scenario: "issue".into(),
-        database: database.into(),
-        at: time::OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339)?,
-        machine: machine(),
-        commit: commit(),
-        command: format!("cargo run --release -p ficha-bench -- issue --seconds {}{postgres}{only}", options.seconds),
-        rows,
-    };
-    let out = options.out.unwrap_or_else(|| PathBuf::from(format!("crates/bench/results/issue-{database}.json")));
-    if let Some(folder) = out.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&out, serde_json::to_string_pretty(&report)? + "\n")?;
-    println!("written to {}", out.display());
-    Ok(())
-}
-
-/// Prints a line as soon as it is known.
-fn show(row: Row) -> Row {
-    println!("{}", serde_json::to_string(&row).unwrap_or_default());
-    row
+    let command = format!("issue --seconds {}{postgres}{only}", options.seconds);
+    let report = Report::new("issue", database, &command, rows)?;
+    report.write(options.out.unwrap_or_else(|| PathBuf::from(format!("crates/bench/results/issue-{database}.json"))))
 }
 
 async fn idle(bench: &Bench) -> Outcome<Vec<Row>> {
-    let server = ServerProcess::start(&bench.serve(12, 256)).await?;
+    let server = ServerProcess::start(&bench.setup.serve(12, 256)).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let megabytes = resident(server.id()?)? as f64 / 1e6;
     server.stop().await?;

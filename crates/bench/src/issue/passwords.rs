@@ -4,22 +4,22 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::Bench;
 use super::callers::{Introspect, Login, Paced, Refresh, Revoke};
-use super::setup::{Bench, USERS};
-use super::show;
 use crate::Outcome;
 use crate::child::ServerProcess;
 use crate::drive::{Connection, drive};
 use crate::limits;
-use crate::result::{Figure, Row};
+use crate::result::{Figure, Row, show};
+use crate::setup::USERS;
 
 /// Cost 10 and cost 12, one caller and sixteen, each beside the bcrypt crate's own rate.
 pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     for cost in [10, 12] {
-        bench.set_cost(cost).await?;
-        let server = ServerProcess::start(&bench.serve(cost, 256)).await?;
+        bench.setup.set_cost(cost).await?;
+        let server = ServerProcess::start(&bench.setup.serve(cost, 256)).await?;
         // One at a time, the server and the crate in turn: these machines are shared, and only ratios of one run count.
         let one = limits::bcrypt(cost, 1, bench.options.length())?;
         let figure = logins(bench, &server, 1).await?;
@@ -58,7 +58,7 @@ async fn logins(bench: &Bench, server: &ServerProcess, callers: usize) -> Outcom
 
 /// How many hashes ran with how many lanes, from the server's own metrics.
 async fn lanes(server: &ServerProcess) -> Outcome<[f64; 4]> {
-    let answer = Connection::open(server.address).await?.get("/metrics").await?;
+    let answer = Connection::open(server.address).await?.get("/metrics", None).await?;
     let text = String::from_utf8(answer.body)?;
     let mut lanes = [0.0; 4];
     for line in text.lines() {
@@ -72,14 +72,14 @@ async fn lanes(server: &ServerProcess) -> Outcome<[f64; 4]> {
 
 /// Refreshing, introspecting and revoking while logins keep every hashing thread busy and the queue full.
 async fn beside_logins(bench: &Bench) -> Outcome<Vec<Row>> {
-    let server = ServerProcess::start(&bench.serve(10, 16)).await?;
-    bench.set_cost(4).await?;
-    let tokens = bench.log_in(&server, 400).await?;
-    bench.set_cost(10).await?;
+    let server = ServerProcess::start(&bench.setup.serve(10, 16)).await?;
+    bench.setup.set_cost(4).await?;
+    let tokens = bench.setup.log_in(&server, 400).await?;
+    bench.setup.set_cost(10).await?;
     let tokens_now = {
         // Passwords changed, so those sessions ended: log in again, now at the dear cost, for the ones that are used.
         drop(tokens);
-        bench.log_in(&server, 48).await?
+        bench.setup.log_in(&server, 48).await?
     };
     let refused = Arc::new(Mutex::new(Vec::new()));
     let mut crowd = Vec::new();
@@ -103,7 +103,7 @@ async fn beside_logins(bench: &Bench) -> Outcome<Vec<Row>> {
             1 => introspecting.push(Paced {
                 caller: Introspect {
                     connection,
-                    authorization: bench.introspector.clone(),
+                    authorization: bench.setup.introspector.clone(),
                     tokens: vec![access],
                     next: 0,
                 },

@@ -3,24 +3,23 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Bench;
 use super::callers::{Introspect, Refresh, Revoke};
-use super::setup::Bench;
-use super::show;
 use crate::Outcome;
 use crate::child::ServerProcess;
 use crate::drive::{Connection, drive};
 use crate::limits;
-use crate::result::{Figure, Row};
+use crate::result::{Figure, Row, show};
 
 const CALLERS: usize = 64;
 
 /// All three, each beside the limit that it is held against.
 pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
-    bench.set_cost(4).await?;
+    bench.setup.set_cost(4).await?;
     let signing = limits::es256(Duration::from_secs(1))?;
     let mut rows = vec![show(Row::number("ES256 signatures, one core", signing, "/s"))];
     let raw_before = raw(bench).await?;
-    let server = ServerProcess::start(&bench.serve(4, 256)).await?;
+    let server = ServerProcess::start(&bench.setup.serve(4, 256)).await?;
     let (refresh, access) = refresh(bench, &server).await?;
     let raw = (raw_before + raw(bench).await?) / 2.0;
     rows.push(show(refresh_row(bench, refresh, raw)));
@@ -51,12 +50,12 @@ fn refresh_row(bench: &Bench, figure: Figure, raw: f64) -> Row {
 
 /// Durable one-row commits of a refresh's own update, without Ficha.
 async fn raw(bench: &Bench) -> Outcome<f64> {
-    let store = bench.store().await?;
+    let store = bench.setup.store().await?;
     let page = store.list_sessions(&Default::default(), None, 256).await?;
     let mut ids: Vec<_> = page.into_iter().map(|session| session.id).collect();
     if ids.is_empty() {
-        let server = ServerProcess::start(&bench.serve(4, 256)).await?;
-        bench.log_in(&server, 64).await?;
+        let server = ServerProcess::start(&bench.setup.serve(4, 256)).await?;
+        bench.setup.log_in(&server, 64).await?;
         server.stop().await?;
         ids = store.list_sessions(&Default::default(), None, 256).await?.into_iter().map(|row| row.id).collect();
     }
@@ -64,8 +63,8 @@ async fn raw(bench: &Bench) -> Outcome<f64> {
     let length = bench.options.length() / 2;
     match &bench.options.postgres {
         None => {
-            let copy = bench.folder.path().join("raw.db");
-            std::fs::copy(bench.folder.path().join("ficha.db"), &copy)?;
+            let copy = bench.setup.folder.path().join("raw.db");
+            std::fs::copy(bench.setup.folder.path().join("ficha.db"), &copy)?;
             let rate = limits::sqlite_commits(&copy, &ids, length)?;
             std::fs::remove_file(&copy)?;
             Ok(rate)
@@ -83,7 +82,7 @@ async fn raw(bench: &Bench) -> Outcome<f64> {
 /// Each caller refreshes a session of its own along its chain. Also gives the access tokens that came of it.
 pub async fn refresh(bench: &Bench, server: &ServerProcess) -> Outcome<(Figure, Vec<String>)> {
     let mut callers = Vec::new();
-    for (access, token) in bench.log_in(server, CALLERS).await? {
+    for (access, token) in bench.setup.log_in(server, CALLERS).await? {
         let connection = Connection::open(server.address).await?;
         callers.push(Refresh { connection, token, access: vec![access] });
     }
@@ -99,7 +98,7 @@ pub async fn introspect(bench: &Bench, server: &ServerProcess, access: &[String]
         for index in 0..CALLERS {
             callers.push(Introspect {
                 connection: Connection::open(server.address).await?,
-                authorization: bench.introspector.clone(),
+                authorization: bench.setup.introspector.clone(),
                 tokens: tokens.clone(),
                 next: index * 17,
             });

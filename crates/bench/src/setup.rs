@@ -3,7 +3,6 @@
 use ficha_authority::{ClientScopes, Cost, Grant, NewClient, NewPassword, NewUser, Password, Store};
 use tempfile::TempDir;
 
-use super::Options;
 use crate::Outcome;
 use crate::child::{ServeOptions, ServerProcess};
 use crate::drive::Connection;
@@ -12,34 +11,31 @@ use crate::drive::Connection;
 pub const PASSWORD: &str = "plum otter violin drift nine";
 /// How many users there are.
 pub const USERS: usize = 64;
-/// The client that introspects.
+/// The resource server's client.
 pub const INTROSPECTOR: &str = "notes-api";
 
 /// What the scenarios share.
-pub struct Bench {
-    /// What to run.
-    pub options: Options,
+pub struct Setup {
     /// The database.
     pub url: String,
-    /// `Authorization` of the client that introspects.
+    /// `Authorization` of the resource server's client: it introspects and follows the denylist.
     pub introspector: String,
     /// Holds the SQLite file and the master key.
     pub folder: TempDir,
 }
 
-impl Bench {
+impl Setup {
     /// Makes the database, the keys, the users (with hashes of the least cost; scenarios set others) and the client.
-    pub async fn prepare(options: Options) -> Outcome<Self> {
+    /// Without a URL the database is a new SQLite file.
+    pub async fn prepare(postgres: Option<&str>) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
-        let url = match &options.postgres {
-            Some(url) => url.clone(),
-            None => format!("sqlite://{}", folder.path().join("ficha.db").display()),
-        };
-        let mut bench = Self { options, url, introspector: String::new(), folder };
+        let file = format!("sqlite://{}", folder.path().join("ficha.db").display());
+        let url = postgres.map_or(file, str::to_owned);
+        let mut setup = Self { url, introspector: String::new(), folder };
         // The first start makes the keys and the default client.
-        ServerProcess::start(&bench.serve(4, 256)).await?.stop().await?;
-        bench.introspector = bench.populate().await?;
-        Ok(bench)
+        ServerProcess::start(&setup.serve(4, 256)).await?.stop().await?;
+        setup.introspector = setup.populate().await?;
+        Ok(setup)
     }
 
     /// How the server is started for a scenario.

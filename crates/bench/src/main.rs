@@ -13,6 +13,7 @@ mod measure;
 mod result;
 mod setup;
 mod tables;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -31,6 +32,8 @@ struct Arguments {
 enum Scenario {
     /// The authorization server: logins, refreshes, revocations, introspection
     Issue(issue::Options),
+    /// The resource server's library: warm and cold checks, the denylist in memory, a protected hello beside its peers
+    Verify(verify::Options),
     /// Writes the tables of the performance page from the JSON files
     Tables {
         /// The page
@@ -43,6 +46,15 @@ enum Scenario {
     /// The server that the scenarios drive
     #[command(hide = true)]
     Serve(child::ServeOptions),
+    /// The service that `verify` drives
+    #[command(hide = true)]
+    Hello(verify::HelloOptions),
+    /// Fills a denylist, and says what memory it took
+    #[command(hide = true)]
+    FillDenylist {
+        /// How many ids
+        count: usize,
+    },
 }
 
 fn main() -> Outcome<()> {
@@ -52,7 +64,10 @@ fn main() -> Outcome<()> {
         match arguments.scenario {
             Scenario::Issue(options) => issue::run(options).await,
             Scenario::Tables { page, results } => tables::write(&page, &results),
+            Scenario::Verify(options) => verify::run(options).await,
             Scenario::Serve(options) => child::serve(options).await,
+            Scenario::Hello(options) => verify::serve(options).await,
+            Scenario::FillDenylist { count } => verify::fill(count),
         }
     })
 }

@@ -1,0 +1,65 @@
+//! `verify`: the resource server's library, in process and over HTTP.
+
+mod checks;
+mod denylist;
+mod hello;
+mod over_http;
+mod peers;
+mod tokens;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::Outcome;
+use crate::result::Report;
+
+pub use denylist::fill;
+pub use hello::{HelloOptions, serve};
+
+/// What to run, and for how long.
+#[derive(Args, Clone)]
+pub struct Options {
+    /// How often everything is repeated
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+    /// Milliseconds a load
+    #[arg(long, default_value_t = 2_000)]
+    milliseconds: u64,
+    /// Leaves out the peers, and building them
+    #[arg(long)]
+    without_peers: bool,
+    /// Only these parts: checks, denylist, http
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Where the JSON goes
+    #[arg(long, default_value = "crates/bench/results/verify.json")]
+    out: PathBuf,
+}
+
+impl Options {
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+
+    fn command(&self) -> String {
+        let only = if self.only.is_empty() { String::new() } else { format!(" --only {}", self.only.join(",")) };
+        let peers = if self.without_peers { " --without-peers" } else { "" };
+        format!("verify --rounds {} --milliseconds {}{peers}{only}", self.rounds, self.milliseconds)
+    }
+}
+
+/// Runs everything that was asked for, prints it as it goes, and writes the JSON.
+pub async fn run(options: Options) -> Outcome<()> {
+    let mut rows = Vec::new();
+    if options.wants("checks") {
+        rows.extend(tokio::task::block_in_place(|| checks::run(&options))?);
+    }
+    if options.wants("denylist") {
+        rows.extend(denylist::run(&options).await?);
+    }
+    if options.wants("http") {
+        rows.extend(over_http::run(&options).await?);
+    }
+    Report::new("verify", "", &options.command(), rows)?.write(options.out)
+}

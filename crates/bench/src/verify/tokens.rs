@@ -1,0 +1,118 @@
+//! What is verified: tokens of the usual size, the key for them, and a denylist that has none of them.
+
+use std::sync::Arc;
+
+use ficha_resource::{DenySource, DenyVerdict, KeyLookup, KeySource, Verifier, VerifierSettings};
+use ficha_token::algorithm::Algorithm;
+use ficha_token::{
+    AccessClaims, Clock, DenyEntry, DenyId, DenySet, Entropy, Expected, Jwk, JwkSet, SigningKey, SystemClock,
+    SystemEntropy, VerifyingKey, ordered_uuid, random_uuid,
+};
+
+use crate::Outcome;
+
+/// Who issues the tokens.
+pub const ISSUER: &str = "https://auth.example.com";
+/// Whom they are for.
+pub const AUDIENCE: &str = "https://notes.example.com";
+/// How long they are good, in seconds: longer than any run.
+const LIFE: i64 = 3_600;
+
+/// Makes tokens with one ES256 key.
+pub struct Mint {
+    key: SigningKey,
+}
+
+impl Mint {
+    /// A new key.
+    pub fn new() -> Outcome<Self> {
+        Ok(Self { key: SigningKey::generate(Algorithm::ES256)? })
+    }
+
+    /// So many tokens, all different.
+    pub fn tokens(&self, count: usize) -> Outcome<Vec<String>> {
+        (0..count).map(|_| Ok(self.key.sign(&claims())?)).collect()
+    }
+
+    /// The public key as JSON.
+    pub fn jwk(&self) -> Outcome<Jwk> {
+        Ok(self.key.public_jwk().ok_or("a key pair has a public key")?)
+    }
+
+    /// The same as the only key of a set.
+    pub fn key_set(&self) -> Outcome<String> {
+        Ok(serde_json::to_string(&JwkSet { keys: vec![self.jwk()?] })?)
+    }
+}
+
+fn claims() -> AccessClaims {
+    let now = SystemClock.unix_now();
+    let mut extra = serde_json::Map::new();
+    extra.insert("tenant".into(), "a-company-of-middle-size".into());
+    AccessClaims {
+        iss: ISSUER.into(),
+        sub: ordered_uuid(&SystemClock, &SystemEntropy),
+        aud: vec![AUDIENCE.into()],
+        exp: now + LIFE,
+        iat: now,
+        nbf: None,
+        jti: random_uuid(&SystemEntropy),
+        client_id: "first-party".into(),
+        scope: "notes:read notes:write".parse().unwrap_or_default(),
+        sid: ordered_uuid(&SystemClock, &SystemEntropy),
+        auth_time: now,
+        roles: vec!["editor".into(), "reviewer".into()],
+        extra,
+    }
+}
+
+/// A verifier for these tokens, with a cache of so many bytes. It never fetches anything.
+pub fn verifier(jwk: &Jwk, denied: &Arc<DenySet>, cache_bytes: usize) -> Outcome<Verifier> {
+    let expected = Expected {
+        issuer: ISSUER.into(),
+        audiences: vec![AUDIENCE.into()],
+        leeway: 30,
+        algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256],
+    };
+    let keys = Arc::new(OneKey(VerifyingKey::from_jwk(jwk)?));
+    let denied = Arc::new(Denied(Arc::clone(denied)));
+    Ok(Verifier::new(VerifierSettings { expected, cache_bytes }, keys, denied, Arc::new(SystemClock)))
+}
+
+struct OneKey(VerifyingKey);
+
+impl KeySource for OneKey {
+    fn find(&self, kid: &str) -> KeyLookup {
+        if kid == self.0.kid() { KeyLookup::Found(self.0.clone()) } else { KeyLookup::Unknown }
+    }
+
+    fn generation(&self) -> u64 {
+        1
+    }
+}
+
+struct Denied(Arc<DenySet>);
+
+impl DenySource for Denied {
+    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+        if self.0.contains_any(ids, now) { DenyVerdict::Denied } else { DenyVerdict::Clear }
+    }
+}
+
+/// So many random entries, good for longer than any run.
+pub fn entries(count: usize) -> Vec<DenyEntry> {
+    let until = SystemClock.unix_now() + 2 * LIFE;
+    let mut bytes = vec![0; 16 * count];
+    SystemEntropy.fill(&mut bytes);
+    let ids = bytes.as_chunks::<16>().0;
+    ids.iter().map(|id| DenyEntry { id: DenyId::from(*id), until }).collect()
+}
+
+/// A denylist with so many random ids in it.
+pub fn deny_set(count: usize) -> DenySet {
+    let set = DenySet::new();
+    for entry in entries(count) {
+        set.insert(entry);
+    }
+    set
+}

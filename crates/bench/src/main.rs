@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p ficha-bench -- issue` starts a server as a process of its own (this executable, started
 //! again), drives it over loopback, measures the limits of the machine beside it in the same run, and writes JSON.
-//! `-- tables` writes docs/src/performance.md's tables from the committed JSON.
+//! `-- verify` does that for the resource server's library, beside what others use for the same task (`peers`), and
+//! `-- revoke` for the denylist's feed. `-- tables` writes docs/src/performance.md's tables from the committed JSON.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
 mod child;
@@ -11,6 +12,7 @@ mod issue;
 mod limits;
 mod measure;
 mod result;
+mod revoke;
 mod setup;
 mod tables;
 mod verify;
@@ -34,6 +36,8 @@ enum Scenario {
     Issue(issue::Options),
     /// The resource server's library: warm and cold checks, the denylist in memory, a protected hello beside its peers
     Verify(verify::Options),
+    /// The denylist's feed: from a revocation to every follower, followers at rest, a first list
+    Revoke(revoke::Options),
     /// Writes the tables of the performance page from the JSON files
     Tables {
         /// The page
@@ -65,6 +69,7 @@ fn main() -> Outcome<()> {
             Scenario::Issue(options) => issue::run(options).await,
             Scenario::Tables { page, results } => tables::write(&page, &results),
             Scenario::Verify(options) => verify::run(options).await,
+            Scenario::Revoke(options) => revoke::run(options).await,
             Scenario::Serve(options) => child::serve(options).await,
             Scenario::Hello(options) => verify::serve(options).await,
             Scenario::FillDenylist { count } => verify::fill(count),

@@ -1,6 +1,6 @@
 //! `issue`: the authorization server under load.
 
-mod callers;
+pub mod callers;
 mod million;
 mod passwords;
 mod tokens;

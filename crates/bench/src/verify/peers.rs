@@ -17,10 +17,8 @@ pub struct Peer {
 }
 
 /// The programs and what they are.
-const PEERS: [(&str, &str); 2] = [
-    ("actix-httpauth", "actix-web-httpauth + jsonwebtoken"),
-    ("axum-jwt-authorizer", "jwt-authorizer on axum"),
-];
+const PEERS: [(&str, &str); 2] =
+    [("actix-httpauth", "actix-web-httpauth + jsonwebtoken"), ("axum-jwt-authorizer", "jwt-authorizer on axum")];
 
 /// Builds them if need be, and starts them. Where they can't be built, it says so, and there are none.
 pub async fn start(key_set: &Path) -> Outcome<Vec<Peer>> {

@@ -19,6 +19,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::Outcome;
+use crate::setup::ISSUER;
 
 /// What the child is told.
 #[derive(Args, Clone)]
@@ -40,7 +41,7 @@ pub struct ServeOptions {
 impl ServeOptions {
     fn settings(&self) -> Outcome<Settings> {
         Ok(Settings {
-            issuer: Issuer::parse("http://127.0.0.1:8080")?,
+            issuer: Issuer::parse(ISSUER)?,
             token: TokenSettings {
                 access_ttl: Duration::from_secs(600),
                 refresh_idle_ttl: Duration::from_secs(14 * 86_400),

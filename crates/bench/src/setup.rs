@@ -11,6 +11,8 @@ use crate::drive::Connection;
 pub const PASSWORD: &str = "plum otter violin drift nine";
 /// How many users there are.
 pub const USERS: usize = 64;
+/// Who issues the tokens. The server listens on another port.
+pub const ISSUER: &str = "http://127.0.0.1:8080";
 /// The resource server's client.
 pub const INTROSPECTOR: &str = "notes-api";
 
@@ -20,6 +22,8 @@ pub struct Setup {
     pub url: String,
     /// `Authorization` of the resource server's client: it introspects and follows the denylist.
     pub introspector: String,
+    /// Its secret.
+    pub secret: String,
     /// Holds the SQLite file and the master key.
     pub folder: TempDir,
 }
@@ -31,10 +35,11 @@ impl Setup {
         let folder = tempfile::tempdir()?;
         let file = format!("sqlite://{}", folder.path().join("ficha.db").display());
         let url = postgres.map_or(file, str::to_owned);
-        let mut setup = Self { url, introspector: String::new(), folder };
+        let mut setup = Self { url, introspector: String::new(), secret: String::new(), folder };
         // The first start makes the keys and the default client.
         ServerProcess::start(&setup.serve(4, 256)).await?.stop().await?;
-        setup.introspector = setup.populate().await?;
+        setup.secret = setup.populate().await?;
+        setup.introspector = basic(INTROSPECTOR, &setup.secret);
         Ok(setup)
     }
 
@@ -62,12 +67,12 @@ impl Setup {
             grants: vec![Grant::ClientCredentials],
             scopes: ClientScopes::Only("notes:read".parse()?),
             audience: None,
-            serves: vec!["http://127.0.0.1:8080".into()],
+            serves: vec![ISSUER.into()],
             forwards_address: false,
         };
         let (_, secret) = admin.add_client("bench", client).await?;
         let secret = secret.ok_or("a confidential client has a secret")?;
-        Ok(basic(INTROSPECTOR, secret.expose()))
+        Ok(secret.expose().to_owned())
     }
 
     /// Stores every user's password with a hash of `cost`, and warms nothing else.

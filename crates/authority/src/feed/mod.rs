@@ -232,7 +232,7 @@ impl Authority {
     async fn page(&self, begin: Begin) -> Result<Arc<FeedPage>, AuthorityError> {
         let (denylist, pages) = (self.denylist(), &self.inner.feed.pages);
         let begin = match begin {
-            Begin::After(cursor) => match pages.from_memory(denylist, cursor) {
+            Begin::After(cursor) => match pages.remembered(denylist, cursor) {
                 Some(page) => return Ok(page),
                 // A number that no row has yet: of another history, which was longer.
                 None if denylist.recent().newest().is_none_or(|newest| cursor.number > newest.number) => Begin::Reset,
@@ -241,7 +241,7 @@ impl Authority {
             other => other,
         };
         // Boxed: those who only wait need not carry it.
-        Ok(Box::pin(pages.from_database(denylist, self.store(), &**self.clock(), begin)).await?)
+        Ok(Box::pin(pages.stored(denylist, self.store(), &**self.clock(), begin)).await?)
     }
 }
 

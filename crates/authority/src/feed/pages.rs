@@ -107,7 +107,7 @@ impl Default for Pages {
 
 impl Pages {
     /// The answer to whoever has read up to `cursor`, if memory has it: no query.
-    pub(crate) fn from_memory(&self, denylist: &Denylist, cursor: Position) -> Option<Arc<FeedPage>> {
+    pub(crate) fn remembered(&self, denylist: &Denylist, cursor: Position) -> Option<Arc<FeedPage>> {
         // Held while a text is built: of all whom a revocation wakes one builds it, and the others take it.
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = denylist.recent();
@@ -126,7 +126,7 @@ impl Pages {
     }
 
     /// The answer from the database. A cursor that it does not know gets everything.
-    pub(crate) async fn from_database(
+    pub(crate) async fn stored(
         &self,
         denylist: &Denylist,
         store: &Store,

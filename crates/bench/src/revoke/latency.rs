@@ -1,4 +1,4 @@
-//! From `/revoke` answered to the last follower having applied it.
+//! From `/revoke` answered to the last follower having applied it, and to the last service refusing the token.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use tokio::time::{Interval, interval_at};
 
 use super::Options;
 use super::follower::Crowd;
+use super::services::Services;
 use crate::Outcome;
 use crate::child::ServerProcess;
 use crate::drive::{Caller, Connection, drive, drive_until};
@@ -23,9 +24,10 @@ const CALLERS: usize = 64;
 /// On a server that does nothing else, and on one that serves refreshes at half of what it can.
 pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     let server = ServerProcess::start(&setup.serve(4, 256)).await?;
-    let mut crowd = Crowd::gather(server.address, &setup.introspector, options.followers, true).await?;
-    let idle = revocations(options, setup, &server, &mut crowd).await?;
-    let mut rows = vec![idle.row(options, "the server idle")];
+    let crowd = Crowd::gather(server.address, &setup.introspector, options.followers, true).await?;
+    let services = Services::start(&server, setup, options.services).await?;
+    let mut everybody = Everybody { options, setup, server: &server, crowd, services };
+    let mut rows = everybody.revocations().await?.rows(options, "the server idle");
 
     let capacity = refreshes(setup, &server).await?;
     let (capacity, callers) = drive(&server, capacity, Duration::from_secs(options.seconds)).await?;
@@ -35,10 +37,10 @@ pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     let first = |index: usize| tokio::time::Instant::now() + pause.mul_f64(index as f64 / CALLERS as f64);
     let steady = callers.into_iter().enumerate();
     let steady = steady.map(|(index, caller)| Steady { caller, ticks: interval_at(first(index), pause) }).collect();
-    let (busy, load) = beside(steady, &server, revocations(options, setup, &server, &mut crowd)).await?;
-    let row = busy.row(options, "refreshes at half the capacity");
-    rows.push(row.with("refreshes meanwhile", load.per_second, "/s").with("server CPU each", load.cpu_us, "µs"));
-    drop(crowd);
+    let (busy, load) = beside(steady, &server, everybody.revocations()).await?;
+    rows.extend(busy.rows(options, "refreshes at half the capacity"));
+    rows.push(show(Row::load("Refresh meanwhile, paced", load)));
+    drop(everybody);
     server.stop().await?;
     Ok(rows)
 }
@@ -80,42 +82,66 @@ impl<C: Caller> Caller for Steady<C> {
     }
 }
 
-/// What was seen of the revocations: how long each was on its way, to the first follower, and to the last.
+/// What was seen of the revocations: how long each was on its way, to the first follower, to the last, and to the last
+/// service.
 #[derive(Default)]
 struct Seen {
     answered: Vec<Duration>,
     first: Vec<Duration>,
     last: Vec<Duration>,
+    refused: Vec<Duration>,
 }
 
-/// Revokes tokens one after another.
-async fn revocations(options: &Options, setup: &Setup, server: &ServerProcess, crowd: &mut Crowd) -> Outcome<Seen> {
-    let tokens = setup.log_in(server, options.revocations).await?;
-    let mut connection = Connection::open(server.address).await?;
-    let mut seen = Seen::default();
-    for (index, (access, _)) in tokens.into_iter().enumerate() {
-        // Polls come in step with revocations otherwise; so each comes at another moment of theirs.
-        tokio::time::sleep(Duration::from_millis(5 + index as u64 * 7 % 20)).await;
-        let (answered, took) = revoke(&mut connection, &access).await?;
-        let times = crowd.applied(token_id(&access)?).await?;
-        seen.answered.push(took);
-        // A follower may learn of it before the caller does.
-        let since = |at: Option<&Instant>| at.map_or(Duration::ZERO, |at| at.saturating_duration_since(answered));
-        seen.first.push(since(times.first()));
-        seen.last.push(since(times.last()));
+/// A server and all who must learn of what it revokes.
+struct Everybody<'a> {
+    options: &'a Options,
+    setup: &'a Setup,
+    server: &'a ServerProcess,
+    crowd: Crowd,
+    services: Services,
+}
+
+impl Everybody<'_> {
+    /// Revokes tokens one after another.
+    async fn revocations(&mut self) -> Outcome<Seen> {
+        let tokens = self.setup.log_in(self.server, self.options.revocations).await?;
+        let mut connection = Connection::open(self.server.address).await?;
+        let mut seen = Seen::default();
+        for (index, (access, _)) in tokens.into_iter().enumerate() {
+            self.services.accept(&access).await?;
+            // Polls come in step with revocations otherwise; so each comes at another moment of theirs.
+            tokio::time::sleep(Duration::from_millis(5 + index as u64 * 7 % 20)).await;
+            let (answered, took) = revoke(&mut connection, &access).await?;
+            let (applied, refused) =
+                tokio::try_join!(self.crowd.applied(token_id(&access)?), self.services.refuse(&access))?;
+            // A follower may learn of it before the caller does.
+            let since = |at: &Instant| at.saturating_duration_since(answered);
+            seen.answered.push(took);
+            seen.first.extend(applied.first().map(since));
+            seen.last.extend(applied.last().map(since));
+            seen.refused.push(since(&refused));
+        }
+        Ok(seen)
     }
-    Ok(seen)
 }
 
 impl Seen {
-    fn row(mut self, options: &Options, load: &str) -> Row {
-        let name = format!("From /revoke answered to the last of {} followers, {load}", options.followers);
-        let row = Row::times(&name, &mut self.last);
-        let p99 = row.times.map_or(f64::INFINITY, |times| times.p99_ms);
+    fn rows(mut self, options: &Options, load: &str) -> Vec<Row> {
         let (first, answered) = (Times::of(&mut self.first), Times::of(&mut self.answered));
-        let row = row.with("to the first, p50", first.p50_ms, "ms").with("/revoke itself, p50", answered.p50_ms, "ms");
-        show(row.with("its p99", answered.p99_ms, "ms").asked("p99 at most 250 ms (aim: 20 ms)", p99 <= 250.0))
+        let name = format!("From /revoke answered to the last of {} followers, {load}", options.followers);
+        let followers = asked(Row::times(&name, &mut self.last))
+            .with("to the first, p50", first.p50_ms, "ms")
+            .with("/revoke itself, p50", answered.p50_ms, "ms")
+            .with("its p99", answered.p99_ms, "ms");
+        let name = format!("From /revoke answered to the last of {} services refusing, {load}", options.services);
+        let services = asked(Row::times(&name, &mut self.refused));
+        vec![show(followers), show(services)]
     }
+}
+
+fn asked(row: Row) -> Row {
+    let p99 = row.times.map_or(f64::INFINITY, |times| times.p99_ms);
+    row.asked("p99 at most 250 ms (aim: 20 ms)", p99 <= 250.0)
 }
 
 /// Revokes a token. When the answer had come, and what it took.

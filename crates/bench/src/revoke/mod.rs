@@ -2,6 +2,7 @@
 
 mod follower;
 mod latency;
+mod services;
 mod waiting;
 mod whole_list;
 
@@ -26,6 +27,9 @@ pub struct Options {
     /// How many followers must have applied each
     #[arg(long, default_value_t = 100)]
     followers: usize,
+    /// How many services with the library must have refused each
+    #[arg(long, default_value_t = 10)]
+    services: usize,
     /// How many followers wait for the figures at rest
     #[arg(long, default_value_t = 2_000)]
     waiting: usize,
@@ -48,8 +52,10 @@ impl Options {
     fn command(&self) -> String {
         let postgres = if self.postgres.is_some() { " --postgres postgres://…" } else { "" };
         let only = if self.only.is_empty() { String::new() } else { format!(" --only {}", self.only.join(",")) };
-        let Self { revocations, followers, waiting, .. } = self;
-        format!("revoke --revocations {revocations} --followers {followers} --waiting {waiting}{postgres}{only}")
+        let Self { revocations, followers, services, waiting, .. } = self;
+        let sizes =
+            format!("--revocations {revocations} --followers {followers} --services {services} --waiting {waiting}");
+        format!("revoke {sizes}{postgres}{only}")
     }
 }
 

@@ -73,7 +73,7 @@ ficha_store::on_both_databases! {
     async fn three_hundred_followers_of_one_client_read_it_once(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let notes = app.add_client("notes-api", |new| new.serves = vec!["notes".into()]).await;
-        app.authority.reload().await.expect("the database answers");
+        app.authority.follow().await.expect("the database answers");
         let explained = app.store.explain(async |_| {
             for response in join_all((0..MANY).map(|_| poll_as(&app, &notes, ""))).await {
                 read_page(response).await;

@@ -7,11 +7,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use actix_cors::Cors;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::HeaderValue;
 use url::{Host, Url};
 
 /// For how long a browser remembers what it was allowed, in seconds.
 const REMEMBERED: usize = 3_600;
+
+/// The headers that such a page may read besides the body. actix-cors would write them in an order that changes from
+/// one worker to the next; answers that must not differ are the same to the byte.
+pub const READABLE: &str = "retry-after, www-authenticate";
 
 /// The origin of a web page: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +53,6 @@ pub fn cors(allowed: Vec<WebOrigin>, loopback: bool) -> Cors {
         .allowed_origin_fn(move |origin, _| is_allowed(origin, &allowed, loopback))
         .allowed_methods(["GET", "POST", "DELETE", "PATCH", "PUT"])
         .allow_any_header()
-        .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(REMEMBERED)
         // Any other page just can't read the answer, as if CORS were not there.
         .block_on_origin_mismatch(false)

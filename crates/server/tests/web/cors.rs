@@ -39,6 +39,7 @@ ficha_store::on_both_databases! {
         let answer = login(&app, PAGE).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(reader(&answer), Some(PAGE));
+        assert_eq!(answer.headers()["access-control-expose-headers"], "retry-after, www-authenticate");
         // The answer is the same to a page that is not allowed; its browser keeps it from the page.
         for answer in [preflight(&app, FOREIGN).await, login(&app, FOREIGN).await] {
             assert_eq!(reader(&answer), None);

@@ -231,15 +231,20 @@ impl Serving {
     }
 
     fn exchange(&self, request: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        exchange(self.address, request)
     }
+}
+
+/// Sends a request as it stands. The answer's status and JSON body.
+pub fn exchange(address: SocketAddr, request: &str) -> (u16, Value) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 impl Drop for Serving {
@@ -261,12 +266,33 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
+/// Waits until something is so.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    const STEP: Duration = Duration::from_millis(20);
+    let steps = PATIENCE.as_millis() / STEP.as_millis();
+    assert!(
+        (0..steps).any(|_| is_so() || {
+            thread::sleep(STEP);
+            false
+        }),
+        "in vain: {what}"
+    );
+}
+
 /// True if `program` is there. Where everything must be, its absence is a failure.
 pub fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
     if !found {
-        assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{program} is not installed");
-        println!("skipped: {program} is not installed");
+        skip(program);
     }
     found
+}
+
+/// Says that a test is passed over for want of something. Where everything must be, that is a failure.
+#[track_caller]
+pub fn skip(what: &str) {
+    assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{what} is not here");
+    // Straight to the stream: the test harness keeps what passing tests print to itself.
+    let _ = writeln!(std::io::stderr(), "{what} is not here: a test is skipped");
 }

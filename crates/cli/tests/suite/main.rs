@@ -4,9 +4,14 @@
 mod bench;
 mod commands;
 mod configuration;
+mod fastapi;
 mod follower;
 mod login;
+mod notes;
 mod passwords;
 mod refusals;
 mod serving;
 mod sessions;
+#[path = "../../../server/tests/web/webdriver.rs"]
+#[expect(dead_code, reason = "the server's own tests use the rest")]
+mod webdriver;

@@ -1,0 +1,136 @@
+//! The page "From FastAPI's OAuth2PasswordBearer": its programs are run as they stand there.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::bench::{Bench, PASSWORD, exchange, skip, until};
+
+const PAGE: &str = include_str!("../../../../docs/src/how-to/from-fastapi.md");
+const EXAMPLE: &str = include_str!("../../../resource/examples/from_fastapi.rs");
+
+#[test]
+fn the_page_shows_the_rust_example_as_it_is() {
+    let code = EXAMPLE.split_once("\n\n").expect("a blank line behind the example's own words").1;
+    assert_eq!(block("rust", 0), code);
+}
+
+#[test]
+fn the_api_that_people_come_from_runs_as_the_page_shows_it() {
+    let Some(python) = python() else { return };
+    let bench = Bench::new();
+    bench.write("service.py", &block("python", 0));
+    let service = Service::start(&python, bench.folder(), &[]);
+    let form = format!("username=alice&password={}", PASSWORD.replace(' ', "+"));
+    let (status, answer) = service.post("/token", &form);
+    assert_eq!(status, 200, "{answer}");
+    let (status, me) = service.get("/users/me", answer["access_token"].as_str().unwrap());
+    assert_eq!((status, me["sub"].as_str()), (200, Some("alice")));
+}
+
+#[test]
+fn a_fastapi_service_checks_tokens_and_refuses_revoked_ones() {
+    let Some(python) = python() else { return };
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "items:read"]);
+    bench.add_user("bob", &[]);
+    bench.write("service.py", &block("python", 1));
+    let server = bench.serve();
+    let issuer = format!("http://{}", server.address);
+    let service = Service::start(&python, bench.folder(), &[("FICHA_ISSUER", &issuer), ("FICHA_LEASE", "6")]);
+    let token_of = |name: &str| {
+        let (status, answer) = server.log_in(name, "");
+        assert_eq!(status, 200, "{answer}");
+        answer["access_token"].as_str().unwrap().to_owned()
+    };
+    let (alice, bob) = (token_of("alice"), token_of("bob"));
+
+    service.becomes("/items", &alice, 200);
+    assert_eq!(service.get("/items", &bob).0, 403);
+    assert_eq!(service.get("/items", "").0, 401);
+    assert_eq!(service.get("/items", &format!("{alice}x")).0, 401);
+    let refresh = server.log_in("alice", "").1["refresh_token"].as_str().unwrap().to_owned();
+    assert_eq!(service.get("/items", &refresh).0, 401);
+
+    assert_eq!(server.log_out(&alice), 204);
+    service.becomes("/items", &alice, 401);
+    assert_eq!(service.get("/users/me", &bob).0, 200);
+
+    // Without the server it goes on for a lease, and then says that it does not know.
+    server.kill();
+    assert_eq!(service.get("/users/me", &bob).0, 200);
+    service.becomes("/users/me", &bob, 503);
+}
+
+/// The page's code block of that language, counted from 0.
+fn block(language: &str, number: usize) -> String {
+    let begin = format!("```{language}\n");
+    let mut blocks = PAGE.split(&begin).skip(1);
+    let rest = blocks.nth(number).unwrap_or_else(|| panic!("the page has no block {number} of {language}"));
+    rest.split("```").next().unwrap().to_owned()
+}
+
+/// A Python with the packages that the page names: `FICHA_TEST_PYTHON`, or what `.ci/run` makes.
+fn python() -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
+    let python = std::env::var_os("FICHA_TEST_PYTHON").map_or(made, PathBuf::from);
+    let check = Command::new(&python).args(["-c", "import fastapi, jwt, multipart, pwdlib, uvicorn"]).output();
+    if check.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    skip("Python with FastAPI (`.ci/python` makes it)");
+    None
+}
+
+/// A running `service.py`; it ends with its value.
+struct Service {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Service {
+    fn start(python: &Path, folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();
+        let child = Command::new(python)
+            .args(["-m", "uvicorn", "service:app", "--log-level", "warning", "--port", &address.port().to_string()])
+            .current_dir(folder)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let service = Self { child, address };
+        until("it listens", || TcpStream::connect(address).is_ok());
+        service
+    }
+
+    fn post(&self, path: &str, form: &str) -> (u16, Value) {
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        let length = form.len();
+        exchange(
+            self.address,
+            &format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{form}"
+            ),
+        )
+    }
+
+    fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let bearer = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+        exchange(self.address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{bearer}\r\n"))
+    }
+
+    /// What is revoked is heard of a moment later, and a lease takes its time: asks until the status is as wanted.
+    fn becomes(&self, path: &str, token: &str, wanted: u16) {
+        until(&format!("{path} is answered {wanted}"), || self.get(path, token).0 == wanted);
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,129 @@
+//! The notes API of the library's examples beside the server, in a real browser.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use futures_util::FutureExt;
+
+use crate::bench::{Bench, PASSWORD, Serving, exchange, skip, until};
+use crate::webdriver::{Browser, Programs};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_authorize_button_of_the_notes_api_logs_in_at_the_server() {
+    let Some(programs) = Programs::find() else {
+        skip("Chromium or ChromeDriver");
+        return;
+    };
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "notes:read notes:write"]);
+    let server = bench.serve();
+    let notes = Notes::start(&server);
+    let browser = Browser::start(&programs).await;
+    // Caught, so that the browser is ended however this ends.
+    let ended = AssertUnwindSafe(write_and_read(&browser, &server, notes.address)).catch_unwind().await;
+    browser.end().await;
+    if let Err(failed) = ended {
+        std::panic::resume_unwind(failed);
+    }
+}
+
+async fn write_and_read(browser: &Browser, server: &Serving, notes: SocketAddr) {
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    browser.open(&format!("http://{notes}/docs/")).await;
+    browser.click("//div[contains(@class, 'auth-wrapper')]/button[contains(@class, 'authorize')]").await;
+    browser.type_into("//input[@id='oauth_username']", "alice").await;
+    browser.type_into("//input[@id='oauth_password']", PASSWORD).await;
+    for scope in ["notes:read", "notes:write"] {
+        browser.click(&format!("//label[@for='{scope}-password-checkbox-OAuth2PasswordBearer']")).await;
+    }
+    browser.screenshot(&pictures.join("notes-authorize.png")).await;
+    let form = "//input[@id='oauth_username']/ancestor::div[contains(@class, 'auth-container')]";
+    browser.click(&format!("{form}//button[contains(@class, 'authorize')]")).await;
+    browser.text_with("//div[contains(@class, 'modal-ux')]//button[text()='Logout']", "Logout").await;
+    browser.click("//button[contains(@class, 'btn-done')]").await;
+
+    let operation = "//div[contains(@id, 'operations-') and contains(@id, '-add')]";
+    let body = try_out(browser, operation, "201").await;
+    assert!(body.contains("\"owner\""), "{body}");
+    let operation = "//div[contains(@id, 'operations-') and contains(@id, '-list')]";
+    let body = try_out(browser, operation, "200").await;
+    assert!(body.contains("\"id\": 1"), "{body}");
+    browser.screenshot(&pictures.join("notes-list.png")).await;
+
+    // Whoever ends the session ends it for the page, too.
+    let alice = server.log_in("alice", "").1["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(exchange(notes, &get("/notes", &alice)).0, 200);
+    let body = server.log_out(&alice);
+    assert_eq!(body, 204);
+    becomes(notes, &get("/notes", &alice), 401);
+}
+
+/// Executes an operation on the page. The body that it shows for this status.
+async fn try_out(browser: &Browser, operation: &str, status: &str) -> String {
+    browser.click(&format!("{operation}//button[contains(@class, 'opblock-summary-control')]")).await;
+    browser.click(&format!("{operation}//button[contains(@class, 'try-out__btn')]")).await;
+    browser.click(&format!("{operation}//button[contains(@class, 'execute')]")).await;
+    let answer = format!("{operation}//table[contains(@class, 'live-responses-table')]//tr[@class='response']");
+    browser.text_with(&format!("{answer}/td[contains(@class, 'response-col_status')]"), status).await;
+    browser.text_with(&format!("{answer}/td[contains(@class, 'response-col_description')]"), "id").await
+}
+
+#[test]
+fn the_notes_api_says_how_it_is_and_goes_on_without_the_server() {
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "notes:read"]);
+    let server = bench.serve();
+    let notes = Notes::start(&server);
+    assert_eq!(exchange(notes.address, &get("/", "")).0, 200);
+    assert_eq!(exchange(notes.address, &get("/notes", "")).0, 401);
+    let token = server.log_in("alice", "").1["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(exchange(notes.address, &get("/notes", &token)).0, 200);
+    let delete = get("/notes/1", &token).replacen("GET", "DELETE", 1);
+    assert_eq!(exchange(notes.address, &delete).0, 403);
+    assert_eq!(server.stop().0, Some(0));
+    assert_eq!(exchange(notes.address, &get("/notes", &token)).0, 200, "the lease has not run out");
+}
+
+fn get(path: &str, token: &str) -> String {
+    let bearer = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{bearer}\r\n")
+}
+
+fn becomes(address: SocketAddr, request: &str, wanted: u16) {
+    until(&format!("{wanted}"), || exchange(address, request).0 == wanted);
+}
+
+/// The running example; it ends with its value.
+struct Notes {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Notes {
+    fn start(server: &Serving) -> Self {
+        let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_ficha")).with_file_name("examples/notes");
+        let child = Command::new(&program)
+            .env("FICHA_ISSUER", format!("http://{}", server.address))
+            .env("NOTES_BIND", address.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program:?}: {error}; `cargo build --workspace --examples` makes it"));
+        let notes = Self { child, address };
+        until("it listens", || TcpStream::connect(address).is_ok());
+        becomes(address, &get("/health", ""), 200);
+        notes
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

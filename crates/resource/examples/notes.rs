@@ -1,0 +1,137 @@
+//! A notes API: two scopes, no database, and Swagger UI with an Authorize button.
+//!
+//! ```sh
+//! cargo run -p ficha-resource --example notes
+//! ```
+//!
+//! It asks the authorization server for nothing but its metadata, its keys and its denylist, all of them beside the
+//! requests. `FICHA_ISSUER` names the server (`http://127.0.0.1:8080` unless set), `NOTES_AUDIENCE` what its tokens are
+//! for (the issuer), `NOTES_BIND` where to listen (`127.0.0.1:8081`); `NOTES_CLIENT_ID` and `NOTES_CLIENT_SECRET`, needed
+//! where the issuer is no loopback address, who follows the denylist.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::web::{Data, Json, Path};
+use actix_web::{App, HttpResponse, HttpServer, Responder, delete, get, post};
+use ficha_resource::{Bearer, MaybeBearer, OAuth2PasswordBearer, scopes};
+use serde::{Deserialize, Serialize};
+use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa_swagger_ui::{SwaggerUi, oauth};
+use uuid::Uuid;
+
+scopes! {
+    NotesRead = "notes:read";
+    NotesWrite = "notes:write";
+}
+
+/// A note, and whose it is.
+#[derive(Clone, Serialize, ToSchema)]
+struct Note {
+    id: usize,
+    owner: Uuid,
+    text: String,
+}
+
+/// What is written.
+#[derive(Deserialize, ToSchema)]
+struct NewNote {
+    text: String,
+}
+
+/// All notes, in the order in which they came. A deleted one leaves its place empty.
+#[derive(Default)]
+struct Notes(Mutex<Vec<Option<Note>>>);
+
+/// Who asks, where anybody does.
+#[utoipa::path(get, path = "/", responses((status = 200, body = str)), security((), ("OAuth2PasswordBearer" = [])))]
+#[get("/")]
+async fn greet(user: MaybeBearer) -> String {
+    match user.0 {
+        Some(user) => format!("Hello {}\n", user.claims.sub),
+        None => "Hello whoever you are\n".to_owned(),
+    }
+}
+
+/// One's own notes.
+#[utoipa::path(get, path = "/notes", responses((status = 200, body = [Note])), security(("OAuth2PasswordBearer" = ["notes:read"])))]
+#[get("/notes")]
+async fn list(user: Bearer<NotesRead>, notes: Data<Notes>) -> impl Responder {
+    let notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Json(notes.iter().flatten().filter(|note| note.owner == user.claims.sub).cloned().collect::<Vec<_>>())
+}
+
+/// Writes one.
+#[utoipa::path(post, path = "/notes", responses((status = 201, body = Note)), security(("OAuth2PasswordBearer" = ["notes:write"])))]
+#[post("/notes")]
+async fn add(user: Bearer<NotesWrite>, notes: Data<Notes>, new: Json<NewNote>) -> impl Responder {
+    let mut notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let note = Note { id: notes.len() + 1, owner: user.claims.sub, text: new.into_inner().text };
+    notes.push(Some(note.clone()));
+    HttpResponse::Created().json(note)
+}
+
+/// Deletes one of one's own.
+#[utoipa::path(delete, path = "/notes/{id}", responses((status = 204), (status = 404)), security(("OAuth2PasswordBearer" = ["notes:write"])))]
+#[delete("/notes/{id}")]
+async fn remove(user: Bearer<NotesWrite>, notes: Data<Notes>, id: Path<usize>) -> impl Responder {
+    let mut notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = id.checked_sub(1).and_then(|index| notes.get_mut(index));
+    match place {
+        Some(place) if place.as_ref().is_some_and(|note| note.owner == user.claims.sub) => {
+            *place = None;
+            HttpResponse::NoContent()
+        }
+        _ => HttpResponse::NotFound(),
+    }
+}
+
+/// For whoever restarts services that are not well.
+#[get("/health")]
+async fn health(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
+    let ready = oauth2.ready();
+    if ready.is_ready() {
+        HttpResponse::Ok().body("ready\n")
+    } else {
+        HttpResponse::ServiceUnavailable().body("not yet\n")
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(title = "Notes"), paths(greet, list, add, remove))]
+struct Description;
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let issuer = setting("FICHA_ISSUER", "http://127.0.0.1:8080");
+    let bind = setting("NOTES_BIND", "127.0.0.1:8081");
+
+    let mut oauth2 = OAuth2PasswordBearer::discover(&issuer)
+        .audience(setting("NOTES_AUDIENCE", &issuer))
+        .scope("notes:read", "Read your notes")
+        .scope("notes:write", "Write and delete your notes");
+    if let (Ok(id), Ok(secret)) = (std::env::var("NOTES_CLIENT_ID"), std::env::var("NOTES_CLIENT_SECRET")) {
+        oauth2 = oauth2.credentials(id, secret);
+    }
+    let oauth2 = oauth2.build().await?;
+
+    let mut description = Description::openapi();
+    oauth2.modify(&mut description);
+    let authorize = oauth::Config::new().client_id("first-party").app_name("Notes");
+    let notes = Data::new(Notes::default());
+    println!("notes at http://{bind}, its page at http://{bind}/docs/");
+    HttpServer::new(move || {
+        App::new()
+            .app_data(oauth2.clone())
+            .app_data(Data::from(Arc::new(oauth2.clone())))
+            .app_data(notes.clone())
+            .service((greet, list, add, remove, health))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description.clone()).oauth(authorize.clone()))
+    })
+    .bind(bind)?
+    .run()
+    .await?;
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! The book held to the program: the tutorial is run as it stands, and the reference pages name everything there is.
+//! The book held to the program: the tutorials are run as they stand, and the reference pages name everything there is.
 //!
 //! A ```` ```console ```` block of the tutorial holds commands, each behind `$ `, and below each what it prints. `…`
 //! stands for anything within a line; a run of spaces counts as one. All blocks run in order in one shell.
@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// The address that the pages name. The test takes a free one in its place.
-const DOCUMENTED: &str = "127.0.0.1:8080";
+/// The addresses that the pages name, of the server and of the service. The tests take free ones in their place.
+const DOCUMENTED: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
 
 /// Long for a machine that builds beside us; a tutorial that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,11 +26,29 @@ fn the_tutorial_prints_what_it_says() {
     if !has_curl() {
         return;
     }
-    let text = page("tutorial.md");
-    let address = free_address();
-    let steps = steps(&text.replace(DOCUMENTED, &address));
+    holds("tutorial.md");
+}
+
+#[test]
+fn the_tutorial_of_a_service_and_an_app_prints_what_it_says() {
+    if !has_curl() {
+        return;
+    }
+    for program in ["notes", "notes_app"] {
+        let there = programs().join("examples").join(program).is_file();
+        assert!(there, "the example {program} is not built: `cargo build --workspace --examples` does");
+    }
+    holds("tutorial-notes.md");
+}
+
+/// Runs a tutorial, and compares.
+#[track_caller]
+fn holds(name: &str) {
+    let addresses = [free_address(), free_address()];
+    let text = DOCUMENTED.iter().zip(&addresses).fold(page(name), |text, (from, to)| text.replace(from, to));
+    let steps = steps(&text);
     assert!(steps.len() > 20, "only {} commands were found", steps.len());
-    let printed = run(&steps, &address);
+    let printed = run(&steps, &addresses);
     for (step, printed) in steps.iter().zip(&printed) {
         assert!(
             matches(&step.prints, printed),
@@ -129,10 +147,10 @@ fn steps(page: &str) -> Vec<Step> {
 }
 
 /// Runs all commands in one shell, in a directory of their own. What each printed, to both streams.
-fn run(steps: &[Step], address: &str) -> Vec<String> {
+fn run(steps: &[Step], [server, notes]: &[String; 2]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let binary = Path::new(env!("CARGO_BIN_EXE_ficha")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let programs = programs().display();
+    let path = format!("{programs}:{programs}/examples:{}", std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("FICHA_") {
@@ -142,7 +160,10 @@ fn run(steps: &[Step], address: &str) -> Vec<String> {
     shell
         .current_dir(folder.path())
         .env("PATH", path)
-        .env("FICHA__SERVER__BIND", address)
+        .env("FICHA__SERVER__BIND", server)
+        .env("FICHA_ISSUER", format!("http://{server}"))
+        .env("NOTES_BIND", notes)
+        .env("NOTES_URL", format!("http://{notes}"))
         // Hashing is not what is tried out here.
         .env("FICHA__PASSWORD__BCRYPT_COST", "4")
         .stdin(Stdio::piped())
@@ -167,9 +188,9 @@ fn run(steps: &[Step], address: &str) -> Vec<String> {
     text.unwrap().split(&format!("\n{MARK}\n")).skip(1).map(str::to_owned).collect()
 }
 
-/// The commands with a mark before each. Whatever happens, the server is ended, by its process id.
+/// The commands with a mark before each. Whatever happens, server and service are ended, by their process ids.
 fn script(steps: &[Step]) -> String {
-    let mut script = String::from("exec 2>&1\ntrap 'kill $server 2>/dev/null' EXIT\ntrap 'exit 1' TERM\n");
+    let mut script = String::from("exec 2>&1\ntrap 'kill $server $notes 2>/dev/null' EXIT\ntrap 'exit 1' TERM\n");
     for step in steps {
         script.push_str(&format!("printf '\\n{MARK}\\n'\n{}\n", step.command));
     }
@@ -240,6 +261,11 @@ fn has_curl() -> bool {
         let _ = writeln!(std::io::stderr(), "curl is not here: the tutorial is not run");
     }
     found
+}
+
+/// Where cargo put the program; its examples lie below.
+fn programs() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_ficha")).parent().unwrap()
 }
 
 fn free_address() -> String {

@@ -102,7 +102,9 @@ impl Authority {
                 denylist,
                 feed: Feed::new(&base.settings.denylist),
                 rotations: Gatherer::start(rotations, workers, MOST_IN_A_BATCH),
-                revocations: Gatherer::start(revocations, workers, MOST_IN_A_BATCH),
+                // They take numbers from one counter, a row that stays locked until the commit. A second batch would only
+                // wait for it, and each would be half as large.
+                revocations: Gatherer::start(revocations, 1, MOST_IN_A_BATCH),
                 metrics,
                 floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
                 secret_failures: SecretFailures::default(),

@@ -290,7 +290,11 @@ pub struct Remains {
 impl Remains {
     /// Starts a server in its place.
     pub async fn start(self, database: &TestDatabase) -> App {
-        App::start_at(database, self.clock, self.files, |_| ()).await
+        self.start_with(database, |_| ()).await
+    }
+
+    pub async fn start_with(self, database: &TestDatabase, change: impl FnOnce(&mut Options)) -> App {
+        App::start_at(database, self.clock, self.files, change).await
     }
 }
 

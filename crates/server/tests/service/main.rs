@@ -1,0 +1,21 @@
+//! A real server and a real service, with real HTTP between them: what is revoked at the one is refused at the other,
+//! whatever happens to the way between them, to the database, to the clocks and to the keys.
+
+mod copy;
+mod half_open;
+mod no_database;
+mod outage;
+mod place;
+mod put_back;
+mod replay;
+mod revoked;
+mod road;
+mod rotation;
+mod serve;
+mod skew;
+#[path = "../support/mod.rs"]
+mod support;
+#[expect(dead_code, reason = "here it only falls silent")]
+#[path = "../sessions/wire.rs"]
+mod wire;
+mod world;

@@ -26,7 +26,7 @@ async fn a_cache_that_replays_answers_renews_no_lease() {
     service.takes(&kept.access).await;
     service.takes(&revoked.access).await;
     service.clock.advance(TICK);
-    for _ in 0..3 {
+    for _ in 0..2 {
         service.fails_to_poll(service.polls_failed(), 1).await;
         for tokens in [&kept, &revoked] {
             service.vouches_for_nothing(&tokens.access).await;

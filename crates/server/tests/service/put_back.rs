@@ -16,6 +16,8 @@ struct PutBack {
     /// Revoked before the copy was made, and after.
     early: Tokens,
     lost: Vec<Tokens>,
+    /// Revoked on the copy, before the service heard of that.
+    meanwhile: Vec<Tokens>,
     /// Not revoked.
     others: Vec<Tokens>,
     // Dropped last.
@@ -27,7 +29,8 @@ async fn put_back(database: &TestDatabase, ahead: bool) -> PutBack {
     let place = Place::free();
     let app = server_at(database, place).await;
     let service = Service::discover(&place.issuer(), &app).await;
-    let (early, mut lost, mut others) = (app.login("alice").await, Vec::new(), Vec::new());
+    let (mut lost, mut meanwhile, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    let early = app.login("alice").await;
     for _ in 0..3 {
         lost.push(app.login("alice").await);
         others.push(app.login("alice").await);
@@ -52,12 +55,16 @@ async fn put_back(database: &TestDatabase, ahead: bool) -> PutBack {
         // As many rows as were lost, and one more: the service's own place is passed by another history.
         let elsewhere = stopped.start_with(&copy, beside(place)).await;
         for _ in 0..=lost.len() {
-            revoke(&elsewhere, &elsewhere.login("alice").await.access).await;
+            meanwhile.push(elsewhere.login("alice").await);
+        }
+        for tokens in &meanwhile {
+            service.takes(&tokens.access).await;
+            revoke(&elsewhere, &tokens.access).await;
         }
         stopped = elsewhere.end().await;
     }
     let app = stopped.start_with(&copy, at(place)).await;
-    PutBack { place, app, service, early, lost, others, copy }
+    PutBack { place, app, service, early, lost, meanwhile, others, copy }
 }
 
 impl PutBack {
@@ -65,7 +72,8 @@ impl PutBack {
     async fn holds(&self) {
         let service = &self.service;
         eventually("the service notices", async || service.resets() > 0).await;
-        for tokens in self.lost.iter().chain([&self.early]) {
+        let revoked: Vec<_> = self.lost.iter().chain(&self.meanwhile).chain([&self.early]).collect();
+        for tokens in &revoked {
             service.refuses(&tokens.access).await;
         }
         for tokens in &self.others {
@@ -76,7 +84,7 @@ impl PutBack {
         // Past every lease, too.
         service.clock.advance(LEASE);
         service.comes_to_take(&self.app.login("alice").await.access).await;
-        for tokens in self.lost.iter().chain(&self.others).chain([&self.early]) {
+        for tokens in revoked.into_iter().chain(&self.others) {
             service.refuses(&tokens.access).await;
         }
         assert_eq!(service.resets(), 1);

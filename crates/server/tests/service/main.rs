@@ -1,6 +1,7 @@
 //! A real server and a real service, with real HTTP between them: what is revoked at the one is refused at the other,
 //! whatever happens to the way between them, to the database, to the clocks and to the keys.
 
+mod bearer;
 mod copy;
 mod half_open;
 mod no_database;

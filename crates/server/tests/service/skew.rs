@@ -89,6 +89,8 @@ async fn a_revoked_token_is_refused_whatever_the_clocks_say() {
         for moment in [exp - 300, exp - 1, exp, exp + 30, exp + 59, exp + 118, exp + 119, exp + 120, exp + 150] {
             let by = Duration::from_secs(u64::try_from(moment - app.clock.unix_now()).expect("time goes forward"));
             app.advance(by).await;
+            // Another row, so that no earlier answer is good any more, and the old one need not stay for being the newest.
+            revoke(&app, &app.login("alice").await.access).await;
             app.store.prune_denylist(app.clock.unix_now(), 100).await.expect("the database answers");
             service.clock.advance(by);
             // One that was there when it was revoked, and one that starts now and reads what list there is.

@@ -3,7 +3,9 @@
 
 mod bearer;
 mod copy;
+mod follower_rights;
 mod half_open;
+mod https;
 mod no_database;
 mod outage;
 mod place;

@@ -1,6 +1,6 @@
 //! What these tests share.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ficha_authority::Issuer;
@@ -18,24 +18,37 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// The smallest step of a clock here.
 pub const TICK: Duration = Duration::from_millis(1);
 
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A server with its user alice, where services look for it.
 pub async fn server_at(database: &TestDatabase, place: Place) -> App {
-    server(database, &place.issuer(), place.address()).await
+    server_with(database, place, |_| ()).await
+}
+
+/// The same, with other settings than the usual ones.
+pub async fn server_with(database: &TestDatabase, place: Place, change: impl FnOnce(&mut Options)) -> App {
+    let app = App::start_with(database, |options| {
+        at(place)(options);
+        change(options);
+    })
+    .await;
+    add_alice(&app).await;
+    app
 }
 
 /// A server with its user alice on any free port, of an issuer that stands elsewhere.
 pub async fn server_behind(database: &TestDatabase, issuer: &str) -> App {
-    server(database, issuer, SocketAddr::from(([127, 0, 0, 1], 0))).await
-}
-
-async fn server(database: &TestDatabase, issuer: &str, bind: SocketAddr) -> App {
-    let app = App::start_with(database, |options| settings(options, issuer, bind)).await;
-    app.add_user("alice", "notes:read notes:write").await;
+    let app = App::start_with(database, |options| settings(options, issuer, ANY_PORT)).await;
+    add_alice(&app).await;
     app
 }
 
+async fn add_alice(app: &App) {
+    app.add_user("alice", "notes:read notes:write").await;
+}
+
 /// What makes a server one of `issuer`.
-pub fn settings(options: &mut Options, issuer: &str, bind: SocketAddr) {
+fn settings(options: &mut Options, issuer: &str, bind: SocketAddr) {
     options.settings.issuer = Issuer::parse(issuer).expect("a good issuer");
     options.settings.token.audience = Some(AUDIENCE.to_owned());
     options.server.bind = bind;
@@ -48,7 +61,7 @@ pub fn at(place: Place) -> impl FnOnce(&mut Options) {
 
 /// [`settings`] of another server of that issuer, on any free port.
 pub fn beside(place: Place) -> impl FnOnce(&mut Options) {
-    move |options| settings(options, &place.issuer(), SocketAddr::from(([127, 0, 0, 1], 0)))
+    move |options| settings(options, &place.issuer(), ANY_PORT)
 }
 
 /// Revokes a token through the default client: an access token alone, or a refresh token's session.

@@ -43,6 +43,7 @@ pub(super) struct Follower {
     client: Client,
     url: Url,
     credentials: Option<Credentials>,
+    lease: Duration,
     wait: Duration,
     cursor: Option<String>,
     /// True until the whole list has been read: from the start, after a jump of the clock, and while pages follow.
@@ -92,7 +93,7 @@ impl Follower {
         let wait = Duration::from_secs((lease / 3).min(MAX_WAIT).as_secs().max(1));
         let told = Told::new();
         let (backoff, unheld) = (Backoff::new(MAX_PAUSE), Backoff::new(MAX_PAUSE));
-        Self { feed, client, url, credentials, wait, cursor: None, reading: true, backoff, unheld, told }
+        Self { feed, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, told }
     }
 
     /// Follows without end.
@@ -114,8 +115,10 @@ impl Follower {
 
     fn next_poll(&self) -> Poll {
         let nonce = random_uuid(&SystemEntropy).simple().to_string();
-        // After a failure an answer is wanted now, while the lease still runs, and not when there is news.
-        let wait = if self.reading || self.backoff.has_failed() { Duration::ZERO } else { self.wait };
+        // After a failure an answer is wanted now, while the lease still runs, and not when there is news. So it is where
+        // the lease does not last until the answer, as after a sleep between two polls.
+        let at_once = self.reading || self.backoff.has_failed() || !self.lease_lasts(self.wait + SLACK);
+        let wait = if at_once { Duration::ZERO } else { self.wait };
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
         if let Some(cursor) = &self.cursor {
@@ -125,6 +128,10 @@ impl Follower {
         drop(query);
         let limit = if self.reading { wait + SLACK + PAGE_SLACK } else { wait + SLACK };
         Poll { url, nonce, wait, limit, sent: self.feed.now(), started: Instant::now() }
+    }
+
+    fn lease_lasts(&self, time: Duration) -> bool {
+        self.feed.age().is_some_and(|age| age + time <= self.lease)
     }
 
     async fn ask(&self, poll: &Poll) -> Result<PageHead, Trouble> {

@@ -94,6 +94,23 @@ async fn a_suspended_service_wakes_up_stale_and_asks_at_once() {
 }
 
 #[tokio::test]
+async fn a_service_that_slept_between_two_polls_does_not_wait_for_news_while_it_refuses_everybody() {
+    let world = World::new().await;
+    world.server.state().feed = Feed::NeverHolds;
+    let oauth2 = world.service().build().await.unwrap();
+    let token = world.token();
+    // By now the pauses between polls are long enough to fall asleep in.
+    eventually("it pauses", || world.server.polls().len() >= 6).await;
+    world.server.state().feed = Feed::Right;
+    let polls = world.server.polls().len();
+    world.advance(3_600);
+    assert!(is_stale(&oauth2, &token));
+    eventually("it asks again", || world.server.polls().len() > polls).await;
+    assert_eq!(world.server.polls()[polls].wait, Some(0));
+    eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
+}
+
+#[tokio::test]
 async fn a_jump_of_the_wall_clock_ends_the_lease_until_the_list_has_been_read_anew() {
     for hours in [-1, 1] {
         let world = World::new().await;

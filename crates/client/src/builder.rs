@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use oauth2::ClientSecret;
 use tokio::sync::OnceCell;
+use url::Url;
 
 use crate::clock::{Clock, SystemClock};
-use crate::endpoints::{Addresses, Endpoints, address};
+use crate::endpoints::{Addresses, Endpoints, address, is_loopback, redacted};
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::flight::Renewal;
 use crate::source::TokenSource;
 use crate::store::{MemoryStore, TokenStore};
-use crate::transport;
+use crate::tls;
+use crate::tokens::Grant;
 
-/// Long enough for a slow network, and short enough that three attempts fit into the server's grace (30 s unless set).
+/// Long enough for a slow network, and short enough that two more attempts fit into the server's grace (30 s unless set).
 const LIMIT: Duration = Duration::from_secs(9);
 
 /// Makes a [`TokenSource`]; begin with [`TokenSource::builder`]. Nothing is sent before the first token is asked for.
@@ -25,11 +27,11 @@ pub struct Builder {
     client_id: String,
     client_secret: Option<ClientSecret>,
     scope: Option<String>,
-    for_itself: bool,
+    grant: Grant,
     endpoints: Option<(String, Option<String>)>,
     allowed: Addresses,
     limit: Duration,
-    http: Option<reqwest::Client>,
+    http: Option<reqwest::ClientBuilder>,
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
 }
@@ -41,7 +43,7 @@ impl Builder {
             client_id: client_id.to_owned(),
             client_secret: None,
             scope: None,
-            for_itself: false,
+            grant: Grant::Password,
             endpoints: None,
             allowed: Addresses::Safe,
             limit: LIMIT,
@@ -66,9 +68,9 @@ impl Builder {
     }
 
     /// The app acts for itself and for no user, with `client_credentials` (RFC 6749 §4.4): tokens are obtained when
-    /// they are needed, and nobody logs in. Needs a [`client_secret`](Self::client_secret).
+    /// they are needed, and [`login`](TokenSource::login) is refused. Needs a [`client_secret`](Self::client_secret).
     pub fn client_credentials(mut self) -> Self {
-        self.for_itself = true;
+        self.grant = Grant::ClientCredentials;
         self
     }
 
@@ -86,22 +88,37 @@ impl Builder {
     }
 
     /// Speaks to the server without TLS although it is on another machine. Passwords and tokens then travel in clear:
-    /// only for a network that is trusted as a whole, as inside one composition of containers.
+    /// only for a network that is trusted as a whole, as inside one composition of containers. The middleware then sends
+    /// tokens to such services, too.
     pub fn allow_plain_http(mut self) -> Self {
         self.allowed = Addresses::Any;
         self
     }
 
-    /// How long one request may take, 9 seconds unless said; a login always has 30. A refresh is attempted three times,
-    /// and all of them should begin within the server's grace (`token.refresh_grace`).
+    /// How long one request may take, 9 seconds unless said; a login always has 30. It should be far shorter than the
+    /// server's grace (`token.refresh_grace`, 30 seconds unless set): a refresh without an answer is sent again within
+    /// the grace, and not when it is over.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// An HTTP client of your own, for a proxy or other certificate authorities than the system's. It should follow no
-    /// redirects.
-    pub fn http_client(mut self, http: reqwest::Client) -> Self {
+    /// Another HTTP client, for a proxy, or for other certificate authorities than the system's. Begin with
+    /// [`http_client`](crate::http_client) or [`http_client_trusting`](crate::http_client_trusting): they set TLS up.
+    ///
+    /// Whatever is said here, redirects are not followed: one would take the password along. If a used address is a
+    /// loopback one without TLS, no proxy is used.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ficha_client::{TokenSource, http_client_trusting};
+    ///
+    /// let http = http_client_trusting(&std::fs::read("company-ca.pem")?)?;
+    /// let tokens = TokenSource::builder("https://auth.example.com", "notes-app").http_client(http).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn http_client(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
     }
@@ -120,7 +137,7 @@ impl Builder {
         if self.client_id.is_empty() {
             return Err(Error::Setting("the client id is empty".into()));
         }
-        if self.for_itself && self.client_secret.is_none() {
+        if self.grant == Grant::ClientCredentials && self.client_secret.is_none() {
             return Err(Error::Setting("client_credentials needs a client secret".into()));
         }
         let issuer = address(&self.issuer, self.allowed)?;
@@ -131,10 +148,9 @@ impl Builder {
                 OnceCell::from(Endpoints { token: address(token, self.allowed)?, revocation })
             }
         };
-        let http = match self.http {
-            Some(http) => http,
-            None => default_http(issuer.scheme() == "http")?,
-        };
+        let mut used = vec![&issuer];
+        used.extend(endpoints.get().into_iter().flat_map(Endpoints::addresses));
+        let http = http_for(self.http, &used)?;
         let exchange = Exchange {
             http,
             clock: self.clock.clone(),
@@ -143,16 +159,17 @@ impl Builder {
             scope: self.scope,
             limit: self.limit,
         };
-        let renewal =
-            Renewal::new(self.issuer, self.allowed, endpoints, exchange, self.for_itself, self.store, self.clock);
+        let renewal = Renewal::new(self.issuer, self.allowed, endpoints, exchange, self.grant, self.store, self.clock);
         Ok(TokenSource::new(renewal))
     }
 }
 
-/// Without TLS no proxy comes in between: it would read the passwords.
-fn default_http(is_plain: bool) -> Result<reqwest::Client, Error> {
-    let mut builder = transport::http_client()?.redirect(reqwest::redirect::Policy::none());
-    if is_plain {
+/// Without TLS no proxy comes in between: it would read the passwords. One that the app names itself may stand before
+/// another machine that it trusts without TLS, but not before its own.
+fn http_for(own: Option<reqwest::ClientBuilder>, used: &[&Url]) -> Result<reqwest::Client, Error> {
+    let is_own = own.is_some();
+    let mut builder = own.map_or_else(tls::http_client, Ok)?.redirect(reqwest::redirect::Policy::none());
+    if used.iter().any(|url| url.scheme() == "http" && (!is_own || is_loopback(url))) {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| Error::Setting(format!("the HTTP client can't be made: {error}")))
@@ -161,6 +178,6 @@ fn default_http(is_plain: bool) -> Result<reqwest::Client, Error> {
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Builder");
-        shown.field("issuer", &self.issuer).field("client_id", &self.client_id).finish_non_exhaustive()
+        shown.field("issuer", &redacted(&self.issuer)).field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }

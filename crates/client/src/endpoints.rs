@@ -16,6 +16,13 @@ pub(crate) struct Endpoints {
     pub revocation: Option<Url>,
 }
 
+impl Endpoints {
+    /// All of them.
+    pub fn addresses(&self) -> impl Iterator<Item = &Url> {
+        std::iter::once(&self.token).chain(&self.revocation)
+    }
+}
+
 /// Which addresses may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Addresses {
@@ -52,21 +59,33 @@ pub(crate) async fn discover(
         return Err(Error::Metadata(format!("{url} is about the issuer {other}, and not about {issuer}")));
     }
     let token = metadata.token_endpoint.ok_or_else(|| Error::Metadata(format!("{url} names no token endpoint")))?;
-    let revocation = metadata.revocation_endpoint.map(|text| address(&text, allowed)).transpose()?;
-    Ok(Endpoints { token: address(&token, allowed)?, revocation })
+    let named = |text: &str| {
+        let endpoint = address(text, allowed)?;
+        // It would go on without TLS where the app began with it, and through a proxy.
+        match url.scheme() == "https" && endpoint.scheme() != "https" && allowed == Addresses::Safe {
+            true => Err(Error::Metadata(format!("{url} has TLS, and names {endpoint}, which has none"))),
+            false => Ok(endpoint),
+        }
+    };
+    let revocation = metadata.revocation_endpoint.as_deref().map(named).transpose()?;
+    Ok(Endpoints { token: named(&token)?, revocation })
+}
+
+/// True if what is secret may be sent there.
+pub(crate) fn is_private(url: &Url, allowed: Addresses) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && (allowed == Addresses::Any || is_loopback(url)))
 }
 
 /// An address that passwords and tokens may be sent to.
 pub(crate) fn address(text: &str, allowed: Addresses) -> Result<Url, Error> {
-    let url = Url::parse(text).map_err(|error| Error::Setting(format!("{} is no URL: {error}", printable(text))))?;
+    let url = Url::parse(text).map_err(|error| Error::Setting(format!("{} is no URL: {error}", redacted(text))))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::Setting("a URL of an authorization server holds no user name and no password".into()));
     }
     match url.scheme() {
-        "https" => Ok(url),
-        "http" if allowed == Addresses::Any || is_loopback(&url) => Ok(url),
+        "https" | "http" if is_private(&url, allowed) => Ok(url),
         "http" => Err(Error::PlainHttp(url.to_string())),
-        _ => Err(Error::Setting(format!("{url} is neither https nor http"))),
+        _ => Err(Error::Setting(format!("{} is neither https nor http", redacted(text)))),
     }
 }
 
@@ -88,6 +107,13 @@ fn well_known(issuer: &Url) -> Result<Url, Error> {
     let path = issuer.path().trim_end_matches('/');
     url.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
     Ok(url)
+}
+
+/// An address for a message, whatever it looks like: what may be a user name and a password is left out.
+pub(crate) fn redacted(text: &str) -> String {
+    let Some((user, host)) = text.rsplit_once('@') else { return printable(text) };
+    let scheme = user.split_once("//").map(|(scheme, _)| format!("{scheme}//")).unwrap_or_default();
+    printable(&format!("{scheme}[redacted]@{host}"))
 }
 
 /// What somebody else wrote, for a message: no control characters, and not too long.
@@ -113,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (text, shown) in [
+            ("https://auth.example.com/a", "https://auth.example.com/a"),
+            ("https://user:wo@rd@auth.example.com/a", "https://[redacted]@auth.example.com/a"),
+            ("user:word@auth", "[redacted]@auth"),
+        ] {
+            assert_eq!(redacted(text), shown);
+        }
+    }
+
+    #[test]
     fn without_tls_only_this_machine_is_spoken_to() {
         for good in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]", "http://localhost:1"] {
             assert!(address(good, Addresses::Safe).is_ok(), "{good}");
@@ -121,10 +158,12 @@ mod tests {
             assert!(matches!(address(plain, Addresses::Safe), Err(Error::PlainHttp(_))), "{plain}");
             assert!(address(plain, Addresses::Any).is_ok(), "{plain}");
         }
-        for bad in ["auth.example.com", "ftp://auth.example.com", "https://user:word@auth.example.com", ""] {
+        let with_words =
+            ["https://me:otters@auth.example.com", "https://me:two/otters@x y", "ftp:me:otters@x", "otters@"];
+        for bad in ["auth.example.com", "ftp://auth.example.com", ""].into_iter().chain(with_words) {
             let error = address(bad, Addresses::Any).unwrap_err();
             assert!(matches!(error, Error::Setting(_)), "{bad}");
-            assert!(!error.to_string().contains("word@"), "{error}");
+            assert!(!error.to_string().contains("otters"), "{error}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::store::StoreError;
+use crate::tokens::Grant;
 
 /// Why there is no token. No variant holds a secret.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,6 +27,7 @@ pub enum Error {
     InvalidScope(String),
     /// The server can't answer now (503 or 429).
     #[error("the server is busy{}", after(.retry_after))]
+    #[non_exhaustive]
     Busy {
         /// How long it asks to be left alone (`Retry-After`), if it says so.
         retry_after: Option<Duration>,
@@ -48,18 +50,25 @@ pub enum Error {
     /// A setting that can't be used.
     #[error("{0}")]
     Setting(String),
-    /// The store holds the tokens of another issuer or client. They are not sent to this one.
-    #[error("the stored tokens are those of client {client_id} at {issuer}: log in, or choose another store")]
+    /// The store holds the tokens of another issuer or client, or of another grant: a user's tokens are not taken for
+    /// the app's own, nor these for a user's. They are not sent.
+    #[error(
+        "the stored tokens are those of client {client_id} at {issuer}, by {grant}: log in, or choose another store"
+    )]
+    #[non_exhaustive]
     StoredForAnother {
         /// Who issued the stored tokens.
         issuer: String,
         /// To whom.
         client_id: String,
+        /// By which grant.
+        grant: Grant,
     },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The task that talked to the server was stopped: its runtime is shutting down.
+    /// The task that talked to the server was stopped: its runtime is shutting down. In another runtime the same call
+    /// can succeed.
     #[error("the runtime is shutting down")]
     Interrupted,
 }
@@ -72,7 +81,24 @@ impl Error {
 
     /// True if the same call may succeed later, without anybody doing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Network(_))
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Network(_) | Self::Interrupted | Self::Store(StoreError::Locked { .. })
+        )
+    }
+
+    /// True if it says nothing about the session: a captive portal's page is no reason to stop an app whose token is
+    /// good.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.is_transient() || matches!(self, Self::BadAnswer(_) | Self::Metadata(_) | Self::Refused(_))
+    }
+
+    /// True if the server was asked, so that it should not be asked again at once.
+    pub(crate) fn is_of_the_server(&self) -> bool {
+        !matches!(
+            self,
+            Self::NotLoggedIn | Self::SessionOver | Self::StoredForAnother { .. } | Self::Store(_) | Self::Interrupted
+        )
     }
 }
 

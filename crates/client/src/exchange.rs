@@ -8,24 +8,17 @@ use oauth2::{
     ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError, ResourceOwnerPassword,
     ResourceOwnerUsername, RevocationUrl, Scope, StandardRevocableToken, TokenResponse, TokenUrl,
 };
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::endpoints::{Endpoints, printable};
 use crate::error::Error;
+use crate::patience::{Patience, Setback};
 use crate::tokens::{Answer, Secret, Tokens};
 use crate::transport::{self, Failure};
 
 /// A login may wait for a hash, and for others that wait for theirs.
-const LOGIN_LIMIT: Duration = Duration::from_secs(30);
-
-/// How often a request is sent that may be sent again. The last one must reach the server within the time in which it
-/// repeats a rotation whose answer was lost: 30 s unless set.
-const ATTEMPTS: u32 = 3;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
-/// A server that asks for more patience than this is left alone.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// RFC 6749 §5.1 lets a server leave `expires_in` out. Then a token is taken to live this long.
 const LIFE_UNLESS_SAID: Duration = Duration::from_secs(300);
@@ -57,17 +50,26 @@ impl Exchange {
     }
 
     /// RFC 6749 §6. Sent again when the answer is lost: within its grace the server gives the same successor.
-    pub async fn refresh(&self, to: &Endpoints, token: &Secret) -> Result<Answer, Error> {
+    pub async fn refresh(&self, to: &Endpoints, token: &Secret, held_up: &HeldUp) -> Result<Answer, Error> {
         let client = self.client(to)?;
         let token = RefreshToken::new(token.expose().to_owned());
         let http = transport::sender(&self.http, &to.token, self.limit);
-        let mut patience = Patience::new();
+        let mut patience = Patience::once();
         loop {
             let asked_at = self.clock.now();
-            let answer = client.exchange_refresh_token(&token).request_async(&http).await;
-            let answer = answer.map_err(|error| refused(error, || Error::SessionOver));
-            if !patience.tries_again(answer.as_ref().err()).await {
-                return self.read(answer?, asked_at);
+            let error = match client.exchange_refresh_token(&token).request_async(&http).await {
+                Ok(answer) => return self.read(answer, asked_at),
+                Err(error) => error,
+            };
+            let pause = patience.after(Setback::of(&error));
+            let error = refused(error, || Error::SessionOver);
+            let Some(pause) = pause else { return Err(error) };
+            tracing::debug!(%error, ?pause, "the refresh is sent again");
+            if patience.is_worn(pause) {
+                held_up.say(&error);
+            }
+            if !held_up.rest(pause).await {
+                return Err(error);
             }
         }
     }
@@ -79,11 +81,16 @@ impl Exchange {
         let mut patience = Patience::new();
         loop {
             let asked_at = self.clock.now();
-            let answer = client.exchange_client_credentials().add_scopes(self.scopes()).request_async(&http).await;
-            let answer = answer.map_err(|error| refused(error, || Error::Refused("invalid_grant".into())));
-            if !patience.tries_again(answer.as_ref().err()).await {
-                return self.read(answer?, asked_at);
-            }
+            let request = client.exchange_client_credentials().add_scopes(self.scopes());
+            let error = match request.request_async(&http).await {
+                Ok(answer) => return self.read(answer, asked_at),
+                Err(error) => error,
+            };
+            let pause = patience.after(Setback::of(&error));
+            let error = refused(error, || Error::Refused("invalid_grant".into()));
+            let Some(pause) = pause else { return Err(error) };
+            tracing::debug!(%error, ?pause, "the request is sent again");
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -103,13 +110,15 @@ impl Exchange {
                 None => oauth2::AccessToken::new(tokens.access_token.expose().to_owned()).into(),
             };
             let request = client.revoke_token(token).map_err(|error| setting(&error))?;
-            let answer = request.request_async(&http).await.map_err(|error| match error {
+            let Err(error) = request.request_async(&http).await else { return Ok(()) };
+            let pause = patience.after(Setback::of(&error));
+            let error = match error {
                 RequestTokenError::ServerResponse(body) => refusal(body.error(), body.error_description()),
                 other => unanswered(other),
-            });
-            if !patience.tries_again(answer.as_ref().err()).await {
-                return answer;
-            }
+            };
+            let Some(pause) = pause else { return Err(error) };
+            tracing::debug!(%error, ?pause, "the revocation is sent again");
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -141,34 +150,26 @@ impl Exchange {
     }
 }
 
-/// How often a request is sent again, and after how long.
-struct Patience {
-    left: u32,
-    pause: Duration,
+/// What a refresh that is held up has to do with others.
+pub(crate) struct HeldUp {
+    /// Told that it takes long, and why.
+    pub tell: Box<dyn Fn(&Error) + Send + Sync>,
+    /// How many wait to change the session themselves.
+    pub waiting: watch::Receiver<usize>,
 }
 
-impl Patience {
-    fn new() -> Self {
-        Self { left: ATTEMPTS - 1, pause: FIRST_PAUSE }
+impl HeldUp {
+    fn say(&self, error: &Error) {
+        (self.tell)(error);
     }
 
-    /// True, after a pause, where the answer was lost or the server asks for a moment.
-    async fn tries_again(&mut self, error: Option<&Error>) -> bool {
-        let wait = match error {
-            Some(Error::Network(what)) => {
-                tracing::debug!(%what, "no answer");
-                self.pause
-            }
-            Some(Error::Busy { retry_after: Some(wait) }) if *wait <= LONGEST_WAIT => *wait,
-            _ => return false,
-        };
-        if self.left == 0 {
-            return false;
+    /// False if somebody waits who changes the session anyway: a login or a logout makes the refresh pointless.
+    async fn rest(&self, pause: Duration) -> bool {
+        let mut waiting = self.waiting.clone();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            _ = waiting.wait_for(|count| *count > 0) => false,
         }
-        self.left -= 1;
-        self.pause *= 2;
-        tokio::time::sleep(wait).await;
-        true
     }
 }
 

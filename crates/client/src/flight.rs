@@ -1,58 +1,34 @@
 //! Renewing tokens: one flight at a time, whoever waits for it, and whoever has stopped waiting.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{OnceCell, watch};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::endpoints::{self, Addresses, Endpoints};
 use crate::error::Error;
-use crate::exchange::Exchange;
-use crate::store::TokenStore;
-use crate::tokens::{AccessToken, Answer, Tokens};
-
-/// After a refresh that failed, a token that is still good is handed out this long before the next attempt.
-const PAUSE: Duration = Duration::from_secs(5);
-
-/// A service that refuses even a new token is not answered with another one each time.
-const FORCED_PAUSE: Duration = Duration::from_secs(10);
-
-/// A flight's outcome, once it is there.
-type Flight = watch::Receiver<Option<Result<AccessToken, Error>>>;
+use crate::exchange::{Exchange, HeldUp, LOGIN_LIMIT};
+use crate::patience;
+use crate::state::{Flight, State, Unsaved, is_same};
+use crate::store::{StoreLock, TokenStore};
+use crate::tokens::{AccessToken, Answer, Grant, Tokens};
 
 /// Everything behind a [`TokenSource`](crate::TokenSource).
 pub(crate) struct Renewal {
-    issuer: String,
-    allowed: Addresses,
+    pub(crate) issuer: String,
+    pub(crate) allowed: Addresses,
     endpoints: OnceCell<Endpoints>,
-    exchange: Exchange,
-    for_itself: bool,
-    store: Arc<dyn TokenStore>,
+    pub(crate) exchange: Exchange,
+    pub(crate) grant: Grant,
+    pub(crate) store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Held by whoever changes the session: a flight, a login, a logout.
-    turn: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct State {
-    /// What is handed out. It has been saved.
-    current: Option<AccessToken>,
-    /// What the server gave and the store did not take.
-    unsaved: Option<Unsaved>,
-    flight: Option<Flight>,
-    /// Until then a good token is handed out although it is due.
-    paused_until: Option<SystemTime>,
-    /// When a token was last replaced because a service refused it.
-    forced_at: Option<SystemTime>,
-}
-
-/// Tokens that replace `previous`, and are not stored yet.
-#[derive(Clone)]
-struct Unsaved {
-    tokens: Tokens,
-    previous: Option<Tokens>,
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// How many logins and logouts wait for their turn, or have it.
+    pub(crate) waiting: watch::Sender<usize>,
 }
 
 impl Renewal {
@@ -61,17 +37,12 @@ impl Renewal {
         allowed: Addresses,
         endpoints: OnceCell<Endpoints>,
         exchange: Exchange,
-        for_itself: bool,
+        grant: Grant,
         store: Arc<dyn TokenStore>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (state, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { issuer, allowed, endpoints, exchange, for_itself, store, clock, state, turn }
-    }
-
-    /// The issuer, as the app named it.
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+        let (state, turn, waiting) = (Mutex::default(), tokio::sync::Mutex::default(), watch::Sender::new(0));
+        Self { issuer, allowed, endpoints, exchange, grant, store, clock, state, turn, waiting }
     }
 
     /// An access token that is good, and not the one that was `rejected`, if another can be had.
@@ -79,19 +50,52 @@ impl Renewal {
         let mut outcome = Err(Error::Interrupted);
         // A flight that was under way may have begun before the token was rejected; the next one knows of it.
         for _ in 0..2 {
-            let mut flight = match self.board(rejected) {
+            let flight = match self.board(rejected) {
                 Boarded::Unneeded(token) => return Ok(token),
                 Boarded::Flight(flight) => flight,
             };
-            outcome = match flight.wait_for(Option::is_some).await {
-                Ok(outcome) => outcome.clone().unwrap_or(Err(Error::Interrupted)),
-                Err(_) => Err(Error::Interrupted),
+            outcome = match rejected {
+                Some(_) => arrival(&flight).await,
+                None => self.arrival_or_old(&flight).await,
             };
             if !matches!(&outcome, Ok(token) if is_same(rejected, token)) {
                 break;
             }
         }
         outcome
+    }
+
+    /// Waits until no flight is under way.
+    pub async fn settled(&self) {
+        loop {
+            let flight = self.state().flight.clone();
+            let Some(mut flight) = flight.filter(Flight::is_under_way) else { return };
+            while flight.outcome.changed().await.is_ok() {}
+        }
+    }
+
+    /// The flight's outcome, or the token that is still good, if the flight takes long or fails.
+    async fn arrival_or_old(&self, flight: &Flight) -> Result<AccessToken, Error> {
+        let courtesy = self.state().courtesy(self.clock.now()).saturating_sub(flight.began.elapsed());
+        let outcome = match tokio::time::timeout(courtesy, arrival(flight)).await {
+            Ok(outcome) => outcome,
+            Err(_) => match self.still_good() {
+                Some(token) => return Ok(token),
+                None => arrival(flight).await,
+            },
+        };
+        match outcome {
+            Err(error) if error.may_pass() => {
+                let token = self.still_good().ok_or_else(|| error.clone())?;
+                tracing::warn!(%error, "the token was not refreshed; it is still good for a while");
+                Ok(token)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn still_good(&self) -> Option<AccessToken> {
+        self.state().still_good(self.clock.now())
     }
 
     /// Joins the flight under way, or begins one, unless there is a good token.
@@ -101,69 +105,97 @@ impl Renewal {
         if let Some(token) = state.to_hand_out(now, rejected) {
             return Boarded::Unneeded(token);
         }
-        if let Some(flight) = state.flight.as_ref().filter(|flight| is_under_way(flight)) {
+        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_under_way()) {
             return Boarded::Flight(flight.clone());
         }
-        let (outcome, flight) = watch::channel(None);
+        let (report, outcome) = watch::channel(None);
+        let flight = Flight { began: Instant::now(), outcome };
         state.flight = Some(flight.clone());
         let (renewal, rejected) = (self.clone(), rejected.cloned());
         // Its own task: whoever waits may go away, and the answer is still saved.
         tokio::spawn(async move {
-            let result = renewal.renew(rejected.as_ref()).await;
-            outcome.send_replace(Some(result));
+            let early = report.clone();
+            let tell = Box::new(move |error: &Error| drop(early.send_replace(Some(Err(error.clone())))));
+            let held_up = HeldUp { tell, waiting: renewal.waiting.subscribe() };
+            let result = renewal.renew(rejected.as_ref(), held_up).await;
+            report.send_replace(Some(result));
+            // It would keep the token after a logout.
+            renewal.state().flight = None;
         });
         Boarded::Flight(flight)
     }
 
-    async fn renew(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, Error> {
+    async fn renew(&self, rejected: Option<&AccessToken>, held_up: HeldUp) -> Result<AccessToken, Error> {
         let _turn = self.turn.lock().await;
-        let _lock = self.store.lock().await?;
+        // Without the lock, which may be held by a process that waits for the server.
+        if let Some(token) = self.found(rejected).await? {
+            return Ok(token);
+        }
+        if let Some(error) = self.state().has_failed_lately() {
+            return Err(error.clone());
+        }
+        let _lock = self.lock().await?;
         self.save_what_was_not().await?;
-        let now = self.clock.now();
-        let stored = self.stored().await?;
-        if let Some(tokens) = &stored
-            && !tokens.is_due(now)
-            && !is_same(rejected, &tokens.access_token())
-        {
+        if let Some(token) = self.found(rejected).await? {
             // Another process was here before us.
-            return Ok(self.hand_out(tokens));
+            return Ok(token);
         }
-        if let Some(tokens) = stored.as_ref().filter(|tokens| !self.for_itself && !tokens.can_be_refreshed()) {
-            // Nothing better can be had, so it is used to its end.
-            let is_good = !tokens.is_expired(now) && !is_same(rejected, &tokens.access_token());
-            return if is_good { Ok(self.hand_out(tokens)) } else { Err(Error::SessionOver) };
+        let stored = self.stored().await?;
+        if let Some(tokens) = stored.as_ref().filter(|tokens| !self.is_for_itself() && !tokens.can_be_refreshed()) {
+            return self.to_its_end(tokens, rejected);
         }
-        match self.obtain(stored.as_ref()).await {
+        let result = self.obtain(stored.as_ref(), &held_up).await;
+        if rejected.is_some() {
+            self.state().forced_at = Some(Instant::now());
+        }
+        match result {
             Ok(answer) => {
-                let token = self.keep(answer, stored).await?;
-                if rejected.is_some() {
-                    self.state().forced_at = Some(self.clock.now());
-                }
-                Ok(token)
+                self.state().has_succeeded();
+                self.keep(answer, stored).await
             }
-            Err(Error::SessionOver) => {
-                self.state().current = None;
-                self.store.clear().await?;
-                Err(Error::SessionOver)
-            }
-            Err(error) => match stored {
-                Some(tokens) if may_pass(&error) && rejected.is_none() && !tokens.is_expired(self.clock.now()) => {
-                    tracing::warn!(%error, "the token was not refreshed; it is still good for a while");
-                    self.state().paused_until = Some(self.clock.now() + PAUSE);
-                    Ok(self.hand_out(&tokens))
+            Err(error) => {
+                if error.is_of_the_server() {
+                    self.state().has_failed(&error);
                 }
-                _ => Err(error),
-            },
+                if error.needs_login() {
+                    self.state().current = None;
+                }
+                if matches!(error, Error::SessionOver) {
+                    self.store.clear().await?;
+                }
+                Err(error)
+            }
         }
     }
 
-    async fn obtain(&self, stored: Option<&Tokens>) -> Result<Answer, Error> {
-        if self.for_itself {
+    /// What is stored, if it need not be renewed.
+    async fn found(&self, rejected: Option<&AccessToken>) -> Result<Option<AccessToken>, Error> {
+        if self.state().unsaved.is_some() {
+            return Ok(None);
+        }
+        let Some(tokens) = self.stored().await? else { return Ok(None) };
+        let token = self.hand_out(&tokens);
+        let is_fresh = !tokens.is_due(self.clock.now()) && !is_same(rejected, &token);
+        Ok(is_fresh.then_some(token))
+    }
+
+    /// Nothing better can be had than these tokens, so they are used until they expire.
+    fn to_its_end(&self, tokens: &Tokens, rejected: Option<&AccessToken>) -> Result<AccessToken, Error> {
+        let token = tokens.access_token();
+        let is_over = tokens.is_expired(self.clock.now());
+        match is_over || (is_same(rejected, &token) && self.state().gives_up(tokens)) {
+            true => Err(Error::SessionOver),
+            false => Ok(token),
+        }
+    }
+
+    async fn obtain(&self, stored: Option<&Tokens>, held_up: &HeldUp) -> Result<Answer, Error> {
+        if self.is_for_itself() {
             return self.exchange.for_itself(self.endpoints().await?).await;
         }
         let stored = stored.ok_or(Error::NotLoggedIn)?;
         let refresh = stored.refresh_token.as_ref().ok_or(Error::SessionOver)?;
-        let mut answer = self.exchange.refresh(self.endpoints().await?, refresh).await?;
+        let mut answer = self.exchange.refresh(self.endpoints().await?, refresh, held_up).await?;
         // RFC 6749 §6: a server that does not rotate answers none, and the old one stays. Scope is kept alike.
         answer.refresh_token.get_or_insert_with(|| refresh.clone());
         answer.scope = answer.scope.or_else(|| stored.scope.clone());
@@ -172,9 +204,10 @@ impl Renewal {
 
     /// Saves first, and hands out then: whoever has the new token may rely on the session surviving this process.
     async fn keep(&self, answer: Answer, previous: Option<Tokens>) -> Result<AccessToken, Error> {
-        let tokens = Tokens::new(&self.issuer, &self.exchange.client_id, answer);
+        let tokens = self.tokens_of(answer);
         self.state().unsaved = Some(Unsaved { tokens: tokens.clone(), previous });
         self.store.save(&tokens).await?;
+        self.state().unsaved = None;
         Ok(self.hand_out(&tokens))
     }
 
@@ -192,69 +225,49 @@ impl Renewal {
 
     /// What is stored, if it is ours. Another server's or client's tokens are not sent to this one.
     async fn stored(&self) -> Result<Option<Tokens>, Error> {
-        let stored = self.store.load().await?;
-        match stored {
-            Some(tokens) if tokens.issuer != self.issuer || tokens.client_id != self.exchange.client_id => {
-                Err(Error::StoredForAnother { issuer: tokens.issuer, client_id: tokens.client_id })
-            }
-            ours => Ok(ours),
-        }
+        self.store.load().await?.map(|tokens| self.if_ours(tokens)).transpose()
     }
 
-    fn hand_out(&self, tokens: &Tokens) -> AccessToken {
+    pub(crate) fn if_ours(&self, tokens: Tokens) -> Result<Tokens, Error> {
+        if self.is_ours(&tokens) && tokens.grant == self.grant {
+            return Ok(tokens);
+        }
+        Err(Error::StoredForAnother { issuer: tokens.issuer, client_id: tokens.client_id, grant: tokens.grant })
+    }
+
+    /// True if they are of our server, and for our client.
+    pub(crate) fn is_ours(&self, tokens: &Tokens) -> bool {
+        tokens.issuer == self.issuer && tokens.client_id == self.exchange.client_id
+    }
+
+    /// They have been saved.
+    pub(crate) fn hand_out(&self, tokens: &Tokens) -> AccessToken {
         let token = tokens.access_token();
-        let mut state = self.state();
-        state.unsaved = None;
-        state.current = Some(token.clone());
+        self.state().current = Some(token.clone());
         token
     }
 
-    /// Obtains a session for a user, in place of the one that was stored.
-    pub async fn log_in(&self, username: &str, password: &str) -> Result<Tokens, Error> {
-        let _turn = self.turn.lock().await;
-        let _lock = self.store.lock().await?;
-        // Nothing is worth a session at the server that can't be stored.
-        let previous = self.store.load().await?;
-        let answer = self.exchange.password(self.endpoints().await?, username, password).await?;
-        let tokens = Tokens::new(&self.issuer, &self.exchange.client_id, answer);
-        self.state().unsaved = Some(Unsaved { tokens: tokens.clone(), previous });
-        self.store.save(&tokens).await?;
-        self.hand_out(&tokens);
-        self.state().paused_until = None;
-        Ok(tokens)
+    pub(crate) fn tokens_of(&self, answer: Answer) -> Tokens {
+        Tokens::new(&self.issuer, &self.exchange.client_id, self.grant, answer)
     }
 
-    /// Revokes at the server, and forgets only then.
-    pub async fn log_out(&self) -> Result<(), Error> {
-        let _turn = self.turn.lock().await;
-        let _lock = self.store.lock().await?;
-        self.save_what_was_not().await?;
-        if let Some(tokens) = self.stored().await? {
-            self.exchange.revoke(self.endpoints().await?, &tokens).await?;
-        }
-        self.drop_everything().await
+    pub(crate) fn is_for_itself(&self) -> bool {
+        self.grant == Grant::ClientCredentials
     }
 
-    /// Forgets, and tells nobody.
-    pub async fn forget(&self) -> Result<(), Error> {
-        let _turn = self.turn.lock().await;
-        let _lock = self.store.lock().await?;
-        self.drop_everything().await
+    /// The store's lock, for longer than anybody with our time limits holds it: a login, or a refresh that is sent until
+    /// the server's grace ends, after looking for the endpoints; or a logout with all its attempts.
+    pub(crate) async fn lock(&self) -> Result<StoreLock, Error> {
+        let limit = LOGIN_LIMIT.max(patience::LONGEST).saturating_add(self.exchange.limit.saturating_mul(4));
+        Ok(self.store.lock(limit.min(Duration::from_secs(86_400))).await?)
     }
 
-    async fn drop_everything(&self) -> Result<(), Error> {
-        self.store.clear().await?;
-        let mut state = self.state();
-        (state.current, state.unsaved) = (None, None);
-        Ok(())
-    }
-
-    async fn endpoints(&self) -> Result<&Endpoints, Error> {
+    pub(crate) async fn endpoints(&self) -> Result<&Endpoints, Error> {
         let ask = || endpoints::discover(&self.exchange.http, &self.issuer, self.allowed, self.exchange.limit);
         self.endpoints.get_or_try_init(ask).await
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -264,28 +277,9 @@ enum Boarded {
     Flight(Flight),
 }
 
-impl State {
-    fn to_hand_out(&self, now: SystemTime, rejected: Option<&AccessToken>) -> Option<AccessToken> {
-        let token = self.current.as_ref()?;
-        let tokens = token.tokens();
-        let is_rejected = is_same(rejected, token);
-        let forced_lately = self.forced_at.is_some_and(|at| now < at + FORCED_PAUSE);
-        let is_paused = self.paused_until.is_some_and(|until| now < until);
-        let is_good = !tokens.is_due(now) || (is_paused && !tokens.is_expired(now));
-        (is_good && (!is_rejected || forced_lately)).then(|| token.clone())
+async fn arrival(flight: &Flight) -> Result<AccessToken, Error> {
+    match flight.outcome.clone().wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or(Err(Error::Interrupted)),
+        Err(_) => Err(Error::Interrupted),
     }
-}
-
-/// What says nothing about the session: a captive portal's page is no reason to stop an app whose token is good.
-fn may_pass(error: &Error) -> bool {
-    error.is_transient() || matches!(error, Error::BadAnswer(_) | Error::Metadata(_) | Error::Refused(_))
-}
-
-fn is_same(rejected: Option<&AccessToken>, token: &AccessToken) -> bool {
-    rejected.is_some_and(|rejected| rejected.secret() == token.secret())
-}
-
-/// A flight whose task was stopped with its runtime is none.
-fn is_under_way(flight: &Flight) -> bool {
-    flight.borrow().is_none() && flight.has_changed().is_ok()
 }

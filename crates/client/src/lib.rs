@@ -9,11 +9,17 @@ mod exchange;
 mod file_store;
 mod flight;
 mod middleware;
+mod patience;
+mod session;
 mod source;
+mod state;
 mod store;
+mod tls;
 mod tokens;
 mod transport;
 
+/// What an implementation of [`TokenStore`] stands under.
+pub use async_trait::async_trait;
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
 pub use error::Error;
@@ -21,5 +27,5 @@ pub use file_store::FileStore;
 pub use middleware::{BadOrigin, BearerMiddleware};
 pub use source::TokenSource;
 pub use store::{MemoryStore, StoreError, StoreLock, TokenStore};
-pub use tokens::{AccessToken, Tokens};
-pub use transport::http_client;
+pub use tls::{http_client, http_client_trusting};
+pub use tokens::{AccessToken, Grant, Tokens};

@@ -32,11 +32,15 @@ impl TokenSource {
     /// Logs a user in by the password grant (RFC 6749 §4.3), in place of whoever was logged in, and stores the tokens.
     /// The password is not kept.
     ///
-    /// It is sent once: after [`Error::Network`] there may be a session at the server that nobody knows.
+    /// The session that was there is ended at the server, if the server can be reached. So is the new one if it can't be
+    /// stored.
+    ///
+    /// The password is sent once: after [`Error::Network`] there may be a session at the server that nobody knows.
     ///
     /// # Errors
     /// [`Error::WrongPassword`]; [`Error::Busy`] if too many log in at once; [`Error::InvalidScope`],
-    /// [`Error::ClientRefused`]; and those of network and store. The session that was there stays.
+    /// [`Error::ClientRefused`]; [`Error::Setting`] if the app acts for itself; and those of network and store. The
+    /// session that was there stays.
     pub async fn login(&self, username: &str, password: &str) -> Result<Tokens, Error> {
         let renewal = self.renewal.clone();
         let (username, password) = (username.to_owned(), zeroize::Zeroizing::new(password.to_owned()));
@@ -46,7 +50,9 @@ impl TokenSource {
     /// An access token that is good for at least 30 seconds more, or the last fifth of its life if that is shorter. If
     /// it has to be refreshed, all who ask at once wait for one request.
     ///
-    /// While the server can't be reached, a token that has not expired is handed out all the same.
+    /// While the server does not answer, a token that has not expired is handed out all the same, after 1.5 seconds at
+    /// most; the refresh goes on by itself. A server that failed is left alone for as long as it asks (`Retry-After`), or
+    /// else for 1 to 30 seconds, and its error is answered meanwhile.
     ///
     /// # Errors
     /// [`Error::NotLoggedIn`] and [`Error::SessionOver`] ask for a [`login`](Self::login)
@@ -56,8 +62,11 @@ impl TokenSource {
     }
 
     /// Another access token in place of one that a service `rejected` with 401. If another caller or process has
-    /// replaced it already, that one is taken; within ten seconds of such a replacement the token stays, since it is not
+    /// replaced it already, that one is taken; within ten seconds of such an attempt the token stays, since it is not
     /// what the service minds.
+    ///
+    /// Without a refresh token this is [`Error::SessionOver`], once: if a service refuses the token of the next login as
+    /// well, that token stays until it expires, and nobody is asked for password after password.
     ///
     /// # Errors
     /// As [`access_token`](Self::access_token).
@@ -85,19 +94,27 @@ impl TokenSource {
         to_its_end(async move { renewal.forget().await }).await
     }
 
+    /// Waits until no refresh is under way. **Call it before your process ends**: a refresh that went on by itself after
+    /// [`access_token`](Self::access_token) handed out the old token would be cut off, and its answer lost. It takes as
+    /// long as the refresh: about half a minute if the server has fallen silent.
+    pub async fn settled(&self) {
+        self.renewal.settled().await;
+    }
+
     /// A middleware for `reqwest` that sends an access token to these origins (`https://api.example.com`), and to no
     /// others.
     ///
     /// # Errors
-    /// [`BadOrigin`] names the one that is none.
+    /// [`BadOrigin`] names the one that is none, or that has no TLS and is not on this machine, unless the builder was
+    /// told [`allow_plain_http`](Builder::allow_plain_http).
     pub fn middleware<'a>(&self, origins: impl IntoIterator<Item = &'a str>) -> Result<BearerMiddleware, BadOrigin> {
-        BearerMiddleware::new(self.clone(), origins)
+        BearerMiddleware::new(self.clone(), origins, self.renewal.allowed)
     }
 }
 
 impl std::fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenSource").field("issuer", &self.renewal.issuer()).finish_non_exhaustive()
+        f.debug_struct("TokenSource").field("issuer", &self.renewal.issuer).finish_non_exhaustive()
     }
 }
 

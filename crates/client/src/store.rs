@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -13,6 +14,37 @@ use crate::tokens::Tokens;
 ///
 /// A [`TokenSource`](crate::TokenSource) saves new tokens *before* it hands them out, so a refresh token that was
 /// rotated is never lost with the process.
+///
+/// The trait's methods are `async-trait`'s, which this library re-exports:
+///
+/// ```
+/// use ficha_client::{StoreError, TokenStore, Tokens, async_trait};
+///
+/// # #[derive(Clone)]
+/// # struct Keyring;
+/// # impl Keyring {
+/// #     fn get(&self) -> Result<Option<String>, std::io::Error> { Ok(None) }
+/// #     fn put(&self, _: Option<&str>) -> Result<(), std::io::Error> { Ok(()) }
+/// # }
+/// struct KeyringStore(Keyring);
+///
+/// #[async_trait]
+/// impl TokenStore for KeyringStore {
+///     async fn load(&self) -> Result<Option<Tokens>, StoreError> {
+///         let text = self.0.get().map_err(StoreError::other)?;
+///         text.map(|text| serde_json::from_str(&text)).transpose().map_err(StoreError::other)
+///     }
+///
+///     async fn save(&self, tokens: &Tokens) -> Result<(), StoreError> {
+///         let text = serde_json::to_string(tokens).map_err(StoreError::other)?;
+///         self.0.put(Some(&text)).map_err(StoreError::other)
+///     }
+///
+///     async fn clear(&self) -> Result<(), StoreError> {
+///         self.0.put(None).map_err(StoreError::other)
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
     /// The tokens, or `None` if there are none.
@@ -26,10 +58,15 @@ pub trait TokenStore: Send + Sync + 'static {
     async fn clear(&self) -> Result<(), StoreError>;
 
     /// Waits until nobody else, in another process too, reads and replaces these tokens, and keeps others out while the
-    /// lock is held. It is held during a refresh, so that two processes don't use one refresh token.
+    /// lock is held. It is held during a refresh, so that two processes don't use one refresh token. [`save`](Self::save)
+    /// and [`clear`](Self::clear) are called while it is held.
+    ///
+    /// After `limit` it should be [`StoreError::locked`]. The limit is longer than anybody with the same time limits
+    /// holds the lock: about a minute, unless said otherwise.
     ///
     /// The default keeps nobody out. That is enough for a store that one process uses by one `TokenSource`.
-    async fn lock(&self) -> Result<StoreLock, StoreError> {
+    async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
+        let _ = limit;
         Ok(StoreLock::new(()))
     }
 }
@@ -84,22 +121,24 @@ impl TokenStore for MemoryStore {
         Ok(())
     }
 
-    async fn lock(&self) -> Result<StoreLock, StoreError> {
-        Ok(StoreLock::new(self.lock.clone().lock_owned().await))
+    async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
+        let held = tokio::time::timeout(limit, self.lock.clone().lock_owned()).await;
+        held.map(StoreLock::new).map_err(|_| StoreError::locked("the store in memory"))
     }
 }
 
-/// Why a store failed. No variant holds a secret.
+/// Why a store failed. No variant of this library's own stores holds a secret.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// A file can't be read or written.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {source}", path.display())]
+    #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
         /// What the operating system says.
-        reason: String,
+        source: Arc<std::io::Error>,
     },
     /// Others may read the file, so they may have the tokens already.
     #[error(
@@ -107,6 +146,7 @@ pub enum StoreError {
          again if somebody may have read it",
         path = path.display()
     )]
+    #[non_exhaustive]
     TooOpen {
         /// The file.
         path: PathBuf,
@@ -115,17 +155,31 @@ pub enum StoreError {
     },
     /// The file holds something else.
     #[error("{}: these are no tokens of ficha-client: remove the file, and log in again", path.display())]
+    #[non_exhaustive]
     NoTokens {
         /// The file.
         path: PathBuf,
     },
-    /// Another process has held the lock for a minute.
-    #[error("{}: another process holds the lock", path.display())]
+    /// Another holds the lock for longer than it should. It may be free later.
+    #[error("{what}: another process holds the lock")]
+    #[non_exhaustive]
     Locked {
-        /// The lock file.
-        path: PathBuf,
+        /// What is locked: a file, for one.
+        what: String,
     },
-    /// A store of your own failed.
+    /// A store of your own failed; made by [`StoreError::other`].
     #[error("the token store failed: {0}")]
-    Other(String),
+    Other(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// A store of your own failed, and this is why: an error, or a text. Keep tokens out of it.
+    pub fn other(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(Arc::from(why.into()))
+    }
+
+    /// Another holds the lock of `what`.
+    pub fn locked(what: impl Into<String>) -> Self {
+        Self::Locked { what: what.into() }
+    }
 }

@@ -59,10 +59,33 @@ pub struct Tokens {
     pub(crate) refresh_token: Option<Secret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<String>,
+    #[serde(default)]
+    pub(crate) grant: Grant,
     /// Seconds since 1970.
     issued_at: u64,
     /// Seconds since 1970.
     expires_at: u64,
+}
+
+/// How a session began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Grant {
+    /// A user logged in (RFC 6749 §4.3).
+    #[default]
+    Password,
+    /// The app acts for itself (RFC 6749 §4.4).
+    ClientCredentials,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password => "password",
+            Self::ClientCredentials => "client_credentials",
+        })
+    }
 }
 
 /// What a token endpoint answered, before it is known whose it is.
@@ -76,7 +99,7 @@ pub(crate) struct Answer {
 }
 
 impl Tokens {
-    pub(crate) fn new(issuer: &str, client_id: &str, answer: Answer) -> Self {
+    pub(crate) fn new(issuer: &str, client_id: &str, grant: Grant, answer: Answer) -> Self {
         let issued_at = seconds(answer.asked_at);
         Self {
             issuer: issuer.to_owned(),
@@ -84,6 +107,7 @@ impl Tokens {
             access_token: answer.access_token,
             refresh_token: answer.refresh_token,
             scope: answer.scope,
+            grant,
             issued_at,
             expires_at: issued_at + answer.lives.as_secs().min(LONGEST_SECONDS),
         }
@@ -97,6 +121,11 @@ impl Tokens {
     /// The client that they were issued to.
     pub fn client_id(&self) -> &str {
         &self.client_id
+    }
+
+    /// The grant that the session began with.
+    pub fn grant(&self) -> Grant {
+        self.grant
     }
 
     /// What the access token is for: scope names with single spaces between (RFC 6749 §3.3). `None` if neither the app
@@ -127,10 +156,14 @@ impl Tokens {
 
     /// True from the moment at which the access token should be refreshed.
     pub(crate) fn is_due(&self, now: SystemTime) -> bool {
-        let life = self.expires_at().duration_since(self.issued_at()).unwrap_or_default();
-        let margin = MARGIN.min(life / 5);
+        let margin = MARGIN.min(self.life() / 5);
         // A clock that was put back to before the token was issued says nothing about its age.
         now + margin >= self.expires_at() || now + SKEW < self.issued_at()
+    }
+
+    /// How long the access token lives.
+    pub(crate) fn life(&self) -> Duration {
+        self.expires_at().duration_since(self.issued_at()).unwrap_or_default()
     }
 
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
@@ -197,7 +230,7 @@ mod tests {
             lives: Duration::from_secs(lives),
             asked_at: at(0),
         };
-        Tokens::new("https://auth.example.com", "app", answer)
+        Tokens::new("https://auth.example.com", "app", Grant::Password, answer)
     }
 
     #[test]
@@ -222,6 +255,17 @@ mod tests {
         let text =
             serde_json::to_string(&tokens(600)).unwrap().replace(&(START + 600).to_string(), &u64::MAX.to_string());
         assert!(!serde_json::from_str::<Tokens>(&text).unwrap().is_due(at(0)));
+    }
+
+    #[test]
+    fn tokens_that_say_no_grant_are_a_user_s() {
+        let mut tokens = tokens(600);
+        tokens.grant = Grant::ClientCredentials;
+        let text = serde_json::to_string(&tokens).unwrap();
+        assert_eq!(serde_json::from_str::<Tokens>(&text).unwrap().grant(), Grant::ClientCredentials);
+        let older = text.replace(",\"grant\":\"client_credentials\"", "");
+        assert_ne!(older, text);
+        assert_eq!(serde_json::from_str::<Tokens>(&older).unwrap().grant(), Grant::Password);
     }
 
     #[test]

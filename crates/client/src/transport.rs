@@ -1,16 +1,13 @@
-//! HTTP below the `oauth2` crate: time limits, no redirects, bounded answers.
+//! HTTP below the `oauth2` crate: time limits, bounded answers, and what a failure says about the request.
 
 use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use oauth2::http::header::RETRY_AFTER;
 use oauth2::http::{HeaderMap, Request, StatusCode};
 use oauth2::{HttpRequest, HttpResponse};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
 use url::Url;
 
 use crate::error::Error;
@@ -18,39 +15,21 @@ use crate::error::Error;
 /// An answer of an authorization server is far smaller; its metadata too.
 const MOST_BYTES: usize = 256 * 1024;
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-
-/// A builder of HTTP clients with the operating system's certificate authorities, on rustls with aws-lc-rs. No
-/// process-wide provider is needed or installed.
-///
-/// It is what [`TokenSource`](crate::TokenSource) uses itself, and what an app may use for its own requests.
-///
-/// # Errors
-/// [`Error::Setting`] if TLS can't be set up at all. Where the system has no certificate authorities, this succeeds,
-/// and every connection over TLS fails.
-pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
-    let setting = |error: rustls::Error| Error::Setting(format!("TLS can't be set up: {error}"));
-    let builder = || {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(setting)
-    };
-    let config = builder()?.with_platform_verifier().or_else(|error| {
-        // A small container without certificates still talks to a server on this machine.
-        tracing::warn!(%error, "the system's certificate authorities can't be read: no server is trusted over TLS");
-        Ok::<_, Error>(builder()?.with_root_certificates(RootCertStore::empty()))
-    })?;
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(config.with_no_client_auth())
-        .connect_timeout(CONNECT_LIMIT))
-}
-
 /// Why there is no answer that the `oauth2` crate could read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("{0}")]
-    Network(String),
+    #[error("{what}")]
+    Network {
+        what: String,
+        /// The server may have got the request, and done it.
+        was_sent: bool,
+    },
     #[error("busy")]
-    Busy(Option<Duration>),
+    Busy {
+        retry_after: Option<Duration>,
+        /// A proxy in front of the server may say so after the server has done it.
+        may_be_done: bool,
+    },
     #[error("{0}")]
     BadAnswer(String),
 }
@@ -58,8 +37,8 @@ pub(crate) enum Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Network(what) => Self::Network(what),
-            Failure::Busy(retry_after) => Self::Busy { retry_after },
+            Failure::Network { what, .. } => Self::Network(what),
+            Failure::Busy { retry_after, .. } => Self::Busy { retry_after },
             Failure::BadAnswer(what) => Self::BadAnswer(what),
         }
     }
@@ -81,14 +60,15 @@ async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Dura
     let mut answer = request.send().await.map_err(network)?;
     let status = answer.status();
     if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(Failure::Busy(retry_after(answer.headers())));
+        let may_be_done = status == StatusCode::SERVICE_UNAVAILABLE;
+        return Err(Failure::Busy { retry_after: retry_after(answer.headers()), may_be_done });
     }
     if status.is_redirection() {
         return Err(Failure::BadAnswer(format!("{url} redirects, and that is not followed")));
     }
     // The server's failure, or a proxy's in front of it: nobody knows whether it was done.
     if status.is_server_error() {
-        return Err(Failure::Network(format!("{url} failed with {status}")));
+        return Err(Failure::Network { what: format!("{url} failed with {status}"), was_sent: true });
     }
     let mut response = oauth2::http::Response::new(Vec::new());
     *response.status_mut() = status;
@@ -111,6 +91,7 @@ pub(crate) async fn get(http: &reqwest::Client, url: &Url, limit: Duration) -> R
 
 /// reqwest's own words end where it gets interesting. They never hold a body or a header.
 fn network(error: reqwest::Error) -> Failure {
+    let was_sent = !error.is_connect();
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -118,7 +99,7 @@ fn network(error: reqwest::Error) -> Failure {
         words.push_str(&cause.to_string());
         source = cause.source();
     }
-    Failure::Network(words)
+    Failure::Network { what: words, was_sent }
 }
 
 /// RFC 9110 §10.2.3, in seconds. A date is not read: it would need the server's clock.

@@ -84,7 +84,7 @@ pub async fn log_out(arguments: LogoutArguments, configuration: &Configuration) 
     let store = arguments.file.store()?;
     if arguments.forget {
         // Whatever the file holds: it need not be readable.
-        let _lock = store.lock().await.map_err(ficha_client::Error::from)?;
+        let _lock = store.lock(std::time::Duration::from_secs(60)).await.map_err(ficha_client::Error::from)?;
         store.clear().await.map_err(ficha_client::Error::from)?;
         return output::say("the tokens are forgotten; the server was not told");
     }

@@ -51,3 +51,18 @@ async fn no_password_goes_to_another_machine_without_tls() {
     let by_hand = TokenSource::builder("https://auth.example.com", "app").endpoints("http://192.0.2.1/token", None);
     assert!(matches!(by_hand.build(), Err(Error::PlainHttp(_))));
 }
+
+#[tokio::test]
+async fn no_message_holds_a_password_that_stands_in_an_address() {
+    let broken = "https://alice:otters@exa mple.com";
+    let odd = "ftp:alice:otters@example.com";
+    for bad in [broken, odd, "https://alice:otters@example.com"] {
+        let builder = TokenSource::builder(bad, "app");
+        assert!(!format!("{builder:?}").contains("otters"), "{builder:?}");
+        let error = builder.build().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("otters"), "{error:?}");
+        let source = TokenSource::builder("https://auth.example.com", "app").build().unwrap();
+        let error = source.middleware([bad]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("otters"), "{error:?}");
+    }
+}

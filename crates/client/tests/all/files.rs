@@ -78,7 +78,7 @@ async fn a_folder_that_can_t_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
     let path = folder.path().join("file/token.json");
-    let error = FileStore::new(&path).lock().await.unwrap_err();
+    let error = FileStore::new(&path).lock(std::time::Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
 }
 
@@ -146,4 +146,40 @@ async fn tokens_of_another_issuer_or_client_are_not_sent() {
     let other = TokenSource::builder(&world.issuer, "another").clock(world.clock()).store(store).build().unwrap();
     other.login("alice", PASSWORD).await.unwrap();
     assert!(world.takes(&other.access_token().await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_link_to_the_file_stays_a_link() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (link, path) = (folder.path().join("token.json"), folder.path().join("elsewhere/real.json"));
+    std::os::unix::fs::symlink("elsewhere/real.json", &link).unwrap();
+    let source = world.alice(world.builder().store(FileStore::new(&link))).await;
+    world.until_due().await;
+    let token = source.access_token().await.unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(mode(&path), 0o600);
+    let stored = FileStore::new(&path).load().await.unwrap().unwrap();
+    assert_eq!(stored.access_token().secret(), token.secret());
+    // One lock for both names.
+    assert!(path.with_extension("json.lock").exists());
+    source.logout().await.unwrap();
+    assert!(!path.exists());
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[tokio::test]
+async fn what_a_process_that_was_killed_left_is_cleared_away() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.json");
+    let left = folder.path().join("token.json.4711-0.new");
+    let others = ["token.json.bak", "token.json.my-own.new", "other.json.4711-0.new", "token.json.4711.new"];
+    let others = others.map(|name| folder.path().join(name));
+    for file in others.iter().chain([&left]) {
+        std::fs::write(file, "{\"refresh_token\":\"old\"}").unwrap();
+    }
+    world.alice(world.builder().store(FileStore::new(&path))).await;
+    assert!(!left.exists());
+    assert!(others.iter().all(|file| file.exists()));
 }

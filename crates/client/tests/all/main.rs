@@ -4,9 +4,12 @@
 mod discovery;
 mod faults;
 mod files;
+mod logins;
 mod middleware;
 mod network;
+mod outages;
 mod source;
+mod stores;
 #[path = "../../../server/tests/support/mod.rs"]
 mod support;
 mod world;

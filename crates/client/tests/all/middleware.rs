@@ -1,5 +1,6 @@
 //! The header, and one more try.
 
+use ficha_authority::Grant;
 use ficha_client::{Error, TokenSource, http_client};
 use reqwest::StatusCode;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
@@ -90,7 +91,72 @@ async fn a_403_and_a_body_that_can_t_be_sent_twice_are_not_tried_again() {
     let stream = reqwest::Body::from(world.app.get("/health/live").await);
     assert_eq!(http.post(refusing.url("/")).body(stream).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(refusing.heard().len(), 1);
-    assert_eq!(world.refreshes().await, [0, 0, 0]);
+    // Whatever comes next has another token.
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_request_whose_redirect_ended_in_a_401_is_not_repeated_and_the_next_has_another_token() {
+    let world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let answer = |head: &str| match head.starts_with("post /notes") {
+        true => "303 See Other\r\nLocation: /notes/1\r\n".to_owned(),
+        false => "401 Unauthorized\r\n".to_owned(),
+    };
+    let service = Parrot::answering(answer).await;
+    let http = client(&source, &[&service.url("")]);
+    let before = source.access_token().await.unwrap();
+    let answer = http.post(service.url("/notes")).body("a note").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let heard = service.heard();
+    assert_eq!(heard.iter().filter(|head| head.starts_with("post")).count(), 1, "{heard:?}");
+    assert_ne!(source.access_token().await.unwrap().secret(), before.secret());
+}
+
+#[tokio::test]
+async fn a_service_s_401_is_handed_on_while_the_authorization_server_is_gone() {
+    let mut world = World::start().await;
+    let source = world.alice(world.builder()).await;
+    let service = Parrot::saying("401 Unauthorized\r\n").await;
+    let http = client(&source, &[&service.url("")]);
+    world.app.stop().await;
+    for asked in 1..=2 {
+        assert_eq!(http.get(service.url("/")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(service.heard().len(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_every_token_asks_for_one_password_and_not_for_another() {
+    let world = World::start().await;
+    let change = |new: &mut ficha_authority::NewClient| (new.public, new.grants) = (true, vec![Grant::Password]);
+    world.app.add_client("short", change).await;
+    let source = world.alice(TokenSource::builder(&world.issuer, "short").clock(world.clock())).await;
+    let service = Parrot::saying("401 Unauthorized\r\n").await;
+    let http = client(&source, &[&service.url("")]);
+    match http.get(service.url("/")).send().await {
+        Err(reqwest_middleware::Error::Middleware(error)) => {
+            assert!(matches!(error.downcast_ref::<Error>(), Some(Error::SessionOver)), "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    source.login("alice", crate::support::PASSWORD).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(http.get(service.url("/")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn no_token_goes_to_another_machine_without_tls() {
+    let source = TokenSource::builder("https://auth.example.com", "app").build().unwrap();
+    for plain in ["http://api.example.com", "http://10.0.0.1:8081"] {
+        assert!(source.middleware([plain]).is_err(), "{plain}");
+    }
+    for good in ["https://api.example.com", "http://127.0.0.1:8081", "http://localhost"] {
+        assert!(source.middleware([good]).is_ok(), "{good}");
+    }
+    let trusting = TokenSource::builder("https://auth.example.com", "app").allow_plain_http().build().unwrap();
+    assert!(trusting.middleware(["http://api.example.com"]).is_ok());
 }
 
 #[tokio::test]

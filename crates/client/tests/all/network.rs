@@ -2,7 +2,7 @@
 //! answers what it is told and remembers what it was sent.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +14,8 @@ pub struct Relay {
     pub address: SocketAddr,
     /// So many answers still get lost, after the server has sent them.
     pub lose: Arc<AtomicUsize>,
+    /// No request is passed on while this is true.
+    pub refuse: Arc<AtomicBool>,
     /// Answers wait while this is false.
     pub open: watch::Sender<bool>,
     /// Answers that the server has sent.
@@ -26,14 +28,16 @@ impl Relay {
         let relay = Self {
             address: listener.local_addr().unwrap(),
             lose: Arc::default(),
+            refuse: Arc::default(),
             open: watch::Sender::new(true),
             answered: watch::Sender::new(0),
         };
         let (lose, open, answered) = (relay.lose.clone(), relay.open.clone(), relay.answered.clone());
+        let refuse = relay.refuse.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let far = TcpStream::connect(server).await.unwrap();
-                tokio::spawn(carry(near, far, lose.clone(), open.subscribe(), answered.clone()));
+                tokio::spawn(carry(near, far, lose.clone(), refuse.clone(), open.subscribe(), answered.clone()));
             }
         });
         relay
@@ -53,12 +57,21 @@ async fn carry(
     near: TcpStream,
     far: TcpStream,
     lose: Arc<AtomicUsize>,
+    refuse: Arc<AtomicBool>,
     mut open: watch::Receiver<bool>,
     answered: watch::Sender<usize>,
 ) {
     let (mut from_app, mut to_app) = near.into_split();
     let (mut from_server, mut to_server) = far.into_split();
-    let requests = tokio::spawn(async move { tokio::io::copy(&mut from_app, &mut to_server).await });
+    let requests = tokio::spawn(async move {
+        let mut buffer = vec![0; 65_536];
+        while let Ok(length @ 1..) = from_app.read(&mut buffer).await {
+            // Both ways end with it.
+            if refuse.load(Ordering::SeqCst) || to_server.write_all(&buffer[..length]).await.is_err() {
+                break;
+            }
+        }
+    });
     let mut buffer = vec![0; 65_536];
     // Every answer here fits into one piece.
     while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
@@ -71,7 +84,7 @@ async fn carry(
     requests.abort();
 }
 
-/// Answers every request with the same words.
+/// Answers requests with the words that it was told.
 pub struct Parrot {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
@@ -80,9 +93,14 @@ pub struct Parrot {
 impl Parrot {
     /// `answer` is the status line and the headers, each with its line end.
     pub async fn saying(answer: &str) -> Self {
+        let answer = answer.to_owned();
+        Self::answering(move |_| answer.clone()).await
+    }
+
+    /// Says to each request, in lower case, what `answer` makes of it.
+    pub async fn answering(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = format!("HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n");
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = heads.clone();
         tokio::spawn(async move {
@@ -95,7 +113,10 @@ impl Parrot {
                         _ => break,
                     }
                 }
-                heard.lock().unwrap().push(String::from_utf8(head).unwrap().to_lowercase());
+                let head = String::from_utf8(head).unwrap().to_lowercase();
+                let answer = answer(&head);
+                let answer = format!("HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n");
+                heard.lock().unwrap().push(head);
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
                 // A close with unread input would reset the connection.

@@ -1,13 +1,14 @@
 //! Logging in, refreshing, logging out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ficha_authority::{ClientScopes, Grant};
-use ficha_client::{Error, MemoryStore, StoreError, TokenSource, TokenStore, Tokens};
+use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
 
 use crate::network::{Parrot, Relay};
+use crate::stores::Counted;
 use crate::support::{PASSWORD, claims};
 use crate::world::{LIFE, World};
 
@@ -91,30 +92,7 @@ async fn callers_that_come_at_once_share_one_refresh() {
         assert_eq!(seen.len(), 1);
         assert_eq!(world.refreshes().await, [round, 0, 0]);
         // One flight, and not a hundred that find each other's token in the store.
-        assert_eq!(store.loads.load(Ordering::SeqCst) as u64, 1 + round);
-    }
-}
-
-/// Memory that counts how often it is read.
-#[derive(Clone, Default)]
-struct Counted {
-    memory: MemoryStore,
-    loads: Arc<AtomicUsize>,
-}
-
-#[async_trait::async_trait]
-impl TokenStore for Counted {
-    async fn load(&self) -> Result<Option<Tokens>, StoreError> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        self.memory.load().await
-    }
-
-    async fn save(&self, tokens: &Tokens) -> Result<(), StoreError> {
-        self.memory.save(tokens).await
-    }
-
-    async fn clear(&self) -> Result<(), StoreError> {
-        self.memory.clear().await
+        assert_eq!(store.loads.load(Ordering::SeqCst) as u64, 1 + 3 * round);
     }
 }
 
@@ -163,7 +141,7 @@ async fn a_refresh_that_nobody_waits_for_any_more_is_still_saved() {
     assert!(only.await.unwrap_err().is_cancelled());
     relay.open.send_replace(true);
     // The flight holds the store's lock until it is done.
-    drop(store.lock().await.unwrap());
+    drop(store.lock(LIFE).await.unwrap());
     assert_ne!(store.load().await.unwrap(), before);
     assert!(world.takes(&source.access_token().await.unwrap()).await);
     assert_eq!(world.refreshes().await, [1, 0, 0]);
@@ -263,7 +241,7 @@ async fn a_busy_server_says_how_long_to_wait() {
     let parrot = Parrot::saying("503 Service Unavailable\r\nRetry-After: 17\r\n").await;
     let source = TokenSource::builder(&parrot.url(""), "app").endpoints(&parrot.url("/token"), None).build().unwrap();
     let error = source.login("alice", PASSWORD).await.unwrap_err();
-    assert!(matches!(error, Error::Busy { retry_after: Some(wait) } if wait.as_secs() == 17), "{error:?}");
+    assert!(matches!(error, Error::Busy { retry_after: Some(wait), .. } if wait.as_secs() == 17), "{error:?}");
     assert_eq!(parrot.heard().len(), 1);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ficha_authority::Issuer;
+use ficha_authority::{Issuer, SessionQuery};
 use ficha_client::{AccessToken, Builder, Clock, TokenSource};
 use ficha_store::testing::TestDatabase;
 use ficha_token::ManualClock;
@@ -58,6 +58,12 @@ impl World {
     /// True if the server takes the token.
     pub async fn takes(&self, token: &AccessToken) -> bool {
         self.app.me(token.secret()).await == reqwest::StatusCode::OK
+    }
+
+    /// The sessions of alice that can still be used.
+    pub async fn live_sessions(&self) -> usize {
+        let query = SessionQuery { user: Some("alice".into()), live_only: true, limit: 100, ..Default::default() };
+        self.app.admin.sessions(query).await.unwrap().len()
     }
 
     /// What the server has counted: refreshes, retries of one, replays.

@@ -1,0 +1,55 @@
+//! Stores that fail, and that count.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use ficha_client::{MemoryStore, StoreError, TokenStore, Tokens};
+
+/// Memory that can be told to take nothing.
+#[derive(Clone, Default)]
+pub struct Stubborn {
+    memory: MemoryStore,
+    pub is_full: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl TokenStore for Stubborn {
+    async fn load(&self) -> Result<Option<Tokens>, StoreError> {
+        self.memory.load().await
+    }
+
+    async fn save(&self, tokens: &Tokens) -> Result<(), StoreError> {
+        match self.is_full.load(Ordering::SeqCst) {
+            true => Err(StoreError::other("the disk is full")),
+            false => self.memory.save(tokens).await,
+        }
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.memory.clear().await
+    }
+}
+
+/// Memory that counts how often it is read.
+#[derive(Clone, Default)]
+pub struct Counted {
+    memory: MemoryStore,
+    pub loads: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl TokenStore for Counted {
+    async fn load(&self) -> Result<Option<Tokens>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.memory.load().await
+    }
+
+    async fn save(&self, tokens: &Tokens) -> Result<(), StoreError> {
+        self.memory.save(tokens).await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.memory.clear().await
+    }
+}

@@ -46,13 +46,20 @@ async fn run() -> Outcome<()> {
     // Every request to the API carries a token that is good; elsewhere none goes.
     let http = ClientBuilder::new(http_client()?.build()?).with(tokens.middleware([api.as_str()])?).build();
 
+    let done = carry_out(&arguments, &tokens, &http, &api).await;
+    // A refresh that goes on by itself would end with the process, and its answer be lost.
+    tokens.settled().await;
+    done
+}
+
+async fn carry_out(arguments: &[&str], tokens: &TokenSource, http: &ClientWithMiddleware, api: &str) -> Outcome<()> {
     match arguments[..] {
         ["login", name] => {
             tokens.login(name, &password()?).await?;
             println!("{name} is logged in");
         }
-        ["add", text] => println!("note {} is written", add(&http, &api, text).await?),
-        ["list"] => list(&http, &api).await?,
+        ["add", text] => println!("note {} is written", add(http, api, text).await?),
+        ["list"] => list(http, api).await?,
         ["refresh"] => {
             let before = tokens.access_token().await?;
             tokens.replace(&before).await?;

@@ -102,7 +102,9 @@ impl Patience {
     fn not_done(&self, setback: Setback, pause: Duration) -> Option<Duration> {
         match setback {
             Setback::Unsent | Setback::Lost => Some(pause),
-            Setback::Busy { retry_after, .. } => retry_after.filter(|wait| *wait <= LONGEST_WAIT).map(|wait| wait.max(pause)),
+            Setback::Busy { retry_after, .. } => {
+                retry_after.filter(|wait| *wait <= LONGEST_WAIT).map(|wait| wait.max(pause))
+            }
             Setback::Odd | Setback::Refused => None,
         }
         .filter(|_| self.failures < ATTEMPTS)

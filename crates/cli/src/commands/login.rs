@@ -1,5 +1,7 @@
 //! `ficha login` and `ficha logout`: what an app does, by hand.
 
+use std::time::Duration;
+
 use clap::Args;
 use ficha_authority::FIRST_PARTY;
 use ficha_client::{TokenSource, TokenStore, Tokens};
@@ -10,6 +12,9 @@ use crate::error::CliError;
 use crate::output::{self, system_time};
 use crate::token_file::TokenFile;
 use crate::{ask, logging};
+
+/// How long forgetting waits for a process that refreshes.
+const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -84,7 +89,7 @@ pub async fn log_out(arguments: LogoutArguments, configuration: &Configuration) 
     let store = arguments.file.store()?;
     if arguments.forget {
         // Whatever the file holds: it need not be readable.
-        let _lock = store.lock(std::time::Duration::from_secs(60)).await.map_err(ficha_client::Error::from)?;
+        let _lock = store.lock(LOCK_LIMIT).await.map_err(ficha_client::Error::from)?;
         store.clear().await.map_err(ficha_client::Error::from)?;
         return output::say("the tokens are forgotten; the server was not told");
     }

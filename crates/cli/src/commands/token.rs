@@ -39,8 +39,12 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
     let store = arguments.file.store()?;
     let tokens = store.load().await.map_err(Error::from)?.ok_or(Error::NotLoggedIn)?;
     if arguments.access_token {
-        let token = source_of(&tokens, store)?.access_token().await?;
-        return output::say(token.secret());
+        let source = source_of(&tokens, store)?;
+        let token = source.access_token().await?;
+        output::say(token.secret())?;
+        // A refresh may still be under way, and would be cut off with this process.
+        source.settled().await;
+        return Ok(());
     }
     let claims = claims(tokens.access_token().secret());
     if arguments.json { show_json(&tokens, claims) } else { show(&tokens, claims.unwrap_or_default()) }

@@ -4,6 +4,7 @@
 mod discovery;
 mod faults;
 mod files;
+mod http;
 mod logins;
 mod middleware;
 mod network;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use ficha_client::{Clock, Error, FileStore, MemoryStore, TokenSource};
+use ficha_client::{Clock, Error, FileStore, MemoryStore, TokenSource, TokenStore};
 
 use crate::network::{Parrot, Relay};
 use crate::world::{MovedClock, World};
@@ -152,4 +152,23 @@ async fn a_clock_that_is_put_back_makes_no_pause_longer() {
         }
     });
     assert!(world.takes(&newer.await).await);
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_sent_again_and_again_gives_way_to_whoever_ends_the_session() {
+    let world = World::start().await;
+    let relay = Relay::to(world.app.address).await;
+    let store = MemoryStore::new();
+    let builder = world.builder().endpoints(&relay.url("/token"), None).store(store.clone());
+    let source = world.alice(builder).await;
+    world.until_due().await;
+    relay.lose.store(usize::MAX, Ordering::SeqCst);
+    source.access_token().await.unwrap();
+    // One answer to the login, and four that were lost: the next attempt is two seconds away.
+    relay.answers(5).await;
+    let moment = Duration::from_secs(1);
+    tokio::time::timeout(moment, source.forget()).await.expect("nobody waits for it").unwrap();
+    source.settled().await;
+    assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
+    assert_eq!(store.load().await.unwrap(), None);
 }

@@ -1,6 +1,5 @@
 //! Logging in, refreshing, logging out.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -243,13 +242,4 @@ async fn a_busy_server_says_how_long_to_wait() {
     let error = source.login("alice", PASSWORD).await.unwrap_err();
     assert!(matches!(error, Error::Busy { retry_after: Some(wait), .. } if wait.as_secs() == 17), "{error:?}");
     assert_eq!(parrot.heard().len(), 1);
-}
-
-#[tokio::test]
-async fn a_redirect_is_not_followed_with_a_password() {
-    let elsewhere = Arc::new(Parrot::saying("200 OK\r\n").await);
-    let parrot = Parrot::saying(&format!("307 Temporary Redirect\r\nLocation: {}\r\n", elsewhere.url("/"))).await;
-    let source = TokenSource::builder(&parrot.url(""), "app").endpoints(&parrot.url("/token"), None).build().unwrap();
-    assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::BadAnswer(_))));
-    assert_eq!((parrot.heard().len(), elsewhere.heard().len()), (1, 0));
 }

@@ -34,6 +34,23 @@ async fn a_lost_answer_and_an_outage_end_no_session_although_nobody_calls_meanwh
 }
 
 #[tokio::test]
+async fn a_process_that_is_about_to_end_can_wait_for_the_refresh_that_goes_on() {
+    let world = World::start().await;
+    let relay = Relay::to(world.app.address).await;
+    let store = MemoryStore::new();
+    let builder = world.builder().endpoints(&relay.url("/token"), None).store(store.clone());
+    let source = world.alice(builder).await;
+    source.settled().await;
+    world.until_due().await;
+    relay.lose.store(3, Ordering::SeqCst);
+    let old = source.access_token().await.unwrap();
+    source.settled().await;
+    let stored = store.load().await.unwrap().unwrap().access_token();
+    assert_ne!(stored.secret(), old.secret());
+    assert!(world.takes(&stored).await);
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_holds_nobody_up_whose_token_is_good() {
     let world = World::start().await;
     let relay = Relay::to(world.app.address).await;

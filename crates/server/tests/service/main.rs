@@ -10,6 +10,7 @@ mod no_database;
 mod outage;
 mod place;
 mod put_back;
+mod real_time;
 mod replay;
 mod revoked;
 mod road;

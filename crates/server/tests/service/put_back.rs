@@ -21,7 +21,7 @@ struct PutBack {
     /// Not revoked.
     others: Vec<Tokens>,
     // Dropped last.
-    copy: TestDatabase,
+    _copy: TestDatabase,
 }
 
 /// With `ahead`, the database comes to new rows before the service hears of it again.
@@ -64,7 +64,7 @@ async fn put_back(database: &TestDatabase, ahead: bool) -> PutBack {
         stopped = elsewhere.end().await;
     }
     let app = stopped.start_with(&copy, at(place)).await;
-    PutBack { place, app, service, early, lost, meanwhile, others, copy }
+    PutBack { place, app, service, early, lost, meanwhile, others, _copy: copy }
 }
 
 impl PutBack {
@@ -89,32 +89,36 @@ impl PutBack {
         }
         assert_eq!(service.resets(), 1);
     }
+
+    /// What the database lost nobody can tell a service that was not there. `ficha recover` is for that.
+    async fn starts_anew_after_a_purge(self) {
+        let new = Service::discover(&self.place.issuer(), &self.app).await;
+        for tokens in self.others.iter().chain([&self.early]) {
+            new.refuses(&tokens.access).await;
+        }
+        let kept = self.app.login("alice").await;
+        for tokens in [&kept, &self.lost[0]] {
+            new.takes(&tokens.access).await;
+        }
+        self.app.admin.purge_keys("test").await.expect("a purge");
+        for service in [&new, &self.service] {
+            service.comes_to_refuse(&kept.access).await;
+            for tokens in &self.lost {
+                service.refuses(&tokens.access).await;
+            }
+            service.takes(&self.app.login("alice").await.access).await;
+        }
+    }
 }
 
 ficha_store::on_both_databases! {
     async fn a_database_that_was_put_back_takes_no_revocation_back_and_loses_no_later_one(database: TestDatabase) {
-        put_back(&database, false).await.holds().await;
+        let state = put_back(&database, false).await;
+        state.holds().await;
+        state.starts_anew_after_a_purge().await;
     }
 
     async fn a_database_that_was_put_back_and_went_on_takes_no_revocation_back_and_loses_no_later_one(database: TestDatabase) {
         put_back(&database, true).await.holds().await;
-    }
-
-    // What the database lost nobody can tell a service that was not there. `ficha recover` is for that.
-    async fn a_service_that_starts_after_a_restore_refuses_what_was_lost_once_the_keys_are_purged(database: TestDatabase) {
-        let state = put_back(&database, false).await;
-        let new = Service::discover(&state.place.issuer(), &state.app).await;
-        new.refuses(&state.early.access).await;
-        new.takes(&state.lost[0].access).await;
-        state.app.admin.purge_keys("test").await.expect("a purge");
-        for tokens in state.lost.iter().chain(&state.others) {
-            new.comes_to_refuse(&tokens.access).await;
-            state.service.comes_to_refuse(&tokens.access).await;
-        }
-        let anew = state.app.login("alice").await;
-        for service in [&new, &state.service] {
-            service.takes(&anew.access).await;
-        }
-        drop(state.copy);
     }
 }

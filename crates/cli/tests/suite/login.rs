@@ -1,7 +1,11 @@
 //! `ficha login`, `ficha token`, `ficha logout`.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::Value;
@@ -108,7 +112,7 @@ fn what_can_t_be_done_is_said_in_one_line() {
 
 #[test]
 fn the_issuer_and_the_file_have_defaults() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::new().with("FICHA__SERVER__BIND", &address);
     let bench = bench.with("XDG_CONFIG_HOME", folder.path().to_str().unwrap());
@@ -143,7 +147,7 @@ fn processes_that_refresh_one_file_at_once_keep_the_session() {
 #[test]
 fn over_https_the_certificates_that_the_system_names_are_trusted_and_no_others() {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let bench = Bench::new()
         .with("FICHA__SERVER__TLS__CERTIFICATE", "certificate.pem")
         .with("FICHA__SERVER__TLS__KEY", "key.pem")
@@ -159,12 +163,51 @@ fn over_https_the_certificates_that_the_system_names_are_trusted_and_no_others()
     bench.run(&["logout", "--token-file", FILE]).good();
 }
 
+#[test]
+fn a_process_does_not_end_before_its_refresh_although_it_has_printed_a_token() {
+    let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    let issuer = format!("http://{}", relay.local_addr().unwrap());
+    let settings = Bench::new().with("FICHA__TOKEN__ACCESS_TTL", "60s").with("FICHA__SERVER__ISSUER", &issuer);
+    let (bench, server) = with_alice(settings);
+    let (lose, address) = (Arc::new(AtomicUsize::new(0)), server.address);
+    let left = lose.clone();
+    thread::spawn(move || relay.incoming().for_each(|near| drop(carry(near.unwrap(), address, &left))));
+    let login = ["login", "--issuer", &issuer, "--username", "alice", "--password-stdin", "--token-file", FILE];
+    bench.run_with_input(&login, PASSWORD).good();
+    age_by(&bench, 50);
+    // More than are sent while the token that is still good is waited for.
+    lose.store(3, Ordering::SeqCst);
+    let printed = access_token(&bench);
+    assert_eq!(lose.load(Ordering::SeqCst), 0);
+    let kept = std::fs::read_to_string(bench.path(FILE)).unwrap();
+    assert!(!kept.contains(&printed), "the refresh's answer is in the file");
+}
+
+/// Passes one request on, and its answer back unless so many of `/token` are still to be lost.
+fn carry(mut near: TcpStream, server: SocketAddr, lose: &AtomicUsize) -> std::io::Result<()> {
+    let mut buffer = vec![0; 65_536];
+    let length = near.read(&mut buffer)?;
+    let is_token = buffer.starts_with(b"POST /token");
+    let mut far = TcpStream::connect(server)?;
+    far.write_all(&buffer[..length])?;
+    // Every message here fits into one piece.
+    let length = far.read(&mut buffer)?;
+    if is_token && lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+        return Ok(());
+    }
+    near.write_all(&buffer[..length])
+}
+
 /// Makes the stored access token look expired.
 fn age(bench: &Bench) {
+    age_by(bench, 3_600);
+}
+
+fn age_by(bench: &Bench, seconds: u64) {
     let text = std::fs::read_to_string(bench.path(FILE)).unwrap();
     let mut document: Value = serde_json::from_str(&text).unwrap();
     for name in ["issued_at", "expires_at"] {
-        document[name] = (document[name].as_u64().unwrap() - 3_600).into();
+        document[name] = (document[name].as_u64().unwrap() - seconds).into();
     }
     // Written in place: the file keeps its mode.
     std::fs::write(bench.path(FILE), document.to_string()).unwrap();

@@ -171,7 +171,12 @@ fn a_process_does_not_end_before_its_refresh_although_it_has_printed_a_token() {
     let (bench, server) = with_alice(settings);
     let (lose, address) = (Arc::new(AtomicUsize::new(0)), server.address);
     let left = lose.clone();
-    thread::spawn(move || relay.incoming().for_each(|near| drop(carry(near.unwrap(), address, &left))));
+    thread::spawn(move || {
+        for near in relay.incoming() {
+            let left = left.clone();
+            thread::spawn(move || carry(near.unwrap(), address, &left));
+        }
+    });
     let login = ["login", "--issuer", &issuer, "--username", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&login, PASSWORD).good();
     age_by(&bench, 50);
@@ -183,19 +188,21 @@ fn a_process_does_not_end_before_its_refresh_although_it_has_printed_a_token() {
     assert!(!kept.contains(&printed), "the refresh's answer is in the file");
 }
 
-/// Passes one request on, and its answer back unless so many of `/token` are still to be lost.
+/// Passes requests on, and answers back, unless so many of `/token` are still to be lost.
 fn carry(mut near: TcpStream, server: SocketAddr, lose: &AtomicUsize) -> std::io::Result<()> {
-    let mut buffer = vec![0; 65_536];
-    let length = near.read(&mut buffer)?;
-    let is_token = buffer.starts_with(b"POST /token");
     let mut far = TcpStream::connect(server)?;
-    far.write_all(&buffer[..length])?;
+    let mut buffer = vec![0; 65_536];
     // Every message here fits into one piece.
-    let length = far.read(&mut buffer)?;
-    if is_token && lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-        return Ok(());
+    while let length @ 1.. = near.read(&mut buffer)? {
+        let is_token = buffer.starts_with(b"POST /token");
+        far.write_all(&buffer[..length])?;
+        let length = far.read(&mut buffer)?;
+        if is_token && lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            break;
+        }
+        near.write_all(&buffer[..length])?;
     }
-    near.write_all(&buffer[..length])
+    Ok(())
 }
 
 /// Makes the stored access token look expired.

@@ -92,11 +92,11 @@ impl TokenStore for FileStore {
         make_folder(&path)?;
         let file = private().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|error| failed(&path, error))?;
-        let until = Instant::now() + limit;
+        let began = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < until => tokio::time::sleep(LOCK_PAUSE).await,
+                Err(TryLockError::WouldBlock) if began.elapsed() < limit => tokio::time::sleep(LOCK_PAUSE).await,
                 Err(TryLockError::WouldBlock) => return Err(StoreError::locked(path.display().to_string())),
                 Err(TryLockError::Error(error)) => return Err(failed(&path, error)),
             }

@@ -85,11 +85,7 @@ impl Renewal {
             },
         };
         match outcome {
-            Err(error) if error.may_pass() => {
-                let token = self.still_good().ok_or_else(|| error.clone())?;
-                tracing::warn!(%error, "the token was not refreshed; it is still good for a while");
-                Ok(token)
-            }
+            Err(error) if error.may_pass() => self.still_good().ok_or(error),
             outcome => outcome,
         }
     }
@@ -128,7 +124,9 @@ impl Renewal {
     async fn renew(&self, rejected: Option<&AccessToken>, held_up: HeldUp) -> Result<AccessToken, Error> {
         let _turn = self.turn.lock().await;
         // Without the lock, which may be held by a process that waits for the server.
-        if let Some(token) = self.found(rejected).await? {
+        if self.state().unsaved.is_none()
+            && let Some(token) = self.fresh(self.stored().await?.as_ref(), rejected)
+        {
             return Ok(token);
         }
         if let Some(error) = self.state().has_failed_lately() {
@@ -136,11 +134,11 @@ impl Renewal {
         }
         let _lock = self.lock().await?;
         self.save_what_was_not().await?;
-        if let Some(token) = self.found(rejected).await? {
+        let stored = self.stored().await?;
+        if let Some(token) = self.fresh(stored.as_ref(), rejected) {
             // Another process was here before us.
             return Ok(token);
         }
-        let stored = self.stored().await?;
         if let Some(tokens) = stored.as_ref().filter(|tokens| !self.is_for_itself() && !tokens.can_be_refreshed()) {
             return self.to_its_end(tokens, rejected);
         }
@@ -155,6 +153,7 @@ impl Renewal {
             }
             Err(error) => {
                 if error.is_of_the_server() {
+                    tracing::warn!(%error, "no new token was obtained");
                     self.state().has_failed(&error);
                 }
                 if error.needs_login() {
@@ -168,15 +167,11 @@ impl Renewal {
         }
     }
 
-    /// What is stored, if it need not be renewed.
-    async fn found(&self, rejected: Option<&AccessToken>) -> Result<Option<AccessToken>, Error> {
-        if self.state().unsaved.is_some() {
-            return Ok(None);
-        }
-        let Some(tokens) = self.stored().await? else { return Ok(None) };
-        let token = self.hand_out(&tokens);
-        let is_fresh = !tokens.is_due(self.clock.now()) && !is_same(rejected, &token);
-        Ok(is_fresh.then_some(token))
+    /// What is stored, if it need not be renewed. If it must be, it is still what is handed out meanwhile.
+    fn fresh(&self, stored: Option<&Tokens>, rejected: Option<&AccessToken>) -> Option<AccessToken> {
+        let token = self.hand_out(stored?);
+        let is_due = token.tokens().is_due(self.clock.now());
+        (!is_due && !is_same(rejected, &token)).then_some(token)
     }
 
     /// Nothing better can be had than these tokens, so they are used until they expire.

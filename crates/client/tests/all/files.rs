@@ -127,6 +127,32 @@ async fn a_refresh_waits_while_another_process_holds_the_lock() {
 }
 
 #[tokio::test]
+async fn a_lock_that_stays_held_may_be_free_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.json");
+    let memory = ficha_client::MemoryStore::new();
+    let stores: [(&dyn TokenStore, &str); 2] = [(&FileStore::new(&path), "token.json.lock"), (&memory, "memory")];
+    for (store, name) in stores {
+        let moment = std::time::Duration::from_millis(50);
+        let held = store.lock(moment).await.unwrap();
+        let error = Error::from(store.lock(moment).await.unwrap_err());
+        assert!(matches!(error, Error::Store(StoreError::Locked { .. })) && error.is_transient(), "{error:?}");
+        assert!(error.to_string().contains(name), "{error}");
+        drop(held);
+        drop(store.lock(moment).await.unwrap());
+    }
+}
+
+#[test]
+fn a_store_s_failure_keeps_its_cause() {
+    let cause = std::io::Error::new(std::io::ErrorKind::StorageFull, "the disk is full");
+    let error = StoreError::other(cause);
+    assert_eq!(error.to_string(), "the token store failed: the disk is full");
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(source.to_string().contains("the disk is full"), "{source}");
+}
+
+#[tokio::test]
 async fn tokens_of_another_issuer_or_client_are_not_sent() {
     let world = World::start().await;
     let folder = tempfile::tempdir().unwrap();

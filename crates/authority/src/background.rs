@@ -116,7 +116,7 @@ async fn listen(authority: Authority) {
                 tracing::warn!("LISTEN hears nothing (a pooler?): the denylist is read every 100 ms instead");
             }
             while heard && listener.next().await.is_ok() {
-                authority.inner.denylist.add(&[]);
+                authority.inner.denylist.nudge();
             }
             authority.inner.listening.store(false, Release);
         }

@@ -38,7 +38,7 @@ pub struct Denylist {
     last: watch::Sender<Option<(u64, Result<Head, StoreError>)>>,
     /// How many reads have begun.
     begun: AtomicU64,
-    /// Wakes the tail when this process has just written a row.
+    /// Wakes the tail when this process has just written a row, or heard that another one has.
     nudge: Notify,
     /// Tells the tail that a follower waits for its next read.
     asked: Notify,
@@ -97,6 +97,11 @@ impl Denylist {
         for entry in entries {
             self.set.insert(*entry);
         }
+        self.nudge();
+    }
+
+    /// Has the tail read the database now.
+    pub fn nudge(&self) {
         self.nudge.notify_one();
     }
 

@@ -89,17 +89,20 @@ impl Feed {
 }
 
 impl Feed {
-    /// Returns when nothing is gathered any more, [`GATHER`] from now at the latest.
+    /// Returns at the end of the gathering that is under way, [`GATHER`] from now at the latest; at once if there is none.
     async fn gathered(&self) {
         let mut gathering = self.gathering.subscribe();
-        // The sender is never dropped before us.
-        let _ = gathering.wait_for(|gathering| !gathering).await;
+        // One change, not the state: where much is revoked, the next gathering begins at once.
+        if *gathering.borrow_and_update() {
+            // The sender is never dropped before us.
+            let _ = gathering.changed().await;
+        }
     }
 }
 
 /// Why a held poll ends.
 enum Ended {
-    /// The list is longer than it was.
+    /// The list's end is another: there is more, or the database has another history.
     News,
     /// Nothing came.
     TimeUp,

@@ -1,11 +1,19 @@
 //! Many followers, few reads.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 
 use crate::world::*;
 
 const MANY: usize = 300;
+
+#[expect(clippy::disallowed_methods, reason = "how soon a follower is answered in real time is what is tested")]
+fn now() -> Instant {
+    Instant::now()
+}
 
 ficha_store::on_both_databases! {
     async fn one_revocation_wakes_three_hundred_followers_with_few_reads(database: TestDatabase) {
@@ -36,14 +44,13 @@ ficha_store::on_both_databases! {
         let mut follower = Follower::default();
         follower.catch_up(&app).await;
         let raw = database.raw().await;
-        #[expect(clippy::disallowed_methods, reason = "how often the follower is woken in real time is what is tested")]
-        let began = std::time::Instant::now();
+        let began = now();
         let polls = follower.polls;
         let burst = async {
             for _ in 0..100 {
-                fill(&database, &raw, 1, later(&app)).await;
+                raw.fill_denylist(1, later(&app)).await;
                 // As if this process had written it.
-                app.authority.denylist().add(&[]);
+                app.authority.denylist().nudge();
             }
         };
         let following = async {
@@ -55,6 +62,44 @@ ficha_store::on_both_databases! {
         let ((), polls) = tokio::join!(burst, following);
         let most = began.elapsed().as_millis() / 20 + 2;
         assert!(polls <= most, "{polls} polls where {most} would do");
+    }
+
+    async fn a_flow_of_revocations_that_does_not_end_keeps_nobody_waiting(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let mut follower = Follower::default();
+        follower.catch_up(&app).await;
+        let raw = database.raw().await;
+        let done = AtomicBool::new(false);
+        let began = now();
+        let flow = async {
+            let mut count = 0;
+            while began.elapsed() < Duration::from_secs(2) {
+                raw.fill_denylist(1, later(&app)).await;
+                app.authority.denylist().nudge();
+                count += 1;
+            }
+            done.store(true, Ordering::SeqCst);
+            // Wakes whoever waits for another.
+            raw.fill_denylist(1, later(&app)).await;
+            app.authority.denylist().nudge();
+            count + 1
+        };
+        let following = async {
+            let mut longest = Duration::ZERO;
+            while !done.load(Ordering::SeqCst) {
+                let asked = now();
+                follower.poll(&app, 30).await;
+                longest = longest.max(asked.elapsed());
+            }
+            longest
+        };
+        let (count, longest) = tokio::join!(flow, following);
+        let polls = follower.polls;
+        // Some eighty are possible: a wake every 20 ms.
+        assert!(longest < Duration::from_millis(500), "a poll took {longest:?} while {count} came");
+        assert!(polls > 25, "{polls} polls while {count} came");
+        follower.catch_up(&app).await;
+        assert_eq!((follower.denied.len(), follower.resets), (count, 0));
     }
 
     async fn three_hundred_waits_that_end_at_once_share_their_reads(database: TestDatabase) {

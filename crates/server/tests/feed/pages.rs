@@ -19,7 +19,7 @@ ficha_store::on_both_databases! {
     async fn a_long_list_comes_in_pages_and_what_is_revoked_meanwhile_comes_last(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
-        fill(&database, &raw, 45_000, later(&app)).await;
+        raw.fill_denylist(45_000, later(&app)).await;
         let first = page(&app, "").await;
         assert_eq!((first.entries.len(), first.more), (20_000, true));
         let again = page(&app, "wait=30").await;
@@ -39,7 +39,7 @@ ficha_store::on_both_databases! {
     async fn a_page_that_ends_with_the_list_is_followed_by_an_empty_one(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
-        fill(&database, &raw, 20_000, later(&app)).await;
+        raw.fill_denylist(20_000, later(&app)).await;
         let first = page(&app, "").await;
         let last = page(&app, &format!("after={}", first.cursor)).await;
         assert_eq!((first.more, last.entries.len(), last.more), (true, 0, false));
@@ -50,9 +50,9 @@ ficha_store::on_both_databases! {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
         let now = later(&app) - 600;
-        fill(&database, &raw, 3, now).await;
-        fill(&database, &raw, 2, now + 1).await;
-        fill(&database, &raw, 2, now).await;
+        raw.fill_denylist(3, now).await;
+        raw.fill_denylist(2, now + 1).await;
+        raw.fill_denylist(2, now).await;
         let first = page(&app, "").await;
         assert!(first.entries.iter().all(|entry| entry.until == now + 1) && first.entries.len() == 2, "{first:?}");
         // The cursor is that of the list's end all the same.
@@ -61,10 +61,29 @@ ficha_store::on_both_databases! {
         assert_eq!(ids(&page(&app, &format!("after={}", first.cursor)).await), NOTHING);
     }
 
+    async fn a_page_whose_end_is_pruned_is_read_anew_however_often_it_is_asked_for(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let raw = database.raw().await;
+        raw.fill_denylist(50_000, later(&app)).await;
+        app.authority.follow().await.expect("the database answers");
+        for first in ["", "after=x"] {
+            page(&app, first).await;
+        }
+        raw.execute("DELETE FROM denylist WHERE number <= 25000").await;
+        // Whoever begins and whoever is begun anew are both led on, and not to and fro for ever.
+        for first in ["", "after=x"] {
+            eventually("the next page follows the first", async || {
+                let begun = page(&app, first).await;
+                !page(&app, &format!("after={}", begun.cursor)).await.reset
+            })
+            .await;
+        }
+    }
+
     async fn a_whole_page_is_built_once_for_all_who_ask_for_it(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
-        fill(&database, &raw, 30_000, later(&app)).await;
+        raw.fill_denylist(30_000, later(&app)).await;
         app.authority.follow().await.expect("the database answers");
         let explained = app.store.explain(async |_| {
             let polls = (0..40).map(|_| poll(&app, ""));

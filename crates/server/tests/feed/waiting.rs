@@ -84,7 +84,7 @@ ficha_store::on_both_databases! {
         let app = app_with_alice(&database).await;
         let held = held(&app, &format!("after={}&{LONG}", cursor(&app).await)).await;
         let raw = database.raw().await;
-        fill(&database, &raw, 3, later(&app)).await;
+        raw.fill_denylist(3, later(&app)).await;
         assert_eq!(read_page(answered(held).await).await.entries.len(), 3);
     }
 

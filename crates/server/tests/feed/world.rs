@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ficha_store::DatabaseKind;
-use ficha_store::testing::{RawConnection, TestDatabase};
+use ficha_store::testing::TestDatabase;
 use ficha_token::{Clock, DenyId, DenyPage};
 use reqwest::Response;
 use tokio::task::JoinHandle;
@@ -125,33 +124,6 @@ impl Follower {
     pub async fn catch_up(&mut self, app: &App) {
         while self.poll(app, 0).await {}
     }
-}
-
-/// Writes `count` rows behind the newest one, as if so many tokens had been revoked, until `until`.
-pub async fn fill(database: &TestDatabase, raw: &RawConnection, count: i64, until: i64) {
-    raw.execute("BEGIN").await;
-    fill_within(database, raw, count, until).await;
-    raw.execute("COMMIT").await;
-}
-
-/// The same, within a transaction that the caller has begun.
-pub async fn fill_within(database: &TestDatabase, raw: &RawConnection, count: i64, until: i64) {
-    let newest = raw.number("SELECT number FROM denylist_head").await;
-    let last = newest + count;
-    let (new_id, numbers) = match database.kind() {
-        DatabaseKind::Sqlite => (
-            "randomblob(16)",
-            format!(
-                "(WITH RECURSIVE n(i) AS (SELECT {newest} + 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) SELECT i FROM n)"
-            ),
-        ),
-        DatabaseKind::Postgres => ("gen_random_uuid()", format!("(SELECT generate_series({newest} + 1, {last}) AS i)")),
-    };
-    raw.execute(&format!(
-        "INSERT INTO denylist (number, id, until, tag) SELECT i, {new_id}, {until}, i * 7 + 1 FROM {numbers} AS numbers"
-    ))
-    .await;
-    raw.execute(&format!("UPDATE denylist_head SET number = {last}, tag = {last} * 7 + 1")).await;
 }
 
 /// Ten minutes from now, by the server's clock.

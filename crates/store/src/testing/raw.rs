@@ -52,6 +52,37 @@ impl RawConnection {
         self.execute(&format!("ALTER TABLE {table}_away RENAME TO {table}")).await;
     }
 
+    /// Writes `count` rows behind the denylist's newest one, as if so many tokens had been revoked, until `until`.
+    pub async fn fill_denylist(&self, count: i64, until: i64) {
+        self.execute("BEGIN").await;
+        self.fill_denylist_within(count, until).await;
+        self.execute("COMMIT").await;
+    }
+
+    /// The same, within a transaction that the caller has begun.
+    pub async fn fill_denylist_within(&self, count: i64, until: i64) {
+        let newest = self.number("SELECT number FROM denylist_head").await;
+        let last = newest + count;
+        let (new_id, numbers) = match self.kind {
+            DatabaseKind::Sqlite => (
+                "randomblob(16)",
+                format!(
+                    "(WITH RECURSIVE n(i) AS (SELECT {newest} + 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) \
+                     SELECT i FROM n)"
+                ),
+            ),
+            DatabaseKind::Postgres => {
+                ("gen_random_uuid()", format!("(SELECT generate_series({newest} + 1, {last}) AS i)"))
+            }
+        };
+        let columns = format!("i, {new_id}, {until}, i * 7 + 1");
+        self.execute(&format!(
+            "INSERT INTO denylist (number, id, until, tag) SELECT {columns} FROM {numbers} AS numbers"
+        ))
+        .await;
+        self.execute(&format!("UPDATE denylist_head SET number = {last}, tag = {last} * 7 + 1")).await;
+    }
+
     /// Begins a transaction that keeps every other from changing this session, until `ROLLBACK`.
     pub async fn hold_session(&self, id: Uuid) {
         match self.kind {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::feed::position::Position;
 use crate::feed::recent::Recent;
+use crate::steady::SteadyTime;
 
 /// Without a read of the database for this long, nobody knows what has been revoked: the server refuses with 503.
 pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
@@ -23,11 +24,16 @@ pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
 const ASK_PACE: Duration = Duration::from_millis(10);
 
 /// How many rows one read takes up.
-const PAGE: u64 = 5_000;
+const ROWS_A_READ: u64 = 5_000;
+
+/// For how much longer than their `until` entries are kept, in seconds: a start with a clock that is ahead of the others
+/// must neither miss nor remove any. They deny nothing meanwhile.
+pub(crate) const KEPT_LONGER: i64 = 3_600;
 
 /// The denied ids in memory, and how fresh they are.
 pub struct Denylist {
     set: DenySet,
+    steady: SteadyTime,
     /// When the last successful read of the head *began*, in milliseconds of [`Clock::elapsed`], plus one; 0 is never.
     vouched: AtomicU64,
     /// How far the database has been read.
@@ -60,6 +66,7 @@ impl Default for Denylist {
     fn default() -> Self {
         Self {
             set: DenySet::new(),
+            steady: SteadyTime::default(),
             vouched: AtomicU64::new(0),
             recent: RwLock::default(),
             reading: Mutex::default(),
@@ -120,9 +127,15 @@ impl Denylist {
         self.len() == 0
     }
 
-    /// Drops what has run out.
+    /// Drops what ran out before `now`. It may take a tenth of a second.
     pub fn purge(&self, now: i64) {
         self.set.purge(now);
+    }
+
+    /// The time by which something may be forgotten, in Unix seconds: that of a wall clock that was just put forward is
+    /// not believed yet.
+    pub(crate) fn steady_now(&self, clock: &dyn Clock) -> i64 {
+        self.steady.unix_now(clock)
     }
 
     /// The newest head that was read, and a way to wait for the next.
@@ -187,48 +200,46 @@ impl Denylist {
         if at == Some(newest) {
             return Ok(head);
         }
-        // A position that the database does not know is of another history: the database was put back. Read all of it.
-        let known = match at {
-            Some(at) => at.number <= newest.number && limited(store.deny_row_exists(at.number, at.tag)).await?,
-            None => false,
-        };
-        if at.is_some() && !known {
+        if let Some(at) = at {
+            if at.number <= newest.number && self.take_up_new(at, newest, store).await? {
+                return Ok(head);
+            }
+            // A position that the database does not know is of another history. Read all of this one.
             tracing::warn!(
                 "the denylist is read anew: this server was away for long, or the database was put back; after that, run \
                  `ficha recover`"
             );
         }
-        match at {
-            Some(at) if known => self.take_up_new(at, newest, store).await?,
-            _ => self.take_up_all(newest, store, clock).await?,
-        }
+        self.take_up_all(newest, store, clock).await?;
         Ok(head)
     }
 
-    async fn take_up_new(&self, mut at: Position, newest: Position, store: &Store) -> Result<(), StoreError> {
+    /// The rows behind `at`. False if the database does not know that position.
+    async fn take_up_new(&self, mut at: Position, newest: Position, store: &Store) -> Result<bool, StoreError> {
         loop {
-            let rows = limited(store.deny_rows_after(at.number, PAGE)).await?;
+            let Some(rows) = limited(store.deny_rows_behind((at.number, at.tag), ROWS_A_READ)).await? else {
+                return Ok(false);
+            };
             for row in &rows {
                 self.set.insert(row.entry);
             }
             self.recent_mut().extend(&rows);
             at = rows.last().map_or(at, Position::from);
-            if (rows.len() as u64) < PAGE {
+            if (rows.len() as u64) < ROWS_A_READ {
                 break;
             }
         }
-        // The head's row was there a moment ago; if it is not, nobody may be left standing before it.
-        if at.number < newest.number {
-            self.recent_mut().restart(newest);
-        }
-        Ok(())
+        // The head was read before the rows.
+        let reached = at.number > newest.number || at == newest;
+        if reached { Ok(true) } else { Err(of_two_histories()) }
     }
 
     async fn take_up_all(&self, newest: Position, store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
         let mut end = newest;
         let mut after = 0;
+        let since = self.steady_now(clock) - KEPT_LONGER;
         loop {
-            let rows = limited(store.live_deny_rows(clock.unix_now(), after, PAGE)).await?;
+            let rows = limited(store.live_deny_rows(since, after, ROWS_A_READ)).await?;
             for row in &rows {
                 self.set.insert(row.entry);
             }
@@ -237,9 +248,13 @@ impl Denylist {
                 after = last.number;
                 end = if last.number > newest.number { Position::from(last) } else { end };
             }
-            if (rows.len() as u64) < PAGE {
+            if (rows.len() as u64) < ROWS_A_READ {
                 break;
             }
+        }
+        // Still known after the last row was read, so it was known before each of them.
+        if !limited(store.deny_row_exists(newest.number, newest.tag)).await? {
+            return Err(of_two_histories());
         }
         self.recent_mut().restart(end);
         Ok(())
@@ -258,6 +273,12 @@ impl Denylist {
             () = tokio::time::sleep(at_most) => {}
         }
     }
+}
+
+/// The head and the rows do not fit: the database was put back between two reads, or one of them came from a replica that
+/// lags. Nothing can be vouched for by that.
+fn of_two_histories() -> StoreError {
+    StoreError::Unavailable("the denylist's rows do not reach its head".into())
 }
 
 /// A read that takes longer has met a database that does not answer. Each read has its own limit, so taking up a long

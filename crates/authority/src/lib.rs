@@ -27,6 +27,7 @@ mod seal;
 mod secret;
 mod secret_failures;
 mod settings;
+mod steady;
 mod throttle;
 
 pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, Purged, SessionQuery};

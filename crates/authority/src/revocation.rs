@@ -85,8 +85,8 @@ impl Authority {
             return Err(AuthorityError::NotYours);
         }
         let until = claims.exp.saturating_add(DENY_MARGIN_SECONDS);
-        // Until then a token counts as live, here too: somebody's clock may lag or their leeway be wide.
-        if until <= self.now() {
+        // Until then a token counts as live, here too: somebody's clock may lag or their leeway be wide, or ours be ahead.
+        if until <= self.denylist().steady_now(&**self.clock()) {
             return Ok(());
         }
         self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;

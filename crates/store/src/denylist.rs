@@ -17,12 +17,25 @@ use crate::{DenyRow, Result, Store, StoreError};
 
 /// How many rows one statement writes or names.
 const CHUNK: usize = 500;
+/// The newest rows are kept, however long they have run out: a server or a follower that was quiet may stand at any of
+/// them, with the later ones still to read. This many, by their numbers.
+const KEPT_NUMBERS: i64 = 1_000;
 
 impl Store {
     /// At most `limit` rows with a higher number, in the order of their numbers.
     pub async fn deny_rows_after(&self, number: i64, limit: u64) -> Result<Vec<DenyRow>> {
         let rows = rows_after(number, limit).all(self.reader()).await?;
         Ok(rows.into_iter().map(DenyRow::from).collect())
+    }
+
+    /// The rows behind the row of number and tag `after`, at most `limit`; `None` if the database does not know that row.
+    /// One statement sees both, so they are of one history.
+    pub async fn deny_rows_behind(&self, after: (i64, i64), limit: u64) -> Result<Option<Vec<DenyRow>>> {
+        if after == (0, 0) {
+            return self.deny_rows_after(0, limit).await.map(Some);
+        }
+        let rows = rows_after(after.0 - 1, limit + 1).all(self.reader()).await?;
+        Ok(behind(after, rows))
     }
 
     /// Like [`Store::deny_rows_after`], but only those in force at `now`.
@@ -41,9 +54,7 @@ impl Store {
         let number = denylist::Column::Number;
         let wanted = Condition::any().add(number.eq(after.0)).add(denylist::Column::Until.gt(now));
         let rows = rows_after(after.0 - 1, limit + 1).filter(wanted).all(self.reader()).await?;
-        let mut rows = rows.into_iter().map(DenyRow::from);
-        let known = rows.next().is_some_and(|row| (row.number, row.tag) == after);
-        Ok(known.then(|| rows.collect()))
+        Ok(behind(after, rows))
     }
 
     /// True if the row of that number has that tag, or if it is the head, pruned or not. Number 0 with tag 0 stands before
@@ -60,8 +71,8 @@ impl Store {
         Ok(head.is_some_and(|head| (head.number, head.tag) == (number, tag)))
     }
 
-    /// Deletes those of the oldest `limit` rows that ran out before `now`. Returns how many. The newest row stays, so
-    /// that whoever has read up to it is still known once another has come.
+    /// Deletes those of the oldest `limit` rows that ran out before `now`. Returns how many. The newest thousand numbers
+    /// stay, so that whoever has read up to one of them is still known once others have come.
     ///
     /// Only the oldest are looked at, so a long list that is all in force costs nothing: they run out first, give or take
     /// the life of a token.
@@ -74,7 +85,7 @@ impl Store {
             .limit(limit);
         let oldest: Vec<(i64, i64)> = oldest.into_tuple().all(self.reader()).await?;
         let newest = denylist_head::Entity::find_by_id(ONLY).one(self.reader()).await?.map_or(0, |head| head.number);
-        let gone = oldest.into_iter().filter(|(number, until)| *until <= now && *number < newest);
+        let gone = oldest.into_iter().filter(|(number, until)| *until <= now && *number <= newest - KEPT_NUMBERS);
         let numbers: Vec<i64> = gone.map(|(number, _)| number).collect();
         let mut deleted = 0;
         for chunk in numbers.chunks(CHUNK) {
@@ -95,6 +106,13 @@ fn rows_after(number: i64, limit: u64) -> sea_orm::Select<denylist::Entity> {
         .filter(denylist::Column::Number.gt(number))
         .order_by_asc(denylist::Column::Number)
         .limit(limit)
+}
+
+/// The rows behind the first one, if that is the row of number and tag `after`.
+fn behind(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>> {
+    let mut rows = rows.into_iter().map(DenyRow::from);
+    let known = rows.next().is_some_and(|row| (row.number, row.tag) == after);
+    known.then(|| rows.collect())
 }
 
 /// Writes entries inside a transaction; returns the ids that were not there. This must be the last thing that it locks.

@@ -188,7 +188,7 @@ impl Reader<'_> {
     /// in between comes with the next answer. Should the database be put back in between, the next cursor is unknown.
     async fn read(&self, begin: Begin) -> Result<Made, StoreError> {
         let (generation, newest) = self.now()?;
-        let now = self.clock.unix_now();
+        let now = self.denylist.steady_now(self.clock);
         let rows = match begin {
             Begin::First | Begin::Reset => limited(self.store.live_deny_rows(now, 0, PAGE as u64)).await?,
             Begin::After(Position { number, tag }) => {

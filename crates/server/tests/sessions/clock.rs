@@ -23,17 +23,28 @@ ficha_store::on_both_databases! {
         let (token, session) = (app.login("alice").await, app.login("alice").await);
         app.post("/revoke", &[("token", &token.access)]).await;
         app.post("/revoke", &[("token", &session.refresh)]).await;
-        // So far that both entries run out, and what may be removed is: the newest row stays.
-        put_forward(&app, seconds(3_600));
+        // More than a thousand behind them: by their numbers they might be removed.
         let raw = database.raw().await;
-        eventually("the list is pruned", async || raw.number("SELECT COUNT(*) FROM denylist").await == 1).await;
-        assert_eq!(app.me(&token.access).await, 401);
-        put_back(&app, seconds(3_600));
+        raw.fill_denylist(1_100, app.clock.unix_now() + 600).await;
+        app.authority.follow().await.expect("the database answers");
+        // So far that all of them run out.
+        put_forward(&app, seconds(3 * 3_600));
         for _ in 0..3 {
-            assert_eq!(app.me(&token.access).await, 401, "the time that exp goes by never runs backwards");
-            assert_eq!(app.me(&session.access).await, 401);
-            app.advance(seconds(60)).await;
+            app.authority.maintain_once(&mut None).await.expect("the database answers");
         }
+        assert_eq!(app.me(&token.access).await, 401);
+        put_back(&app, seconds(3 * 3_600));
+        // One that has them in memory, and one that reads them.
+        let other = app.another(&database).await;
+        for _ in 0..3 {
+            for server in [&app, &other] {
+                assert_eq!(server.me(&token.access).await, 401);
+                assert_eq!(server.me(&session.access).await, 401);
+            }
+            advance_all(&[&app, &other], seconds(60)).await;
+        }
+        assert_eq!(raw.number("SELECT COUNT(*) FROM denylist").await, 1_102);
+        assert_eq!(app.authority.denylist().len(), 1_102);
     }
 
     // The row reaches as far as the furthest token, whichever was issued last.

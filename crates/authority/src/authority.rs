@@ -74,6 +74,10 @@ pub(crate) struct Inner {
     loading: tokio::sync::Mutex<()>,
     /// The `changes` counter at which keys and the rest were last read.
     loaded_changes: AtomicI64,
+    /// The one at which clients in memory were last forgotten.
+    forgotten_changes: AtomicI64,
+    /// True while changed keys can't be read.
+    reload_failed: AtomicBool,
 }
 
 impl Authority {
@@ -113,6 +117,8 @@ impl Authority {
                 listening: AtomicBool::new(false),
                 loading: tokio::sync::Mutex::default(),
                 loaded_changes: AtomicI64::new(-1),
+                forgotten_changes: AtomicI64::new(-1),
+                reload_failed: AtomicBool::new(false),
                 base,
             }),
         };
@@ -170,21 +176,56 @@ impl Authority {
         self.inner.denylist.is_fresh(&*self.inner.base.clock)
     }
 
-    /// Reads the head of the database now, and takes up whatever changed.
+    /// Reads the head of the database now, and takes up whatever changed, keys and clients too. Keys that can't be read
+    /// leave the ones before in force.
     pub async fn follow(&self) -> Result<(), StoreError> {
+        let head = self.read_head().await?;
+        // It says in the log what is wrong.
+        let _ = self.take_up_changes(head.changes).await;
+        Ok(())
+    }
+
+    /// Reads the head of the database now, and takes up what is denied. What else changed is left to
+    /// [`Authority::take_up_changes`]; only clients as they were are forgotten.
+    pub(crate) async fn read_head(&self) -> Result<Head, StoreError> {
         let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
-        let is_loaded = || self.inner.loaded_changes.load(Ordering::Acquire) == head.changes;
-        if is_loaded() {
+        if !self.has_loaded(head.changes) {
+            self.forget_clients(head.changes);
+        }
+        Ok(head)
+    }
+
+    /// Reads keys and what else is kept in memory anew, unless that was done since the counter of changes came to this.
+    pub(crate) async fn take_up_changes(&self, changes: i64) -> Result<(), StartError> {
+        if self.has_loaded(changes) {
             return Ok(());
         }
         // One at a time, and looked at again inside: an older read must not come after a newer one.
         let _loading = self.inner.loading.lock().await;
-        if !is_loaded()
-            && let Err(error) = self.reload_in_time().await
-        {
-            tracing::error!(%error, "changed keys could not be taken up; the ones before stay");
+        if self.has_loaded(changes) {
+            return Ok(());
         }
-        Ok(())
+        let reloaded = self.reload_in_time().await;
+        let failed_before = self.inner.reload_failed.swap(reloaded.is_err(), Ordering::AcqRel);
+        match &reloaded {
+            Err(error) if !failed_before => {
+                tracing::error!(%error, "changed keys could not be taken up; the ones before stay, and this is tried again");
+            }
+            Ok(()) if failed_before => tracing::info!("the changed keys are taken up"),
+            _ => {}
+        }
+        reloaded
+    }
+
+    fn has_loaded(&self, changes: i64) -> bool {
+        self.inner.loaded_changes.load(Ordering::Acquire) == changes
+    }
+
+    /// Forgets clients as they were before the counter of changes came to this; once.
+    fn forget_clients(&self, changes: i64) {
+        if self.inner.forgotten_changes.swap(changes, Ordering::AcqRel) != changes {
+            self.inner.clients.clear();
+        }
     }
 
     /// The keys of `epoch`, which the caller has just read in a row that it wrote or found. Those in memory may be older:
@@ -216,8 +257,8 @@ impl Authority {
     /// Reads keys and what else is kept in memory anew. The caller holds `loading`, or is alone.
     async fn reload(&self) -> Result<(), StartError> {
         let inner = &self.inner;
-        inner.clients.clear();
         let (head, records) = self.keys_and_head().await?;
+        self.forget_clients(head.changes);
         let shared = match &inner.base.settings.signing {
             SigningSettings::SharedSecret(secret) => Some(secret),
             SigningSettings::KeyPair { .. } => None,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::Authority;
 use crate::denylist::KEPT_LONGER;
 use crate::feed::wake_followers;
+use crate::listen::listen;
 use crate::settings::SigningSettings;
 
 /// How often the head is read on SQLite, where nothing tells of another process' writes.
@@ -20,8 +21,9 @@ const POLL: Duration = Duration::from_millis(50);
 const VOUCH: Duration = Duration::from_millis(500);
 /// How often it is read on PostgreSQL while LISTEN is not to be had.
 const POLL_WITHOUT_LISTEN: Duration = Duration::from_millis(100);
-/// A read that takes longer has failed.
-const READ_LIMIT: Duration = Duration::from_secs(2);
+/// When changed keys that could not be read are tried again, unless they change once more.
+const FIRST_RELOAD_RETRY: Duration = Duration::from_millis(100);
+const LAST_RELOAD_RETRY: Duration = Duration::from_secs(5);
 /// How often expired rows are looked for, and how many a batch removes.
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u64 = 500;
@@ -61,6 +63,7 @@ impl Authority {
     pub fn spawn_background(&self) -> Background {
         let mut tasks = JoinSet::new();
         tasks.spawn(tail(self.clone()));
+        tasks.spawn(reload(self.clone()));
         tasks.spawn(wake_followers(self.clone()));
         tasks.spawn(maintain(self.clone()));
         let events = self.inner.audit_events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -88,7 +91,7 @@ async fn tail(authority: Authority) {
         };
         authority.inner.denylist.nudged(before, every).await;
         before = Instant::now();
-        match authority.follow().await.err() {
+        match authority.read_head().await.err() {
             Some(error) if !failing => {
                 tracing::error!(%error, "the database can't be read; protected endpoints answer 503 until it can");
                 failing = true;
@@ -105,24 +108,22 @@ async fn tail(authority: Authority) {
     }
 }
 
-/// Wakes the tail whenever another process on the same PostgreSQL has committed something.
-async fn listen(authority: Authority) {
-    use std::sync::atomic::Ordering::Release;
+/// Reads keys and what else is kept in memory anew, whenever the tail has seen that they changed. The tail does not wait
+/// for it: a read that hangs must not keep the server from vouching.
+async fn reload(authority: Authority) {
+    let mut heads = authority.denylist().heads();
+    let mut retry = FIRST_RELOAD_RETRY;
     loop {
-        if let Ok(Some(mut listener)) = authority.store().listen().await {
-            // A pooler between us may swallow notifications: one to ourselves must arrive.
-            let heard = authority.store().notify_self().await.is_ok()
-                && matches!(tokio::time::timeout(READ_LIMIT, listener.next()).await, Ok(Ok(())));
-            authority.inner.listening.store(heard, Release);
-            if !heard {
-                tracing::warn!("LISTEN hears nothing (a pooler?): the denylist is read every 100 ms instead");
-            }
-            while heard && listener.next().await.is_ok() {
-                authority.inner.denylist.nudge();
-            }
-            authority.inner.listening.store(false, Release);
-        }
-        tokio::time::sleep(Duration::from_secs(30)).await;
+        let changes = heads.borrow_and_update().map(|head| head.changes);
+        let taken_up = match changes {
+            Some(changes) => authority.take_up_changes(changes).await.is_ok(),
+            None => true,
+        };
+        let again = if taken_up { Duration::MAX } else { retry };
+        retry = if taken_up { FIRST_RELOAD_RETRY } else { LAST_RELOAD_RETRY.min(2 * retry) };
+        let changed = heads.wait_for(|head| head.map(|head| head.changes) != changes);
+        // Without new changes, it is tried again; the sender is never dropped before us.
+        let _ = tokio::time::timeout(again, changed).await;
     }
 }
 

@@ -18,6 +18,7 @@ mod grant;
 mod introspection;
 mod issue;
 mod key_ring;
+mod listen;
 mod login;
 mod metrics;
 mod refresh;

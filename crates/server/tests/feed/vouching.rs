@@ -61,6 +61,23 @@ ficha_store::on_both_databases! {
         assert_eq!(answered(held).await.status(), 200);
     }
 
+    async fn a_head_that_its_rows_do_not_reach_is_not_vouched_for(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let id = revoked_token(&app).await;
+        let cursor = cursor(&app).await;
+        let raw = database.raw().await;
+        // As a replica that lags would have it, or a database that is put back between two reads.
+        raw.execute("UPDATE denylist_head SET number = number + 3").await;
+        assert!(app.authority.follow().await.is_err());
+        assert_unavailable(poll(&app, &format!("after={cursor}")).await).await;
+        app.clock.advance(Duration::from_secs(3));
+        assert_eq!(app.get("/health/ready").await.status(), 503);
+        raw.execute("UPDATE denylist_head SET number = number - 3").await;
+        eventually("the feed is back", async || poll(&app, "").await.status() == 200).await;
+        let page = page(&app, &format!("after={cursor}")).await;
+        assert_eq!((page.reset, ids(&page), denies(&app, id)), (false, vec![], true));
+    }
+
     async fn three_hundred_polls_without_a_database_cost_few_reads(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
@@ -74,4 +91,28 @@ ficha_store::on_both_databases! {
         assert!(reads < 100, "{reads} reads for 300 polls");
         raw.give_back("denylist_head").await;
     }
+}
+
+/// SQLite has no lock that holds up one table's readers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_goes_on_vouching_while_its_keys_cant_be_read() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let app = app_with_alice(&database).await;
+    let cursor = cursor(&app).await;
+    let raw = database.raw().await;
+    raw.execute("BEGIN; LOCK TABLE keys IN ACCESS EXCLUSIVE MODE").await;
+    // Keys and all else in memory are to be read anew.
+    app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
+    let query = format!("after={cursor}");
+    for _ in 0..35 {
+        let response = tokio::time::timeout(Duration::from_secs(1), poll(&app, &query));
+        assert_eq!(response.await.expect("an answer in time").status(), 200);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let id = revoked_token(&app).await;
+    assert_eq!(ids(&page(&app, &query).await), [id]);
+    raw.execute("ROLLBACK").await;
+    // They are taken up all the same, by themselves.
+    app.admin.purge_keys("test").await.expect("new keys");
+    eventually("a login is good", async || app.me(&app.login("alice").await.access).await == 200).await;
 }

@@ -117,3 +117,22 @@ async fn a_login_or_a_revocation_whose_commit_is_not_confirmed_is_503_and_may_be
     assert_dead(&app, &tokens).await;
     eventually("the other server refuses it", async || direct.me(&tokens.access).await == 401).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_hears_nothing_any_more_is_noticed_with_the_next_commit_and_replaced() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let (wire, app, direct) = wired(&database).await;
+    for round in 1..=2 {
+        eventually("it listens", async || wire.listeners() == round).await;
+        // It must have proved that it hears: else it would not be believed in the first place.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        wire.deafen();
+        let tokens = direct.login("alice").await;
+        direct.post("/revoke", &[("token", &tokens.refresh)]).await;
+        eventually("it is refused", async || app.me(&tokens.access).await == 401).await;
+        eventually("another listens in its place", async || wire.listeners() == round + 1).await;
+    }
+    // One that hears stays.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(wire.listeners(), 3);
+}

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ficha_store::testing::TestDatabase;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +26,15 @@ enum Mode {
 pub struct Wire {
     url: String,
     mode: Arc<watch::Sender<Mode>>,
+    listeners: Arc<Listeners>,
     accepting: JoinHandle<()>,
+}
+
+/// Connections that have said LISTEN, in the order in which they did. The first `deaf` of them hear nothing any more.
+#[derive(Default)]
+struct Listeners {
+    count: AtomicUsize,
+    deaf: watch::Sender<usize>,
 }
 
 impl Wire {
@@ -38,8 +47,9 @@ impl Wire {
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(address.port())).expect("a port");
         let mode = Arc::new(watch::Sender::new(Mode::Forward));
-        let accepting = tokio::spawn(accept(listener, server, mode.clone()));
-        Self { url: url.into(), mode, accepting }
+        let listeners = Arc::new(Listeners::default());
+        let accepting = tokio::spawn(accept(listener, server, mode.clone(), listeners.clone()));
+        Self { url: url.into(), mode, listeners, accepting }
     }
 
     /// What a server's configuration takes as the database's URL.
@@ -50,6 +60,16 @@ impl Wire {
     /// From now on nothing arrives.
     pub fn silence(&self) {
         self.mode.send_replace(Mode::Silent);
+    }
+
+    /// How many connections have said LISTEN so far.
+    pub fn listeners(&self) -> usize {
+        self.listeners.count.load(Ordering::SeqCst)
+    }
+
+    /// Those that have hear nothing from now on, and do not end. All else goes on.
+    pub fn deafen(&self) {
+        self.listeners.deaf.send_replace(self.listeners());
     }
 
     /// What was held arrives now.
@@ -74,37 +94,61 @@ impl Drop for Wire {
     }
 }
 
-async fn accept(listener: TcpListener, server: (String, u16), mode: Arc<watch::Sender<Mode>>) {
+async fn accept(
+    listener: TcpListener,
+    server: (String, u16),
+    mode: Arc<watch::Sender<Mode>>,
+    listeners: Arc<Listeners>,
+) {
     // Dropped with this task, and every connection with it.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        let (server, mode) = (server.clone(), mode.clone());
+        let (server, mode, listeners) = (server.clone(), mode.clone(), listeners.clone());
         connections.spawn(async move {
             let server = TcpStream::connect(server).await.expect("PostgreSQL takes the connection");
+            let listens_as = AtomicUsize::new(usize::MAX);
             let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
             // Whichever ends first takes the connection with it, both ways.
             tokio::select! {
-                () = questions(from_client, to_server, mode.subscribe()) => {}
-                () = answers(from_server, to_client, &mode) => {}
+                () = questions(from_client, to_server, mode.subscribe(), &listeners, &listens_as) => {}
+                () = answers(from_server, to_client, &mode, &listeners, &listens_as) => {}
             }
         });
     }
 }
 
-async fn questions(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
+async fn questions(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut mode: watch::Receiver<Mode>,
+    listeners: &Listeners,
+    listens_as: &AtomicUsize,
+) {
     let mut chunk = vec![0; 65_536];
     while let Ok(count @ 1..) = from.read(&mut chunk).await {
+        if chunk[..count].windows(6).any(|word| word == b"LISTEN") && listens_as.load(Ordering::SeqCst) == usize::MAX {
+            listens_as.store(listeners.count.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+        }
         if mode.wait_for(|mode| *mode != Mode::Silent).await.is_err() || to.write_all(&chunk[..count]).await.is_err() {
             return;
         }
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: &watch::Sender<Mode>) {
-    let mut watched = mode.subscribe();
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mode: &watch::Sender<Mode>,
+    listeners: &Listeners,
+    listens_as: &AtomicUsize,
+) {
+    let (mut watched, mut deaf) = (mode.subscribe(), listeners.deaf.subscribe());
     let mut chunk = vec![0; 65_536];
     while let Ok(count @ 1..) = from.read(&mut chunk).await {
         let Ok(now) = watched.wait_for(|mode| *mode != Mode::Silent).await.map(|mode| *mode) else { return };
+        if deaf.wait_for(|deaf| listens_as.load(Ordering::SeqCst) >= *deaf).await.is_err() {
+            return;
+        }
         if let Mode::Lose(tag) = now
             && holds(&chunk[..count], tag)
         {

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll as Ready};
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use crate::error::{ApiError, no_store};
 use crate::form::Form;
 use crate::state::State;
 
-/// Where it is, below the issuer's path.
-pub const PATH: &str = "/denylist";
+/// How much of an answer is handed out at once, in bytes.
+const SLICE: usize = 32 * 1_024;
 
 /// The longest nonce, in bytes.
 const LONGEST_NONCE: usize = 128;
@@ -75,16 +74,16 @@ fn wait_of(text: Option<&str>) -> Result<Duration, ApiError> {
         .ok_or(ApiError::InvalidRequest("wait must be a whole number of seconds from 0 to 30"))
 }
 
-/// A beginning of the request's own, and a rest that all share: nothing is copied.
+/// A beginning of the request's own, and a rest that all share. The rest goes out slice by slice: the connection copies
+/// what it is handed, and takes no more while it has enough to send.
 struct Body {
-    parts: [Option<Bytes>; 2],
-    length: u64,
+    start: Bytes,
+    rest: Bytes,
 }
 
 impl Body {
-    fn new(start: Bytes, page: &Arc<FeedPage>) -> Self {
-        let rest = page.after_brace();
-        Self { length: (start.len() + rest.len()) as u64, parts: [Some(start), Some(rest)] }
+    fn new(start: Bytes, page: &FeedPage) -> Self {
+        Self { start, rest: page.after_brace() }
     }
 }
 
@@ -92,11 +91,18 @@ impl MessageBody for Body {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.length)
+        BodySize::Sized((self.start.len() + self.rest.len()) as u64)
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Ready<Option<Result<Bytes, Infallible>>> {
-        Ready::Ready(self.parts.iter_mut().find_map(Option::take).map(Ok))
+        let start = std::mem::take(&mut self.start);
+        let next = if start.is_empty() {
+            let length = self.rest.len().min(SLICE);
+            self.rest.split_to(length)
+        } else {
+            start
+        };
+        Ready::Ready((!next.is_empty()).then_some(Ok(next)))
     }
 }
 
@@ -111,6 +117,20 @@ mod tests {
         for bad in ["31", "-1", "+1", "1.5", "10s", " 1", "x", "99999999999999999999", "1e1"] {
             assert_eq!(seconds(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_body_is_handed_out_in_slices_that_are_all_of_it() {
+        let text: Bytes = (0..100_000_u32).map(|at| at as u8).collect::<Vec<_>>().into();
+        let mut body = Body { start: Bytes::from_static(b"{"), rest: text.clone() };
+        assert!(matches!(body.size(), BodySize::Sized(100_001)));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut handed = Vec::new();
+        while let Ready::Ready(Some(Ok(slice))) = Pin::new(&mut body).poll_next(&mut context) {
+            assert!((1..=SLICE).contains(&slice.len()), "{}", slice.len());
+            handed.extend_from_slice(&slice);
+        }
+        assert_eq!((handed[0], &handed[1..]), (b'{', &text[..]));
     }
 
     #[test]

@@ -5,17 +5,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorServiceUnavailable;
 use actix_web::middleware::Next;
 
-use crate::denylist;
-
 /// Runs each request in a task of its own, so that a client that hangs up does not stop it half-way: a revocation that
-/// was committed is audited too. Only a poll of the denylist ends with its connection, and gives its place back.
+/// was committed is audited too. Every route has this but the denylist's: a poll ends with its connection, and gives its
+/// place back.
 pub async fn finish_what_began<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    if request.path().ends_with(denylist::PATH) {
-        return next.call(request).await;
-    }
     let work = actix_web::rt::spawn(next.call(request));
     match work.await {
         Ok(answer) => answer,

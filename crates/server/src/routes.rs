@@ -1,10 +1,13 @@
 //! Every route, on one page.
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::guard;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
 use crate::error::ApiError;
+use crate::finish::finish_what_began;
 use crate::state::State;
 use crate::{denylist, docs, health, oauth, openapi, users};
 
@@ -39,15 +42,18 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
     app.default_service(web::to(not_found));
 }
 
-fn post(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route).default_service(web::to(async || only("POST")))
+fn post(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
+    let resource = web::resource(path).route(route).default_service(web::to(async || only("POST")));
+    resource.wrap(from_fn(finish_what_began))
 }
 
-fn get(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route).default_service(web::to(async || only("GET, HEAD")))
+fn get(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
+    let resource = web::resource(path).route(route).default_service(web::to(async || only("GET, HEAD")));
+    resource.wrap(from_fn(finish_what_began))
 }
 
-/// Only GET: a HEAD would wait for a body that it does not want.
+/// Only GET: a HEAD would wait for a body that it does not want. What a poll began is not finished: it ends with its
+/// connection.
 fn poll(path: &str, route: Route) -> Resource {
     web::resource(path).route(route).default_service(web::to(async || only("GET")))
 }

@@ -12,7 +12,6 @@ use ficha_authority::Authority;
 
 use crate::cors::{WebOrigin, cors};
 use crate::files;
-use crate::finish::finish_what_began;
 use crate::headers::common_headers;
 use crate::network::IpNetwork;
 use crate::origin::Origins;
@@ -139,7 +138,6 @@ impl Server {
         let mut server = HttpServer::new(move || {
             let state = state.clone();
             App::new()
-                .wrap(from_fn(finish_what_began))
                 .wrap(cors(allowed.clone(), loopback))
                 .wrap(from_fn(common_headers))
                 .configure(move |app| routes::configure(app, &state))

@@ -64,6 +64,63 @@ fn a_fastapi_service_checks_tokens_and_refuses_revoked_ones() {
     service.becomes("/users/me", &bob, 503);
 }
 
+/// Once the token is refused, puts the wall clock a day forward until it has been so for some polls, and then back.
+const JUMPING: &str = r#"
+import sys, time
+real, ahead = time.time, 0
+time.time = lambda: real() + ahead
+import service
+def status():
+    try:
+        service.denylist.refuse_revoked({"jti": sys.argv[1], "sid": sys.argv[2]}, "kid")
+        return 200
+    except service.HTTPException as refused:
+        return refused.status_code
+def becomes(wanted):
+    for _ in range(2000):
+        if status() == wanted:
+            return
+        time.sleep(0.01)
+    sys.exit(f"it does not become {wanted}")
+becomes(401)
+ahead = 86400
+becomes(200)
+time.sleep(2.5)
+ahead = 0
+seen = set()
+for _ in range(300):
+    seen.add(status())
+    time.sleep(0.01)
+print(200 in seen, status())
+"#;
+
+#[test]
+fn the_service_forgets_nothing_by_a_clock_that_is_put_forward_and_back() {
+    let Some(python) = python() else { return };
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "items:read"]);
+    bench.write("service.py", &block("python", 1));
+    bench.write("jumping.py", JUMPING);
+    let server = bench.serve();
+    let answer = server.log_in("alice", "").1;
+    let token = answer["access_token"].as_str().unwrap();
+    let claims = token.split('.').nth(1).unwrap();
+    let claims: Value = {
+        use base64::Engine;
+        serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+    };
+    server.post("/revoke", &format!("token={token}"));
+    let run = Command::new(&python)
+        .arg("jumping.py")
+        .args([claims["jti"].as_str().unwrap(), claims["sid"].as_str().unwrap()])
+        .current_dir(bench.folder())
+        .envs([("FICHA_ISSUER", format!("http://{}", server.address)), ("FICHA_LEASE", "3".to_owned())])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(said.trim(), "False 401", "{}", String::from_utf8_lossy(&run.stderr));
+}
+
 /// The page's code block of that language, counted from 0.
 fn block(language: &str, number: usize) -> String {
     let begin = format!("```{language}\n");

@@ -22,6 +22,49 @@ while True:
     time.sleep(0.01)
 "#;
 
+/// Once the token is refused, puts the wall clock a day forward until it has been so for some polls, and then back.
+const JUMPING: &str = r#"
+import sys
+LEASE = 3
+real, ahead = time.time, 0
+time.time = lambda: real() + ahead
+denylist = Denylist(sys.argv[4])
+ask = lambda: denylist.denies({"jti": sys.argv[1], "sid": sys.argv[2]}, sys.argv[3])
+def becomes(answer):
+    while ask() != answer:
+        time.sleep(0.01)
+becomes(True)
+ahead = 86400
+becomes(False)
+time.sleep(2.5)
+print("answer", ask(), flush=True)
+ahead = 0
+seen = set()
+for _ in range(300):
+    seen.add(ask())
+    time.sleep(0.01)
+print("answer", False if False in seen else ask(), flush=True)
+"#;
+
+#[test]
+fn the_follower_of_the_book_forgets_nothing_by_a_clock_that_is_put_forward_and_back() {
+    if !has("python3") {
+        return;
+    }
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "notes:read"]);
+    let server = bench.serve();
+    let token = log_in(&server);
+    bench.write("follower.py", &(follower() + JUMPING));
+    server.post("/revoke", &format!("token={}", token["access_token"].as_str().unwrap()));
+    let (claims, kid) = (part(&token, 1), part(&token, 0)["kid"].as_str().unwrap().to_owned());
+    let (jti, sid) = (claims["jti"].as_str().unwrap(), claims["sid"].as_str().unwrap());
+    let mut follower = Follower::spawn(&bench, &[jti, sid, &kid, &format!("http://{}/denylist", server.address)]);
+    // What has expired is refused for that, by whoever verified it.
+    follower.answers("False");
+    follower.answers("True");
+}
+
 #[test]
 fn the_follower_of_the_book_sees_what_is_revoked_and_what_is_lost() {
     if !has("python3") {

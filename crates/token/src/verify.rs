@@ -7,8 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm};
+use aws_lc_rs::{digest, hmac};
 use jsonwebtoken::DecodingKey;
 
 use crate::algorithm::Algorithm;
@@ -44,6 +44,7 @@ struct Inner {
     algorithm: Algorithm,
     kid: String,
     deny_id: DenyId,
+    fingerprint: [u8; 32],
 }
 
 impl VerifyingKey {
@@ -75,8 +76,11 @@ impl VerifyingKey {
         if secret.len() < hash.digest_algorithm().output_len() {
             return Err(KeyError::SecretTooShort);
         }
-        let parsed = PublicKey::Hmac(Box::new(hmac::Key::new(hash, secret)));
-        Self::new(algorithm, kid, DecodingKey::from_secret(secret), parsed)
+        let key = hmac::Key::new(hash, secret);
+        // Not a hash of the secret, which would be something to guess by.
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(&hmac::sign(&key, b"ficha key fingerprint").as_ref()[..32]);
+        Self::new(algorithm, kid, DecodingKey::from_secret(secret), PublicKey::Hmac(Box::new(key)), fingerprint)
     }
 
     pub(crate) fn from_parts(algorithm: Algorithm, kid: String, parts: &PublicParts) -> Result<Self, KeyError> {
@@ -114,16 +118,22 @@ impl VerifyingKey {
                 (DecodingKey::from_rsa_raw_components(n, e), parsed)
             }
         };
-        Self::new(algorithm, kid, decoding, PublicKey::Asymmetric(parsed))
+        Self::new(algorithm, kid, decoding, PublicKey::Asymmetric(parsed), fingerprint(parts))
     }
 
-    fn new(algorithm: Algorithm, kid: String, decoding: DecodingKey, parsed: PublicKey) -> Result<Self, KeyError> {
+    fn new(
+        algorithm: Algorithm,
+        kid: String,
+        decoding: DecodingKey,
+        parsed: PublicKey,
+        fingerprint: [u8; 32],
+    ) -> Result<Self, KeyError> {
         if kid.is_empty() || kid.len() > MAX_KID_BYTES {
             return Err(KeyError::BadKid);
         }
         let engine = VerifyingEngine::new(algorithm, decoding, parsed);
         let deny_id = DenyId::of_key(&kid);
-        Ok(Self(Arc::new(Inner { engine, algorithm, kid, deny_id })))
+        Ok(Self(Arc::new(Inner { engine, algorithm, kid, deny_id, fingerprint })))
     }
 
     /// The name that tokens call the key by.
@@ -152,11 +162,38 @@ impl VerifyingKey {
     }
 }
 
+/// Equal are the same key under the same `kid` for the same algorithm, wherever each was read.
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        let facts = |key: &Self| (key.0.algorithm, key.0.fingerprint);
+        Arc::ptr_eq(&self.0, &other.0) || (facts(self) == facts(other) && self.0.kid == other.0.kid)
+    }
+}
+
+impl Eq for VerifyingKey {}
+
 impl fmt::Debug for VerifyingKey {
     // The key of HS256 is a secret, so none is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey").field("kid", &self.0.kid).field("algorithm", &self.0.algorithm).finish()
     }
+}
+
+/// What tells public keys of one algorithm apart.
+fn fingerprint(parts: &PublicParts) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    match parts {
+        PublicParts::Point(bytes) | PublicParts::Ed25519(bytes) => context.update(bytes),
+        PublicParts::Rsa { n, e } => {
+            // RFC 8017 §3.1 leaves both their lengths, so where one ends is said.
+            context.update(&n.len().to_le_bytes());
+            context.update(n);
+            context.update(e);
+        }
+    }
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(context.finish().as_ref());
+    fingerprint
 }
 
 fn curve(algorithm: Algorithm) -> Result<&'static dyn VerificationAlgorithm, KeyError> {
@@ -245,5 +282,19 @@ mod tests {
         assert!(key.accepts(message, signature));
         assert!(!key.accepts(&message[1..], signature));
         assert!(!key.accepts(message, &format!("{signature}==")));
+    }
+
+    #[test]
+    fn the_same_key_read_twice_is_equal_and_every_other_is_not() {
+        let jwk = crate::SigningKey::generate(Algorithm::ES256).unwrap().public_jwk().unwrap();
+        let key = |jwk: &Jwk| VerifyingKey::from_jwk(jwk).unwrap();
+        assert_eq!(key(&jwk), key(&jwk));
+        let other = crate::SigningKey::generate(Algorithm::ES256).unwrap().public_jwk().unwrap();
+        assert_ne!(key(&jwk), key(&Jwk { kid: jwk.kid.clone(), ..other }), "another key under its name");
+        assert_ne!(key(&jwk), key(&Jwk { kid: Some("k".into()), ..jwk.clone() }), "under another name");
+        let secret = |secret: u8, algorithm| VerifyingKey::from_hmac(algorithm, &[secret; 48], "k".into()).unwrap();
+        assert_eq!(secret(1, Algorithm::HS256), secret(1, Algorithm::HS256));
+        assert_ne!(secret(1, Algorithm::HS256), secret(2, Algorithm::HS256));
+        assert_ne!(secret(1, Algorithm::HS256), secret(1, Algorithm::HS384));
     }
 }

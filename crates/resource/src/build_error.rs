@@ -38,6 +38,12 @@ pub enum BuildError {
     /// No algorithm is accepted, so no token would be.
     #[error("no signature algorithm is accepted")]
     NoAlgorithm,
+    /// The algorithms do not fit the keys: no token could be good.
+    #[error("the algorithms do not fit the keys: {reason}")]
+    Algorithms {
+        /// Why.
+        reason: &'static str,
+    },
     /// A scope that is no scope token (RFC 6749 §3.3).
     #[error("{0:?} is not a scope token (RFC 6749 section 3.3)")]
     BadScope(String),

@@ -14,8 +14,7 @@ use zeroize::Zeroizing;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::remote::http::Credentials;
 use crate::source::OnStale;
-
-const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
+use crate::verifier::DEFAULT_CACHE_BYTES;
 
 /// What to expect of a token, and where to ask. [`OAuth2PasswordBearer::discover`] and
 /// [`OAuth2PasswordBearer::by_hand`] start one.
@@ -44,7 +43,8 @@ pub struct Builder<B = OAuth2PasswordBearer> {
 struct Expectations {
     audiences: Vec<String>,
     any_audience: bool,
-    algorithms: Vec<Algorithm>,
+    /// None unless set: what is usual for the keys.
+    algorithms: Option<Vec<Algorithm>>,
     leeway: Duration,
 }
 
@@ -63,12 +63,11 @@ enum Denylist {
 
 impl<B> Builder<B> {
     pub(crate) fn new(issuer: String, discover: bool) -> Self {
-        let algorithms = vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
         let leeway = Duration::from_secs(30);
         Self {
             issuer,
             discover,
-            expected: Expectations { audiences: Vec::new(), any_audience: false, algorithms, leeway },
+            expected: Expectations { audiences: Vec::new(), any_audience: false, algorithms: None, leeway },
             token_url: None,
             keys: Keys::Unset,
             denylist: Denylist::Unset,
@@ -124,9 +123,10 @@ impl<B> Builder<B> {
         self
     }
 
-    /// The signature algorithms that are accepted: ES256, EdDSA and RS256 unless set. A key is for its own one only.
+    /// The signature algorithms that are accepted: ES256, EdDSA and RS256 unless set. A key is for its own one only. With
+    /// [`Builder::shared_secret`] it is HS256 unless set, and may be one of HS256, HS384 and HS512.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.expected.algorithms = algorithms.into_iter().collect();
+        self.expected.algorithms = Some(algorithms.into_iter().collect());
         self
     }
 
@@ -148,8 +148,9 @@ impl<B> Builder<B> {
         self
     }
 
-    /// The HS256 secret that the issuer signs with (`token.secret_key`), at least 32 bytes. HS256 is then the only
-    /// algorithm. Whoever has it can make tokens.
+    /// The secret that the issuer signs with (`token.secret_key`): of HS256, at least 32 bytes, unless
+    /// [`Builder::algorithms`] names HS384 (48 bytes) or HS512 (64). That is then the only algorithm. Whoever has it can
+    /// make tokens.
     pub fn shared_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.keys = Keys::Secret(Zeroizing::new(secret.into()));
         self

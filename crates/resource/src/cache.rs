@@ -24,6 +24,7 @@ const ENTRY_BYTES: usize = 1024;
 
 /// How the cache has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheStats {
     /// Checks that found their token.
     pub hits: u64,

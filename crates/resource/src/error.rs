@@ -6,6 +6,7 @@ use ficha_token::TokenError;
 
 /// Why a token is not accepted, or why nobody can say. No text in here holds anything of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VerifyError {
     /// It is no token of ours, is not for us, or has expired: 401.
     #[error("{0}")]

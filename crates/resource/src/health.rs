@@ -37,6 +37,7 @@ pub struct Readiness {
 
 /// How following has gone so far. Counters start at the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Stats {
     /// Whose tokens these are about.
     pub issuer: String,
@@ -56,6 +57,7 @@ pub struct Stats {
 
 /// The denylist's part of [`Stats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct DenylistStats {
     /// How long ago the last poll was sent that made the list current. None before the first.
     pub staleness: Option<Duration>,

@@ -6,6 +6,7 @@ use crate::builder::Builder;
 use crate::error::VerifyError;
 use crate::health::{Readiness, Stats};
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
+use crate::source::OnStale;
 use crate::verifier::{Verified, Verifier};
 
 /// [`OAuth2PasswordBearer`] for a service that only wants a bearer token: OpenAPI is told nothing of where it comes
@@ -42,6 +43,11 @@ impl HttpBearer {
     /// As [`OAuth2PasswordBearer::verify_waiting`].
     pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.0.verify_waiting(token).await
+    }
+
+    /// As [`OAuth2PasswordBearer::verify_waiting_with`].
+    pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
+        self.0.verify_waiting_with(token, on_stale).await
     }
 
     /// As [`OAuth2PasswordBearer::ready`].

@@ -10,7 +10,9 @@ use ficha_token::{MAX_TOKEN_BYTES, TokenError};
 use serde::Deserialize;
 
 use crate::error::VerifyError;
+use crate::health::{Readiness, Stats};
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::source::OnStale;
 use crate::verifier::Verified;
 
 /// Several issuers, any of whose tokens will do. [`OAuth2PasswordBearer::any_of`] makes it; a clone is cheap.
@@ -63,6 +65,28 @@ impl Issuers {
     /// Checks a token by the issuer that it names, and waits a little where that has to fetch a key.
     pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.pick(token)?.verify_waiting(token).await
+    }
+
+    /// [`Issuers::verify_waiting`], with a choice of what a stale denylist means: for one route.
+    pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
+        self.pick(token)?.verify_waiting_with(token, on_stale).await
+    }
+
+    /// Whether the tokens of all of them can be decided about now, for a health endpoint. What holds up several stands
+    /// there once; [`Issuers::bearers`] tell whose it is.
+    pub fn ready(&self) -> Readiness {
+        let mut reasons = Vec::new();
+        for reason in self.bearers().flat_map(|bearer| bearer.ready().reasons().to_vec()) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        Readiness::new(reasons)
+    }
+
+    /// How following has gone so far, for each of them; [`Stats::prometheus_of`] makes one text of it.
+    pub fn stats(&self) -> Vec<Stats> {
+        self.bearers().map(OAuth2PasswordBearer::stats).collect()
     }
 
     /// Who is to check this token.

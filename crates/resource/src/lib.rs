@@ -21,6 +21,7 @@ mod error;
 mod health;
 mod http_bearer;
 mod issuers;
+mod latest;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod password_bearer;

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ficha_token::TokenError;
+use tokio::time::Instant;
 
 use crate::builder::Builder;
 use crate::error::VerifyError;
 use crate::health::{DenylistStats, NotReady, Readiness, Stats};
-use crate::remote::{Feed, RemoteKeys};
-use crate::source::OnStale;
+use crate::remote::{Feed, RemoteKeys, Task};
+use crate::source::{DenySource, DenyVerdict, OnStale};
 use crate::verifier::{Verified, Verifier};
 
 /// For how long [`OAuth2PasswordBearer::verify_waiting`] waits for a key.
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     /// The description, once the metadata have been found after all.
     pub(crate) found: Arc<OnceLock<Description>>,
     pub(crate) following: Following,
+    /// It may still look for the token URL, though nothing else is left to be fed.
+    pub(crate) _task: Option<Arc<Task>>,
 }
 
 /// What is fed over the network, to be asked how it is.
@@ -57,13 +60,16 @@ pub(crate) struct Following {
     pub keys: Option<Arc<RemoteKeys>>,
     pub fixed_keys: usize,
     pub feed: Option<Arc<Feed>>,
+    /// Where there is no feed, a denylist of another kind.
+    pub denied: Option<Arc<dyn DenySource>>,
     pub on_stale: OnStale,
-    /// True if addresses were to be found that had not been found when this was built.
+    /// True if addresses were to be found that keys or list wait for, and had not been found when this was built.
     pub awaits_metadata: bool,
 }
 
 /// What an issuer is to those who ask for its tokens. OpenAPI needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Description {
     /// The issuer, as `iss` has it.
     pub issuer: String,
@@ -90,9 +96,9 @@ impl OAuth2PasswordBearer {
 
     /// One that needs no network.
     #[allow(dead_code, reason = "only the test issuer makes one this way")]
-    pub(crate) fn from_parts(verifier: Verifier, description: Description) -> Self {
-        let (found, following) = (Arc::default(), Following::default());
-        Self { inner: Arc::new(Shared { verifier, description, found, following }) }
+    pub(crate) fn from_parts(verifier: Verifier, description: Description, denied: Arc<dyn DenySource>) -> Self {
+        let following = Following { denied: Some(denied), fixed_keys: 1, ..Following::default() };
+        Self { inner: Arc::new(Shared { verifier, description, found: Arc::default(), following, _task: None }) }
     }
 
     /// The verifier within. It keeps the denylist followed, even when every bearer is gone.
@@ -127,11 +133,20 @@ impl OAuth2PasswordBearer {
         else {
             return first;
         };
-        if keys.settled(KEY_WAIT).await {
-            verify()
-        } else {
-            Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER })
+        let deadline = Instant::now() + KEY_WAIT;
+        // Twice: the fetch that was under way may have set out before the key was published, and the look-up after it
+        // has then asked for another one.
+        let mut last = first;
+        for _ in 0..2 {
+            if !keys.settled(deadline).await {
+                return Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER });
+            }
+            last = verify();
+            if !matches!(last, Err(VerifyError::Invalid(TokenError::UnknownKey))) || !keys.is_under_way() {
+                break;
+            }
         }
+        last
     }
 
     /// Whether tokens can be decided about now, for a health endpoint.
@@ -154,6 +169,12 @@ impl OAuth2PasswordBearer {
             } else if following.on_stale == OnStale::Refuse && !feed.is_fresh() {
                 reasons.push(NotReady::LeaseOver);
             }
+        }
+        if let Some(denied) = &following.denied
+            && following.on_stale == OnStale::Refuse
+            && matches!(denied.check(&[], 0), DenyVerdict::Stale { .. })
+        {
+            reasons.push(NotReady::LeaseOver);
         }
         Readiness::new(reasons)
     }

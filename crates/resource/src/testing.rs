@@ -111,7 +111,7 @@ impl TestIssuer {
             algorithms: vec![Algorithm::ES256, Algorithm::EdDSA],
         };
         let verifier = Verifier::new(
-            VerifierSettings { expected, cache_bytes: 1024 * 1024 },
+            VerifierSettings::new(expected),
             Arc::clone(&keys) as Arc<dyn KeySource>,
             Arc::clone(&denied) as Arc<dyn DenySource>,
             Arc::clone(&clock) as Arc<dyn Clock>,
@@ -122,7 +122,8 @@ impl TestIssuer {
             scopes: Vec::new(),
             realm: "test".to_owned(),
         };
-        let bearer = OAuth2PasswordBearer::from_parts(verifier, description);
+        let bearer =
+            OAuth2PasswordBearer::from_parts(verifier, description, Arc::clone(&denied) as Arc<dyn DenySource>);
         Self { inner: Arc::new(Inner { key: RwLock::new(Arc::new(key)), keys, denied, clock, bearer }) }
     }
 

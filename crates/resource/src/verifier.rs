@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use ficha_token::{
     AccessClaims, Clock, DenyId, Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims,
@@ -10,16 +9,34 @@ use ficha_token::{
 
 use crate::cache::{CacheStats, TokenCache};
 use crate::error::VerifyError;
+use crate::latest::Latest;
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
+
+/// How much memory the verified-token cache may take unless it is said otherwise.
+pub(crate) const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 /// What a verifier is told.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct VerifierSettings {
     /// Issuer, audiences, algorithms and leeway.
     pub expected: Expected,
     /// How much memory the verified-token cache may take, in bytes. A token of 700 bytes takes some 2.4 KiB; 0 turns the
     /// cache off.
     pub cache_bytes: usize,
+}
+
+impl VerifierSettings {
+    /// With a cache of 32 MiB, some 13,000 tokens of 700 bytes.
+    pub fn new(expected: Expected) -> Self {
+        Self { expected, cache_bytes: DEFAULT_CACHE_BYTES }
+    }
+
+    /// The same with another [`VerifierSettings::cache_bytes`].
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
 }
 
 /// Decides whether a token is good. A clone is cheap and shares everything.
@@ -35,7 +52,7 @@ struct Inner {
     denied: Arc<dyn DenySource>,
     clock: Arc<dyn Clock>,
     cache: TokenCache,
-    latest: AtomicI64,
+    latest: Latest,
 }
 
 /// A token that was good when it was checked.
@@ -45,6 +62,7 @@ pub struct Verified {
     pub claims: AccessClaims,
     /// The key that signed it.
     pub kid: String,
+    key: VerifyingKey,
     deny_ids: [DenyId; 3],
 }
 
@@ -52,11 +70,11 @@ impl Verified {
     pub(crate) fn new(claims: AccessClaims, key: &VerifyingKey) -> Self {
         // `AccessClaims::deny_ids` would hash the kid again.
         let deny_ids = [claims.jti.into(), claims.sid.into(), key.deny_id()];
-        Self { claims, kid: key.kid().to_owned(), deny_ids }
+        Self { claims, kid: key.kid().to_owned(), key: key.clone(), deny_ids }
     }
 
     /// The ids by which it can be denied: of the token, its session and its key.
-    pub fn deny_ids(&self) -> &[DenyId; 3] {
+    pub fn deny_ids(&self) -> &[DenyId] {
         &self.deny_ids
     }
 }
@@ -70,7 +88,7 @@ impl Verifier {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let cache = TokenCache::new(settings.cache_bytes);
-        let latest = AtomicI64::new(i64::MIN);
+        let latest = Latest::new();
         let inner = Inner { expected: settings.expected, keys, denied, clock, cache, latest };
         Self { inner: Arc::new(inner), on_stale: OnStale::Refuse }
     }
@@ -101,12 +119,12 @@ impl Verifier {
         let generation = inner.keys.generation();
         let verified = match inner.cache.find(token, generation) {
             Some(verified) => {
-                check_claims(&verified.claims, &inner.expected, now)?;
+                inner.check_claims(&verified, now)?;
                 verified
             }
             None => {
                 let verified = Arc::new(inner.verify_signature(token)?);
-                check_claims(&verified.claims, &inner.expected, now)?;
+                inner.check_claims(&verified, now)?;
                 // Before the denylist: whoever goes on sending a revoked token, or any token while the list is stale,
                 // shall not cost a signature each time.
                 inner.cache.insert(token, &verified, generation, now);
@@ -139,10 +157,11 @@ impl Verifier {
     pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
         let inner = &*self.inner;
         let now = inner.now();
-        check_claims(&verified.claims, &inner.expected, now)?;
+        inner.check_claims(verified, now)?;
         match inner.keys.find(&verified.kid) {
-            KeyLookup::Found(_) => {}
-            KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
+            KeyLookup::Found(key) if key == verified.key => {}
+            // Another key under the same name is not the one that signed this.
+            KeyLookup::Found(_) | KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
         }
         match inner.denied.check(&verified.deny_ids, now) {
@@ -169,16 +188,23 @@ impl Inner {
         Ok(Verified::new(claims, &key))
     }
 
-    /// The time, which never runs backwards: a denylist entry leaves when its time has come, and a clock that is put
-    /// back after that would make its token good again.
+    /// The time to judge by. It does not run backwards: a denylist entry leaves when its time has come, and a clock that
+    /// is put back after that would make its token good again.
     fn now(&self) -> i64 {
-        let now = self.clock.unix_now();
-        // Most calls change nothing, and only read.
-        let latest = self.latest.load(Ordering::Relaxed);
-        if now > latest {
-            self.latest.fetch_max(now, Ordering::Relaxed);
+        match self.denied.reached() {
+            Some(reached) => self.clock.unix_now().max(reached),
+            None => self.latest.now(&*self.clock),
         }
-        now.max(latest)
+    }
+
+    fn check_claims(&self, verified: &Verified, now: i64) -> Result<(), VerifyError> {
+        let result = check_claims(&verified.claims, &self.expected, now);
+        if let Err(TokenError::Expired | TokenError::NotYetValid) = result
+            && let Some(retry_after) = self.denied.doubts_clock()
+        {
+            return Err(VerifyError::Stale { retry_after });
+        }
+        Ok(result?)
     }
 }
 

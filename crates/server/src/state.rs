@@ -39,7 +39,7 @@ impl State {
             leeway: 0,
             algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::HS256],
         };
-        let settings = VerifierSettings { expected, cache_bytes: CACHE_BYTES };
+        let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
         Self { authority, origins: Arc::new(origins), guard }
@@ -61,7 +61,7 @@ impl KeySource for Own {
 }
 
 impl DenySource for Own {
-    fn check(&self, ids: &[DenyId; 3], _now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
         match self.0.denylist().check(ids, &**self.0.clock()) {
             Verdict::Clear => DenyVerdict::Clear,
             Verdict::Denied => DenyVerdict::Denied,

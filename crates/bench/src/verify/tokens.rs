@@ -76,7 +76,8 @@ pub fn verifier(jwk: &Jwk, denied: &Arc<DenySet>, cache_bytes: usize) -> Outcome
     };
     let keys = Arc::new(OneKey(VerifyingKey::from_jwk(jwk)?));
     let denied = Arc::new(Denied(Arc::clone(denied)));
-    Ok(Verifier::new(VerifierSettings { expected, cache_bytes }, keys, denied, Arc::new(SystemClock)))
+    let settings = VerifierSettings::new(expected).with_cache_bytes(cache_bytes);
+    Ok(Verifier::new(settings, keys, denied, Arc::new(SystemClock)))
 }
 
 struct OneKey(VerifyingKey);
@@ -94,7 +95,7 @@ impl KeySource for OneKey {
 struct Denied(Arc<DenySet>);
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         if self.0.contains_any(ids, now) { DenyVerdict::Denied } else { DenyVerdict::Clear }
     }
 }

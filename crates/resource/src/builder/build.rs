@@ -22,6 +22,7 @@ use crate::verifier::{Verifier, VerifierSettings};
 
 const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
 const LEAST_OUTAGE_LIMIT: Duration = Duration::from_secs(60);
+const PUBLIC_KEY_ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
 /// For how long [`Builder::build`] waits for metadata, keys and list together.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
@@ -30,24 +31,25 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
     ///
     /// A service may start before its authorization server: if that can't be reached in time, what is returned refuses
     /// every token with 503 until keys and list have been loaded, which goes on by itself;
-    /// [`OAuth2PasswordBearer::ready`] tells. What waiting does not mend is an error.
+    /// [`OAuth2PasswordBearer::ready`] tells. What waiting does not mend is an error. Where keys and denylist are given
+    /// the metadata are not waited for: only the token URL comes from them, and a little later.
     pub async fn build(mut self) -> Result<B, BuildError> {
         let deadline = Instant::now() + START_LIMIT;
         Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let settings = self.settings()?;
-        let endpoints = self.endpoints()?;
+        let (mut known, mut search) = self.endpoints()?;
         let client = match self.client.take() {
             Some(client) => client,
             None => http::client(&self.root_certificates)?,
         };
-        let endpoints = match endpoints {
-            Ok(endpoints) => Ok(endpoints),
-            Err(search) => match timeout_at(deadline, search.run(&client, &*self.clock, true)).await {
-                Ok(found) => Ok(found?),
-                Err(_) => Err(search),
-            },
-        };
-        let bearer = self.start(settings, endpoints, client)?;
+        // Where keys and list are given there is nothing to wait for: the token URL is looked for beside.
+        if let Some(needed) = search.take_if(|search| search.needs_keys || search.needs_denylist) {
+            match timeout_at(deadline, needed.run(&client, &*self.clock, true)).await {
+                Ok(found) => known = found?,
+                Err(_) => search = Some(needed),
+            }
+        }
+        let bearer = self.start(settings, known, search, client)?;
         let following = &bearer.inner.following;
         let loaded = async {
             if let Some(keys) = &following.keys {
@@ -84,23 +86,18 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
         if let Some((name, _)) = self.scopes.iter().find(|(name, _)| !is_scope_name(name)) {
             return Err(BuildError::BadScope(name.clone()));
         }
-        if matches!(self.keys, Keys::Secret(_)) {
-            *algorithms = vec![Algorithm::HS256];
-        }
-        if algorithms.is_empty() {
-            return Err(BuildError::NoAlgorithm);
-        }
+        let algorithms = fitting(algorithms.take(), matches!(self.keys, Keys::Secret(_)))?;
         let expected = Expected {
             issuer: self.issuer.clone(),
             audiences: std::mem::take(audiences),
             leeway: leeway.as_secs() as u32,
-            algorithms: std::mem::take(algorithms),
+            algorithms,
         };
-        Ok(VerifierSettings { expected, cache_bytes: self.cache_bytes })
+        Ok(VerifierSettings::new(expected).with_cache_bytes(self.cache_bytes))
     }
 
-    /// The addresses, if they are known, or else where to look for them.
-    fn endpoints(&self) -> Result<Result<Endpoints, Search>, BuildError> {
+    /// The addresses that are given, and where to look for the rest.
+    fn endpoints(&self) -> Result<(Endpoints, Option<Search>), BuildError> {
         let parse = |what, url: &str| address::parse(what, url, self.allow_plain_http);
         let jwks_url = match &self.keys {
             Keys::Url(url) => Some(parse("the JWKS URL", url)?),
@@ -119,30 +116,36 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             if needs_denylist {
                 return Err(BuildError::NoDenylist);
             }
-            return Ok(Ok(Endpoints { token_url: self.token_url.clone(), jwks_url, denylist_url }));
         }
-        Ok(Err(Search {
+        let given = Endpoints { token_url: self.token_url.clone(), jwks_url, denylist_url };
+        if !self.discover {
+            return Ok((given, None));
+        }
+        let search = Search {
             issuer: self.issuer.clone(),
             issuer_url: address::parse_issuer(&self.issuer, self.allow_plain_http)?,
             allow_plain_http: self.allow_plain_http,
             needs_keys,
             needs_denylist,
-            given: Endpoints { token_url: self.token_url.clone(), jwks_url, denylist_url },
-        }))
+            given: given.clone(),
+        };
+        let is_all_given = !needs_keys && !needs_denylist && given.token_url.is_some();
+        Ok((given, (!is_all_given).then_some(search)))
     }
 
     fn start(
         self,
         settings: VerifierSettings,
-        endpoints: Result<Endpoints, Search>,
+        known: Endpoints,
+        search: Option<Search>,
         client: Client,
     ) -> Result<OAuth2PasswordBearer, BuildError> {
-        let fixed = Fixed::new(&self.keys)?;
+        let fixed = Fixed::new(&self.keys, settings.expected.algorithms[0])?;
         let fetched = fixed.is_none();
         let keys = fetched.then(|| Arc::new(RemoteKeys::new(Arc::clone(&self.clock), self.keys_outage_limit)));
         let feed = (!matches!(self.denylist, Denylist::None))
             .then(|| Arc::new(Feed::new(self.issuer.clone(), Arc::clone(&self.clock), self.lease)));
-        let token_url = self.token_url.or_else(|| endpoints.as_ref().ok().and_then(|found| found.token_url.clone()));
+        let token_url = known.token_url.clone();
         let description = Description { issuer: self.issuer, token_url, scopes: self.scopes, realm: self.realm };
         let found = Arc::new(OnceLock::new());
         let following = Following {
@@ -150,12 +153,14 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             fixed_keys: fixed.as_ref().map_or(0, |fixed| fixed.count),
             feed: feed.clone(),
             on_stale: self.on_stale,
-            awaits_metadata: endpoints.is_err(),
+            denied: None,
+            awaits_metadata: search.as_ref().is_some_and(|search| search.needs_keys || search.needs_denylist),
         };
         let plan = Plan {
             client,
             clock: Arc::clone(&self.clock),
-            endpoints,
+            known,
+            search,
             found: remember(description.clone(), Arc::clone(&found)),
             keys: keys.clone(),
             feed: feed.clone(),
@@ -173,8 +178,30 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             None => Arc::new(NoDenylist),
         };
         let verifier = Verifier::new(settings, keys, denied, self.clock).on_stale(self.on_stale);
-        Ok(OAuth2PasswordBearer { inner: Arc::new(Shared { verifier, description, found, following }) })
+        Ok(OAuth2PasswordBearer {
+            inner: Arc::new(Shared { verifier, description, found, following, _task: Some(task) }),
+        })
     }
+}
+
+/// The algorithms to accept, at least one. A secret is for exactly one, and a published key never for HMAC.
+fn fitting(named: Option<Vec<Algorithm>>, is_secret: bool) -> Result<Vec<Algorithm>, BuildError> {
+    let Some(named) = named else {
+        let usual: &[_] = if is_secret { &[Algorithm::HS256] } else { &PUBLIC_KEY_ALGORITHMS };
+        return Ok(usual.to_vec());
+    };
+    if named.is_empty() {
+        return Err(BuildError::NoAlgorithm);
+    }
+    let reason = match (&named[..], is_secret) {
+        ([one], true) if one.is_symmetric() => return Ok(named),
+        (_, true) => "a shared secret is for one of HS256, HS384 and HS512",
+        (several, false) if several.iter().all(|algorithm| algorithm.is_symmetric()) => {
+            "HS256, HS384 and HS512 need shared_secret()"
+        }
+        _ => return Ok(named),
+    };
+    Err(BuildError::Algorithms { reason })
 }
 
 /// Keys that are not fetched.
@@ -184,7 +211,7 @@ struct Fixed {
 }
 
 impl Fixed {
-    fn new(keys: &Keys) -> Result<Option<Self>, BuildError> {
+    fn new(keys: &Keys, algorithm: Algorithm) -> Result<Option<Self>, BuildError> {
         match keys {
             Keys::Unset | Keys::Url(_) => Ok(None),
             Keys::Set(set) => {
@@ -192,7 +219,10 @@ impl Fixed {
                 let count = keys.len();
                 Ok(Some(Self { source: Arc::new(keys), count }))
             }
-            Keys::Secret(secret) => Ok(Some(Self { source: Arc::new(SharedSecret::new(secret.clone())?), count: 1 })),
+            Keys::Secret(secret) => {
+                let source = Arc::new(SharedSecret::new(secret.clone(), algorithm)?);
+                Ok(Some(Self { source, count: 1 }))
+            }
         }
     }
 }

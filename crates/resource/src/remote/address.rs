@@ -44,7 +44,8 @@ pub(crate) fn metadata(issuer: &Url) -> Url {
 
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        // Not what ends in it: resolvers need not keep RFC 6761 §6.3, and ask the network for such names.
+        Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => IpAddr::V6(*address).to_canonical().is_loopback(),
     }
@@ -69,11 +70,18 @@ mod tests {
     #[test]
     fn plain_http_goes_to_this_machine_only() {
         for good in
-            ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "http://a.localhost", "https://a"]
+            ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "http://LOCALHOST:1", "https://a"]
         {
             assert!(parse("it", good, false).is_ok(), "{good}");
         }
-        for bad in ["http://auth.example.com", "http://10.0.0.1", "http://localhost.example.com", "http://[::2]"] {
+        for bad in [
+            "http://auth.example.com",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://a.localhost",
+            "http://localhost.",
+            "http://[::2]",
+        ] {
             assert_eq!(parse("it", bad, false), Err(BuildError::PlainHttp { what: "it" }), "{bad}");
             assert!(parse("it", bad, true).is_ok());
         }

@@ -152,13 +152,19 @@ impl Feed {
         }
     }
 
+    /// The longest that the follower may pause after a failure.
+    pub(super) fn longest_pause(&self) -> Duration {
+        self.lease.longest_pause(&*self.clock)
+    }
+
     /// Gives back the memory of entries whose time has come. It may take a tenth of a second.
     pub(super) fn purge(&self) {
-        // At a time that is not right for certain, nothing is dropped.
-        if self.has_jumped() {
+        // What is dropped is gone until the list is read anew, so nothing is by a time that nobody has vouched for: not
+        // the wall clock's, which may be set at any moment, and not while the server is away.
+        if !self.is_fresh() {
             return;
         }
-        let removed = self.list.purge(self.clock.unix_now());
+        let removed = self.list.purge(self.lease.reached(&*self.clock));
         if removed > 0 {
             tracing::debug!(issuer = self.issuer, removed, left = self.list.len(), "expired entries left the denylist");
         }
@@ -166,7 +172,7 @@ impl Feed {
 }
 
 impl DenySource for Feed {
-    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         // Taken before the look-up and compared with the clock after it: however long this thread stands still in
         // between, what is accepted was looked up under a lease that still runs.
         let lease = self.lease.read();
@@ -183,6 +189,18 @@ impl DenySource for Feed {
 
     fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
+    }
+
+    fn reached(&self) -> Option<i64> {
+        Some(self.lease.reached(&*self.clock))
+    }
+
+    fn doubts_clock(&self) -> Option<Duration> {
+        let doubted = self.lease.is_clock_doubted(self.now());
+        if doubted {
+            self.doubted.notify_one();
+        }
+        doubted.then_some(RETRY_AFTER)
     }
 }
 
@@ -212,7 +230,8 @@ mod tests {
         assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
         feed.purge();
         assert_eq!(feed.list().len(), 1);
-        clock.advance(Duration::from_secs(600));
+        clock.advance(Duration::from_secs(602));
+        feed.renew(feed.now()).unwrap();
         feed.purge();
         assert_eq!(feed.list().len(), 0);
     }
@@ -224,5 +243,32 @@ mod tests {
         feed.purge();
         clock.set_wall(clock.now() - time::Duration::days(1));
         assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
+    }
+
+    #[test]
+    fn nothing_is_dropped_before_the_list_has_been_read_under_a_new_time() {
+        let (feed, clock, ids) = feed();
+        let right = clock.now();
+        clock.set_wall(right + time::Duration::days(1));
+        feed.end_lease();
+        feed.purge();
+        clock.set_wall(right);
+        feed.purge();
+        assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(feed.list().len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_dropped_once_the_lease_is_over() {
+        let (feed, clock, _) = feed();
+        clock.advance(Duration::from_secs(600));
+        feed.purge();
+        assert_eq!(feed.list().len(), 1, "nobody has said since that this is the time");
+        feed.renew(feed.now()).unwrap();
+        feed.purge();
+        assert_eq!(feed.list().len(), 1, "the clocks may disagree by two seconds");
+        clock.advance(Duration::from_secs(2));
+        feed.purge();
+        assert_eq!(feed.list().len(), 0);
     }
 }

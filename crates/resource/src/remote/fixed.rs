@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use ficha_token::{DenyId, JwkSet, VerifyingKey};
+use ficha_token::{Algorithm, DenyId, JwkSet, VerifyingKey};
 use zeroize::Zeroizing;
 
 use crate::build_error::BuildError;
@@ -36,21 +36,25 @@ impl KeySource for FixedKeys {
     }
 }
 
-/// One HS256 secret, whatever its issuer calls it. The `kid` is signed like everything else, so nobody without the
+/// One HMAC secret, whatever its issuer calls it. The `kid` is signed like everything else, so nobody without the
 /// secret can choose it; it still says under which name the key would be denied.
-pub(crate) struct SharedSecret(Zeroizing<Vec<u8>>);
+pub(crate) struct SharedSecret {
+    secret: Zeroizing<Vec<u8>>,
+    algorithm: Algorithm,
+}
 
 impl SharedSecret {
-    pub(crate) fn new(secret: Zeroizing<Vec<u8>>) -> Result<Self, BuildError> {
-        VerifyingKey::from_secret(&secret, "k".to_owned())
+    pub(crate) fn new(secret: Zeroizing<Vec<u8>>, algorithm: Algorithm) -> Result<Self, BuildError> {
+        VerifyingKey::from_hmac(algorithm, &secret, "k".to_owned())
             .map_err(|error| BuildError::BadKey { position: 0, error })?;
-        Ok(Self(secret))
+        Ok(Self { secret, algorithm })
     }
 }
 
 impl KeySource for SharedSecret {
     fn find(&self, kid: &str) -> KeyLookup {
-        VerifyingKey::from_secret(&self.0, kid.to_owned()).map_or(KeyLookup::Unknown, KeyLookup::Found)
+        let key = VerifyingKey::from_hmac(self.algorithm, &self.secret, kid.to_owned());
+        key.map_or(KeyLookup::Unknown, KeyLookup::Found)
     }
 
     fn generation(&self) -> u64 {
@@ -68,7 +72,12 @@ impl fmt::Debug for SharedSecret {
 pub(crate) struct NoDenylist;
 
 impl DenySource for NoDenylist {
-    fn check(&self, _ids: &[DenyId; 3], _now: i64) -> DenyVerdict {
+    fn check(&self, _ids: &[DenyId], _now: i64) -> DenyVerdict {
         DenyVerdict::Clear
+    }
+
+    fn reached(&self) -> Option<i64> {
+        // Nothing is ever dropped.
+        Some(i64::MIN)
     }
 }

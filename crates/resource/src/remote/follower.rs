@@ -30,8 +30,10 @@ const MAX_CURSOR_BYTES: usize = 4 * 1024;
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The pause where trying soon won't help: the server refuses us, or has no denylist.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
-/// The longest `Retry-After` that is honoured: past it, staying away would cost the lease.
+/// The longest `Retry-After` that is honoured, where the lease is long.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+/// What no lease makes a pause shorter than.
+const SHORTEST_CAP: Duration = Duration::from_millis(100);
 /// How often the clocks are looked at while a poll waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A poll that was to wait and came back empty this soon is no long poll: the next one is not sent at once.
@@ -190,8 +192,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Says what went wrong, and for how long to pause.
+    /// Says what went wrong, and for how long to pause: never for so long that the lease runs out over it.
     fn after(&mut self, trouble: &Trouble) -> Duration {
+        // A server that is down at the very end of a lease is not hammered for that.
+        self.wanted_pause(trouble).min(self.feed.longest_pause().max(SHORTEST_CAP))
+    }
+
+    fn wanted_pause(&mut self, trouble: &Trouble) -> Duration {
         if matches!(trouble, Trouble::DidNotWait) {
             return self.unheld.next();
         }

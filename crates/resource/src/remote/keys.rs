@@ -16,7 +16,7 @@ use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::backoff::{Backoff, jittered};
@@ -123,10 +123,15 @@ impl RemoteKeys {
         }
     }
 
-    /// Waits for the fetch that is under way, if there is one. False if it takes longer than `limit`.
-    pub(crate) async fn settled(&self, limit: Duration) -> bool {
+    /// True from the asking for a fetch to its end.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Waits for the fetch that is under way, if there is one. False if it is not done by `deadline`.
+    pub(crate) async fn settled(&self, deadline: Instant) -> bool {
         let mut ended = self.ended.subscribe();
-        !self.under_way.load(Ordering::Acquire) || timeout(limit, ended.changed()).await.is_ok()
+        !self.is_under_way() || timeout_at(deadline, ended.changed()).await.is_ok()
     }
 
     /// True if the last good set is too old to go by. The first who sees it makes caches forget what it verified.

@@ -61,6 +61,8 @@ pub(crate) struct Lease {
     deadline: AtomicI64,
     /// The clocks' offset that the next look is compared with.
     offset: AtomicI64,
+    /// The offset under which the whole list was read last.
+    trusted: AtomicI64,
     /// When the last poll was sent whose answer renewed it; -1 before the first.
     sent: AtomicI64,
 }
@@ -95,14 +97,18 @@ impl Lease {
             length: micros(length),
             deadline: AtomicI64::new(0),
             offset: AtomicI64::new(offset),
+            trusted: AtomicI64::new(offset),
             sent: AtomicI64::new(-1),
         }
     }
 
     pub(crate) fn read(&self) -> Reading {
-        // In this order: `renew` writes them in the other one.
-        let deadline = self.deadline.load(Ordering::Acquire);
-        Reading { deadline, offset: self.offset.load(Ordering::Acquire) }
+        // In this order. `end` writes the deadline first: whoever reads its offset reads its deadline, too, or a later
+        // one, and never the deadline of before, which the new offset would make good. `renew` writes the deadline last:
+        // a new one beside the offset of before is compared with that, which it has not left by more than MAX_DRIFT; and
+        // beside one from before a jump it counts as jumped.
+        let offset = self.offset.load(Ordering::Acquire);
+        Reading { deadline: self.deadline.load(Ordering::Acquire), offset }
     }
 
     /// A whole answer has come to the poll sent at `sent`, and now is `now`.
@@ -111,6 +117,7 @@ impl Lease {
             return Err(Jumped);
         }
         self.offset.store(sent.offset, Ordering::Release);
+        self.trusted.store(sent.offset, Ordering::Release);
         self.sent.store(sent.elapsed, Ordering::Release);
         self.deadline.store(sent.elapsed.saturating_add(self.length), Ordering::Release);
         Ok(())
@@ -125,6 +132,25 @@ impl Lease {
     pub(crate) fn end(&self, moment: Moment) {
         self.deadline.store(0, Ordering::Release);
         self.offset.store(moment.offset, Ordering::Release);
+    }
+
+    /// The time that has come for certain, in Unix seconds: from when the whole list was read last it has gone on as fast
+    /// as the elapsed time, and no faster.
+    pub(crate) fn reached(&self, clock: &dyn Clock) -> i64 {
+        let wall = micros(clock.elapsed()).saturating_add(self.trusted.load(Ordering::Acquire));
+        wall.saturating_sub(MAX_DRIFT).div_euclid(1_000_000)
+    }
+
+    /// True if the wall clock has been set since the whole list was read last. Unlike [`Lease::has_jumped`] it stays
+    /// true after [`Lease::end`].
+    pub(crate) fn is_clock_doubted(&self, moment: Moment) -> bool {
+        moment.drift_from(self.trusted.load(Ordering::Acquire)).abs() > MAX_DRIFT
+    }
+
+    /// The longest pause after a failure: a third of what is left, or of the whole once it is over.
+    pub(crate) fn longest_pause(&self, clock: &dyn Clock) -> Duration {
+        let left = self.deadline.load(Ordering::Acquire) - micros(clock.elapsed());
+        Duration::from_micros((if left > 0 { left } else { self.length } / 3).unsigned_abs())
     }
 
     /// How long ago the poll was sent that renewed it last. None before the first.
@@ -256,5 +282,35 @@ mod tests {
         lease.renew(now, now).unwrap();
         assert_eq!(before.look(&clock), Freshness::Over);
         assert_eq!(lease.read().look(&clock), Freshness::Fresh);
+    }
+
+    #[test]
+    fn a_time_is_trusted_once_the_list_has_been_read_under_it() {
+        let clock = clock();
+        let lease = renewed(&clock);
+        let right = clock.now();
+        clock.set_wall(right + time::Duration::days(1));
+        assert!(lease.is_clock_doubted(Moment::now(&clock)));
+        lease.end(Moment::now(&clock));
+        assert!(lease.is_clock_doubted(Moment::now(&clock)));
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(lease.reached(&clock), right.unix_timestamp() + 8);
+        lease.renew(Moment::now(&clock), Moment::now(&clock)).unwrap();
+        assert!(!lease.is_clock_doubted(Moment::now(&clock)));
+        assert_eq!(lease.reached(&clock), clock.unix_now() - 2);
+        clock.set_wall(right);
+        assert!(lease.is_clock_doubted(Moment::now(&clock)));
+        assert_eq!(lease.reached(&clock), right.unix_timestamp() + 86_400 + 8, "it never runs backwards by itself");
+    }
+
+    #[test]
+    fn pauses_leave_time_for_another_try() {
+        let clock = clock();
+        let lease = renewed(&clock);
+        assert_eq!(lease.longest_pause(&clock), LENGTH / 3);
+        clock.advance(Duration::from_secs(24));
+        assert_eq!(lease.longest_pause(&clock), Duration::from_secs(2));
+        clock.advance(Duration::from_secs(6));
+        assert_eq!(lease.longest_pause(&clock), LENGTH / 3, "there is nothing left to save");
     }
 }

@@ -18,8 +18,10 @@ use std::time::Duration;
 
 use ficha_token::{Clock, DenyId};
 use reqwest::Client;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use url::Url;
 
 pub(crate) use feed::Feed;
 pub(crate) use keys::RemoteKeys;
@@ -35,8 +37,10 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct Plan {
     pub client: Client,
     pub clock: Arc<dyn Clock>,
-    /// What is known, or else where to look for it.
-    pub endpoints: Result<Endpoints, Search>,
+    /// The addresses that are known.
+    pub known: Endpoints,
+    /// Where to look for the rest.
+    pub search: Option<Search>,
     /// Told once what was found later.
     pub found: Box<dyn FnOnce(&Endpoints) + Send>,
     pub keys: Option<Arc<RemoteKeys>>,
@@ -77,12 +81,20 @@ impl KeySource for Fed<RemoteKeys> {
 }
 
 impl DenySource for Fed<Feed> {
-    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         self.source.check(ids, now)
     }
 
     fn is_complete(&self) -> bool {
         self.source.is_complete()
+    }
+
+    fn reached(&self) -> Option<i64> {
+        self.source.reached()
+    }
+
+    fn doubts_clock(&self) -> Option<Duration> {
+        self.source.doubts_clock()
     }
 }
 
@@ -93,31 +105,39 @@ pub(crate) fn spawn(plan: Plan) -> Task {
 
 impl Plan {
     async fn run(self) {
-        let endpoints = match self.endpoints {
-            Ok(endpoints) => endpoints,
-            Err(search) => match search.run(&self.client, &*self.clock, false).await {
-                Ok(endpoints) => {
-                    (self.found)(&endpoints);
-                    endpoints
-                }
-                // It was told not to give up.
-                Err(_) => return,
-            },
+        let Self { client, clock, known, search, found, keys, feed, credentials, lease } = self;
+        let (tell, known) = watch::channel(known);
+        let search = async {
+            // It was told not to give up.
+            if let Some(search) = search
+                && let Ok(endpoints) = search.run(&client, &*clock, false).await
+            {
+                found(&endpoints);
+                tell.send_replace(endpoints);
+            }
         };
-        let (client, credentials, lease) = (self.client, self.credentials, self.lease);
         let keys = async {
-            if let (Some(keys), Some(url)) = (&self.keys, endpoints.jwks_url) {
+            if let Some(keys) = &keys
+                && let Some(url) = first(known.clone(), |known| known.jwks_url.clone()).await
+            {
                 keys.run(client.clone(), url).await;
             }
         };
         let list = async {
-            if let (Some(feed), Some(url)) = (&self.feed, endpoints.denylist_url) {
+            if let Some(feed) = &feed
+                && let Some(url) = first(known.clone(), |known| known.denylist_url.clone()).await
+            {
                 let follower = Follower::new(Arc::clone(feed), client.clone(), url, credentials, lease);
                 tokio::join!(follower.run(), purge(feed));
             }
         };
-        tokio::join!(keys, list);
+        tokio::join!(search, keys, list);
     }
+}
+
+/// An address, as soon as it is known.
+async fn first(mut known: watch::Receiver<Endpoints>, pick: fn(&Endpoints) -> Option<Url>) -> Option<Url> {
+    known.wait_for(|known| pick(known).is_some()).await.ok().and_then(|known| pick(&known))
 }
 
 async fn purge(feed: &Arc<Feed>) {

@@ -68,7 +68,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         // First, so that a service which accepts on a stale list still refuses what it knows.
         if self.entries.contains_any(ids, now) {
             DenyVerdict::Denied

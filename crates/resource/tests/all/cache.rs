@@ -29,7 +29,7 @@ fn a_token_seen_before_is_found() {
 fn a_token_denied_after_it_was_remembered_is_refused_at_once() {
     let world = World::new();
     let token = world.token();
-    let ids = *world.verifier.verify(&token).unwrap().deny_ids();
+    let ids = world.verifier.verify(&token).unwrap().deny_ids().to_vec();
     world.denied.deny(ids[0], START + LIFE + 120);
     assert_eq!(refusal(&world, &token), VerifyError::Denied);
     assert_eq!(world.verifier.stats().hits, 1);
@@ -64,12 +64,27 @@ fn a_new_key_under_an_old_name_is_not_taken_for_the_old_one() {
     let new = SigningKey::from_secret(&[2; 32], "k".to_owned()).unwrap();
     let expected =
         Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
-    let world = World::with_settings(VerifierSettings { expected, cache_bytes: 1024 * 1024 });
+    let world = World::with_settings(VerifierSettings::new(expected));
     world.keys.add(old.verifying_key());
     let token = old.sign(&claims()).unwrap();
     assert!(world.verifier.verify(&token).is_ok());
     world.keys.add(new.verifying_key());
     assert_eq!(refusal(&world, &token), VerifyError::Invalid(TokenError::BadSignature));
+}
+
+#[test]
+fn looking_again_tells_a_new_key_under_an_old_name_from_the_old_one() {
+    let key = |secret: u8| SigningKey::from_secret(&[secret; 32], "k".to_owned()).unwrap();
+    let expected =
+        Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
+    let world = World::with_settings(VerifierSettings::new(expected));
+    world.keys.add(key(1).verifying_key());
+    let verified = world.verifier.verify(&key(1).sign(&claims()).unwrap()).unwrap();
+    // Read anew, it is the same key.
+    world.keys.add(key(1).verifying_key());
+    assert_eq!(world.verifier.recheck(&verified), Ok(()));
+    world.keys.add(key(2).verifying_key());
+    assert_eq!(world.verifier.recheck(&verified), Err(VerifyError::Invalid(TokenError::UnknownKey)));
 }
 
 #[test]

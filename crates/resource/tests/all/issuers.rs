@@ -1,6 +1,6 @@
 //! Several issuers in front of one service.
 
-use ficha_resource::{Issuers, OAuth2PasswordBearer, TestIssuer, VerifyError};
+use ficha_resource::{Issuers, NotReady, OAuth2PasswordBearer, TestIssuer, VerifyError};
 use ficha_token::{Algorithm, SigningKey, TokenError};
 
 use crate::support::encode;
@@ -78,4 +78,18 @@ fn an_issuer_is_found_wherever_it_stands_in_the_claims() {
 fn of_no_issuer_no_token_is_good() {
     let none = OAuth2PasswordBearer::any_of([]);
     assert_eq!(refusal(&none, &TestIssuer::new().token().sign()), VerifyError::Invalid(TokenError::WrongIssuer));
+}
+
+#[test]
+fn several_issuers_are_ready_when_each_is() {
+    let (one, two) = (TestIssuer::named("https://one.test"), TestIssuer::named("https://two.test"));
+    let both = OAuth2PasswordBearer::any_of([one.oauth2(), two.oauth2()]);
+    assert!(both.ready().is_ready());
+    two.set_stale(true);
+    assert_eq!(both.ready().reasons(), [NotReady::LeaseOver]);
+    one.set_stale(true);
+    assert_eq!(both.ready().reasons(), [NotReady::LeaseOver], "once");
+    one.set_stale(false);
+    let stats: Vec<_> = both.stats().into_iter().map(|stats| (stats.issuer, stats.ready)).collect();
+    assert_eq!(stats, [("https://one.test".to_owned(), true), ("https://two.test".to_owned(), false)]);
 }

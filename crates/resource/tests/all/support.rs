@@ -77,7 +77,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId; 3], now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         if let Some(retry_after) = *self.stale.lock().unwrap() {
             return DenyVerdict::Stale { retry_after };
         }
@@ -111,7 +111,7 @@ impl World {
             leeway: 0,
             algorithms: vec![Algorithm::ES256],
         };
-        Self::with_settings(VerifierSettings { expected, cache_bytes })
+        Self::with_settings(VerifierSettings::new(expected).with_cache_bytes(cache_bytes))
     }
 
     pub fn with_settings(settings: VerifierSettings) -> Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ficha_resource::{TestIssuer, VerifyError};
+use ficha_resource::{NotReady, TestIssuer, VerifyError};
 use ficha_token::TokenError;
 use serde_json::json;
 use uuid::Uuid;
@@ -68,4 +68,15 @@ fn a_token_dies_when_the_clock_is_moved() {
     assert!(issuer.oauth2().verify(&token).is_ok());
     issuer.advance(Duration::from_millis(1));
     assert_eq!(refusal(&issuer, &token), VerifyError::Invalid(TokenError::Expired));
+}
+
+#[test]
+fn what_is_stale_is_not_ready() {
+    let issuer = TestIssuer::new();
+    assert!(issuer.oauth2().ready().is_ready());
+    issuer.set_stale(true);
+    assert_eq!(issuer.oauth2().ready().reasons(), [NotReady::LeaseOver]);
+    assert!(!issuer.http_bearer().stats().ready);
+    issuer.set_stale(false);
+    assert!(issuer.oauth2().ready().is_ready());
 }

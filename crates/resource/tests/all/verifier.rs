@@ -65,7 +65,7 @@ fn a69_a_key_is_for_one_algorithm_and_a_service_takes_those_it_lists() {
         leeway: 0,
         algorithms: vec![Algorithm::ES256, Algorithm::ES384, Algorithm::HS256],
     };
-    let lenient = World::with_settings(VerifierSettings { expected, cache_bytes: 0 });
+    let lenient = World::with_settings(VerifierSettings::new(expected).with_cache_bytes(0));
     for name in ["ES384", "HS256"] {
         let mut header = lenient.header();
         header["alg"] = name.into();
@@ -185,7 +185,7 @@ fn the_leeway_is_capped() {
         leeway: 100_000,
         algorithms: vec![Algorithm::ES256],
     };
-    let world = World::with_settings(VerifierSettings { expected, cache_bytes: 1024 * 1024 });
+    let world = World::with_settings(VerifierSettings::new(expected));
     let token = world.token();
     world.advance(LIFE + i64::from(MAX_LEEWAY_SECONDS) - 1);
     assert!(world.verifier.verify(&token).is_ok());
@@ -207,12 +207,29 @@ fn the_time_never_runs_backwards() {
 }
 
 #[test]
+fn a_time_that_was_wrong_is_forgotten_when_no_token_of_then_can_be_good_any_more() {
+    let world = World::new();
+    // It is a week earlier in truth.
+    let right = OffsetDateTime::from_unix_timestamp(START).unwrap() - time::Duration::weeks(1);
+    let claims = AccessClaims { iat: right.unix_timestamp(), exp: START, ..claims() };
+    let token = world.key.sign(&claims).unwrap();
+    assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
+    world.clock.set_wall(right);
+    assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
+    // A day, and the margin of denylist entries.
+    world.advance(86_400 + 119);
+    assert_eq!(refusal(&world, &token), invalid(TokenError::Expired), "entries may have been dropped by then");
+    world.advance(1);
+    assert!(world.verifier.verify(&token).is_ok());
+}
+
+#[test]
 fn a_token_is_denied_by_itself_its_session_or_its_key() {
     for number in 0..3 {
         let world = World::new();
         let token = world.token();
         let other = world.token();
-        let ids = *world.verifier.verify(&token).unwrap().deny_ids();
+        let ids = world.verifier.verify(&token).unwrap().deny_ids().to_vec();
         world.denied.deny(ids[number], START + LIFE + 120);
         assert_eq!(refusal(&world, &token), VerifyError::Denied);
         // The key is of both.

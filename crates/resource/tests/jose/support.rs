@@ -52,7 +52,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId; 3], _now: i64) -> DenyVerdict {
+    fn check(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
         let denied = self.0.lock().unwrap();
         if ids.iter().any(|id| denied.contains(id)) { DenyVerdict::Denied } else { DenyVerdict::Clear }
     }
@@ -82,7 +82,7 @@ impl Service {
             algorithms: Algorithm::ALL.to_vec(),
         };
         let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(NOW).unwrap()));
-        let settings = VerifierSettings { expected, cache_bytes: 1024 * 1024 };
+        let settings = VerifierSettings::new(expected);
         let verifier = Verifier::new(settings, keys.clone(), denied.clone(), clock);
         Self { verifier, denied, keys }
     }

@@ -109,11 +109,19 @@ async fn what_is_wrong_for_good_is_refused() {
     assert_eq!(error(world.service().lease(seconds(3_601))).await, BuildError::Lease);
     assert_eq!(error(world.service().keys_outage_limit(seconds(59))).await, BuildError::KeysOutageLimit);
     assert_eq!(error(world.service().algorithms([])).await, BuildError::NoAlgorithm);
+    for several in [vec![Algorithm::ES256], vec![Algorithm::HS256, Algorithm::ES256], vec![Algorithm::HS256; 2]] {
+        let contradiction = error(world.service().shared_secret([1; 32]).algorithms(several)).await;
+        assert!(matches!(contradiction, BuildError::Algorithms { .. }));
+    }
+    let contradiction = error(world.service().algorithms([Algorithm::HS256])).await;
+    assert!(matches!(contradiction, BuildError::Algorithms { .. }), "no published key is for that");
     assert_eq!(error(world.service().scope("a b", "")).await, BuildError::BadScope("a b".into()));
     assert_eq!(error(world.service().root_certificate("x")).await, BuildError::BadCertificate);
     assert_eq!(error(by_hand(&world).no_denylist()).await, BuildError::NoKeys);
     assert_eq!(error(by_hand(&world).shared_secret([1; 32])).await, BuildError::NoDenylist);
     let short = error(by_hand(&world).no_denylist().shared_secret("short")).await;
+    assert!(matches!(short, BuildError::BadKey { position: 0, .. }));
+    let short = error(by_hand(&world).no_denylist().shared_secret([1; 32]).algorithms([Algorithm::HS384])).await;
     assert!(matches!(short, BuildError::BadKey { position: 0, .. }));
     let mut bad = new_key().public_jwk().unwrap();
     bad.x = Some("AA".into());
@@ -167,4 +175,46 @@ fn there_must_be_a_runtime() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = building.as_mut().poll(&mut context) else { panic!("it waits") };
     assert_eq!(outcome.map(|_| ()).unwrap_err(), BuildError::NoRuntime);
+}
+
+#[tokio::test]
+async fn given_keys_wait_for_no_metadata_and_the_token_url_is_found_later() {
+    let mut world = World::new().await;
+    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    world.server.stop().await;
+    let oauth2 = world.service().keys(keys).no_denylist().build().await.unwrap();
+    let found_later = oauth2.clone();
+    assert!(oauth2.verify(&world.token()).is_ok());
+    world.server.restart().await;
+    eventually("the token URL is there", || found_later.description().token_url.is_some()).await;
+    assert!(oauth2.ready().is_ready());
+}
+
+#[tokio::test]
+async fn a_service_that_needs_nothing_of_the_metadata_is_ready_without_them() {
+    let mut world = World::new().await;
+    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    world.server.stop().await;
+    for builder in [world.service().keys(keys), world.service().shared_secret([7; 32])] {
+        let oauth2 = builder.no_denylist().build().await.unwrap();
+        assert!(oauth2.ready().is_ready(), "{}", oauth2.ready());
+    }
+}
+
+#[tokio::test]
+async fn given_addresses_are_asked_at_once_while_the_metadata_are_looked_for() {
+    let world = World::new().await;
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).unwrap();
+    let issuer = format!("http://{closed}");
+    let builder = OAuth2PasswordBearer::discover(issuer.as_str())
+        .audience("notes")
+        .clock(world.shared_clock())
+        .jwks_url(world.server.url("/jwks"))
+        .denylist_url(world.server.url("/denylist"));
+    let oauth2 = tokio::time::timeout(Duration::from_secs(3), builder.build()).await.expect("at once").unwrap();
+    assert!(oauth2.ready().is_ready(), "{}", oauth2.ready());
+    let mut claims = world.claims();
+    claims.iss = issuer;
+    assert!(oauth2.verify(&world.key.sign(&claims).unwrap()).is_ok());
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ficha_resource::{NotReady, OAuth2PasswordBearer, VerifyError};
 use ficha_token::{Algorithm, JwkSet, SigningKey, TokenError};
 use serde_json::json;
@@ -53,6 +56,20 @@ async fn the_first_token_of_a_new_key_is_not_refused() {
     }
     assert_eq!(fetches(&world), before + 1, "one flight for all of them");
     assert!(oauth2.verify(&world.token()).is_ok(), "the old key is still good");
+}
+
+#[tokio::test]
+async fn the_first_token_of_a_new_key_is_not_refused_for_a_fetch_that_set_out_before() {
+    let world = World::new().await;
+    let oauth2 = world.service().lease(Duration::from_secs(3_600)).build().await.unwrap();
+    let new = new_key();
+    world.server.change(|state| state.jwks = key_set(&[&world.key]).late(Duration::from_millis(500)));
+    // The keys are due, so they are fetched as always; and while that is under way a new one is published.
+    world.advance(300);
+    eventually("a fetch is under way", || fetches(&world) == 2).await;
+    world.server.change(|state| state.jwks = key_set(&[&world.key, &new]));
+    assert!(oauth2.verify_waiting(&new.sign(&world.claims()).unwrap()).await.is_ok());
+    assert_eq!(fetches(&world), 3);
 }
 
 #[tokio::test]
@@ -311,6 +328,35 @@ async fn a_shared_secret_verifies_whatever_its_key_is_called_and_nothing_else() 
     let token = purged.sign(&claims).unwrap();
     eventually("the key is denied", || oauth2.verify(&token).is_err()).await;
     assert_eq!(refusal(&oauth2, &token), VerifyError::Denied);
+}
+
+#[tokio::test]
+async fn a_shared_secret_is_for_the_algorithm_that_is_named() {
+    let world = World::new().await;
+    let (claims, secret) = (world.claims(), [7; 64]);
+    for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+        let oauth2 = OAuth2PasswordBearer::by_hand(claims.iss.as_str())
+            .audience("notes")
+            .clock(world.shared_clock())
+            .algorithms([algorithm])
+            .shared_secret(secret)
+            .no_denylist()
+            .build()
+            .await
+            .unwrap();
+        for (other, hash) in [
+            (Algorithm::HS256, hmac::HMAC_SHA256),
+            (Algorithm::HS384, hmac::HMAC_SHA384),
+            (Algorithm::HS512, hmac::HMAC_SHA512),
+        ] {
+            let header = json!({"typ": "at+jwt", "alg": other.as_str(), "kid": "k"}).to_string();
+            let claims = serde_json::to_vec(&claims).unwrap();
+            let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            let tag = hmac::sign(&hmac::Key::new(hash, &secret), text.as_bytes());
+            let verified = oauth2.verify(&format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag)));
+            assert_eq!(verified.is_ok(), other == algorithm, "{other} for {algorithm}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use ficha_resource::VerifyError;
+use ficha_token::{AccessClaims, TokenError};
+
 use crate::server::{Answer, Feed};
-use crate::support::{FAR, World, a_moment, eventually, is_denied, is_stale};
+use crate::support::{FAR, START, World, a_moment, eventually, is_denied, is_stale, refusal};
 
 #[tokio::test]
 async fn a_dead_server_is_outlived_by_one_lease_and_no_longer() {
@@ -117,8 +120,10 @@ async fn a_jump_of_the_wall_clock_ends_the_lease_until_the_list_has_been_read_an
         let revoked = world.claims();
         world.server.deny(revoked.jti, FAR);
         let oauth2 = world.service().build().await.unwrap();
-        let token = world.token();
-        let revoked = world.key.sign(&revoked).unwrap();
+        // Good at either time.
+        let claims = AccessClaims { iat: START - 7_200, ..world.claims() };
+        let token = world.key.sign(&claims).unwrap();
+        let revoked = world.key.sign(&AccessClaims { iat: START - 7_200, ..revoked }).unwrap();
         assert!(oauth2.verify(&token).is_ok());
         eventually("a poll is held", || world.server.state().open_polls == 1).await;
         let polls = world.server.polls().len();
@@ -142,5 +147,70 @@ async fn a_small_correction_of_the_wall_clock_ends_nothing() {
     world.clock.set_wall(now + time::Duration::milliseconds(900));
     assert!(oauth2.verify(&token).is_ok());
     world.clock.set_wall(now - time::Duration::milliseconds(900));
+    assert!(oauth2.verify(&token).is_ok());
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_wrong_for_a_while_calls_no_token_expired() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let mut claims = world.claims();
+    claims.exp = claims.iat + 600;
+    let token = world.key.sign(&claims).unwrap();
+    assert!(oauth2.verify(&token).is_ok());
+    let right = ficha_token::Clock::now(&*world.clock);
+    world.clock.set_wall(right + time::Duration::days(1));
+    assert!(is_stale(&oauth2, &token), "nobody can say what time it is");
+    world.clock.set_wall(right);
+    assert!(oauth2.verify(&token).is_ok(), "nobody has gone by the other time");
+}
+
+#[tokio::test]
+async fn a_wall_clock_is_believed_once_the_list_has_been_read_under_it_and_no_longer_than_it_is_so() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let mut claims = world.claims();
+    claims.exp = claims.iat + 600;
+    let token = world.key.sign(&claims).unwrap();
+    assert!(oauth2.verify(&token).is_ok());
+    let right = ficha_token::Clock::now(&*world.clock);
+    world.clock.set_wall(right + time::Duration::days(1));
+    let expired = VerifyError::Invalid(TokenError::Expired);
+    eventually("the list has been read anew", || refusal(&oauth2, &token) == expired).await;
+    world.clock.set_wall(right);
+    assert!(is_stale(&oauth2, &token));
+    eventually("it is good again", || oauth2.verify(&token).is_ok()).await;
+}
+
+#[tokio::test]
+async fn no_pause_costs_more_than_a_third_of_the_lease() {
+    for answer in [Answer::status(503, "retry-after: 10\r\n"), Answer::status(401, ""), Answer::status(404, "")] {
+        let world = World::new().await;
+        let oauth2 = world.service().lease(Duration::from_secs(5)).build().await.unwrap();
+        world.server.change(|state| state.feed = Feed::Other(answer));
+        eventually("it was told", || oauth2.stats().denylist.unwrap().polls_failed == 1).await;
+        world.server.change(|state| state.feed = Feed::Right);
+        let polls = world.server.polls().len();
+        // The clock stands still, so all of the lease is left.
+        let again = async {
+            while world.server.polls().len() == polls {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(3), again).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn without_a_denylist_a_clock_that_was_ahead_leaves_nothing_behind() {
+    let world = World::new().await;
+    let oauth2 = world.service().no_denylist().build().await.unwrap();
+    let mut claims = world.claims();
+    claims.exp = claims.iat + 600;
+    let token = world.key.sign(&claims).unwrap();
+    let right = ficha_token::Clock::now(&*world.clock);
+    world.clock.set_wall(right + time::Duration::days(1));
+    assert_eq!(refusal(&oauth2, &token), VerifyError::Invalid(TokenError::Expired));
+    world.clock.set_wall(right);
     assert!(oauth2.verify(&token).is_ok());
 }

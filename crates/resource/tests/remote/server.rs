@@ -60,6 +60,8 @@ pub enum Answer {
         headers: String,
         body: String,
     },
+    /// What it was when it was asked for, as much later.
+    Late(Duration, String),
     /// The connection stays open, and nothing comes.
     Silence,
 }
@@ -88,7 +90,15 @@ impl Answer {
     pub fn with_headers(self, more: &str) -> Self {
         match self {
             Self::Reply { status, body, .. } => Self::Reply { status, headers: more.to_owned(), body },
-            Self::Silence => Self::Silence,
+            other => other,
+        }
+    }
+
+    /// The same, but not at once.
+    pub fn late(self, by: Duration) -> Self {
+        match self {
+            Self::Reply { body, .. } => Self::Late(by, body),
+            other => other,
         }
     }
 }
@@ -185,9 +195,13 @@ async fn converse(mut connection: TcpStream, script: Arc<Script>) {
             // The other side hung up.
             () = hung_up(&connection) => return,
         };
-        let Answer::Reply { status, headers, body } = answer else {
-            hung_up(&connection).await;
-            return;
+        let (status, headers, body) = match answer {
+            Answer::Reply { status, headers, body } => (status, headers, body),
+            Answer::Late(by, body) => {
+                tokio::time::sleep(by).await;
+                (200, String::new(), body)
+            }
+            Answer::Silence => return hung_up(&connection).await,
         };
         let length = body.len();
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n");

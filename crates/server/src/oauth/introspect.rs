@@ -29,16 +29,11 @@ pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<Stat
     let token = form.require("token")?;
     let answer = match state.guard.verify(token) {
         Ok(verified) => state.authority.introspect_access_token(&client, &verified.claims),
-        // Neither says anything about the token: an "inactive" here would log people out.
-        Err(VerifyError::Stale { .. } | VerifyError::KeysUnavailable { .. }) => {
-            return Err(AuthorityError::Stale.into());
-        }
-        Err(VerifyError::Invalid(_) | VerifyError::Denied) if !state.authority.is_fresh() => {
-            return Err(AuthorityError::Stale.into());
-        }
-        Err(VerifyError::Invalid(_) | VerifyError::Denied) => {
+        Err(VerifyError::Invalid(_) | VerifyError::Denied) if state.authority.is_fresh() => {
             state.authority.introspect_refresh_token(&client, token).await?
         }
+        // None of the others says anything about the token: an "inactive" here would log people out.
+        Err(_) => return Err(AuthorityError::Stale.into()),
     };
     let mut response = HttpResponse::Ok();
     no_store(&mut response);

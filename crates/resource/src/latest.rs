@@ -1,0 +1,45 @@
+//! The latest time that has been seen.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ficha_token::{Clock, DENY_MARGIN_SECONDS};
+
+/// For how long a later time than the wall clock's is held to, in seconds of elapsed time. Ficha's access tokens live for
+/// a day at most. So whatever was dropped from a denylist because a wrong time had come, its tokens have expired by then,
+/// and a wrong time need not be held to for ever.
+const HELD_FOR: i64 = 86_400 + DENY_MARGIN_SECONDS;
+
+/// The latest time that has been seen, for a verifier whose denylist does not know the time any better.
+pub(crate) struct Latest {
+    /// Unix seconds.
+    time: AtomicI64,
+    /// When that was, in seconds of elapsed time.
+    seen: AtomicI64,
+}
+
+impl Latest {
+    pub(crate) fn new() -> Self {
+        Self { time: AtomicI64::new(i64::MIN), seen: AtomicI64::new(0) }
+    }
+
+    /// The wall clock's time, or the latest that it has shown.
+    pub(crate) fn now(&self, clock: &dyn Clock) -> i64 {
+        // Before the clock: who has slept since then finds it changed, and changes nothing.
+        let latest = self.time.load(Ordering::Acquire);
+        let now = clock.unix_now();
+        if now == latest {
+            // Most calls change nothing, and only read.
+            return now;
+        }
+        let elapsed = i64::try_from(clock.elapsed().as_secs()).unwrap_or(i64::MAX);
+        if now < latest && elapsed - self.seen.load(Ordering::Acquire) < HELD_FOR {
+            return latest;
+        }
+        if now > latest {
+            // First, so that nobody takes the new time for one that was seen long ago.
+            self.seen.store(elapsed, Ordering::Release);
+        }
+        let _ = self.time.compare_exchange(latest, now, Ordering::AcqRel, Ordering::Acquire);
+        now
+    }
+}

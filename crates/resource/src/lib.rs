@@ -10,6 +10,7 @@
 //! - A part of an application is guarded whole: `oauth2.require("notes:admin")`.
 //! - [`Issuers`] take the tokens of several issuers, [`TestIssuer`] mints them in a test.
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 #[cfg(feature = "actix")]
 pub mod actix;
@@ -49,6 +50,15 @@ pub use scopes::{AnyScope, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use testing::TestIssuer;
 pub use verifier::{Verified, Verifier, VerifierSettings};
+
+// What the signatures here are made of, so that nobody has to find the right version of the crates that it comes from.
+pub use ficha_token::verify::MAX_LEEWAY_SECONDS;
+pub use ficha_token::{
+    AccessClaims, Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, DenySet, Expected, Jwk, JwkSet, KeyError,
+    ManualClock, OAuthErrorCode, Scope, ScopeError, SignError, SigningKey, SystemClock, TokenError, UnknownAlgorithm,
+    VerifyingKey,
+};
+pub use {reqwest, serde_json, time, uuid};
 
 /// The code in README.md is run.
 #[cfg(all(doctest, feature = "actix"))]

@@ -4,6 +4,7 @@ use crate::algorithm::Algorithm;
 
 /// Why a key was refused. The texts hold nothing of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The bytes are no key of that algorithm.
     #[error("not a valid {0} key")]

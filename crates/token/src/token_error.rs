@@ -2,6 +2,7 @@
 
 /// What is wrong with a token. No text here holds anything of the token, so it may be logged and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// The text is no compact JWS of ours; the string says what it is instead or what is wrong with it.
     #[error("malformed token: {0}")]

@@ -1,14 +1,15 @@
 //! Extractors: what a handler's signature says is what it gets.
 
 use std::fmt;
-use std::future::{Ready, ready};
+use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use futures_util::future::{Either, FutureExt, LocalBoxFuture};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -171,8 +172,40 @@ impl<S, C> fmt::Debug for Bearer<S, C> {
     }
 }
 
-/// Ready at once, unless a key has to be waited for.
-type Extraction<T> = Either<Ready<Result<T, BearerError>>, LocalBoxFuture<'static, Result<T, BearerError>>>;
+/// What an extractor has actix-web wait for: nothing, unless a key is being fetched.
+pub struct Extraction<T>(Inner<T>);
+
+enum Inner<T> {
+    /// None once it has been handed out.
+    Done(Option<Result<T, BearerError>>),
+    Waiting(Pin<Box<dyn Future<Output = Result<T, BearerError>>>>),
+}
+
+// Nothing in it is pinned but what is in the box.
+impl<T> Unpin for Extraction<T> {}
+
+impl<T> Extraction<T> {
+    fn done(result: Result<T, BearerError>) -> Self {
+        Self(Inner::Done(Some(result)))
+    }
+}
+
+impl<T> Future for Extraction<T> {
+    type Output = Result<T, BearerError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            Inner::Done(result) => Poll::Ready(result.take().expect("it is not polled after it was ready")),
+            Inner::Waiting(waiting) => waiting.as_mut().poll(context),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Extraction<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extraction").finish_non_exhaustive()
+    }
+}
 
 impl<S: RequiredScope, C: DeserializeOwned + 'static> FromRequest for Bearer<S, C> {
     type Error = BearerError;
@@ -201,7 +234,7 @@ fn extract<T: 'static>(
 ) -> Extraction<T> {
     let guard = match find_guard(request) {
         Ok(guard) => guard,
-        Err(error) => return Either::Left(ready(Err(error.or_body(request.app_data::<ErrorBody>())))),
+        Err(error) => return Extraction::done(Err(error.or_body(request.app_data::<ErrorBody>()))),
     };
     let (guard, admitted) = match guard {
         Found::Admitted(guard, verified) => (guard, Some(verified)),
@@ -209,16 +242,16 @@ fn extract<T: 'static>(
     };
     let guard = guard.or_data(request.app_data::<OnStale>(), request.app_data::<ErrorBody>());
     if admitted.is_some() {
-        return Either::Left(ready(admit(guard, admitted)));
+        return Extraction::done(admit(guard, admitted));
     }
     match guard.look(request.headers()) {
-        Look::Done(result) => Either::Left(ready(result.and_then(|verified| admit(guard, verified)))),
+        Look::Done(result) => Extraction::done(result.and_then(|verified| admit(guard, verified))),
         Look::Wait(token) => {
             let waiting = async move {
                 let verified = guard.wait(&token).await?;
                 admit(guard, Some(verified))
             };
-            Either::Right(waiting.boxed_local())
+            Extraction(Inner::Waiting(Box::pin(waiting)))
         }
     }
 }

@@ -34,7 +34,7 @@ const DEFAULT_REALM: &str = "api";
 /// let archive = BearerGuard::from(&oauth2).realm("archive").on_stale(OnStale::Accept);
 /// web::scope("/archive").app_data(archive);
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct BearerGuard {
     tokens: Tokens,
     realm: Option<Realm>,

@@ -1,5 +1,7 @@
 //! The middleware that guards a whole scope of an application.
 
+use std::fmt;
+use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,7 +11,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
 use ficha_token::Scope;
 use futures_util::TryFutureExt;
-use futures_util::future::{Either, FutureExt, LocalBoxFuture, MapOk, Ready, ready};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture, MapOk};
 
 use super::error::{BearerError, Refusal};
 use super::error_body::ErrorBody;
@@ -23,13 +25,14 @@ use crate::verifier::Verified;
 ///
 /// It reads the headers only, never the body. A CORS middleware goes outside of it: a preflight request carries no
 /// token.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct RequireScopes {
     guard: BearerGuard,
     need: Arc<Need>,
 }
 
 /// What a token must be allowed to do.
+#[derive(Debug)]
 pub(super) enum Need {
     All(Vec<String>),
     Any(Vec<String>),
@@ -125,6 +128,12 @@ where
 pub struct RequireScopesService<S> {
     required: RequireScopes,
     service: Rc<S>,
+}
+
+impl<S> fmt::Debug for RequireScopesService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireScopesService").field("required", &self.required).finish_non_exhaustive()
+    }
 }
 
 type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;

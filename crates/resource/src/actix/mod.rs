@@ -17,7 +17,7 @@ mod tokens;
 
 pub use error::{BearerError, Realm, Refusal};
 pub use error_body::ErrorBody;
-pub use extract::{Bearer, MaybeBearer, NoExtra};
+pub use extract::{Bearer, Extraction, MaybeBearer, NoExtra};
 pub use guard::BearerGuard;
 pub use header::{Malformed, access_token_in_form, token_from_header};
 pub use middleware::{RequireScopes, RequireScopesService};

@@ -12,7 +12,7 @@ use crate::source::OnStale;
 use crate::verifier::{Verified, Verifier};
 
 /// A clone is one or two counters.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) enum Tokens {
     Verifier(Verifier),
     Bearer(OAuth2PasswordBearer),

@@ -1,5 +1,6 @@
 //! Tokens for tests.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ const LIFE_SECONDS: i64 = 600;
 pub struct TestToken {
     key: Arc<SigningKey>,
     claims: AccessClaims,
+}
+
+impl fmt::Debug for TestToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestToken").field("claims", &self.claims).finish_non_exhaustive()
+    }
 }
 
 impl TestToken {

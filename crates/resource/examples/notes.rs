@@ -17,7 +17,7 @@ use actix_web::{App, HttpResponse, HttpServer, Responder, delete, get, post};
 use ficha_resource::{Bearer, MaybeBearer, OAuth2PasswordBearer, scopes};
 use serde::{Deserialize, Serialize};
 use utoipa::{Modify, OpenApi, ToSchema};
-use utoipa_swagger_ui::{SwaggerUi, oauth};
+use utoipa_swagger_ui::{Config, SwaggerUi, oauth};
 use uuid::Uuid;
 
 scopes! {
@@ -101,6 +101,14 @@ async fn health(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
 #[openapi(info(title = "Notes"), paths(greet, list, add, remove))]
 struct Description;
 
+/// Written when it is asked for: this service may start before the server that says where tokens come from.
+#[get("/openapi.json")]
+async fn describe(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
+    let mut description = Description::openapi();
+    oauth2.modify(&mut description);
+    Json(description)
+}
+
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
@@ -117,8 +125,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let oauth2 = oauth2.build().await?;
 
-    let mut description = Description::openapi();
-    oauth2.modify(&mut description);
     let authorize = oauth::Config::new().client_id("first-party").app_name("Notes");
     let notes = Data::new(Notes::default());
     println!("notes at http://{bind}, its page at http://{bind}/docs/");
@@ -127,8 +133,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .app_data(oauth2.clone())
             .app_data(Data::from(Arc::new(oauth2.clone())))
             .app_data(notes.clone())
-            .service((greet, list, add, remove, health))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description.clone()).oauth(authorize.clone()))
+            .service((greet, list, add, remove, health, describe))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")).oauth(authorize.clone()))
     })
     .bind(bind)?
     .run()

@@ -86,6 +86,22 @@ fn the_notes_api_says_how_it_is_and_goes_on_without_the_server() {
     assert_eq!(exchange(notes.address, &get("/notes", &token)).0, 200, "the lease has not run out");
 }
 
+#[test]
+fn the_notes_api_names_the_token_url_once_the_server_is_there() {
+    let free = || TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();
+    let server = free();
+    let bench = Bench::new().with("FICHA__SERVER__BIND", &server.to_string());
+    let notes = Notes::spawn(server, free());
+    let token_url = format!("http://{server}/token");
+    let described = || {
+        let scheme = &exchange(notes.address, &get("/openapi.json", "")).1["components"]["securitySchemes"];
+        scheme["OAuth2PasswordBearer"]["flows"]["password"]["tokenUrl"] == token_url
+    };
+    assert!(!described());
+    let _server = bench.serve();
+    until("it is described", described);
+}
+
 fn get(path: &str, token: &str) -> String {
     let bearer = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{bearer}\r\n")
@@ -104,9 +120,16 @@ struct Notes {
 impl Notes {
     fn start(server: &Serving) -> Self {
         let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();
+        let notes = Self::spawn(server.address, address);
+        becomes(address, &get("/health", ""), 200);
+        notes
+    }
+
+    /// Waits until it listens, not until it is ready.
+    fn spawn(server: SocketAddr, address: SocketAddr) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_ficha")).with_file_name("examples/notes");
         let child = Command::new(&program)
-            .env("FICHA_ISSUER", format!("http://{}", server.address))
+            .env("FICHA_ISSUER", format!("http://{server}"))
             .env("NOTES_BIND", address.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -115,7 +138,6 @@ impl Notes {
             .unwrap_or_else(|error| panic!("{program:?}: {error}; `cargo build --workspace --examples` makes it"));
         let notes = Self { child, address };
         until("it listens", || TcpStream::connect(address).is_ok());
-        becomes(address, &get("/health", ""), 200);
         notes
     }
 }

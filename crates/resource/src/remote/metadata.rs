@@ -87,21 +87,16 @@ impl Search {
         if metadata.issuer != self.issuer {
             return Err(BuildError::WrongIssuer { expected: self.issuer.clone(), found: metadata.issuer });
         }
-        let read = |what, text: Option<String>| {
-            text.map(|text| address::parse(what, &text, self.allow_plain_http)).transpose()
-        };
-        let given = self.given.clone();
-        let endpoints = Endpoints {
-            token_url: given.token_url.or(metadata.token_endpoint),
-            jwks_url: given.jwks_url.or(read("the metadata's jwks_uri", metadata.jwks_uri)?),
-            denylist_url: given.denylist_url.or(read("the metadata's denylist_endpoint", metadata.denylist_endpoint)?),
-        };
-        if self.needs_keys && endpoints.jwks_url.is_none() {
-            return Err(BuildError::NoKeys);
+        let read = |what, text: &str| address::parse(what, text, self.allow_plain_http).map(Some);
+        // What is not needed may be as wrong as it likes.
+        let Endpoints { token_url, mut jwks_url, mut denylist_url } = self.given.clone();
+        if self.needs_keys {
+            jwks_url = read("the metadata's jwks_uri", &metadata.jwks_uri.ok_or(BuildError::NoKeys)?)?;
         }
-        if self.needs_denylist && endpoints.denylist_url.is_none() {
-            return Err(BuildError::NoDenylist);
+        if self.needs_denylist {
+            let url = metadata.denylist_endpoint.ok_or(BuildError::NoDenylist)?;
+            denylist_url = read("the metadata's denylist_endpoint", &url)?;
         }
-        Ok(endpoints)
+        Ok(Endpoints { token_url: token_url.or(metadata.token_endpoint), jwks_url, denylist_url })
     }
 }

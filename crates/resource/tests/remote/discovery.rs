@@ -67,9 +67,14 @@ async fn metadata_that_lead_nowhere_are_refused() {
     assert!(matches!(error(with(elsewhere, good)).await, BuildError::PlainHttp { .. }));
     assert!(matches!(error(with(good, elsewhere)).await, BuildError::PlainHttp { .. }));
     assert!(matches!(error(with(Some("jwks"), good)).await, BuildError::BadUrl { .. }));
-    // What is given counts more than what is found.
-    let given = with(None, None).jwks_url(world.server.url("/jwks")).denylist_url(world.server.url("/denylist"));
-    assert!(given.build().await.unwrap().verify(&world.token()).is_ok());
+    // What is given counts more than what is found, and what is not needed may be as wrong as it likes.
+    let metadata =
+        json!({"issuer": issuer, "jwks_uri": elsewhere, "denylist_endpoint": "x", "token_endpoint": "https://a/token"});
+    world.server.change(|state| state.metadata = Some(metadata));
+    let given = world.service().jwks_url(world.server.url("/jwks")).denylist_url(world.server.url("/denylist"));
+    let given = given.build().await.unwrap();
+    assert!(given.verify(&world.token()).is_ok());
+    eventually("the token URL is there", || given.description().token_url.is_some()).await;
 }
 
 #[tokio::test]

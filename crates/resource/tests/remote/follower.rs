@@ -316,6 +316,7 @@ async fn the_one_without_the_password_flow_follows_as_well() {
     let claims = world.claims();
     let token = world.key.sign(&claims).unwrap();
     assert!(bearer.verify(&token).is_ok() && bearer.ready().is_ready());
+    assert!(bearer.verify_waiting_with(&token, OnStale::Accept).await.is_ok());
     world.server.deny(claims.jti, FAR);
     eventually("it is denied", || bearer.verify(&token).is_err()).await;
     assert!(bearer.stats().prometheus().contains("ficha_resource_denylist_entries{issuer="));

@@ -91,7 +91,7 @@ pub(crate) fn address(text: &str, allowed: Addresses) -> Result<Url, Error> {
 
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -154,7 +154,9 @@ mod tests {
         for good in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]", "http://localhost:1"] {
             assert!(address(good, Addresses::Safe).is_ok(), "{good}");
         }
-        for plain in ["http://auth.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
+        for plain in
+            ["http://auth.example.com", "http://10.0.0.1", "http://localhost.example.com", "http://a.localhost"]
+        {
             assert!(matches!(address(plain, Addresses::Safe), Err(Error::PlainHttp(_))), "{plain}");
             assert!(address(plain, Addresses::Any).is_ok(), "{plain}");
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ficha_token::{
     AccessClaims, Clock, DenyId, Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims,
+    check_times,
 };
 
 use crate::cache::{CacheStats, TokenCache};
@@ -162,12 +163,13 @@ impl Verifier {
         let generation = inner.keys.generation();
         let verified = match inner.cache.find(token, generation) {
             Some(verified) => {
-                inner.check_claims(&verified, now)?;
+                inner.or_doubt(check_times(&verified.claims, &inner.expected, now))?;
                 verified
             }
             None => {
                 let verified = Arc::new(inner.verify_signature(token)?);
-                inner.check_claims(&verified, now)?;
+                // Only what has passed all of it is remembered, so a hit need not be asked for issuer and audience again.
+                inner.or_doubt(check_claims(&verified.claims, &inner.expected, now))?;
                 // Before the denylist: whoever goes on sending a revoked token, or any token while the list is stale,
                 // shall not cost a signature each time.
                 inner.cache.insert(token, &verified, generation, now);
@@ -200,7 +202,7 @@ impl Verifier {
     pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
         let inner = &*self.inner;
         let now = inner.now();
-        inner.check_claims(verified, now)?;
+        inner.or_doubt(check_claims(&verified.claims, &inner.expected, now))?;
         match inner.keys.find(&verified.kid) {
             KeyLookup::Found(key) if key == verified.key => {}
             // Another key under the same name is not the one that signed this.
@@ -240,8 +242,8 @@ impl Inner {
         }
     }
 
-    fn check_claims(&self, verified: &Verified, now: i64) -> Result<(), VerifyError> {
-        let result = check_claims(&verified.claims, &self.expected, now);
+    /// While it is not known which time is right, a token that is not good by the clock is not called so.
+    fn or_doubt(&self, result: Result<(), TokenError>) -> Result<(), VerifyError> {
         if let Err(TokenError::Expired | TokenError::NotYetValid) = result
             && let Some(retry_after) = self.denied.doubts_clock()
         {

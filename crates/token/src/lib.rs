@@ -45,4 +45,4 @@ pub use message::{ErrorBody, OAuthErrorCode, Secret, TokenResponse, TokenType, p
 pub use metadata::ServerMetadata;
 pub use scope::{Scope, ScopeError};
 pub use sign::{SignError, SigningKey};
-pub use verify::{Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims};
+pub use verify::{Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims, check_times};

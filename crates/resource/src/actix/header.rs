@@ -72,8 +72,22 @@ fn is_token_byte(byte: u8) -> bool {
 /// b64token (RFC 6750 §2.1): 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
 fn is_b64token(text: &[u8]) -> bool {
     let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    end > 0 && text[..end].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+    // Each byte without a branch: this is a good part of what a token costs that was seen before.
+    end > 0 && text[..end].iter().fold(true, |good, byte| good & IN_B64TOKEN[usize::from(*byte)])
 }
+
+/// What a b64token may have in it before its padding.
+const IN_B64TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    loop {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 #[cfg(test)]
 mod tests {

@@ -68,14 +68,17 @@ async fn while_its_database_is_silent_a_server_holds_nobody_and_then_it_comes_ba
     assert_eq!(introspect(&app, &client, &first.access).await["active"], true);
     // What was given up may still hold its row for a moment, and may still be committed: either way the client's token is
     // good for its successor.
-    let renewed = loop {
-        let answer = refresh_as(&app, &client, &first.refresh).await;
-        if answer.status() == 200 {
-            break Tokens::of(answer).await;
+    let renewed = async {
+        loop {
+            let answer = refresh_as(&app, &client, &first.refresh).await;
+            if answer.status() == 200 {
+                return Tokens::of(answer).await;
+            }
+            assert_unavailable(&answer);
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        assert_unavailable(&answer);
-        tokio::time::sleep(Duration::from_millis(200)).await;
     };
+    let renewed = tokio::time::timeout(2 * LIMIT, renewed).await.expect("it can be refreshed again");
     assert_eq!(app.me(&renewed.access).await, 200);
     Tokens::of(refresh_as(&app, &client, &renewed.refresh).await).await;
     app.login_as(&client, "alice").await;

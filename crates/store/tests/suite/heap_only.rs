@@ -35,5 +35,6 @@ async fn a_refresh_is_a_heap_only_update() {
     }
     let (all, heap_only) = (count("n_tup_upd").await, count("n_tup_hot_upd").await);
     assert_eq!(all, SESSIONS * REFRESHES);
-    assert!(heap_only * 10 >= all * 9, "only {heap_only} of {all} refreshes were heap-only");
+    // Nearly all; on a busy machine a page may fill before it is cleaned up. With an index on a written column: none.
+    assert!(heap_only * 2 >= all, "only {heap_only} of {all} refreshes were heap-only");
 }

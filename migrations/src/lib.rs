@@ -13,6 +13,7 @@ mod m0006_denylist;
 mod m0007_keys;
 mod m0008_login_failures;
 mod m0009_audit;
+mod m0010_heartbeats;
 
 /// Every step, in order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_keys::Step),
             Box::new(m0008_login_failures::Step),
             Box::new(m0009_audit::Step),
+            Box::new(m0010_heartbeats::Step),
         ]
     }
 }

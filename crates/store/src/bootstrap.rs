@@ -1,7 +1,7 @@
 //! The first start.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::clients::insert_client;
 use crate::error::Fault;
@@ -11,6 +11,7 @@ use crate::rows::{client, globals, user};
 use crate::scopes::upsert_scope;
 use crate::transaction::transaction;
 use crate::users::insert_user;
+use crate::write_connection::WriteConnection;
 use crate::{ClientRecord, NewKey, Result, Store, UserRecord};
 
 /// What the first start writes.
@@ -73,7 +74,7 @@ impl Store {
     }
 }
 
-async fn mark(transaction: &DatabaseTransaction, now: i64) -> Result<(), Fault> {
+async fn mark(transaction: &WriteConnection, now: i64) -> Result<(), Fault> {
     let update = globals::Entity::update_many()
         .col_expr(globals::Column::BootstrappedAt, Expr::value(now))
         .filter(globals::Column::Id.eq(ONLY));

@@ -1,7 +1,7 @@
 //! Revoking all sessions of a client: bar it first, then a batch a transaction, so it can be taken up again by anybody.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::clients::barred;
 use crate::ending::{deny_entry, end_sessions};
@@ -9,6 +9,7 @@ use crate::error::Fault;
 use crate::globals::raise_changes;
 use crate::rows::{client, session};
 use crate::transaction::transaction;
+use crate::write_connection::WriteConnection;
 use crate::{Result, RevokeReason, Revoked, Store};
 
 impl Store {
@@ -53,7 +54,7 @@ impl Store {
 
     async fn revoke_page(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &WriteConnection,
         row: client::Model,
         last: bool,
         now: i64,
@@ -90,7 +91,7 @@ fn sessions_after(row: &client::Model) -> Select<session::Entity> {
     }
 }
 
-async fn is_last(transaction: &DatabaseTransaction, row: &client::Model, limit: u64) -> Result<bool, DbErr> {
+async fn is_last(transaction: &WriteConnection, row: &client::Model, limit: u64) -> Result<bool, DbErr> {
     Ok(sessions_after(row).offset(limit).limit(1).one(transaction).await?.is_none())
 }
 

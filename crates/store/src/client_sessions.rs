@@ -2,13 +2,14 @@
 
 use aws_lc_rs::digest;
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::error::Fault;
 use crate::globals::share_epoch;
 use crate::insertion::{is_current, write};
 use crate::rows::{client, globals, session};
 use crate::transaction::transaction;
+use crate::write_connection::WriteConnection;
 use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store, StoreError};
 
 /// How far a client's own session must and should reach.
@@ -80,7 +81,7 @@ impl Store {
 
 /// Locks epoch, client and session in that order, so that two who come at once raise one row once.
 async fn raise_or_replace(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     new: &NewSession,
     key: &str,
     reach: Reach,
@@ -108,11 +109,7 @@ async fn raise_or_replace(
     Ok(InsertOutcome::Inserted(session))
 }
 
-async fn raise(
-    transaction: &DatabaseTransaction,
-    mut row: session::Model,
-    reach: Reach,
-) -> Result<InsertOutcome, Fault> {
+async fn raise(transaction: &WriteConnection, mut row: session::Model, reach: Reach) -> Result<InsertOutcome, Fault> {
     row.access_exp = reach.horizon.min(row.expires_at).max(row.access_exp);
     // It is in use: being idle must not end it before its tokens do.
     row.idle_expires_at = row.idle_expires_at.max(row.access_exp);
@@ -125,7 +122,7 @@ async fn raise(
 }
 
 /// Gives up the key of a session that can't be used any longer. Tokens that it issued live on, and it can be revoked.
-async fn retire(transaction: &DatabaseTransaction, row: &session::Model) -> Result<(), Fault> {
+async fn retire(transaction: &WriteConnection, row: &session::Model) -> Result<(), Fault> {
     let update = session::Entity::update_many()
         .col_expr(session::Column::LiveKey, Expr::value(None::<String>))
         .filter(session::Column::Id.eq(row.id));

@@ -4,10 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_token::{Entropy, SystemEntropy};
+use sea_orm::sqlx::Connection;
 use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, SqlxPostgresConnector, Statement};
+use tokio::sync::watch;
 
+use crate::database_file::DatabaseFile;
+use crate::health::{Condemned, Health, Writes};
 use crate::limited::Limited;
+use crate::write_connection::{WriteConnection, WritePool};
 use crate::{Result, StoreError, postgres, sqlite};
 
 /// Which database this is.
@@ -43,16 +49,36 @@ pub struct Store {
 }
 
 struct Inner {
-    kind: DatabaseKind,
-    /// The one connection that writes to SQLite; PostgreSQL's whole pool.
-    writer: DatabaseConnection,
+    /// SQLite's one connection that writes; PostgreSQL's whole pool.
+    writer: WritePool,
     /// A pool that only reads from SQLite; PostgreSQL's whole pool.
     reader: Limited,
-    /// Where a listener connects to.
-    postgres: Option<PgConnectOptions>,
+    target: Target,
     options: StoreOptions,
+    health: Arc<Health>,
+    condemned: Condemned,
     #[cfg(feature = "testing")]
     recorder: crate::testing::Recorder,
+}
+
+/// A connection that does nothing but stay open until the others are closed. When SQLite's last one closes, it removes the
+/// write-ahead log, and the next one makes another: so without this one nobody could tell whether the log that is there is
+/// still the right one.
+pub(crate) struct Anchor(pub(crate) std::sync::Mutex<Option<SqliteConnection>>);
+
+/// What the connections lead to.
+pub(crate) enum Target {
+    /// A file, and how to open it once more.
+    Sqlite(DatabaseFile, SqliteConnectOptions, Anchor),
+    /// A server.
+    Postgres(PgConnectOptions),
+}
+
+/// An open database: its two pools, which may be one.
+pub(crate) struct Opened {
+    pub(crate) writer: WritePool,
+    pub(crate) reader: DatabaseConnection,
+    pub(crate) target: Target,
 }
 
 impl std::fmt::Debug for Store {
@@ -70,45 +96,39 @@ impl Store {
 
     /// [`Store::connect`] with options of your own.
     pub async fn connect_with(url: &str, options: StoreOptions) -> Result<Self> {
-        match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => {
-                let (writer, reader) = sqlite::open(url, &options).await?;
-                Ok(Self::new(DatabaseKind::Sqlite, writer, reader, None, options))
-            }
+        let condemned = Condemned::default();
+        let opened = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => sqlite::open(url, &options, &condemned).await?,
             Some("postgres" | "postgresql") => {
                 let target = postgres::parse(url)?;
-                let pool = postgres::open(&target, &options).await?;
-                let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-                Ok(Self::new(DatabaseKind::Postgres, pool.clone(), pool, Some(target), options))
+                let pool = postgres::open(&target, &options, &condemned).await?;
+                let reader = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+                Opened { writer: WritePool::Postgres(pool), reader, target: Target::Postgres(target) }
             }
             // Not even the scheme is repeated: what stands there may be a password.
-            _ => Err(StoreError::CantOpen {
-                what: "of that URL".into(),
-                why: "it must begin with sqlite:// or postgres://".into(),
-            }),
-        }
+            _ => {
+                return Err(StoreError::CantOpen {
+                    what: "of that URL".into(),
+                    why: "it must begin with sqlite:// or postgres://".into(),
+                });
+            }
+        };
+        Ok(Self::new(opened, options, condemned))
     }
 
     #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "tests attach a recorder"))]
-    fn new(
-        kind: DatabaseKind,
-        mut writer: DatabaseConnection,
-        mut reader: DatabaseConnection,
-        postgres: Option<PgConnectOptions>,
-        options: StoreOptions,
-    ) -> Self {
+    fn new(mut opened: Opened, options: StoreOptions, condemned: Condemned) -> Self {
         #[cfg(feature = "testing")]
         let recorder = crate::testing::Recorder::default();
         #[cfg(feature = "testing")]
-        for connection in [&mut writer, &mut reader] {
-            recorder.attach(connection);
-        }
+        recorder.attach(&mut opened.reader);
         let inner = Inner {
-            kind,
-            writer,
-            reader: Limited::new(reader, kind),
-            postgres,
+            reader: Limited::new(opened.reader, opened.writer.kind()),
+            writer: opened.writer,
+            target: opened.target,
             options,
+            health: Arc::default(),
+            condemned,
             #[cfg(feature = "testing")]
             recorder,
         };
@@ -122,7 +142,22 @@ impl Store {
 
     /// Which database this is.
     pub fn kind(&self) -> DatabaseKind {
-        self.inner.kind
+        self.inner.writer.kind()
+    }
+
+    /// Whether the database takes changes and keeps them, as far as this process knows; and a way to hear of it.
+    pub fn writes(&self) -> watch::Receiver<Writes> {
+        self.inner.health.writes()
+    }
+
+    /// How many calls have failed because of the database.
+    pub fn failures(&self) -> u64 {
+        self.inner.health.failures()
+    }
+
+    /// How many changes the database had acknowledged and did not have. Anything but 0 is an alarm.
+    pub fn changes_lost(&self) -> u64 {
+        self.inner.health.lost()
     }
 
     /// The database's own time in milliseconds since 1970; of SQLite, this machine's.
@@ -144,11 +179,30 @@ impl Store {
     pub async fn close(&self) {
         // Closing a pool does not fail: sea-orm's error is that of a connection that never was.
         let _ = self.inner.reader.pool().close_by_ref().await;
-        let _ = self.inner.writer.close_by_ref().await;
+        self.inner.writer.close().await;
+        if let Target::Sqlite(_, _, anchor) = &self.inner.target {
+            let anchor = anchor.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            if let Some(anchor) = anchor {
+                let _ = anchor.close().await;
+            }
+        }
     }
 
-    pub(crate) fn writer(&self) -> &DatabaseConnection {
-        &self.inner.writer
+    /// A connection to write by, whatever is known of the database.
+    pub(crate) async fn take_any_writer(&self) -> Result<WriteConnection> {
+        let taken = self.inner.writer.take(
+            #[cfg(feature = "testing")]
+            &self.inner.recorder,
+        );
+        Ok(taken.await?)
+    }
+
+    /// An error unless SQLite's file is still the one that was opened.
+    pub(crate) fn check_file(&self) -> Result<()> {
+        match &self.inner.target {
+            Target::Sqlite(file, _, _) => file.check(),
+            Target::Postgres(_) => Ok(()),
+        }
     }
 
     pub(crate) fn reader(&self) -> &Limited {
@@ -159,7 +213,15 @@ impl Store {
         &self.inner.options
     }
 
-    pub(crate) fn postgres_target(&self) -> Option<&PgConnectOptions> {
-        self.inner.postgres.as_ref()
+    pub(crate) fn health(&self) -> &Health {
+        &self.inner.health
+    }
+
+    pub(crate) fn condemned(&self) -> &Condemned {
+        &self.inner.condemned
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.inner.target
     }
 }

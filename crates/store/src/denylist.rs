@@ -4,15 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use ficha_token::{DenyEntry, DenyId};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::error::Fault;
 use crate::rows::{denylist, denylist_head};
 use crate::transaction::{announce, statement};
+use crate::write_connection::WriteConnection;
 use crate::{DenyRow, Result, Store, StoreError};
 
 /// How many rows one statement writes or names.
@@ -122,7 +120,7 @@ fn behind(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>>
 /// back with it.
 pub(crate) async fn deny(
     store: &Store,
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     entries: &[DenyEntry],
 ) -> Result<HashSet<DenyId>, Fault> {
     let mut wanted: HashMap<Uuid, i64> = HashMap::with_capacity(entries.len());
@@ -150,7 +148,7 @@ pub(crate) async fn deny(
 
 /// Takes out of `wanted` what is on the list for as long. What is there for a shorter time goes, to come back under a new
 /// number: a follower that passed the old one would never look at it again.
-async fn remove_known(transaction: &DatabaseTransaction, wanted: &mut HashMap<Uuid, i64>) -> Result<(), DbErr> {
+async fn remove_known(transaction: &WriteConnection, wanted: &mut HashMap<Uuid, i64>) -> Result<(), DbErr> {
     let ids: Vec<_> = wanted.keys().copied().collect();
     let mut shorter = Vec::new();
     for chunk in ids.chunks(CHUNK) {
@@ -170,7 +168,7 @@ async fn remove_known(transaction: &DatabaseTransaction, wanted: &mut HashMap<Uu
     Ok(())
 }
 
-async fn write(transaction: &DatabaseTransaction, rows: &[denylist::Model]) -> Result<(), DbErr> {
+async fn write(transaction: &WriteConnection, rows: &[denylist::Model]) -> Result<(), DbErr> {
     let Some(newest) = rows.last() else {
         return Ok(());
     };
@@ -183,6 +181,8 @@ async fn write(transaction: &DatabaseTransaction, rows: &[denylist::Model]) -> R
         .col_expr(denylist_head::Column::Tag, Expr::value(newest.tag))
         .filter(denylist_head::Column::Id.eq(ONLY));
     update.exec(transaction).await?;
+    // Whoever commits this looks whether it is there before it says so.
+    transaction.took_number(newest.number);
     announce(transaction).await
 }
 

@@ -2,12 +2,13 @@
 
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::denylist::deny;
 use crate::error::Fault;
 use crate::rows::session;
+use crate::write_connection::WriteConnection;
 use crate::{RevokeReason, Revoked, Store};
 
 /// How many ids one statement names.
@@ -30,10 +31,7 @@ pub(crate) fn deny_entry(row: &session::Model, now: i64) -> Option<DenyEntry> {
 /// Locks these sessions in the order of their ids, and reads them as they are then. `ids` must be sorted.
 ///
 /// A refresh that was faster has moved `access_exp` on before we read it; one that is slower finds the session revoked.
-pub(crate) async fn lock_sessions(
-    transaction: &DatabaseTransaction,
-    ids: &[Uuid],
-) -> Result<Vec<session::Model>, DbErr> {
+pub(crate) async fn lock_sessions(transaction: &WriteConnection, ids: &[Uuid]) -> Result<Vec<session::Model>, DbErr> {
     let mut rows = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
         let query = session::Entity::find()
@@ -48,7 +46,7 @@ pub(crate) async fn lock_sessions(
 /// Locks a user's sessions that are not over, in the order of their ids. The user's row must be locked: else there may be
 /// more of them by the time this returns.
 pub(crate) async fn lock_sessions_of_user(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     user: Uuid,
     now: i64,
 ) -> Result<Vec<session::Model>, DbErr> {
@@ -63,7 +61,7 @@ pub(crate) async fn lock_sessions_of_user(
 /// Marks locked sessions as revoked and puts those with a live token on the denylist.
 pub(crate) async fn end_sessions(
     store: &Store,
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     ended: &[(&session::Model, RevokeReason)],
     now: i64,
 ) -> Result<Revoked, Fault> {
@@ -75,7 +73,7 @@ pub(crate) async fn end_sessions(
 
 /// Marks locked sessions as revoked.
 pub(crate) async fn mark_revoked(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     ended: &[(&session::Model, RevokeReason)],
     now: i64,
 ) -> Result<(), DbErr> {

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// A commit failed, or its answer was lost: the change may be there or not.
     #[error("the database did not say whether the change was committed: {0}")]
     OutcomeUnknown(String),
+    /// A change that the database had acknowledged was not there when another connection looked.
+    #[error("the database has lost a change that it had acknowledged: {0}")]
+    Lost(String),
     /// The tables are not there, or not all of them.
     #[error("the database is not migrated: run `ficha migrate`")]
     NotMigrated,
@@ -119,6 +122,11 @@ impl From<DbErr> for StoreError {
             _ => Self::Unavailable(error.to_string()),
         }
     }
+}
+
+/// True if the database itself says what went wrong, rather than the way to it.
+pub(crate) fn is_of_the_database(error: &DbErr) -> bool {
+    code(error).is_some()
 }
 
 /// The database's own code: five characters on PostgreSQL, a number on SQLite.

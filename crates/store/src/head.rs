@@ -20,6 +20,9 @@ struct Row {
 impl Store {
     /// The denylist's head, the epoch and the change counter, read in one query.
     pub async fn head(&self) -> Result<Head> {
+        // Before and not after: a file that was moved away meanwhile was still the right one.
+        self.check_file()?;
+        self.health().check()?;
         let row = Row::find_by_statement(statement(self.reader())).one(self.reader()).await?;
         let row =
             row.ok_or_else(|| StoreError::Corrupt("the row of `globals` or `denylist_head` is missing".into()))?;

@@ -1,11 +1,12 @@
 //! Writing the session of a login that was checked a moment ago.
 
-use sea_orm::{DatabaseTransaction, EntityTrait, IntoActiveModel, QuerySelect};
+use sea_orm::{EntityTrait, IntoActiveModel, QuerySelect};
 
 use crate::error::Fault;
 use crate::globals::share_epoch;
 use crate::rows::{client, session, user};
 use crate::transaction::transaction;
+use crate::write_connection::WriteConnection;
 use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store};
 
 impl Store {
@@ -28,7 +29,7 @@ impl Store {
 
 /// True if client and user are enabled and at the versions that the login was checked against. Keeps them so until the
 /// commit.
-pub(crate) async fn is_current(transaction: &DatabaseTransaction, new: &NewSession) -> Result<bool, Fault> {
+pub(crate) async fn is_current(transaction: &WriteConnection, new: &NewSession) -> Result<bool, Fault> {
     let client = client::Entity::find_by_id(&new.session.client_id).lock_shared().one(transaction).await?;
     let client_ok = client.is_some_and(|row| row.enabled && !row.revoking && row.auth_version == new.client_version);
     if !client_ok {
@@ -43,7 +44,7 @@ pub(crate) async fn is_current(transaction: &DatabaseTransaction, new: &NewSessi
 
 /// Inserts the row.
 pub(crate) async fn write(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     session: &SessionRecord,
     live_key: Option<String>,
 ) -> Result<(), Fault> {

@@ -1,12 +1,14 @@
 //! Bringing the schema up to date.
 
 use ficha_migrations::Migrator;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+};
 use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
-use crate::error::Fault;
-use crate::transaction::transaction;
-use crate::{DatabaseKind, Result, Store, StoreError};
+use crate::connect::Target;
+use crate::{Result, Store, StoreError, postgres, sqlite};
 
 /// The advisory lock that a migration holds on PostgreSQL: "ficha" in ASCII.
 const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(439905053793)";
@@ -16,11 +18,27 @@ impl Store {
     /// the first, and then finds nothing to do. [`StoreError::Newer`]: a newer version was here before, and nothing is
     /// touched.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        transaction!(unlimited self, |transaction| {
-            if self.kind() == DatabaseKind::Postgres {
-                transaction.execute_unprepared(LOCK).await?;
+        // sea-orm's migrator wants a transaction of sea-orm's. If it fails, the connection goes with it.
+        let apart = self.open_apart().await?;
+        let steps = migrate(&apart).await;
+        // Closing a pool does not fail.
+        let _ = apart.close().await;
+        let steps = steps?;
+        if !steps.is_empty() {
+            // What was made is in the database itself, not in a log that may get lost beside it.
+            self.checkpoint().await?;
+        }
+        Ok(steps)
+    }
+
+    async fn open_apart(&self) -> Result<DatabaseConnection> {
+        Ok(match self.target() {
+            Target::Sqlite(_, target, _) => {
+                SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite::open_apart(target, self.options()).await?)
             }
-            apply(transaction).await
+            Target::Postgres(target) => {
+                SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::open_apart(target, self.options()).await?)
+            }
         })
     }
 
@@ -45,7 +63,22 @@ impl Store {
     }
 }
 
-async fn apply(transaction: &DatabaseTransaction) -> Result<Vec<String>, Fault> {
+async fn migrate(apart: &DatabaseConnection) -> Result<Vec<String>> {
+    let on_sqlite = apart.get_database_backend() == DbBackend::Sqlite;
+    let options = TransactionOptions {
+        sqlite_transaction_mode: on_sqlite.then_some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = apart.begin_with_options(options).await?;
+    if !on_sqlite {
+        transaction.execute_unprepared(LOCK).await?;
+    }
+    let steps = apply(&transaction).await?;
+    transaction.commit().await.map_err(|error| StoreError::OutcomeUnknown(error.to_string()))?;
+    Ok(steps)
+}
+
+async fn apply(transaction: &DatabaseTransaction) -> Result<Vec<String>> {
     Migrator::install(transaction).await?;
     let applied = known(Migrator::get_migration_models(transaction).await?)?;
     Migrator::up(transaction, None).await?;

@@ -3,6 +3,7 @@
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{ConnectionTrait, sqlx};
 
+use crate::connect::Target;
 use crate::{DatabaseKind, Result, Store, StoreError, postgres};
 
 /// The channel of every Ficha server on one database.
@@ -32,7 +33,7 @@ impl Store {
     /// A pooler between here and the database may swallow notifications: send one with [`Store::notify_self`], and see
     /// whether it comes.
     pub async fn listen(&self) -> Result<Option<Listener>> {
-        let Some(target) = self.postgres_target() else {
+        let Target::Postgres(target) = self.target() else {
             return Ok(None);
         };
         let pool = postgres::open_listener(target, self.options()).await?;
@@ -44,7 +45,7 @@ impl Store {
     /// Sends a notification to every listener, this server's own among them. Does nothing on SQLite.
     pub async fn notify_self(&self) -> Result<()> {
         if self.kind() == DatabaseKind::Postgres {
-            self.writer().execute_unprepared(NOTIFY).await?;
+            self.reader().execute_unprepared(NOTIFY).await?;
         }
         Ok(())
     }

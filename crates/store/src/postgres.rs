@@ -6,6 +6,7 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
 
+use crate::health::Condemned;
 use crate::{Result, StoreError, StoreOptions};
 
 /// What every connection is told first.
@@ -14,7 +15,9 @@ use crate::{Result, StoreError, StoreOptions};
 /// that is paused in a transaction holds the denylist's counter: the database ends such a transaction after 10 s.
 const FIRST: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
                      SET statement_timeout = '8s'; \
-                     SET idle_in_transaction_session_timeout = '10s'";
+                     SET idle_in_transaction_session_timeout = '10s'; \
+                     SELECT set_config('synchronous_commit', 'on', false) \
+                     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
 /// A connection that lay idle longer is asked whether it is still alive before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
@@ -30,8 +33,8 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions> {
 }
 
 /// Opens a pool, and makes sure that the database answers.
-pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
-    pool(options.connections, options)
+pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions, condemned: &Condemned) -> Result<PgPool> {
+    pool(options.connections, options, condemned)
         .connect_with(target.clone())
         .await
         .map_err(|error| StoreError::CantOpen { what: name(target), why: error.to_string() })
@@ -39,11 +42,18 @@ pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions) -> R
 
 /// A pool of one for a listener: it is never taken from the others, and never given up for being idle.
 pub(crate) async fn open_listener(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
-    let pool = pool(1, options).idle_timeout(None).max_lifetime(None);
+    let pool = pool(1, options, &Condemned::default()).idle_timeout(None).max_lifetime(None);
     pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-fn pool(connections: u32, options: &StoreOptions) -> PgPoolOptions {
+/// One connection of its own, for what sea-orm must do itself. Close it afterwards.
+pub(crate) async fn open_apart(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
+    let pool = pool(1, options, &Condemned::default());
+    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> PgPoolOptions {
+    let condemned = condemned.clone();
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
@@ -54,8 +64,12 @@ fn pool(connections: u32, options: &StoreOptions) -> PgPoolOptions {
                 Ok(())
             })
         })
-        .before_acquire(|connection, metadata| {
+        .before_acquire(move |connection, metadata| {
+            let fit = !condemned.holds(&metadata) && !connection.is_in_transaction();
             Box::pin(async move {
+                if !fit {
+                    return Ok(false);
+                }
                 if metadata.idle_for >= TRUSTED_FOR {
                     connection.ping().await?;
                 }

@@ -2,13 +2,14 @@
 
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 use sea_orm::sea_query::{Expr, Func};
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
 
 use crate::denylist::deny;
 use crate::globals::{ONLY, raise_changes};
 use crate::keys::insert_key;
 use crate::rows::{globals, key};
 use crate::transaction::transaction;
+use crate::write_connection::WriteConnection;
 use crate::{KeyPurpose, NewKey, Result, Revoked, Store};
 
 impl Store {
@@ -31,7 +32,7 @@ impl Store {
     }
 }
 
-async fn raise_epoch(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+async fn raise_epoch(transaction: &WriteConnection) -> Result<(), DbErr> {
     let update = globals::Entity::update_many()
         .col_expr(globals::Column::Epoch, Expr::col(globals::Column::Epoch).add(1))
         .filter(globals::Column::Id.eq(ONLY));
@@ -40,7 +41,7 @@ async fn raise_epoch(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 }
 
 /// The signing keys whose tokens may live.
-async fn unpurged_signing_keys(transaction: &DatabaseTransaction, now: i64) -> Result<Vec<String>, DbErr> {
+async fn unpurged_signing_keys(transaction: &WriteConnection, now: i64) -> Result<Vec<String>, DbErr> {
     let may_live =
         key::Column::ExpiresAt.is_null().or(key::Column::ExpiresAt.gt(now.saturating_sub(DENY_MARGIN_SECONDS)));
     let query = key::Entity::find()
@@ -51,7 +52,7 @@ async fn unpurged_signing_keys(transaction: &DatabaseTransaction, now: i64) -> R
 }
 
 /// Of both purposes: a refresh token under an old key is refused before any query.
-async fn mark_purged(transaction: &DatabaseTransaction, now: i64, until: i64) -> Result<(), DbErr> {
+async fn mark_purged(transaction: &WriteConnection, now: i64, until: i64) -> Result<(), DbErr> {
     let expires_at = Func::coalesce([Expr::col(key::Column::ExpiresAt), Expr::value(until)]);
     let update = key::Entity::update_many()
         .col_expr(key::Column::PurgedAt, Expr::value(now))

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use ficha_token::{DenyEntry, DenyId};
-use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 use crate::denylist::deny;
 use crate::ending::{deny_entry, lock_sessions, mark_revoked};
 use crate::error::Fault;
 use crate::transaction::transaction;
+use crate::write_connection::WriteConnection;
 use crate::{Result, RevokeReason, Revoked, Store};
 
 /// One revocation among those that share a transaction.
@@ -48,7 +48,7 @@ impl Store {
 
     async fn apply_in(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &WriteConnection,
         revocations: &[Revocation],
         now: i64,
     ) -> Result<Applied, Fault> {

@@ -4,12 +4,16 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sea_orm::sqlx::ConnectOptions;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::{DatabaseConnection, SqlxSqliteConnector, sqlx};
+use sea_orm::sqlx::{ConnectOptions, Executor};
+use sea_orm::{SqlxSqliteConnector, sqlx};
 
+use crate::connect::{Anchor, Opened, Target};
+use crate::database_file::DatabaseFile;
+use crate::health::Condemned;
+use crate::write_connection::WritePool;
 use crate::{Result, StoreError, StoreOptions};
 
 /// More readers than cores gain little; each is a thread.
@@ -22,13 +26,28 @@ const BUSY: Duration = Duration::from_secs(5);
 const OPEN_ATTEMPTS: u32 = 20;
 
 /// Opens the file that `url` names; makes it and its folder if they are not there.
-pub(crate) async fn open(url: &str, options: &StoreOptions) -> Result<(DatabaseConnection, DatabaseConnection)> {
+pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
     let target = parse(url)?;
-    make_file(target.get_filename())?;
-    let writer = open_writer(target.clone(), options).await?;
-    let reading = target.pragma("query_only", "on");
-    let reader = pool(READERS, options).connect_with(reading).await.map_err(|error| cant_open(url, error))?;
-    Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), SqlxSqliteConnector::from_sqlx_sqlite_pool(reader)))
+    let path = target.get_filename().to_owned();
+    make_file(&path)?;
+    let writer = open_writer(target.clone(), options, condemned).await?;
+    let reading = target.clone().pragma("query_only", "on");
+    let reader =
+        pool(READERS, options, condemned).connect_with(reading).await.map_err(|error| cant_open(url, error))?;
+    let mut anchor = target.connect().await.map_err(|error| cant_open(url, error))?;
+    // Only a read opens the write-ahead log.
+    anchor.execute("SELECT count(*) FROM sqlite_master").await.map_err(|error| cant_open(url, error))?;
+    let file = DatabaseFile::note(&path).map_err(|error| cant_open(&path.display().to_string(), error))?;
+    Ok(Opened {
+        writer: WritePool::Sqlite(writer),
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        target: Target::Sqlite(file, target, Anchor(Some(anchor).into())),
+    })
+}
+
+/// One connection of its own, for what sea-orm must do itself. Close it afterwards.
+pub(crate) async fn open_apart(target: &SqliteConnectOptions, options: &StoreOptions) -> Result<SqlitePool> {
+    open_writer(target.clone(), options, &Condemned::default()).await
 }
 
 fn parse(url: &str) -> Result<SqliteConnectOptions> {
@@ -39,7 +58,8 @@ fn parse(url: &str) -> Result<SqliteConnectOptions> {
     }
     let target = SqliteConnectOptions::from_str(url).map_err(|error| cant_open(url, error))?;
     Ok(target
-        .create_if_missing(true)
+        // It was made before. A connection that is opened later must not make an empty one where the file is gone.
+        .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(BUSY)
         // A commit that was answered survives the loss of power: WAL alone would survive only that of the process.
@@ -47,21 +67,37 @@ fn parse(url: &str) -> Result<SqliteConnectOptions> {
         .disable_statement_logging())
 }
 
-fn pool(connections: u32, options: &StoreOptions) -> SqlitePoolOptions {
+fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> SqlitePoolOptions {
+    let condemned = condemned.clone();
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .before_acquire(move |_, connection| {
+            let fit = !condemned.holds(&connection);
+            Box::pin(std::future::ready(Ok(fit)))
+        })
 }
 
-async fn open_writer(target: SqliteConnectOptions, options: &StoreOptions) -> Result<SqlitePool> {
+async fn open_writer(
+    target: SqliteConnectOptions,
+    options: &StoreOptions,
+    condemned: &Condemned,
+) -> Result<SqlitePool> {
     // The journal mode stays with the file, so the readers need not set it.
     let target = target.journal_mode(SqliteJournalMode::Wal);
+    let pool = pool(1, options, condemned).after_release(|connection, _| {
+        Box::pin(async move {
+            // Inside a transaction this fails, and the connection is closed: nothing that is written there would count,
+            // and an idle one would keep the lock from everybody. SQLite says so itself; sqlx' own counter does not know.
+            Ok(connection.execute("BEGIN; ROLLBACK").await.is_ok())
+        })
+    });
     let mut attempt = 1;
     loop {
-        match pool(1, options).connect_with(target.clone()).await {
+        match pool.clone().connect_with(target.clone()).await {
             Ok(writer) => return Ok(writer),
             Err(error) if attempt < OPEN_ATTEMPTS && is_locked(&error) => {
                 attempt += 1;

@@ -5,13 +5,13 @@
 
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
 use crate::rows::login_failure::{Column, Entity, Model};
 use crate::transaction::{statement, transaction};
+use crate::write_connection::WriteConnection;
 use crate::{LoginHistory, Result, Store};
 
 /// The source of the row that counts for the account as a whole.
@@ -91,7 +91,7 @@ impl Store {
 const CHUNK: usize = 500;
 
 /// Adds one to a row's count in one statement, so that none of two at once is lost.
-async fn count(transaction: &DatabaseTransaction, account: Uuid, source: Uuid, now: i64) -> Result<Model, DbErr> {
+async fn count(transaction: &WriteConnection, account: Uuid, source: Uuid, now: i64) -> Result<Model, DbErr> {
     let row = Model { account, source, failures: 1, last_failure: now, succeeded_at: 0, touched_at: now };
     let failures = Expr::col((Entity, Column::Failures)).add(1);
     // Only ever later: a failure must not make a source forgotten sooner that got in.

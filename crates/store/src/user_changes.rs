@@ -3,7 +3,7 @@
 
 use ficha_token::Scope;
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::ending::{end_sessions, lock_sessions_of_user};
@@ -12,6 +12,7 @@ use crate::globals::raise_changes;
 use crate::rows::user::stored_cost;
 use crate::rows::{join_names, parse_scope, session, split_names, user};
 use crate::transaction::transaction;
+use crate::write_connection::WriteConnection;
 use crate::{PasswordHashText, Result, RevokeReason, Revoked, Store};
 
 impl Store {
@@ -94,7 +95,7 @@ impl Store {
 
     async fn change_and_end(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &WriteConnection,
         id: Uuid,
         changed: &[(user::Column, SimpleExpr)],
         reason: Option<RevokeReason>,
@@ -111,7 +112,7 @@ impl Store {
 
     async fn end_all(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &WriteConnection,
         id: Uuid,
         reason: RevokeReason,
         now: i64,
@@ -124,7 +125,7 @@ impl Store {
 
 /// Writes columns and raises the version. Locks the row until the commit, so a login beside it waits and then sees it.
 async fn change(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteConnection,
     id: Uuid,
     changed: &[(user::Column, SimpleExpr)],
 ) -> Result<bool, Fault> {
@@ -138,7 +139,7 @@ async fn change(
 }
 
 /// The sessions are locked already. What is left of them holds no role that was taken away.
-async fn write_roles(transaction: &DatabaseTransaction, id: Uuid, roles: &str) -> Result<(), Fault> {
+async fn write_roles(transaction: &WriteConnection, id: Uuid, roles: &str) -> Result<(), Fault> {
     let update = session::Entity::update_many()
         .col_expr(session::Column::Roles, Expr::value(roles))
         .filter(session::Column::UserId.eq(id))

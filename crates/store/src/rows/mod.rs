@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod denylist;
 pub(crate) mod denylist_head;
 pub(crate) mod globals;
+pub(crate) mod heartbeat;
 pub(crate) mod key;
 pub(crate) mod login_failure;
 pub(crate) mod scope;

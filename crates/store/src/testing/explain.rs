@@ -21,12 +21,14 @@ pub(crate) struct Recorder(Arc<Mutex<Option<Vec<Statement>>>>);
 
 impl Recorder {
     pub(crate) fn attach(&self, connection: &mut DatabaseConnection) {
-        let noted = Arc::clone(&self.0);
-        connection.set_metric_callback(move |info| {
-            if let Some(noted) = noted.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-                noted.push(info.statement.clone());
-            }
-        });
+        let noted = self.clone();
+        connection.set_metric_callback(move |info| noted.note(info.statement));
+    }
+
+    pub(crate) fn note(&self, statement: &Statement) {
+        if let Some(noted) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            noted.push(statement.clone());
+        }
     }
 
     fn start(&self) {
@@ -59,10 +61,12 @@ impl Store {
         };
         statement.sql = format!("{explain} {sql}");
         let mut plan = String::new();
-        for row in self.writer().query_all_raw(statement).await? {
+        let connection = self.take_any_writer().await?;
+        for row in connection.query_all_raw(statement).await? {
             plan.push_str(&row.try_get_by::<String, _>(column)?);
             plan.push('\n');
         }
+        connection.give_back();
         Ok(Explained { sql, plan })
     }
 
@@ -71,14 +75,19 @@ impl Store {
     pub async fn pragma(&self, name: &str) -> Result<String> {
         let sql = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
         let name = if name == "busy_timeout" { sql.replacen("busy_timeout", "timeout", 1) } else { sql };
-        let statement = Statement::from_string(self.writer().get_database_backend(), name);
-        let row = self.writer().query_one_raw(statement).await?;
+        let connection = self.take_any_writer().await?;
+        let statement = Statement::from_string(connection.get_database_backend(), name);
+        let row = connection.query_one_raw(statement).await?;
+        connection.give_back();
         Ok(row.map(|row| row.try_get_by("value")).transpose()?.unwrap_or_default())
     }
 
     /// Runs SQL as it stands, for what a test must find in the database.
     #[doc(hidden)]
     pub async fn run_sql(&self, sql: &str) -> Result<u64> {
-        Ok(self.writer().execute_unprepared(sql).await?.rows_affected())
+        let connection = self.take_any_writer().await?;
+        let done = connection.execute_unprepared(sql).await?;
+        connection.give_back();
+        Ok(done.rows_affected())
     }
 }

@@ -1,0 +1,75 @@
+//! Whether SQLite's file is still the one that was opened.
+//!
+//! A file that is moved, removed or replaced under a running server goes on taking what is written, and nobody will ever
+//! read that again. SQLite does not look; so we do, whenever the database is read for the denylist and before a change
+//! counts as kept.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::{Result, StoreError};
+
+/// Which file a name stands for: device and inode.
+type Identity = (u64, u64);
+
+/// The file of a SQLite database, and its write-ahead log beside it.
+pub(crate) struct DatabaseFile {
+    path: PathBuf,
+    log: PathBuf,
+    identity: Identity,
+    /// A connection that is never closed before the others keeps it the same for as long as the store is open.
+    log_identity: Identity,
+}
+
+impl DatabaseFile {
+    /// Notes which files these are, once they are open.
+    pub(crate) fn note(path: &Path) -> std::io::Result<Self> {
+        let log = beside(path, "-wal");
+        let found = |path: &Path| identity(path)?.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound));
+        Ok(Self { identity: found(path)?, log_identity: found(&log)?, path: path.to_owned(), log })
+    }
+
+    /// An error unless the names still stand for the files that were opened.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_one(&self.path, self.identity)?;
+        check_one(&self.log, self.log_identity)
+    }
+
+    /// True if the database itself is in its place and its log was removed. Not where another log lies there: somebody
+    /// may write by that one.
+    pub(crate) fn has_only_lost_its_log(&self) -> bool {
+        matches!(identity(&self.path), Ok(Some(found)) if found == self.identity)
+            && matches!(identity(&self.log), Ok(None))
+    }
+}
+
+fn check_one(file: &Path, opened: Identity) -> Result<()> {
+    let why = match identity(file) {
+        Ok(Some(found)) if found == opened => return Ok(()),
+        Ok(Some(_)) => "another file has taken its place".to_owned(),
+        Ok(None) => "it was moved or removed".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(StoreError::Unavailable(format!(
+        "the file {} is not the one that was opened: {why}; put it back, or restart the server",
+        file.display()
+    )))
+}
+
+/// The file that SQLite keeps beside a database under this ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// `None`: there is no such file.
+fn identity(path: &Path) -> std::io::Result<Option<Identity>> {
+    match std::fs::metadata(path) {
+        Ok(file) => Ok(Some((file.dev(), file.ino()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

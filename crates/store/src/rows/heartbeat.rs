@@ -1,0 +1,23 @@
+//! The table `heartbeats`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "heartbeats")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub process: Uuid,
+    pub number: i64,
+    /// Unix seconds.
+    pub at: i64,
+    pub boot: Option<String>,
+    /// Milliseconds.
+    pub elapsed: i64,
+    /// Room that was taken to see whether there is any.
+    pub proof: Vec<u8>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,13 +1,13 @@
 //! The authorization server without its HTTP: what the rules in the other files work on.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ficha_password::{Cost, Hashing, HashingSettings};
-use ficha_store::{AuditRecord, DatabaseKind, Head, KeyRecord, Store, StoreError};
+use ficha_store::{AuditRecord, DatabaseKind, Head, KeyRecord, Store, StoreError, Writes};
 use ficha_token::{Clock, Entropy};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
 use crate::clients::{self, AuthenticatedClient, ClientCache, ClientCredentials};
@@ -15,6 +15,8 @@ use crate::denylist::Denylist;
 use crate::error::{AuthorityError, StartError};
 use crate::feed::Feed;
 use crate::gather::Gatherer;
+use crate::heartbeat::boot_id;
+use crate::issuer_clock::IssuerClock;
 use crate::key_ring::{KeyRing, Keys};
 use crate::metrics::Metrics;
 use crate::refresh::RotationBatch;
@@ -50,8 +52,19 @@ pub struct Authority {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// How the database has done since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseHealth {
+    /// Calls that failed because of it.
+    pub failures: u64,
+    /// Changes that it had acknowledged and did not have.
+    pub changes_lost: u64,
+}
+
 pub(crate) struct Inner {
+    /// Its clock is the issuer's.
     pub(crate) base: Foundation,
+    pub(crate) time: Arc<IssuerClock>,
     pub(crate) master: MasterKey,
     pub(crate) hashing: Hashing,
     pub(crate) keys: KeyRing,
@@ -65,9 +78,11 @@ pub(crate) struct Inner {
     pub(crate) floor_cost: AtomicU32,
     /// Who has been guessing client secrets.
     secret_failures: SecretFailures,
-    /// Where audit events wait for their writer, and its end of the queue until it is started.
+    /// Where audit events wait for their writer, and its end of the queue.
     pub(crate) audit: mpsc::Sender<AuditRecord>,
-    pub(crate) audit_events: Mutex<Option<mpsc::Receiver<AuditRecord>>>,
+    pub(crate) audit_events: tokio::sync::Mutex<mpsc::Receiver<AuditRecord>>,
+    /// Whether the database takes changes.
+    pub(crate) writes: watch::Receiver<Writes>,
     /// True while PostgreSQL tells us of other processes' commits.
     pub(crate) listening: AtomicBool,
     /// Held while they are read.
@@ -86,7 +101,12 @@ impl Authority {
     pub async fn open(base: Foundation) -> Result<Self, StartError> {
         base.settings.check()?;
         let master = base.master_key.load_existing()?;
+        let last = base.store.last_beat(boot_id().as_deref()).await?;
+        let time = Arc::new(IssuerClock::new(base.clock.clone(), &last));
+        let base = Foundation { clock: time.clone(), ..base };
         let denylist = Arc::new(Denylist::default());
+        // A clock that is far ahead of the last use removes nothing for a day.
+        denylist.begin_steady(time.earliest(), &*time);
         let metrics = Arc::new(Metrics::default());
         let hashing = start_hashing(&base.settings)?;
         // PostgreSQL commits in parallel; SQLite has one writer, and a second batch would only wait for it.
@@ -113,13 +133,15 @@ impl Authority {
                 floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
                 secret_failures: SecretFailures::default(),
                 audit,
-                audit_events: Mutex::new(Some(audit_events)),
+                audit_events: tokio::sync::Mutex::new(audit_events),
+                writes: base.store.writes(),
                 listening: AtomicBool::new(false),
                 loading: tokio::sync::Mutex::default(),
                 loaded_changes: AtomicI64::new(-1),
                 forgotten_changes: AtomicI64::new(-1),
                 reload_failed: AtomicBool::new(false),
                 base,
+                time,
             }),
         };
         // A start without readable keys is refused; later on the keys before stay in force.
@@ -149,7 +171,7 @@ impl Authority {
     }
 
     /// What has been counted.
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Arc<Metrics> {
         &self.inner.metrics
     }
 
@@ -163,12 +185,33 @@ impl Authority {
         Admin::new(self.inner.base.clone(), self.inner.hashing.clone(), self.inner.denylist.clone())
     }
 
+    /// For what is remembered only here: no clock that is set changes it.
+    fn seconds_passed(&self) -> i64 {
+        i64::try_from(self.clock().elapsed().as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// How the database does.
+    pub fn database(&self) -> DatabaseHealth {
+        DatabaseHealth { failures: self.store().failures(), changes_lost: self.store().changes_lost() }
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.inner.base.store
     }
 
     pub(crate) fn now(&self) -> i64 {
         self.inner.base.clock.unix_now()
+    }
+
+    /// The time by which something has surely expired, in Unix seconds: it is before [`Authority::clock`]'s while that was
+    /// set a short time ago.
+    pub fn earliest_now(&self) -> i64 {
+        self.inner.time.earliest()
+    }
+
+    /// True while a token may look expired only because the clock was set.
+    pub fn doubts_clock(&self) -> bool {
+        self.inner.time.is_in_doubt(self.settings().token.access_ttl)
     }
 
     /// True if the database has answered within two seconds.
@@ -307,7 +350,7 @@ impl Authority {
         let record = self.inner.clients.find(self.store(), id).await?;
         let mut found = clients::authenticate(record, credentials);
         let source = Attempt::new(&self.inner.master, "", "", origin.address).source;
-        let guesses = self.inner.secret_failures.is_over(source, self.now());
+        let guesses = self.inner.secret_failures.is_over(source, self.seconds_passed());
         if found.is_err() && !guesses && matches!(credentials, ClientCredentials::Secret(..)) {
             // The secret may be newer than what is in memory: another process gave it a moment ago.
             self.inner.clients.forget(id);
@@ -317,7 +360,7 @@ impl Authority {
             self.inner.metrics.client_failures.count();
             if let ClientCredentials::Secret(..) = credentials {
                 // Only a wrong secret waits: a right one is never slowed, whoever guesses beside it.
-                tokio::time::sleep(self.inner.secret_failures.failed(source, self.now())).await;
+                tokio::time::sleep(self.inner.secret_failures.failed(source, self.seconds_passed())).await;
             }
         }
         found

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_store::{AuditRecord, DatabaseKind};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use ficha_store::DatabaseKind;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Authority;
 use crate::denylist::KEPT_LONGER;
 use crate::feed::wake_followers;
+use crate::heartbeat::beat;
 use crate::listen::listen;
 use crate::settings::SigningSettings;
+use crate::supervise::Tasks;
 
 /// How often the head is read on SQLite, where nothing tells of another process' writes.
 const POLL: Duration = Duration::from_millis(50);
@@ -41,47 +44,66 @@ const WRITE_OUT: Duration = Duration::from_secs(2);
 
 /// Running tasks; dropping it ends them.
 pub struct Background {
-    _tasks: JoinSet<()>,
-    /// Dropping the sender tells the audit log's writer to write out what waits, and end.
-    writer: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    tasks: Tasks,
+    /// Tells the audit log's writer to write out what waits; and its word that it has.
+    stop_audit: watch::Sender<bool>,
+    audit_done: watch::Receiver<bool>,
 }
 
 impl Background {
+    /// Keeps another task running beside these.
+    pub fn keep<F, W>(&mut self, name: &'static str, work: F)
+    where
+        F: Fn() -> W + Send + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.keep(name, work);
+    }
+
+    /// The tasks.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// Ends the tasks, after the audit events that still wait are stored.
     pub async fn finish(mut self) {
-        if let Some((stop, writer)) = self.writer.take() {
-            drop(stop);
-            if tokio::time::timeout(WRITE_OUT, writer).await.is_err() {
-                tracing::warn!("the last audit events could not be stored in time; they are in this log only");
-            }
+        self.stop_audit.send_replace(true);
+        if tokio::time::timeout(WRITE_OUT, self.audit_done.wait_for(|done| *done)).await.is_err() {
+            tracing::warn!("the last audit events could not be stored in time; they are in this log only");
         }
     }
 }
 
 impl Authority {
-    /// Starts the tail of the denylist, the pruning, the audit log's writer, and the rotation of keys.
+    /// Starts what keeps an authority current: the tail of the denylist, the heartbeat, the pruning, the audit log's writer,
+    /// and the rotation of keys. Once for each authority.
     pub fn spawn_background(&self) -> Background {
-        let mut tasks = JoinSet::new();
-        tasks.spawn(tail(self.clone()));
-        tasks.spawn(reload(self.clone()));
-        tasks.spawn(wake_followers(self.clone()));
-        tasks.spawn(maintain(self.clone()));
-        let events = self.inner.audit_events.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let writer = events.map(|events| {
-            let (stop, stopped) = oneshot::channel();
-            (stop, tokio::spawn(write_audit(self.clone(), events, stopped)))
-        });
+        let mut tasks = Tasks::new(self.inner.metrics.clone());
+        let mut keep = |name, work: fn(Self) -> BoxFuture<'static, ()>| {
+            let authority = self.clone();
+            tasks.keep(name, move || work(authority.clone()));
+        };
+        keep("tail", |authority| tail(authority).boxed());
+        keep("reload", |authority| reload(authority).boxed());
+        keep("followers", |authority| wake_followers(authority).boxed());
+        keep("heartbeat", |authority| beat(authority).boxed());
+        keep("maintenance", |authority| maintain(authority).boxed());
         if self.store().kind() == DatabaseKind::Postgres {
-            tasks.spawn(listen(self.clone()));
+            keep("listen", |authority| listen(authority).boxed());
         }
-        Background { _tasks: tasks, writer }
+        let (stop_audit, stopped) = watch::channel(false);
+        let (done, audit_done) = watch::channel(false);
+        let (authority, done) = (self.clone(), Arc::new(done));
+        tasks.keep("audit", move || write_audit(authority.clone(), stopped.clone(), done.clone()));
+        Background { tasks, stop_audit, audit_done }
     }
 }
 
 /// Reads the head again and again: that is what the server vouches by.
 async fn tail(authority: Authority) {
-    let mut failing = false;
     let mut before = Instant::now();
+    // When reading began to fail, and how many calls had failed by then.
+    let mut failing: Option<(Instant, u64)> = None;
     loop {
         let listening = authority.inner.listening.load(std::sync::atomic::Ordering::Acquire);
         let every = match (authority.store().kind(), listening) {
@@ -91,18 +113,19 @@ async fn tail(authority: Authority) {
         };
         authority.inner.denylist.nudged(before, every).await;
         before = Instant::now();
-        match authority.read_head().await.err() {
-            Some(error) if !failing => {
+        match (authority.read_head().await.err(), failing) {
+            (Some(error), None) => {
                 tracing::error!(%error, "the database can't be read; protected endpoints answer 503 until it can");
-                failing = true;
+                failing = Some((before, authority.store().failures()));
             }
-            None if failing => {
-                tracing::info!("the database answers again");
-                failing = false;
+            (None, Some((since, failures))) => {
+                let failed_calls = authority.store().failures().saturating_sub(failures);
+                tracing::info!(seconds = since.elapsed().as_secs(), failed_calls, "the database answers again");
+                failing = None;
             }
             _ => {}
         }
-        if failing {
+        if failing.is_some() {
             tokio::time::sleep(POLL_WITHOUT_LISTEN).await;
         }
     }
@@ -130,10 +153,18 @@ async fn reload(authority: Authority) {
 /// Removes what has expired, in small batches, and finishes what an ended process left half done.
 async fn maintain(authority: Authority) {
     let mut position = None;
+    let mut failing = false;
     loop {
         tokio::time::sleep(PRUNE_EVERY).await;
-        if let Err(error) = authority.maintain_once(&mut position).await {
-            tracing::warn!(%error, "expired rows could not be removed; this is tried again");
+        match authority.maintain_once(&mut position).await {
+            // An outage has its own line.
+            Err(crate::AdminError::Store(error)) if error.is_outage() => tracing::debug!(%error, "no housekeeping"),
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "expired rows could not be removed; this is tried again");
+            }
+            Err(_) => {}
+            Ok(()) => failing = false,
         }
     }
 }
@@ -177,24 +208,23 @@ impl Authority {
     }
 }
 
-async fn write_audit(authority: Authority, mut events: mpsc::Receiver<AuditRecord>, stopped: oneshot::Receiver<()>) {
+async fn write_audit(authority: Authority, mut stopped: watch::Receiver<bool>, done: Arc<watch::Sender<bool>>) {
+    let mut events = authority.inner.audit_events.lock().await;
     let mut batch = Vec::new();
-    let mut stopped = Some(stopped);
     loop {
-        let received = match &mut stopped {
-            None => events.recv_many(&mut batch, AUDIT_BATCH).await,
-            Some(stop) => tokio::select! {
-                received = events.recv_many(&mut batch, AUDIT_BATCH) => received,
-                _ = stop => {
-                    // No more come in; what is there is still received.
-                    events.close();
-                    stopped = None;
-                    continue;
-                }
-            },
+        let closing = events.is_closed();
+        let received = tokio::select! {
+            received = events.recv_many(&mut batch, AUDIT_BATCH) => received,
+            _ = stopped.wait_for(|stopped| *stopped), if !closing => {
+                // No more come in; what is there is still received.
+                events.close();
+                continue;
+            }
         };
         if received == 0 {
-            return;
+            done.send_replace(true);
+            // It is told to stop, and ends with the others.
+            return std::future::pending().await;
         }
         tokio::time::sleep(AUDIT_GATHER).await;
         while batch.len() < AUDIT_BATCH
@@ -203,7 +233,12 @@ async fn write_audit(authority: Authority, mut events: mpsc::Receiver<AuditRecor
             batch.push(event);
         }
         if let Err(error) = authority.store().audit(&batch).await {
-            tracing::warn!(%error, events = batch.len(), "audit events could not be stored; they are in this log only");
+            authority.inner.metrics.audit_lost.add(batch.len() as u64);
+            if error.is_outage() {
+                tracing::debug!(%error, events = batch.len(), "audit events could not be stored");
+            } else {
+                tracing::warn!(%error, events = batch.len(), "audit events could not be stored; they are in this log only");
+            }
         }
         batch.clear();
     }

@@ -3,7 +3,7 @@
 use ficha_password::Password;
 use ficha_store::{
     Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, KeyPurpose, PasswordHashText, SealedKey, Store,
-    UserRecord,
+    StoreError, UserRecord,
 };
 use ficha_token::{Entropy, Scope, ordered_uuid};
 
@@ -39,16 +39,26 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     let keys = vec![new_refresh_key(&master, clock, entropy), signing];
     debug_assert!(keys.iter().any(|key| key.purpose == KeyPurpose::Refresh));
     let password = first_password(entropy);
-    let outcome = base
-        .store
-        .bootstrap(Bootstrap {
-            keys,
-            client: Some(first_party(base)),
-            user: Some((admin(base, &password).await?, base.settings.password.bcrypt_cost.get())),
-            scopes: vec![(ADMIN_SCOPE.into(), "Administer this server".into())],
-            now: clock.unix_now(),
-        })
-        .await?;
+    let first = Bootstrap {
+        keys,
+        client: Some(first_party(base)),
+        user: Some((admin(base, &password).await?, base.settings.password.bcrypt_cost.get())),
+        scopes: vec![(ADMIN_SCOPE.into(), "Administer this server".into())],
+        now: clock.unix_now(),
+    };
+    let outcome = match base.store.bootstrap(first).await {
+        Ok(outcome) => outcome,
+        // It may have been committed, and then nothing could be opened without the key.
+        Err(error @ (StoreError::OutcomeUnknown(_) | StoreError::Lost(_))) => return Err(error.into()),
+        Err(error) => {
+            if made {
+                base.master_key.take_back()?;
+            }
+            return Err(error.into());
+        }
+    };
+    // The first keys are in the database itself, and not only in a log beside it.
+    base.store.checkpoint().await?;
     Ok(match outcome {
         BootstrapOutcome::AlreadyDone => {
             // Another server was faster, with a key of its own. Ours would only hide that the right one is missing; unless

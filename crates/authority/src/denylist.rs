@@ -138,6 +138,11 @@ impl Denylist {
         self.steady.unix_now(clock)
     }
 
+    /// Begins with `earliest`, in Unix seconds, where the clock is ahead of what the database remembers.
+    pub(crate) fn begin_steady(&self, earliest: i64, clock: &dyn Clock) {
+        self.steady.begin(earliest, clock);
+    }
+
     /// The newest head that was read, and a way to wait for the next.
     pub fn heads(&self) -> watch::Receiver<Option<Head>> {
         self.head.subscribe()
@@ -171,6 +176,10 @@ impl Denylist {
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
         let read = self.read(store, clock).await;
+        if let Err(StoreError::Lost(_) | StoreError::Replaced(_)) = read {
+            // Not only that it can't be read: what was read before is not to be relied on.
+            self.vouched.store(0, Ordering::Release);
+        }
         if let Ok(head) = read {
             self.vouched.store(began.as_millis() as u64 + 1, Ordering::Release);
             // Before the next read begins: nobody is told of an older head after a newer one.

@@ -45,6 +45,9 @@ pub enum AuthorityError {
     /// The database has not answered for two seconds, so nobody knows what has been revoked.
     #[error("the server has lost its database")]
     Stale,
+    /// The clock was set a short time ago, and nobody knows which time is right.
+    #[error("the clock was set, and it is not known yet which time is right")]
+    ClockInDoubt,
     /// The database failed, or the outcome of a commit is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -8,10 +8,12 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_store::StoreError;
+use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// What a gatherer does with the jobs that it has gathered.
@@ -48,7 +50,7 @@ impl<B: Batch> Gatherer<B> {
         let waiting = Arc::new(Mutex::new(waiting));
         let batch = Arc::new(batch);
         for _ in 0..workers {
-            tokio::spawn(work(batch.clone(), waiting.clone(), most));
+            tokio::spawn(keep_working(batch.clone(), waiting.clone(), most));
         }
         Self { queue }
     }
@@ -58,12 +60,24 @@ impl<B: Batch> Gatherer<B> {
     pub async fn submit(&self, job: B::Job) -> Result<B::Outcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
         self.queue.send((job, answer)).await.map_err(|_| shutting_down())?;
-        outcome.await.unwrap_or_else(|_| Err(shutting_down()))
+        outcome.await.unwrap_or_else(|_| Err(given_up()))
     }
+}
+
+/// The job was taken, and nobody answered: its worker panicked, or the process ends.
+fn given_up() -> StoreError {
+    StoreError::OutcomeUnknown("the server gave up on the batch".into())
 }
 
 fn shutting_down() -> StoreError {
     StoreError::Unavailable("the server is shutting down".into())
+}
+
+/// A worker that panics is replaced: those who wait must not wait for ever. It ends when the gatherer is dropped.
+async fn keep_working<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B>>>>, most: usize) {
+    while AssertUnwindSafe(work(batch.clone(), queue.clone(), most)).catch_unwind().await.is_err() {
+        tracing::error!("a batch panicked; what was done of it is not known, and its callers are told so");
+    }
 }
 
 async fn work<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B>>>>, most: usize) {
@@ -172,5 +186,31 @@ mod tests {
             assert_eq!(caller.await.unwrap(), Ok(expected));
         }
         assert!(batches.load(Ordering::SeqCst) >= 3, "the same key three times needs three batches");
+    }
+
+    struct Fragile;
+
+    impl Batch for Fragile {
+        type Job = u32;
+        type Outcome = u32;
+        type Key = u32;
+
+        fn key(job: &u32) -> u32 {
+            *job
+        }
+
+        async fn run(&self, jobs: Vec<u32>) -> Result<Vec<u32>, StoreError> {
+            assert!(!jobs.contains(&13), "a bug");
+            Ok(jobs)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_panics_is_of_unknown_outcome_and_the_next_one_runs() {
+        let gatherer = Gatherer::start(Fragile, 1, 64);
+        for _ in 0..3 {
+            assert!(matches!(gatherer.submit(13).await, Err(StoreError::OutcomeUnknown(_))));
+            assert_eq!(gatherer.submit(12).await, Ok(12));
+        }
     }
 }

@@ -30,7 +30,7 @@ impl Authority {
         token: &str,
     ) -> Result<Introspection, AuthorityError> {
         let Some(token) = self.read_refresh_token(token) else { return Ok(Introspection::inactive()) };
-        let now = self.now();
+        let now = self.earliest_now();
         let epoch = self.inner.denylist.heads().borrow().map(|head| head.epoch);
         let live = self.store().session(token.session).await?.filter(|row| {
             row.client_id == client.id()

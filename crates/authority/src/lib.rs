@@ -15,8 +15,10 @@ mod error;
 mod feed;
 mod gather;
 mod grant;
+mod heartbeat;
 mod introspection;
 mod issue;
+mod issuer_clock;
 mod key_ring;
 mod listen;
 mod login;
@@ -29,10 +31,11 @@ mod secret;
 mod secret_failures;
 mod settings;
 mod steady;
+mod supervise;
 mod throttle;
 
 pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, Purged, SessionQuery};
-pub use authority::{Authority, Foundation};
+pub use authority::{Authority, DatabaseHealth, Foundation};
 pub use background::Background;
 pub use bootstrap::{FirstStart, check_master_key, first_start};
 pub use clients::{AuthenticatedClient, ClientCredentials};
@@ -42,6 +45,7 @@ pub use error::{AuthorityError, SettingsError, StartError};
 pub use feed::{FeedPage, Follower, LONGEST_WAIT, Poll};
 pub use grant::PasswordRequest;
 pub use issue::Issued;
+pub use issuer_clock::IssuerClock;
 pub use key_ring::{KeyRing, Keys};
 pub use metrics::{Counter, Metrics};
 pub use seal::MasterKeySource;
@@ -50,6 +54,7 @@ pub use settings::{
     ADMIN, ADMIN_SCOPE, DenylistSettings, FIRST_PARTY, Issuer, JWKS_MAX_AGE, PasswordSettings, Settings,
     SigningSettings, TokenSettings,
 };
+pub use supervise::Tasks;
 pub use throttle::Origin;
 
 // What the rules are told and what they tell, so that nobody above names the crates below.
@@ -57,5 +62,5 @@ pub use ficha_password::policy::{PasswordPolicy, PolicyError};
 pub use ficha_password::{Cost, Password, StoredHash};
 pub use ficha_store::{
     AuditRecord, ClientRecord, ClientScopes, DatabaseKind, Grant, KeyPurpose, KeyRecord, RevokeReason, SessionRecord,
-    Store, StoreError, UserRecord,
+    Store, StoreError, StoreOptions, UserRecord,
 };

@@ -31,7 +31,7 @@ pub(crate) async fn listen(authority: Authority) {
         if heard {
             (retry, warned) = (FIRST_RETRY, false);
             tracing::warn!("LISTEN is lost: the denylist is read every 100 ms until it is back");
-        } else if !warned {
+        } else if !warned && authority.is_fresh() {
             warned = true;
             tracing::warn!("LISTEN hears nothing (a pooler?): the denylist is read every 100 ms instead");
         }

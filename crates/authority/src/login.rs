@@ -1,7 +1,7 @@
 //! The password check: one answer for every failure, in the same time.
 
 use ficha_password::{Password, StoredHash};
-use ficha_store::{PasswordHashText, UserRecord};
+use ficha_store::{LoginHistory, PasswordHashText, UserRecord};
 
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
@@ -10,6 +10,9 @@ use crate::throttle::{Attempt, Origin, is_throttled};
 
 /// Names longer than this, in bytes, are nobody's.
 pub const MAX_NAME_BYTES: usize = 256;
+
+/// By how many seconds the clocks of two servers may differ.
+const CLOCKS_DIFFER: i64 = 5;
 
 /// How long a source that got in is taken as known before it is written anew, in seconds.
 const KNOWN_SOURCE_REFRESH: i64 = 86_400;
@@ -25,7 +28,7 @@ impl Authority {
         password: Password,
     ) -> Result<UserRecord, AuthorityError> {
         let attempt = Attempt::new(&self.inner.master, username, client.id(), origin.address);
-        let history = self.store().login_history(attempt.account, attempt.source).await?;
+        let history = self.history(&attempt).await?;
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
@@ -44,7 +47,7 @@ impl Authority {
         // Guesses that were sent at once all saw the counts from before them. A right one that comes out while its source
         // is slowed by the others is one guess too many: it fails like them.
         let right = right && {
-            let since = self.store().login_history(attempt.account, attempt.source).await?;
+            let since = self.history(&attempt).await?;
             !is_throttled(&since, self.now())
         };
         match (user, stored) {
@@ -62,6 +65,19 @@ impl Authority {
                 Err(AuthorityError::BadCredentials)
             }
         }
+    }
+
+    /// What is known of an account and a source. No failure is of the future: one that was counted while the clock was ahead
+    /// is one of now.
+    async fn history(&self, attempt: &Attempt) -> Result<LoginHistory, AuthorityError> {
+        let now = self.now();
+        let mut history = self.store().login_history(attempt.account, attempt.source).await?;
+        if history.source_last_failure.max(history.account_last_failure) > now + CLOCKS_DIFFER {
+            self.store().clamp_login_failures(attempt.account, attempt.source, now).await?;
+            history.source_last_failure = history.source_last_failure.min(now);
+            history.account_last_failure = history.account_last_failure.min(now);
+        }
+        Ok(history)
     }
 
     async fn find_user(&self, username: &str) -> Result<Option<UserRecord>, AuthorityError> {

@@ -1,5 +1,7 @@
 //! What is counted. The server renders it at `/metrics`; no label ever holds a name, an address or a token.
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows.
@@ -12,9 +14,36 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Adds `count`.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// The number.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that somebody else keeps.
+#[derive(Default)]
+pub struct Reading(OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>);
+
+impl Reading {
+    /// Says where to read it; the first one to say so is asked.
+    pub fn read_from(&self, read: impl Fn() -> u64 + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(read));
+    }
+
+    /// The number; 0 where nobody keeps it.
+    pub fn get(&self) -> u64 {
+        self.0.get().map_or(0, |read| read())
+    }
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reading").field(&self.get()).finish()
     }
 }
 
@@ -47,6 +76,12 @@ pub struct Metrics {
     pub feed_polls: Counter,
     /// Of those, the ones whose cursor was not known.
     pub feed_resets: Counter,
+    /// Background tasks that ended and were started again. Anything but 0 is a bug.
+    pub task_restarts: Counter,
+    /// Log lines that could not be written, as whoever writes the log counts them.
+    pub log_lost: Reading,
+    /// Audit events that could not be stored; they are in the log only.
+    pub audit_lost: Counter,
     /// Polls that were refused because too many were waiting.
     pub feed_refused: Counter,
 }

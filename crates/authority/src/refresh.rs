@@ -102,7 +102,9 @@ impl Authority {
         let keys = self.inner.keys.current();
         let is_unknown = match RefreshToken::parse(text) {
             Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),
-            None => Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.now()).is_none()),
+            None => {
+                Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
+            }
         };
         if is_unknown { self.follow().await } else { Ok(()) }
     }
@@ -186,10 +188,19 @@ impl Authority {
         row.revoked.is_some() || row.expires_at <= now || row.idle_expires_at <= now
     }
 
+    /// True if a session is over by the clock, but not by the time that was in force before the clock was set.
+    fn may_not_be_over(&self, row: &SessionRecord) -> bool {
+        let earliest = self.earliest_now();
+        row.revoked.is_none() && row.expires_at > earliest && row.idle_expires_at > earliest
+    }
+
     async fn classify(&self, client: &AuthenticatedClient, token: &RefreshToken) -> Result<Unmatched, AuthorityError> {
         let Some(row) = self.store().session(token.session).await? else { return Ok(Unmatched::Refused) };
         let now = self.now();
         let ended = self.is_over(&row);
+        if ended && row.client_id == client.id() && self.may_not_be_over(&row) {
+            return Err(AuthorityError::ClockInDoubt);
+        }
         // Another client's use of a token is refused and changes nothing: it proves no theft from this one.
         if row.client_id != client.id() || ended {
             return Ok(Unmatched::Refused);
@@ -199,6 +210,9 @@ impl Authority {
             return Ok(Unmatched::Refused);
         }
         let grace = self.settings().token.refresh_grace.as_secs() as i64;
+        // A clock that was put forward since must not make a replay of a retry.
+        let earliest = self.earliest_now();
+        let now = if row.rotated_at <= earliest { earliest } else { now };
         Ok(match row.generation - token.generation {
             1 if now < row.rotated_at + grace && row.access_exp > now => Unmatched::Retry(Box::new(row)),
             behind if behind > 0 => Unmatched::Replay,

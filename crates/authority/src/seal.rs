@@ -96,7 +96,9 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let linked = written.and_then(|()| fs::hard_link(&draft, path));
     // Whether or not it was linked, the draft has served.
     let _ = fs::remove_file(&draft);
-    linked
+    // The file's name must outlive a power cut as its content does: without this key nothing that is signed can be checked.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    linked.and_then(|()| fs::File::open(folder)?.sync_all())
 }
 
 impl MasterKey {

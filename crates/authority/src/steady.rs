@@ -29,6 +29,16 @@ struct Seen {
 }
 
 impl SteadyTime {
+    /// Begins with a time, in Unix seconds, that may be before the wall clock's: the difference counts as a jump.
+    pub(crate) fn begin(&self, earliest: i64, clock: &dyn Clock) {
+        let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // A part of a second is no jump.
+        if earliest < clock.unix_now() {
+            *seen = Some(Seen { offset: earliest.saturating_mul(SECOND) - elapsed, doubted: None });
+        }
+    }
+
     /// Unix seconds: the wall clock's, or what it would show had it not jumped, whichever is earlier.
     pub(crate) fn unix_now(&self, clock: &dyn Clock) -> i64 {
         let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);

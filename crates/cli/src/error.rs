@@ -1,5 +1,7 @@
 //! Why a command failed: one line, and exit code 1.
 
+use std::path::PathBuf;
+
 use ficha_authority::{AdminError, SettingsError, StartError, StoreError};
 use ficha_server::ServerError;
 
@@ -17,6 +19,18 @@ pub enum CliError {
     /// The database holds nothing, and the command has no use for an empty one.
     #[error("the database {0} holds nothing yet: run `ficha serve` or `ficha migrate` first, or correct store.url")]
     NothingThere(String),
+    /// A first start where there seems to have been one.
+    #[error(
+        "the database {database} holds nothing, but the master key {} is there already: put the database back (and the \
+         files that end in -wal and -shm with it), correct store.url, or begin anew with `ficha serve --first-start`",
+        key.display()
+    )]
+    LostDatabase {
+        /// The database.
+        database: String,
+        /// The key's file.
+        key: PathBuf,
+    },
     /// The database is older than this program.
     #[error("the database is behind this version of ficha (steps missing: {0}): run `ficha migrate`")]
     Behind(usize),

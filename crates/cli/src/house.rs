@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ficha_authority::{Admin, AdminError, DatabaseClock, Foundation, Store};
+use ficha_authority::{Admin, AdminError, DatabaseClock, Foundation, IssuerClock, Store, StoreOptions};
 use ficha_token::{SystemClock, SystemEntropy};
 
 use crate::config::Configuration;
@@ -11,6 +11,9 @@ use crate::error::CliError;
 
 /// Who did it, in the audit log.
 pub const ACTOR: &str = "cli";
+
+/// `keys.master_key_file` unless it is set: the first start makes that file.
+const MASTER_KEY_FILE: &str = "data/master.key";
 
 /// How many rows a list reads at a time.
 const PAGE: u64 = 500;
@@ -41,7 +44,27 @@ impl House {
 
 /// Opens the database that the configuration names. It is made if it is not there.
 pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
-    Store::connect(configuration.store_url.expose()).await.map_err(CliError::CantOpen)
+    connect_for(configuration, false).await
+}
+
+/// The same; `first_start` says that an empty database is to be begun anew, whatever lies beside it.
+pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Result<Store, CliError> {
+    let options = StoreOptions { first_start, ..StoreOptions::default() };
+    Store::connect_with(configuration.store_url.expose(), options).await.map_err(CliError::CantOpen)
+}
+
+/// An empty SQLite database beside the master key that an earlier start made there has most likely been lost, moved or
+/// damaged: a first start would make a new administrator, and forget every revocation.
+pub async fn refuse_a_lost_database(configuration: &Configuration, store: &Store) -> Result<(), CliError> {
+    let url = configuration.store_url.expose();
+    let source = &configuration.master_key;
+    let is_usual = source.key.is_none() && source.file == Path::new(MASTER_KEY_FILE);
+    let Some(path) = sqlite_path(url).filter(|_| is_usual && source.file.exists()) else { return Ok(()) };
+    // Before the first start there may be users, but no keys.
+    if store.sealed_keys().await?.is_empty() && !store.is_bootstrapped().await? {
+        return Err(CliError::LostDatabase { database: path.to_owned(), key: source.file.clone() });
+    }
+    Ok(())
 }
 
 /// What the rules stand on. The clock is apart, for whoever keeps it right.
@@ -85,7 +108,10 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<House, 
         0 => {}
         steps => return Err(CliError::Behind(steps)),
     }
-    let (base, _) = foundation(configuration, store).await?;
+    let (base, clock) = foundation(configuration, store).await?;
+    // A clock that is ahead of what the server has written down would take live tokens for expired, and revoke nothing.
+    let clock = Arc::new(IssuerClock::start(clock, &base.store).await);
+    let base = Foundation { clock, ..base };
     Ok(House { admin: Admin::open(base.clone())?, base })
 }
 

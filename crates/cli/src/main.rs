@@ -10,6 +10,7 @@ mod logging;
 mod output;
 mod token_file;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -24,7 +25,9 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError::Runtime(error)),
     };
-    match runtime.block_on(commands::run(arguments)) {
+    let outcome = runtime.block_on(commands::run(arguments));
+    logging::finish();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads us has read enough, as `ficha user list | head` does.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    eprintln!("error: {message}");
+    // Where nobody reads it the exit code says it, and `eprintln!` would panic.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
     ExitCode::FAILURE
 }

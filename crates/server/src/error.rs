@@ -85,9 +85,15 @@ impl ApiError {
         }
     }
 
-    /// True for what thousands of followers may be told at once: metrics count it, and the lost database is logged once.
+    /// True for what thousands may be told at once: metrics count it, and an outage has its lines in the log.
     fn is_expected(&self) -> bool {
-        matches!(self, Self::Authority(AuthorityError::Stale | AuthorityError::TooManyFollowers { .. }))
+        match self {
+            Self::Authority(
+                AuthorityError::Stale | AuthorityError::ClockInDoubt | AuthorityError::TooManyFollowers { .. },
+            ) => true,
+            Self::Authority(AuthorityError::Store(error)) | Self::Admin(AdminError::Store(error)) => error.is_outage(),
+            _ => false,
+        }
     }
 }
 
@@ -104,6 +110,7 @@ fn authority_told(error: &AuthorityError) -> Told {
         AuthorityError::ServesNothing => told(StatusCode::FORBIDDEN, Code::UnauthorizedClient),
         AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),
+        AuthorityError::ClockInDoubt => unavailable("the server's clock was set; try again in a moment", SOON),
         AuthorityError::Stale | AuthorityError::Store(_) => unavailable("the database does not answer", SOON),
         AuthorityError::Key(_) => server_error(),
     }
@@ -190,6 +197,7 @@ mod tests {
             (AuthorityError::Busy { retry_after }.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::ServesNothing.into(), 403, Code::UnauthorizedClient),
             (AuthorityError::TooManyFollowers { retry_after }.into(), 503, Code::TemporarilyUnavailable),
+            (AuthorityError::ClockInDoubt.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Stale.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Store(StoreError::NotMigrated).into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Key("x".into()).into(), 500, Code::ServerError),

@@ -15,23 +15,24 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "status": "ok" }))
 }
 
-/// The process can do its work: its database has answered within two seconds.
+/// The process can do its work: it has read its database within two seconds, and the database takes changes.
 #[utoipa::path(
     get,
     path = "/health/ready",
     tag = "Operation",
     responses(
         (status = 200, description = "Ready"),
-        (status = 503, description = "The database has not answered for two seconds"),
+        (status = 503, description = "The database has not answered for two seconds, or takes no changes"),
     )
 )]
 pub async fn ready(state: Data<State>) -> HttpResponse {
-    let fresh = state.authority.is_fresh();
-    let (mut response, status) = match fresh {
-        true => (HttpResponse::Ok(), "ok"),
-        false => (HttpResponse::ServiceUnavailable(), "the database does not answer"),
+    let (mut response, status) = match (state.authority.is_fresh(), state.authority.takes_changes()) {
+        (true, true) => (HttpResponse::Ok(), "ok"),
+        (false, _) => (HttpResponse::ServiceUnavailable(), "the database does not answer"),
+        // Tokens are checked as ever.
+        (true, false) => (HttpResponse::ServiceUnavailable(), "the database takes no changes"),
     };
-    if !fresh {
+    if !state.authority.is_ready() {
         response.insert_header((RETRY_AFTER, "1"));
     }
     response.insert_header((CACHE_CONTROL, "no-store")).json(json!({ "status": status }))
@@ -92,6 +93,22 @@ fn render(state: &State) -> String {
         state.authority.followers_waiting() as u64,
     );
     text.gauge("ficha_database_fresh", "1 while the database answers", u64::from(state.authority.is_fresh()));
+    let writable = u64::from(state.authority.takes_changes());
+    text.gauge("ficha_database_writable", "1 while the database takes changes and keeps them", writable);
+    let database = state.authority.database();
+    text.counter("ficha_database_failures_total", "Calls that failed because of the database", database.failures);
+    text.counter(
+        "ficha_database_changes_lost_total",
+        "Changes that were acknowledged and not kept; anything but 0 is an alarm",
+        database.changes_lost,
+    );
+    text.counter(
+        "ficha_background_restarts_total",
+        "Background tasks that ended and were started again",
+        counted.task_restarts.get(),
+    );
+    text.counter("ficha_audit_events_lost_total", "Audit events that are in the log only", counted.audit_lost.get());
+    text.counter("ficha_log_lines_lost_total", "Log lines that could not be written", counted.log_lost.get());
     text.lanes(&hashing.lanes_used);
     text.0
 }

@@ -32,13 +32,21 @@ pub struct StoreOptions {
     pub connections: u32,
     /// How long a call waits for a connection before it is [`StoreError::Unavailable`].
     pub acquire_timeout: Duration,
+    /// Begin anew where an empty database lies beside a write-ahead log that is not empty. Without it that is refused: most
+    /// likely the database was lost.
+    pub first_start: bool,
     /// Where the random tags of denylist rows come from.
     pub entropy: Arc<dyn Entropy>,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { connections: 16, acquire_timeout: Duration::from_secs(5), entropy: Arc::new(SystemEntropy) }
+        Self {
+            connections: 16,
+            acquire_timeout: Duration::from_secs(5),
+            first_start: false,
+            entropy: Arc::new(SystemEntropy),
+        }
     }
 }
 

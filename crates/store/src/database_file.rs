@@ -52,7 +52,7 @@ fn check_one(file: &Path, opened: Identity) -> Result<()> {
         Ok(None) => "it was moved or removed".to_owned(),
         Err(error) => error.to_string(),
     };
-    Err(StoreError::Unavailable(format!(
+    Err(StoreError::Replaced(format!(
         "the file {} is not the one that was opened: {why}; put it back, or restart the server",
         file.display()
     )))

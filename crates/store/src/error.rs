@@ -19,6 +19,9 @@ pub enum StoreError {
     /// A change that the database had acknowledged was not there when another connection looked.
     #[error("the database has lost a change that it had acknowledged: {0}")]
     Lost(String),
+    /// SQLite's file is not the one that was opened: what is written would never be read again.
+    #[error("{0}")]
+    Replaced(String),
     /// The tables are not there, or not all of them.
     #[error("the database is not migrated: run `ficha migrate`")]
     NotMigrated,
@@ -39,6 +42,13 @@ pub enum StoreError {
         /// The reason.
         why: String,
     },
+}
+
+impl StoreError {
+    /// True if the database failed, and not what it was asked: it says so once for all who ask, when an outage begins.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Lost(_) | Self::Replaced(_))
+    }
 }
 
 /// PostgreSQL's codes for a transaction that lost against another and may simply be tried again.

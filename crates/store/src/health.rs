@@ -41,7 +41,9 @@ impl Health {
 
     /// Takes up what a call came to: a failure of the database is a reason to try whether it takes changes.
     pub(crate) fn note<T>(&self, outcome: &Result<T, StoreError>) {
-        if let Err(StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) | StoreError::Lost(_)) = outcome {
+        if let Err(error) = outcome
+            && error.is_outage()
+        {
             self.failures.fetch_add(1, Ordering::Relaxed);
             self.suspected.notify_one();
         }

@@ -24,6 +24,7 @@ mod limited;
 mod migrate;
 mod notify;
 mod postgres;
+mod postgres_url;
 mod purge;
 mod records;
 mod revocation;
@@ -38,6 +39,7 @@ mod throttle;
 mod transaction;
 mod user_changes;
 mod users;
+mod write_ahead_log;
 mod write_connection;
 
 pub use bootstrap::{Bootstrap, BootstrapOutcome};

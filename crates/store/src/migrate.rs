@@ -53,6 +53,15 @@ impl Store {
         Ok(self.applied_migrations().await?.is_empty())
     }
 
+    /// True once the first start is done. A database without tables has not had it.
+    pub async fn is_bootstrapped(&self) -> Result<bool> {
+        match self.head().await {
+            Ok(head) => Ok(head.bootstrapped),
+            Err(StoreError::NotMigrated) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Nothing is written: not even the table of applied steps is made.
     async fn applied_migrations(&self) -> Result<Vec<String>> {
         match seaql_migrations::Entity::find().all(self.reader()).await.map_err(StoreError::from) {

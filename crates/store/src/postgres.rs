@@ -1,6 +1,5 @@
 //! PostgreSQL: one pool for everything, and a connection of its own for whoever listens.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -24,11 +23,7 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// Reads a `postgres://` URL. Whether TLS is used, and how the server is checked, is its `sslmode`.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions> {
-    // The error of the parser may quote the URL, and with it the password.
-    let target = PgConnectOptions::from_str(url).map_err(|_| StoreError::CantOpen {
-        what: "of that postgres:// URL".into(),
-        why: "it can't be read as postgres://user:password@host:port/database".into(),
-    })?;
+    let target = crate::postgres_url::read(url)?;
     Ok(target.application_name("ficha").disable_statement_logging())
 }
 

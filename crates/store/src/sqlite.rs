@@ -1,5 +1,6 @@
 //! SQLite: one connection that writes, beside a pool that only reads.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use sea_orm::sqlx::{ConnectOptions, Executor};
 use sea_orm::{SqlxSqliteConnector, sqlx};
 
 use crate::connect::{Anchor, Opened, Target};
-use crate::database_file::DatabaseFile;
+use crate::database_file::{DatabaseFile, beside};
 use crate::health::Condemned;
+use crate::write_ahead_log::{self, Log};
 use crate::write_connection::WritePool;
 use crate::{Result, StoreError, StoreOptions};
 
@@ -22,6 +24,12 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process, such as the command line, to commit.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How often a log is read that somebody else writes to.
+const LOG_ATTEMPTS: u32 = 5;
+
+/// By how many seconds a database may be younger than its log, which a running server writes to every second.
+const PUT_BACK_AFTER: i64 = 30;
+
 /// Two processes that open a new file at once: one sees the other switch the journal mode, which no busy timeout covers.
 const OPEN_ATTEMPTS: u32 = 20;
 
@@ -29,20 +37,95 @@ const OPEN_ATTEMPTS: u32 = 20;
 pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
     let target = parse(url)?;
     let path = target.get_filename().to_owned();
+    check_log(&path, options).await?;
+    let put_back = is_newer_than_its_log(&path);
     make_file(&path)?;
     let writer = open_writer(target.clone(), options, condemned).await?;
     let reading = target.clone().pragma("query_only", "on");
-    let reader =
-        pool(READERS, options, condemned).connect_with(reading).await.map_err(|error| cant_open(url, error))?;
-    let mut anchor = target.connect().await.map_err(|error| cant_open(url, error))?;
+    let reader = pool(READERS, options, condemned)
+        .connect_with(reading)
+        .await
+        .map_err(|error| cant_open(&path.display().to_string(), error))?;
+    if put_back {
+        check_pages(&path, &reader).await?;
+    }
+    let mut anchor = target.connect().await.map_err(|error| cant_open(&path.display().to_string(), error))?;
     // Only a read opens the write-ahead log.
-    anchor.execute("SELECT count(*) FROM sqlite_master").await.map_err(|error| cant_open(url, error))?;
+    anchor
+        .execute("SELECT count(*) FROM sqlite_master")
+        .await
+        .map_err(|error| cant_open(&path.display().to_string(), error))?;
     let file = DatabaseFile::note(&path).map_err(|error| cant_open(&path.display().to_string(), error))?;
     Ok(Opened {
         writer: WritePool::Sqlite(writer),
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         target: Target::Sqlite(file, target, Anchor(Some(anchor).into())),
     })
+}
+
+/// Refuses a database whose write-ahead log SQLite would drop in silence, in whole or in part. Before the file is opened:
+/// that alone removes a log which lies beside an empty database.
+async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
+    let log = beside(path, "-wal");
+    let refused = |why: String| StoreError::CantOpen { what: path.display().to_string(), why };
+    let found = read_quietly(&log).await.map_err(|error| refused(format!("{}: {error}", log.display())))?;
+    let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+    match found {
+        Log::Damaged { transactions } => Err(refused(format!(
+            "its write-ahead log {} is damaged, and with it {transactions} changes or more that were acknowledged: restore \
+             both files from a backup, or move the log away and run `ficha recover`",
+            log.display()
+        ))),
+        Log::Whole if is_empty && !options.first_start => Err(refused(format!(
+            "it is empty or not there, but its write-ahead log {} is not: put the database back beside it, or start with \
+             --first-start to begin anew without it",
+            log.display()
+        ))),
+        Log::Whole | Log::Empty => Ok(()),
+    }
+}
+
+/// A log that another process writes to while it is read may look damaged: it is read again until it rests.
+async fn read_quietly(log: &Path) -> std::io::Result<Log> {
+    let written = || std::fs::metadata(log).and_then(|file| file.modified()).ok();
+    for _ in 0..LOG_ATTEMPTS {
+        let before = written();
+        let found = write_ahead_log::read(log)?;
+        if !matches!(found, Log::Damaged { .. }) {
+            return Ok(found);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if written() == before {
+            return Ok(found);
+        }
+    }
+    // A server writes without a pause, so it has it open and reads it well.
+    Ok(Log::Whole)
+}
+
+/// A backup that was put in the place of a database whose log was left there is read together with that log, and the two
+/// make nonsense. Not surely found, but often.
+async fn check_pages(path: &Path, reader: &SqlitePool) -> Result<()> {
+    let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(reader).await;
+    let why = match found {
+        Ok(found) if found == "ok" => return Ok(()),
+        Ok(found) => found,
+        Err(error) => error.to_string(),
+    };
+    Err(StoreError::CantOpen {
+        what: path.display().to_string(),
+        why: format!(
+            "it is newer than the write-ahead log beside it, and the two do not fit ({why}): restore the backup once more, \
+             and remove the files ending in -wal and -shm before the server is started"
+        ),
+    })
+}
+
+/// True if the database was put there after its log was last written, by more than a checkpoint takes.
+fn is_newer_than_its_log(path: &Path) -> bool {
+    let log = std::fs::metadata(beside(path, "-wal")).ok().filter(|log| log.len() > 0);
+    let database = std::fs::metadata(path).ok();
+    matches!((log, database), (Some(log), Some(database)) if database.ctime() > log.mtime() + PUT_BACK_AFTER)
 }
 
 /// One connection of its own, for what sea-orm must do itself. Close it afterwards.
@@ -54,9 +137,16 @@ fn parse(url: &str) -> Result<SqliteConnectOptions> {
     let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
     if rest.is_empty() || rest.starts_with('?') || rest.starts_with(":memory:") || rest.contains("mode=memory") {
         // A writer and readers beside it would each have a database of its own.
-        return Err(cant_open(url, "a database in memory is not supported: name a file"));
+        return Err(cant_open("of that sqlite:// URL", "a database in memory is not supported: name a file"));
     }
-    let target = SqliteConnectOptions::from_str(url).map_err(|error| cant_open(url, error))?;
+    let (path, _) = rest.split_once('?').unwrap_or((rest, ""));
+    if path.split('/').next().is_some_and(|first| first.contains(':') && first.contains('@')) {
+        // The URL of a server with a wrong beginning: no file is made under a password's name, and none is shown.
+        return Err(cant_open("of that sqlite:// URL", "it must name a file, and reads like the URL of a server"));
+    }
+    // The error of the parser may quote an option's value, and somebody may take one for a place to put a password.
+    let unreadable = |_| cant_open(path, "an option can't be used: there are mode, cache, immutable and vfs");
+    let target = SqliteConnectOptions::from_str(url).map_err(unreadable)?;
     Ok(target
         // It was made before. A connection that is opened later must not make an empty one where the file is gone.
         .create_if_missing(false)
@@ -128,10 +218,18 @@ fn make_file(path: &Path) -> Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(failed)?;
+        // Its name must be there after a power cut, as what is written in it is.
+        sync_folder(folder.parent()).map_err(failed)?;
     }
     let mut file = std::fs::OpenOptions::new();
     file.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-    file.open(path).map(drop).map_err(failed)
+    file.open(path).and_then(|file| file.sync_all()).map_err(failed)?;
+    sync_folder(path.parent()).map_err(failed)
+}
+
+fn sync_folder(folder: Option<&Path>) -> std::io::Result<()> {
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }

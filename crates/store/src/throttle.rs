@@ -30,6 +30,34 @@ impl Store {
         Ok(history(self.reader(), Uuid::from_bytes(account), Uuid::from_bytes(source)).await?)
     }
 
+    /// Makes of failures of the future failures of `now`: they were counted while a clock was ahead, and would be held
+    /// against the account until then.
+    pub async fn clamp_login_failures(&self, account: [u8; 16], source: [u8; 16], now: i64) -> Result<()> {
+        let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));
+        statement!(self, |database| {
+            let clamp = Entity::update_many()
+                .col_expr(Column::LastFailure, Expr::value(now))
+                .filter(Column::Account.eq(account))
+                .filter(Column::Source.is_in([source, WHOLE_ACCOUNT]))
+                .filter(Column::LastFailure.gt(now));
+            clamp.exec(database).await.map(drop)
+        })
+    }
+
+    /// Forgets every failure that is held against an account, from wherever it came. Returns from how many sources there
+    /// were some.
+    pub async fn clear_login_failures(&self, account: [u8; 16]) -> Result<u64> {
+        let account = Uuid::from_bytes(account);
+        statement!(self, |database| {
+            let clear = Entity::update_many()
+                .col_expr(Column::Failures, Expr::value(0_i64))
+                .col_expr(Column::LastFailure, Expr::value(0_i64))
+                .filter(Column::Account.eq(account))
+                .filter(Column::Failures.gt(0_i64));
+            Ok(clear.exec(database).await?.rows_affected)
+        })
+    }
+
     /// Counts a failure; returns the counts with it.
     pub async fn login_failed(&self, account: [u8; 16], source: [u8; 16], now: i64) -> Result<LoginHistory> {
         let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Admin, AdminError};
 use crate::audit::Event;
 use crate::login::MAX_NAME_BYTES;
+use crate::throttle::Attempt;
 
 /// A password, or the hash of one that another system made.
 #[derive(Debug, Clone)]
@@ -81,6 +82,7 @@ impl Admin {
         let hash = self.hash(name, password).await?;
         let text = PasswordHashText(hash.to_string());
         let revoked = self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.now()).await?;
+        self.forget_failures(name).await?;
         self.ended(actor, "user.password_changed", user.id, name, revoked).await
     }
 
@@ -88,6 +90,9 @@ impl Admin {
     pub async fn set_user_enabled(&self, actor: &str, name: &str, enabled: bool) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
         let revoked = self.base.store.set_user_enabled(user.id, enabled, self.now()).await?;
+        if enabled {
+            self.forget_failures(name).await?;
+        }
         let event = if enabled { "user.enabled" } else { "user.disabled" };
         self.ended(actor, event, user.id, name, revoked).await
     }
@@ -126,6 +131,21 @@ impl Admin {
         let user = self.user(name).await?;
         let revoked = self.base.store.revoke_user(user.id, self.now()).await?;
         self.ended(actor, "user.sessions_revoked", user.id, name, revoked).await
+    }
+
+    /// Forgets the failed logins that are held against a user. Returns how many sources they came from.
+    pub async fn unlock_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
+        let user = self.user(name).await?;
+        let sources = self.forget_failures(name).await?;
+        self.audit(Event::by(actor, "user.unlocked").user(user.id)).await?;
+        Ok(sources)
+    }
+
+    async fn forget_failures(&self, name: &str) -> Result<u64, AdminError> {
+        // Before the first start there is no key, and nobody has failed to log in.
+        let Some(master) = self.base.master_key.load()? else { return Ok(0) };
+        let account = Attempt::new(&master, name, "", None).account;
+        Ok(self.base.store.clear_login_failures(account).await?)
     }
 
     async fn ended(

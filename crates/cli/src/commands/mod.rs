@@ -33,7 +33,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server; the first start makes what is needed, and prints the password of the user `admin` once
-    Serve,
+    Serve(serve::Arguments),
     /// Bring the database up to date
     Migrate,
     /// Users: who can log in
@@ -68,7 +68,7 @@ enum Command {
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
     let configuration = crate::config::load(arguments.config.as_deref())?;
     match arguments.command {
-        Command::Serve => serve::run(configuration).await,
+        Command::Serve(arguments) => serve::run(&arguments, configuration).await,
         Command::Migrate => migrate::run(&configuration).await,
         Command::User(command) => user::run(command, &configuration).await,
         Command::Client(command) => client::run(command, &configuration).await,

@@ -4,24 +4,31 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, check_master_key, first_start};
 use ficha_server::{Server, TlsSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
 
 use super::welcome;
 use crate::config::{Configuration, issuer_of};
 use crate::error::CliError;
 use crate::{house, logging, output};
 
-/// How often the database is asked for its time: clocks drift, and machines are suspended.
-const MEASURE_EVERY: Duration = Duration::from_secs(60);
+/// How often the database is asked for its time: clocks drift, and are set.
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Begin anew with an empty database although a master key, or a write-ahead log, of another one lies beside it
+    #[arg(long)]
+    first_start: bool,
+}
 
 /// Runs the server until it is told to stop.
 ///
 /// Whatever can be found wrong without writing anything is looked for first, so that a start that fails leaves nothing
 /// half made: the settings, the TLS files, the address, the master key, and only then the database.
-pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
+pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Result<(), CliError> {
     logging::start(&configuration.log);
     configuration.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let stop = Stop::listen()?;
@@ -30,8 +37,11 @@ pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
     // A malformed one, before a SQLite file is made; whether it fits, before that file is changed.
     configuration.master_key.load()?;
 
-    let store = house::connect(&configuration).await?;
+    let store = house::connect_for(&configuration, arguments.first_start).await?;
     check_master_key(&store, &configuration.master_key).await?;
+    if !arguments.first_start {
+        house::refuse_a_lost_database(&configuration, &store).await?;
+    }
     let steps = store.migrate().await?;
     if !steps.is_empty() {
         tracing::info!(steps = steps.len(), "the database is brought up to date");
@@ -46,9 +56,10 @@ pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
             return Err(error);
         }
     };
-    let background = authority.spawn_background();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(keep_time(clock, store.clone()));
+    authority.metrics().log_lost.read_from(logging::lines_lost);
+    let mut background = authority.spawn_background();
+    let timed = store.clone();
+    background.keep("clock", move || keep_time(clock.clone(), timed.clone()));
     let (address, issuer) = (server.address(), configuration.settings.issuer.as_str());
     let docs = configuration.settings.issuer.endpoint("/docs");
     tracing::info!(%address, issuer, docs, "ficha is ready");
@@ -58,7 +69,6 @@ pub async fn run(mut configuration: Configuration) -> Result<(), CliError> {
         tracing::error!(%error, "the first password is lost; `ficha user passwd admin` sets another");
     }
     server.run(stop.wait()).await?;
-    drop(tasks);
     background.finish().await;
     // A database that does not answer must not hold up the end.
     let _ = tokio::time::timeout(Duration::from_secs(1), store.close()).await;
@@ -99,7 +109,8 @@ async fn keep_time(clock: Arc<DatabaseClock>, store: Store) {
     loop {
         tokio::time::sleep(MEASURE_EVERY).await;
         if let Err(error) = clock.measure_again(&store).await {
-            tracing::warn!(%error, "the database's time could not be read; the last difference stays in use");
+            // That the database can't be read has its own line.
+            tracing::debug!(%error, "the database's time could not be read; the last one stays in use");
         }
     }
 }

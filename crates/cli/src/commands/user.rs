@@ -43,6 +43,11 @@ pub enum Command {
         /// The name that is typed at login
         name: String,
     },
+    /// Forget the failed logins that are held against a user
+    Unlock {
+        /// The name that is typed at login
+        name: String,
+    },
     /// Keep a user out; all their sessions end
     Disable {
         /// The name that is typed at login
@@ -115,6 +120,13 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
         Command::Enable { name } => {
             open().await?.admin.set_user_enabled(ACTOR, &name, true).await?;
             output::say(&format!("{name} can log in again"))
+        }
+        Command::Unlock { name } => {
+            let sources = open().await?.admin.unlock_user(ACTOR, &name).await?;
+            output::say(&match sources {
+                0 => format!("no failed login was held against {name}"),
+                _ => format!("the failed logins of {name} are forgotten"),
+            })
         }
         Command::Disable { name } => {
             let sessions = open().await?.admin.set_user_enabled(ACTOR, &name, false).await?;

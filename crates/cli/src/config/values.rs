@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ficha_authority::Secret;
+use ficha_authority::{Secret, Store};
 use ficha_server::{IpNetwork, WebOrigin};
 use ficha_token::Algorithm;
 use tracing_subscriber::EnvFilter;
@@ -239,29 +239,38 @@ impl Setting for StoreUrl {
     fn show(&self) -> String {
         let text = self.0.expose();
         if text.starts_with("sqlite:") {
-            return quoted(text);
+            return quoted(&without_unknown_options(text));
         }
-        match Url::parse(text) {
-            Ok(url) => quoted(&without_password(url)),
-            Err(_) => HIDDEN.into(),
-        }
+        // What can be misread is not shown at all: what looks like the database may be the end of a password.
+        let readable = Url::parse(text).ok().filter(|_| Store::is_postgres_url(text));
+        quoted(&readable.and_then(without_password).unwrap_or_else(|| "postgres://…".to_owned()))
     }
 }
 
-fn without_password(mut url: Url) -> String {
+/// Of a `sqlite://` URL, its options only if each is one that SQLite has: no other is ever used.
+fn without_unknown_options(url: &str) -> String {
+    const KNOWN: [&str; 4] = ["mode", "cache", "immutable", "vfs"];
+    let Some((path, options)) = url.split_once('?') else { return url.to_owned() };
+    let is_known = |option: &str| option.split_once('=').is_some_and(|(name, _)| KNOWN.contains(&name));
+    if options.split('&').all(is_known) { url.to_owned() } else { format!("{path}?…") }
+}
+
+fn without_password(mut url: Url) -> Option<String> {
     const STARS: &str = "***";
     if url.password().is_some() && url.set_password(Some(STARS)).is_err() {
-        return HIDDEN.into();
+        return None;
     }
     if url.query().is_some() {
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let shown = |(name, value): (String, String)| {
-            let value = if name == "password" { STARS.to_owned() } else { value };
+            // A key can be written out in the place of its file's name.
+            let is_secret = matches!(name.as_str(), "password" | "sslkey" | "ssl-key");
+            let value = if is_secret { STARS.to_owned() } else { value };
             (name, value)
         };
         url.query_pairs_mut().clear().extend_pairs(pairs.into_iter().map(shown));
     }
-    url.into()
+    Some(url.into())
 }
 
 /// `log.format`

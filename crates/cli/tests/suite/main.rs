@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod configuration;
+mod database_urls;
 mod fastapi;
 mod follower;
 mod login;

@@ -15,6 +15,6 @@ use crate::state::State;
     responses((status = 200, description = "A JWK set (RFC 7517 section 5); empty with HS256", body = Object))
 )]
 pub async fn jwks(state: Data<State>) -> HttpResponse {
-    let set = state.authority.keys().current().jwks(state.authority.clock().unix_now());
+    let set = state.authority.keys().current().jwks(state.authority.earliest_now());
     HttpResponse::Ok().insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}"))).json(set)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ficha_store::testing::TestDatabase;
 use ficha_token::Clock;
 
-use crate::support::App;
+use crate::support::{App, Tokens};
 use crate::world::*;
 
 /// Puts the wall clock back; the other clock goes on.
@@ -15,6 +15,23 @@ fn put_back(app: &App, by: Duration) {
 
 fn put_forward(app: &App, by: Duration) {
     app.clock.set_wall(app.clock.now() + by);
+}
+
+/// These tokens are good, and so are their successors.
+async fn good(app: &App, tokens: &Tokens, when: &str) -> Tokens {
+    assert_eq!(app.me(&tokens.access).await, 200, "{when}");
+    let renewed = refreshed(app, &tokens.refresh).await;
+    assert_eq!(app.me(&renewed.access).await, 200, "{when}");
+    renewed
+}
+
+/// Lets the time that was set last for as long as it takes until it is followed.
+async fn followed(app: &App) {
+    app.authority.look_at_clock();
+    assert!(app.authority.doubts_clock());
+    app.advance(seconds(60)).await;
+    app.authority.look_at_clock();
+    assert_eq!(app.authority.clock().unix_now(), app.clock.unix_now());
 }
 
 ficha_store::on_both_databases! {
@@ -53,11 +70,12 @@ ficha_store::on_both_databases! {
         let first = app.login("alice").await;
         let exp = number(&first.access, "exp");
         put_back(&app, seconds(300));
+        followed(&app).await;
         let second = refreshed(&app, &first.refresh).await;
-        assert_eq!(number(&second.access, "exp"), exp - 300);
+        assert!(number(&second.access, "exp") < exp);
         assert_eq!(row(&database, sid(&first.access)).await.access_exp, exp);
         assert_eq!(app.post("/revoke", &[("token", &second.refresh)]).await.status(), 200);
-        // 500 s after the login: an entry that went by the second token alone would have run out.
+        // By the clock, 560 s after the login: an entry that went by the second token alone would have run out.
         app.advance(seconds(800)).await;
         app.authority.maintain_once(&mut None).await.expect("the database answers");
         assert!(number(&first.access, "exp") > app.clock.unix_now());
@@ -73,6 +91,42 @@ ficha_store::on_both_databases! {
         let renewed = refreshed(&app, &tokens.refresh).await;
         assert_eq!(app.me(&renewed.access).await, 200);
         assert_eq!(app.me(&app.login("alice").await.access).await, 200);
+    }
+
+    // What an issuer says of its own tokens goes by its own time: set by more than the life of a token, forward or back, its
+    // clock makes none of them look expired.
+    async fn a_clock_that_is_set_while_serving_logs_nobody_out(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        for by in [86_400, 400 * 86_400] {
+            for forward in [false, true] {
+                let before = app.login("alice").await;
+                if forward {
+                    put_forward(&app, seconds(by));
+                } else {
+                    put_back(&app, seconds(by));
+                }
+                let before = good(&app, &before, "at once").await;
+                let doubted = app.login("alice").await;
+                followed(&app).await;
+                // What looks expired by the new time, or not valid yet, is not called so.
+                for token in [&before, &doubted] {
+                    let status = app.me(&token.access).await;
+                    assert!(status == 200 || status == 503, "{status} {by} {forward}");
+                }
+                let renewed = app.refresh(&before.refresh).await.status();
+                assert!(renewed == 200 || renewed == 503, "{renewed} {by} {forward}");
+                good(&app, &app.login("alice").await, "followed").await;
+                if forward {
+                    put_back(&app, seconds(by));
+                } else {
+                    put_forward(&app, seconds(by));
+                }
+                followed(&app).await;
+                good(&app, &app.login("alice").await, "right again").await;
+                refreshed(&app, &doubted.refresh).await;
+                assert_eq!(app.get("/health/ready").await.status(), 200);
+            }
+        }
     }
 
     // Vouching goes by a clock that no administrator moves.

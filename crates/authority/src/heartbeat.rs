@@ -1,0 +1,124 @@
+//! Whether the database takes changes and keeps them: tried once a second, and at once when a call has failed.
+//!
+//! Reading says nothing of it. A full disk is read as ever, and a connection in a dead transaction takes every change,
+//! says that it did, and keeps none.
+
+use std::time::Duration;
+
+use ficha_store::{Heartbeat, Writes};
+use ficha_token::{Clock, random_uuid};
+use tokio::time::{Instant, sleep};
+
+use crate::Authority;
+
+/// How often it is tried while all is well.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often while it is not: what heals is noticed within a second.
+const EVERY_WHILE_REFUSED: Duration = Duration::from_millis(250);
+/// Failed calls bring the next try no closer than this to the last.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// Calls that fail although changes are taken are worth a line this often.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
+impl Authority {
+    /// True if the database takes changes and keeps them, as far as this process knows.
+    pub fn takes_changes(&self) -> bool {
+        *self.inner.writes.borrow() == Writes::Kept
+    }
+
+    /// Compares the time that is kept with the wall clock's, as the heartbeat does every second.
+    pub fn look_at_clock(&self) {
+        self.inner.time.look();
+    }
+
+    /// True if the server can do its work: it has read its database within two seconds, and changes are taken.
+    pub fn is_ready(&self) -> bool {
+        self.is_fresh() && self.takes_changes()
+    }
+}
+
+/// Writes heartbeats without end.
+pub(crate) async fn beat(authority: Authority) {
+    let store = authority.store();
+    let process = random_uuid(&*authority.inner.base.entropy);
+    let boot = boot_id();
+    let mut told = Told::default();
+    let mut number = 0;
+    let (mut pause, mut doubted) = (Duration::ZERO, false);
+    loop {
+        let suspected = tokio::select! {
+            () = sleep(pause) => false,
+            () = failed(&authority) => true,
+        };
+        number += 1;
+        let clock = &authority.inner.time;
+        authority.look_at_clock();
+        let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let beat = Heartbeat { process, number, at: clock.unix_now(), boot: boot.clone(), elapsed };
+        let outcome = store.beat(&beat, suspected || doubted).await;
+        doubted = outcome.is_err();
+        told.tell(&authority, suspected);
+        pause = if doubted { EVERY_WHILE_REFUSED } else { EVERY };
+    }
+}
+
+async fn failed(authority: &Authority) {
+    sleep(SHORTEST).await;
+    authority.store().failed().await;
+}
+
+/// What the log has been told: one line when an outage begins, and one when it ends.
+struct Told {
+    writes: Writes,
+    since: Instant,
+    failures: u64,
+    said: Option<Instant>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { writes: Writes::Kept, since: Instant::now(), failures: 0, said: None }
+    }
+}
+
+impl Told {
+    fn tell(&mut self, authority: &Authority, suspected: bool) {
+        let failures = authority.store().failures();
+        let writes = authority.inner.writes.borrow().clone();
+        match (&self.writes, &writes) {
+            (Writes::Kept, Writes::Kept) => {
+                let quiet = self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN);
+                if suspected && quiet && failures > self.failures {
+                    tracing::warn!(
+                        failed_calls = failures - self.failures,
+                        "calls to the database failed; it works now"
+                    );
+                    (self.failures, self.said) = (failures, Some(Instant::now()));
+                }
+            }
+            (Writes::Refused(_) | Writes::Lost(_), Writes::Kept) => {
+                let seconds = self.since.elapsed().as_secs();
+                let failed_calls = failures - self.failures;
+                tracing::warn!(seconds, failed_calls, "the database takes changes again");
+                self.failures = failures;
+            }
+            (Writes::Lost(_), Writes::Lost(_)) | (Writes::Refused(_), Writes::Refused(_)) => {}
+            (_, Writes::Refused(error)) => {
+                tracing::error!(%error, "the database takes no changes; whatever needs one answers 503 until it does");
+            }
+            (_, Writes::Lost(error)) => {
+                tracing::error!(%error, "changes that were acknowledged are lost; every answer is 503 until they are kept");
+            }
+        }
+        if std::mem::discriminant(&self.writes) != std::mem::discriminant(&writes) {
+            self.since = Instant::now();
+        }
+        self.writes = writes;
+    }
+}
+
+/// Which boot of this machine it is, where the system says so (Linux).
+pub(crate) fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}

@@ -1,0 +1,113 @@
+//! Tasks that must not end. One that does all the same, by a panic or because it returned, is started again, and says so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::metrics::Metrics;
+
+/// How long to wait before a task that has ended is started again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Running tasks by their names; dropping it ends them.
+pub struct Tasks {
+    supervisors: JoinSet<()>,
+    running: Running,
+    metrics: Arc<Metrics>,
+}
+
+type Running = Arc<Mutex<HashMap<&'static str, AbortHandle>>>;
+
+impl Tasks {
+    /// None yet. Every restart is counted in `metrics`.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { supervisors: JoinSet::new(), running: Running::default(), metrics }
+    }
+
+    /// Runs what `work` makes, again whenever it ends, for as long as this value lives.
+    pub fn keep<F, W>(&mut self, name: &'static str, work: F)
+    where
+        F: Fn() -> W + Send + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.supervisors.spawn(supervise(name, self.running.clone(), self.metrics.clone(), work));
+    }
+
+    /// The names of the tasks that run.
+    pub fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.running.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Ends one as a bug would. False if none of that name runs. For tests.
+    #[doc(hidden)]
+    pub fn kill(&self, name: &str) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(name).is_some_and(|task| {
+            let runs = !task.is_finished();
+            task.abort();
+            runs
+        })
+    }
+}
+
+async fn supervise<F, W>(name: &'static str, running: Running, metrics: Arc<Metrics>, work: F)
+where
+    F: Fn() -> W + Send + 'static,
+    W: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        // A set of one: it ends with us.
+        let mut task = JoinSet::new();
+        let handle = task.spawn(work());
+        running.lock().unwrap_or_else(PoisonError::into_inner).insert(name, handle);
+        let why = match task.join_next().await {
+            Some(Err(error)) if error.is_panic() => "it panicked",
+            Some(Err(_)) => "it was ended",
+            _ => "it returned",
+        };
+        metrics.task_restarts.count();
+        tracing::error!(task = name, why, "a background task has ended, and is started again");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test]
+    async fn a_task_that_ends_in_any_way_is_started_again() {
+        let metrics = Arc::new(Metrics::default());
+        let mut tasks = Tasks::new(metrics.clone());
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = starts.clone();
+        tasks.keep("counted", move || {
+            let start = counted.fetch_add(1, Ordering::SeqCst);
+            async move {
+                match start {
+                    0 => {}
+                    1 => panic!("a bug"),
+                    _ => std::future::pending().await,
+                }
+            }
+        });
+        let reach = async |number| {
+            while starts.load(Ordering::SeqCst) < number {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        reach(3).await;
+        while !tasks.kill("counted") {
+            tokio::task::yield_now().await;
+        }
+        reach(4).await;
+        assert_eq!(metrics.task_restarts.get(), 3);
+        assert_eq!(tasks.names(), ["counted"]);
+        assert!(!tasks.kill("another"));
+    }
+}

@@ -1,0 +1,101 @@
+//! A `store.url` that holds a password and a mistake: it is refused, and no part of the password is shown or logged.
+
+use crate::bench::{Bench, Ran};
+
+/// Whatever is said is looked at.
+fn bench(url: &str) -> Bench {
+    Bench::new().with("FICHA__STORE__URL", url).with("FICHA__LOG__LEVEL", "trace")
+}
+
+/// No three characters of the secret in a row are in what was written.
+#[track_caller]
+fn shows_nothing(ran: &Ran, secret: &str) {
+    let characters: Vec<char> = secret.chars().collect();
+    for part in characters.windows(3) {
+        let part = String::from_iter(part);
+        assert!(!ran.stdout.contains(&part) && !ran.stderr.contains(&part), "{part:?} is shown: {ran:?}");
+    }
+}
+
+/// Refused by what opens the database, with `words`; hidden as a whole by `ficha config`.
+#[track_caller]
+fn refused_and_hidden(url: &str, secret: &str, words: &[&str]) {
+    let bench = bench(url);
+    for command in [&["serve"][..], &["user", "list"]] {
+        let ran = bench.run(command);
+        shows_nothing(&ran, secret);
+        assert_eq!(ran.code, Some(1), "{url}: {ran:?}");
+        let error = ran.stderr.lines().last().unwrap_or_default();
+        assert!(error.starts_with("error: can't open the database"), "{url}: {ran:?}");
+        for word in words {
+            assert!(error.contains(word), "{word:?} is missing in {error:?}");
+        }
+    }
+    let ran = bench.run(&["config"]).good();
+    shows_nothing(&ran, secret);
+    assert!(ran.stdout.contains("store.url = \"postgres://…\" "), "{url}: {ran:?}");
+    assert!(!bench.path("data").exists());
+}
+
+#[test]
+fn an_option_that_is_misspelt_is_refused_without_its_value() {
+    refused_and_hidden(
+        "postgres://ficha@127.0.0.1:9/ficha?pasword=s3cr3t",
+        "s3cr3t",
+        &["the option pasword", "sslmode"],
+    );
+    let secret = "s3cr3t&9x7q=1";
+    refused_and_hidden("postgres://ficha@127.0.0.1:9/ficha?password=s3cr3t&9x7q=1", secret, &["an option", "%26"]);
+}
+
+#[test]
+fn a_value_that_can_t_be_used_is_not_repeated() {
+    let words = ["the option sslmode can't be used", "verify-full"];
+    refused_and_hidden("postgres://ficha@127.0.0.1:9/ficha?sslmode=s3cr3t", "s3cr3t", &words);
+    refused_and_hidden("postgres://ficha:s3cr3t/ficha", "s3cr3t", &["postgres://user:password@host:port/database"]);
+}
+
+#[test]
+fn a_password_that_is_not_encoded_is_refused() {
+    for splitter in ["@", "/", "?", "#", "@h/", "/@"] {
+        let secret = format!("s3cr3t{splitter}9x7q");
+        let url = format!("postgres://ficha:{secret}@127.0.0.1:9/ficha?sslmode=disable");
+        refused_and_hidden(&url, &secret, &["percent-encoded", "@ is %40", "store.url"]);
+    }
+    refused_and_hidden("postgres://ficha:s3cr3t\n9x7q@127.0.0.1:9/ficha", "s3cr3t\n9x7q", &["control character"]);
+    // All digits: what stands before the slash would be a port.
+    refused_and_hidden("postgres://ficha:12/s3cr3t@127.0.0.1:9/ficha", "s3cr3t", &["percent-encoded"]);
+}
+
+#[test]
+fn a_url_without_slashes_is_refused() {
+    let bench = bench("postgres:ficha:s3cr3t@127.0.0.1");
+    for command in [&["serve"][..], &["user", "list"], &["config"]] {
+        let ran = bench.run(command);
+        shows_nothing(&ran, "s3cr3t");
+        ran.refused(&["store.url", "postgres://"]);
+    }
+}
+
+#[test]
+fn a_good_url_is_shown_without_its_secrets() {
+    let url = "postgres://ficha:s3c:r3t@127.0.0.1:9/ficha?password=s3c:r3t&sslkey=s3c:r3t&sslmode=disable";
+    let bench = bench(url);
+    let shown = bench.run(&["config"]).good();
+    shows_nothing(&shown, "s3c:r3t");
+    let words = "\"postgres://ficha:***@127.0.0.1:9/ficha?password=***&sslkey=***&sslmode=disable\"";
+    assert!(shown.stdout.contains(words), "{shown:?}");
+    // Port 9 is discard: nobody listens there.
+    let ran = bench.run(&["user", "list"]);
+    shows_nothing(&ran, "s3c:r3t");
+    assert!(ran.stderr.contains("can't open the database postgres://127.0.0.1:9/ficha: "), "{ran:?}");
+}
+
+#[test]
+fn an_option_that_sqlite_does_not_have_is_not_shown() {
+    let shown = bench("sqlite://data/ficha.db?mode=rwc&key=s3cr3t").run(&["config"]).good();
+    shows_nothing(&shown, "s3cr3t");
+    assert!(shown.stdout.contains("store.url = \"sqlite://data/ficha.db?…\" "), "{shown:?}");
+    let shown = bench("sqlite://data/ficha.db?mode=rwc").run(&["config"]).good();
+    assert!(shown.stdout.contains("store.url = \"sqlite://data/ficha.db?mode=rwc\" "), "{shown:?}");
+}

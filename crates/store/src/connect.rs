@@ -183,6 +183,22 @@ impl Store {
         Ok(row.ok_or_else(|| DbErr::RecordNotFound("the time".into()))?.now)
     }
 
+    /// Settings of the database by which a crash of its machine may lose what was acknowledged, each as a sentence. Nobody
+    /// but the database's administrator can change them.
+    pub async fn doubtful_settings(&self) -> Result<Vec<String>> {
+        if self.kind() == DatabaseKind::Sqlite {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'";
+        let statement = Statement::from_string(self.reader().get_database_backend(), sql);
+        let mut doubtful = Vec::new();
+        for row in self.reader().query_all_raw(statement).await? {
+            let name: String = row.try_get_by("name")?;
+            doubtful.push(format!("PostgreSQL runs with {name} = off: a crash of its machine can lose revocations"));
+        }
+        Ok(doubtful)
+    }
+
     /// Closes every connection once its work is done. Calls that come later are refused.
     pub async fn close(&self) {
         // Closing a pool does not fail: sea-orm's error is that of a connection that never was.

@@ -42,6 +42,9 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     if !arguments.first_start {
         house::refuse_a_lost_database(&configuration, &store).await?;
     }
+    for warning in store.doubtful_settings().await? {
+        tracing::warn!("{warning}");
+    }
     let steps = store.migrate().await?;
     if !steps.is_empty() {
         tracing::info!(steps = steps.len(), "the database is brought up to date");

@@ -1,5 +1,6 @@
 //! What becomes of a session: refreshed, replayed, revoked, expired, introspected, and all of it again after a failure.
 
+mod background;
 mod bearer;
 mod clients;
 mod clock;

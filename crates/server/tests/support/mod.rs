@@ -106,7 +106,7 @@ pub struct App {
     pub admin_password: String,
     scheme: &'static str,
     files: Arc<tempfile::TempDir>,
-    _background: Option<Background>,
+    pub background: Option<Background>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
@@ -177,7 +177,7 @@ impl App {
             admin_password: password.map(|secret| secret.expose().to_owned()).unwrap_or_default(),
             scheme: if tls { "https" } else { "http" },
             files,
-            _background: background,
+            background,
             stop: Some(stop),
             server: Some(server),
         }

@@ -82,6 +82,16 @@ impl Store {
         Ok(row.map(|row| row.try_get_by("value")).transpose()?.unwrap_or_default())
     }
 
+    /// What a PostgreSQL setting is on a connection that writes.
+    #[doc(hidden)]
+    pub async fn show(&self, name: &str) -> Result<String> {
+        let connection = self.take_any_writer().await?;
+        let statement = Statement::from_string(connection.get_database_backend(), format!("SHOW {name}"));
+        let row = connection.query_one_raw(statement).await?;
+        connection.give_back();
+        Ok(row.map(|row| row.try_get_by(name)).transpose()?.unwrap_or_default())
+    }
+
     /// Runs SQL as it stands, for what a test must find in the database.
     #[doc(hidden)]
     pub async fn run_sql(&self, sql: &str) -> Result<u64> {

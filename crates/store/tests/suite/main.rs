@@ -10,6 +10,7 @@ mod connect;
 mod denylist;
 mod heap_only;
 mod insertion;
+mod kept;
 mod keys;
 mod migrations;
 mod notify;

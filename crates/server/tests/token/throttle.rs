@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ficha_authority::{NewPassword, Password};
 use ficha_store::testing::TestDatabase;
+use ficha_token::Clock;
 use futures_util::future::{Either, join_all, select};
 
 use crate::raw::{self, encode};
@@ -59,6 +61,14 @@ async fn behind_a_proxy(database: &TestDatabase) -> App {
     .await
 }
 
+/// Sets the wall clock, and lets that last until it is followed.
+async fn set_clock(app: &App, by: time::Duration) {
+    app.clock.set_wall(app.clock.now() + by);
+    app.authority.look_at_clock();
+    app.advance(Duration::from_secs(60)).await;
+    app.authority.look_at_clock();
+}
+
 ficha_store::on_both_databases! {
     async fn a28_ten_failures_slow_the_source_for_that_account_only(database: TestDatabase) {
         let app = behind_a_proxy(&database).await;
@@ -74,6 +84,30 @@ ficha_store::on_both_databases! {
         let through_shop = From::client(&client).on_behalf_of("203.0.113.1");
         assert!(gets_in(&app, &through_shop, "alice", PASSWORD).await, "another client");
         assert!(!gets_in(&app, &attacker, "alice", PASSWORD).await, "others' success does not set the attacker free");
+    }
+
+    async fn failures_from_the_future_hold_nobody_up(database: TestDatabase) {
+        let app = App::start(&database).await;
+        let (from, names) = (From::default(), ["alice", "bob", "carol", "dave"]);
+        set_clock(&app, time::Duration::days(40)).await;
+        for name in names {
+            app.add_user(name, "").await;
+            fail(&app, &from, name, 12).await;
+        }
+        set_clock(&app, time::Duration::days(-40)).await;
+        // As if they had failed now: twelve failures are four seconds.
+        assert!(!gets_in(&app, &from, "alice", PASSWORD).await);
+        app.advance(Duration::from_secs(4)).await;
+        assert!(gets_in(&app, &from, "alice", PASSWORD).await);
+        // Or at once, where an administrator says so.
+        assert_eq!(app.admin.unlock_user("test", "bob").await.expect("the user is there"), 2);
+        assert!(gets_in(&app, &from, "bob", PASSWORD).await);
+        let password = || NewPassword::Plain(Password::new(PASSWORD));
+        app.admin.set_password("test", "carol", password()).await.expect("the user is there");
+        assert!(gets_in(&app, &from, "carol", PASSWORD).await);
+        app.admin.set_user_enabled("test", "dave", true).await.expect("the user is there");
+        assert!(gets_in(&app, &from, "dave", PASSWORD).await);
+        assert_eq!(app.admin.unlock_user("test", "dave").await.expect("the user is there"), 0);
     }
 
     async fn a28_nine_failures_slow_nobody_and_a_success_begins_anew(database: TestDatabase) {

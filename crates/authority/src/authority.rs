@@ -19,6 +19,7 @@ use crate::heartbeat::boot_id;
 use crate::issuer_clock::IssuerClock;
 use crate::key_ring::{KeyRing, Keys};
 use crate::metrics::Metrics;
+use crate::outage::Outage;
 use crate::refresh::RotationBatch;
 use crate::revocation::RevocationBatch;
 use crate::seal::{MasterKey, MasterKeySource};
@@ -81,6 +82,8 @@ pub(crate) struct Inner {
     /// Where audit events wait for their writer, and its end of the queue.
     pub(crate) audit: mpsc::Sender<AuditRecord>,
     pub(crate) audit_events: tokio::sync::Mutex<mpsc::Receiver<AuditRecord>>,
+    /// What the log has been told of the database.
+    pub(crate) outage: Outage,
     /// Whether the database takes changes.
     pub(crate) writes: watch::Receiver<Writes>,
     /// True while PostgreSQL tells us of other processes' commits.
@@ -134,6 +137,7 @@ impl Authority {
                 secret_failures: SecretFailures::default(),
                 audit,
                 audit_events: tokio::sync::Mutex::new(audit_events),
+                outage: Outage::default(),
                 writes: base.store.writes(),
                 listening: AtomicBool::new(false),
                 loading: tokio::sync::Mutex::default(),

@@ -15,6 +15,7 @@ use crate::denylist::KEPT_LONGER;
 use crate::feed::wake_followers;
 use crate::heartbeat::beat;
 use crate::listen::listen;
+use crate::outage::Part;
 use crate::settings::SigningSettings;
 use crate::supervise::Tasks;
 
@@ -102,8 +103,6 @@ impl Authority {
 /// Reads the head again and again: that is what the server vouches by.
 async fn tail(authority: Authority) {
     let mut before = Instant::now();
-    // When reading began to fail, and how many calls had failed by then.
-    let mut failing: Option<(Instant, u64)> = None;
     loop {
         let listening = authority.inner.listening.load(std::sync::atomic::Ordering::Acquire);
         let every = match (authority.store().kind(), listening) {
@@ -113,19 +112,9 @@ async fn tail(authority: Authority) {
         };
         authority.inner.denylist.nudged(before, every).await;
         before = Instant::now();
-        match (authority.read_head().await.err(), failing) {
-            (Some(error), None) => {
-                tracing::error!(%error, "the database can't be read; protected endpoints answer 503 until it can");
-                failing = Some((before, authority.store().failures()));
-            }
-            (None, Some((since, failures))) => {
-                let failed_calls = authority.store().failures().saturating_sub(failures);
-                tracing::info!(seconds = since.elapsed().as_secs(), failed_calls, "the database answers again");
-                failing = None;
-            }
-            _ => {}
-        }
-        if failing.is_some() {
+        let read = authority.read_head().await;
+        authority.inner.outage.note(Part::Reading, read.as_ref().map(drop), authority.store().failures());
+        if read.is_err() {
             tokio::time::sleep(POLL_WITHOUT_LISTEN).await;
         }
     }

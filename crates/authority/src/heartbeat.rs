@@ -10,6 +10,7 @@ use ficha_token::{Clock, random_uuid};
 use tokio::time::{Instant, sleep};
 
 use crate::Authority;
+use crate::outage::Part;
 
 /// How often it is tried while all is well.
 const EVERY: Duration = Duration::from_secs(1);
@@ -57,7 +58,8 @@ pub(crate) async fn beat(authority: Authority) {
         let beat = Heartbeat { process, number, at: clock.unix_now(), boot: boot.clone(), elapsed };
         let outcome = store.beat(&beat, suspected || doubted).await;
         doubted = outcome.is_err();
-        told.tell(&authority, suspected);
+        authority.inner.outage.note(Part::Writing, outcome.as_ref().map(drop), store.failures());
+        told.tell(&authority);
         pause = if doubted { EVERY_WHILE_REFUSED } else { EVERY };
     }
 }
@@ -67,53 +69,24 @@ async fn failed(authority: &Authority) {
     authority.store().failed().await;
 }
 
-/// What the log has been told: one line when an outage begins, and one when it ends.
+/// Calls may fail although changes are taken: that is worth a line now and then.
+#[derive(Default)]
 struct Told {
-    writes: Writes,
-    since: Instant,
     failures: u64,
     said: Option<Instant>,
 }
 
-impl Default for Told {
-    fn default() -> Self {
-        Self { writes: Writes::Kept, since: Instant::now(), failures: 0, said: None }
-    }
-}
-
 impl Told {
-    fn tell(&mut self, authority: &Authority, suspected: bool) {
+    fn tell(&mut self, authority: &Authority) {
         let failures = authority.store().failures();
-        let writes = authority.inner.writes.borrow().clone();
-        match (&self.writes, &writes) {
-            (Writes::Kept, Writes::Kept) => {
-                let quiet = self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN);
-                if suspected && quiet && failures > self.failures {
-                    tracing::warn!(
-                        failed_calls = failures - self.failures,
-                        "calls to the database failed; it works now"
-                    );
-                    (self.failures, self.said) = (failures, Some(Instant::now()));
-                }
-            }
-            (Writes::Refused(_) | Writes::Lost(_), Writes::Kept) => {
-                let seconds = self.since.elapsed().as_secs();
-                let failed_calls = failures - self.failures;
-                tracing::warn!(seconds, failed_calls, "the database takes changes again");
-                self.failures = failures;
-            }
-            (Writes::Lost(_), Writes::Lost(_)) | (Writes::Refused(_), Writes::Refused(_)) => {}
-            (_, Writes::Refused(error)) => {
-                tracing::error!(%error, "the database takes no changes; whatever needs one answers 503 until it does");
-            }
-            (_, Writes::Lost(error)) => {
-                tracing::error!(%error, "changes that were acknowledged are lost; every answer is 503 until they are kept");
-            }
+        let failed_calls = failures.saturating_sub(self.failures);
+        if authority.inner.outage.lasts() {
+            // It has lines of its own, with counts.
+            self.failures = failures;
+        } else if failed_calls > 0 && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+            tracing::warn!(failed_calls, "calls to the database failed; it works now");
+            (self.failures, self.said) = (failures, Some(Instant::now()));
         }
-        if std::mem::discriminant(&self.writes) != std::mem::discriminant(&writes) {
-            self.since = Instant::now();
-        }
-        self.writes = writes;
     }
 }
 

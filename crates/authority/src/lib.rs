@@ -23,6 +23,7 @@ mod key_ring;
 mod listen;
 mod login;
 mod metrics;
+mod outage;
 mod refresh;
 mod refresh_token;
 mod revocation;

@@ -29,9 +29,10 @@ pub(crate) async fn listen(authority: Authority) {
         // From now on it looks more often.
         authority.denylist().nudge();
         if heard {
+            // Most likely the database was restarted: whether it can be heard again shows at the next try.
             (retry, warned) = (FIRST_RETRY, false);
-            tracing::warn!("LISTEN is lost: the denylist is read every 100 ms until it is back");
-        } else if !warned && authority.is_fresh() {
+            tracing::debug!("LISTEN is lost: the denylist is read every 100 ms until it is back");
+        } else if !warned && !authority.inner.outage.lasts() && authority.is_fresh() {
             warned = true;
             tracing::warn!("LISTEN hears nothing (a pooler?): the denylist is read every 100 ms instead");
         }

@@ -38,6 +38,9 @@ pub enum ApiError {
     /// There is nothing at this path.
     #[error("there is nothing here; the issuer's metadata (RFC 8414) lists the endpoints")]
     NotFound,
+    /// A handler panicked. What it did until then stands.
+    #[error("a request's handler panicked")]
+    Bug,
     /// A rule said no.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -80,6 +83,7 @@ impl ApiError {
             Self::BadClientHeader => told(StatusCode::UNAUTHORIZED, Code::InvalidClient),
             Self::MethodNotAllowed(_) => told(StatusCode::METHOD_NOT_ALLOWED, Code::InvalidRequest),
             Self::NotFound => told(StatusCode::NOT_FOUND, Code::InvalidRequest),
+            Self::Bug => server_error(),
             Self::Authority(error) => authority_told(error),
             Self::Admin(error) => admin_told(error),
         }
@@ -188,6 +192,7 @@ mod tests {
             (ApiError::BadClientHeader, 401, Code::InvalidClient),
             (ApiError::MethodNotAllowed("POST"), 405, Code::InvalidRequest),
             (ApiError::NotFound, 404, Code::InvalidRequest),
+            (ApiError::Bug, 500, Code::ServerError),
             (AuthorityError::ClientAuthentication.into(), 401, Code::InvalidClient),
             (AuthorityError::GrantNotAllowed.into(), 400, Code::UnauthorizedClient),
             (AuthorityError::ScopeExceeded.into(), 400, Code::InvalidScope),

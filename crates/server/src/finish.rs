@@ -5,6 +5,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorServiceUnavailable;
 use actix_web::middleware::Next;
 
+use crate::error::ApiError;
+
 /// Runs each request in a task of its own, so that a client that hangs up does not stop it half-way: a revocation that
 /// was committed is audited too. Every route has this but the denylist's: a poll ends with its connection, and gives its
 /// place back.
@@ -15,8 +17,8 @@ pub async fn finish_what_began<B: MessageBody + 'static>(
     let work = actix_web::rt::spawn(next.call(request));
     match work.await {
         Ok(answer) => answer,
-        // As if it had not had a task of its own; what a panic says is not for the client.
-        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        // What a panic says is not for the client; the hook of the process has written it down.
+        Err(ended) if ended.is_panic() => Err(ApiError::Bug.into()),
         Err(_) => Err(ErrorServiceUnavailable("the server is shutting down")),
     }
 }

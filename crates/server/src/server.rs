@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
-use ficha_authority::Authority;
+use ficha_authority::{Authority, Tasks};
 
 use crate::cors::{WebOrigin, cors};
 use crate::files;
@@ -111,7 +111,10 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         files::raise_limit();
         let authority = self.authority.clone();
-        let watching = self.certificate.clone().map(|certificate| tokio::spawn(certificate.watch()));
+        let mut tasks = Tasks::new(authority.metrics().clone());
+        if let Some(certificate) = self.certificate.clone() {
+            tasks.keep("certificate", move || certificate.clone().watch());
+        }
         let server = self.listen()?;
         let handle = server.handle();
         let stopper = async {
@@ -125,9 +128,7 @@ impl Server {
             ended = server => ended,
             () = stopper => Ok(()),
         };
-        if let Some(watching) = watching {
-            watching.abort();
-        }
+        drop(tasks);
         Ok(ended?)
     }
 

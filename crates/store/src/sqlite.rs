@@ -152,6 +152,8 @@ fn parse(url: &str) -> Result<SqliteConnectOptions> {
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(BUSY)
+        // Sorting must not depend on another disk.
+        .pragma("temp_store", "memory")
         // A commit that was answered survives the loss of power: WAL alone would survive only that of the process.
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging())

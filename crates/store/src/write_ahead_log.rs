@@ -96,3 +96,172 @@ fn checksum(big_endian: bool, (mut one, mut two): (u32, u32), bytes: &[u8]) -> (
     }
     (one, two)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 512;
+    const FRAME: usize = FRAME_HEADER + PAGE;
+    const SALTS: (u32, u32) = (7, 0x5eed_5eed);
+
+    /// A log as SQLite writes it.
+    struct Written {
+        big_endian: bool,
+        salts: (u32, u32),
+        bytes: Vec<u8>,
+        sum: (u32, u32),
+    }
+
+    impl Written {
+        fn new(big_endian: bool, salts: (u32, u32)) -> Self {
+            let magic = if big_endian { 0x377f_0683 } else { 0x377f_0682 };
+            let mut bytes = words(&[magic, 3_007_000, 512, 0, salts.0, salts.1]);
+            let sum = checksum(big_endian, (0, 0), &bytes);
+            bytes.extend(words(&[sum.0, sum.1]));
+            assert_eq!(bytes.len(), HEADER);
+            Self { big_endian, salts, bytes, sum }
+        }
+
+        /// Adds a transaction of so many pages.
+        fn transaction(mut self, pages: u32) -> Self {
+            for number in 1..=pages {
+                let size_at_the_end = if number == pages { 9 } else { 0 };
+                let head = words(&[number, size_at_the_end]);
+                // Not all alike, and no page of zeros.
+                let page: Vec<u8> = (0..PAGE).map(|at| (at + self.bytes.len() / 8 + 1) as u8).collect();
+                self.sum = checksum(self.big_endian, self.sum, &head);
+                self.sum = checksum(self.big_endian, self.sum, &page);
+                self.bytes.extend(head);
+                self.bytes.extend(words(&[self.salts.0, self.salts.1, self.sum.0, self.sum.1]));
+                self.bytes.extend(page);
+            }
+            self
+        }
+
+        fn transactions(self, pages: &[u32]) -> Self {
+            pages.iter().fold(self, |log, pages| log.transaction(*pages))
+        }
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    fn judged(log: &[u8]) -> Log {
+        judge(&mut &log[..]).expect("a slice can be read")
+    }
+
+    /// The log with one byte changed in that frame's page.
+    fn damaged(log: &[u8], frame: usize) -> Vec<u8> {
+        changed(log, HEADER + frame * FRAME + FRAME_HEADER + 100)
+    }
+
+    fn changed(log: &[u8], at: usize) -> Vec<u8> {
+        let mut log = log.to_vec();
+        log[at] ^= 0x10;
+        log
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_sqlite() {
+        // The header of a log that SQLite wrote.
+        let header = words(&[
+            0x377f_0682,
+            0x002d_e218,
+            0x0000_1000,
+            0x0000_0001,
+            0x720f_0a52,
+            0x5793_954f,
+            0x27f1_1285,
+            0x306e_7d81,
+        ]);
+        assert_eq!(header.len(), HEADER);
+        let sum = checksum(false, (0, 0), &header[..24]);
+        assert_eq!(sum, (word(&header, 24), word(&header, 28)));
+    }
+
+    #[test]
+    fn no_log_is_an_empty_one() {
+        let nowhere = Path::new(env!("CARGO_MANIFEST_DIR")).join("no-such-file-wal");
+        assert_eq!(read(&nowhere).expect("it is not there"), Log::Empty);
+        assert_eq!(judged(&[]), Log::Empty);
+        // SQLite was interrupted while it made it.
+        assert_eq!(judged(&Written::new(false, SALTS).bytes[..20]), Log::Empty);
+    }
+
+    #[test]
+    fn a_whole_log_is_whole_in_either_byte_order() {
+        for big_endian in [false, true] {
+            let log = Written::new(big_endian, SALTS);
+            assert_eq!(judged(&log.bytes), Log::Whole);
+            let log = log.transactions(&[1, 4, 2, 1, 3]);
+            assert_eq!(judged(&log.bytes), Log::Whole);
+            // And it is read to its end: what is changed in the middle is found.
+            assert_eq!(judged(&damaged(&log.bytes, 1)), Log::Damaged { transactions: 4 });
+        }
+    }
+
+    #[test]
+    fn a_torn_end_is_no_damage() {
+        let log = Written::new(false, SALTS).transactions(&[2, 1, 3]).bytes;
+        // Wherever the power went, after whatever was whole before.
+        for length in (HEADER..log.len()).step_by(7) {
+            assert_eq!(judged(&log[..length]), Log::Whole, "{length}");
+        }
+        // The pages of the last transaction may have come to the disk in any order.
+        for frame in 3..6 {
+            assert_eq!(judged(&damaged(&log, frame)), Log::Whole, "{frame}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_damage_is_counted() {
+        let log = Written::new(false, SALTS).transactions(&[2, 1, 3, 2, 1]).bytes;
+        let behind = [5, 5, 4, 3, 3, 3, 2, 2];
+        for (frame, transactions) in behind.into_iter().enumerate() {
+            assert_eq!(judged(&damaged(&log, frame)), Log::Damaged { transactions }, "{frame}");
+            // The same if it is the frame's own header: the page's number, or the checksum.
+            for at in [3, 17] {
+                let log = changed(&log, HEADER + frame * FRAME + at);
+                assert_eq!(judged(&log), Log::Damaged { transactions }, "{frame}, {at}");
+            }
+        }
+        // Twice is no less.
+        assert_eq!(judged(&damaged(&damaged(&log, 0), 5)), Log::Damaged { transactions: 5 });
+        // A damaged page before a torn end.
+        assert_eq!(judged(&damaged(&log, 3)[..log.len() - 10]), Log::Damaged { transactions: 2 });
+    }
+
+    #[test]
+    fn older_frames_behind_the_end_are_no_damage() {
+        let old = Written::new(false, (6, 0x0dd)).transactions(&[2, 2, 2, 2]).bytes;
+        let new = Written::new(false, SALTS).transactions(&[2, 1]).bytes;
+        // SQLite begins again at the beginning, and does not make the file shorter.
+        let mut both = old.clone();
+        both[..new.len()].copy_from_slice(&new);
+        assert_eq!(judged(&both), Log::Whole);
+        // The last transaction is torn, and an old frame looks out.
+        let torn = HEADER + 2 * FRAME;
+        both[torn..].copy_from_slice(&old[torn..]);
+        assert_eq!(judged(&both), Log::Whole);
+        // Damage among the new ones is found all the same.
+        let new = Written::new(false, SALTS).transactions(&[2, 1, 1]).bytes;
+        both[..new.len()].copy_from_slice(&new);
+        assert_eq!(judged(&damaged(&both, 1)), Log::Damaged { transactions: 3 });
+    }
+
+    #[test]
+    fn what_is_no_log_is_damaged() {
+        let log = Written::new(false, SALTS).transactions(&[1, 1]).bytes;
+        // The magic number, and the page size.
+        for at in [0, 3, 8, 11] {
+            assert!(matches!(judged(&changed(&log, at)), Log::Damaged { .. }), "{at}");
+        }
+        let mut zeros = log.clone();
+        zeros[..HEADER].fill(0);
+        assert!(matches!(judged(&zeros), Log::Damaged { .. }));
+        // The header's own checksum.
+        assert_eq!(judged(&changed(&log, 25)), Log::Damaged { transactions: 2 });
+    }
+}

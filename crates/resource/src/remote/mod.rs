@@ -9,6 +9,7 @@ pub(crate) mod fixed;
 mod follower;
 pub(crate) mod http;
 mod keys;
+mod lasting;
 mod lease;
 pub(crate) mod metadata;
 mod told;
@@ -29,6 +30,7 @@ pub(crate) use keys::RemoteKeys;
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
 use follower::Follower;
 use http::Credentials;
+use lasting::lasting;
 use metadata::{Endpoints, Search};
 
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -120,15 +122,23 @@ impl Plan {
             if let Some(keys) = &keys
                 && let Some(url) = first(known.clone(), |known| known.jwks_url.clone()).await
             {
-                keys.run(client.clone(), url).await;
+                lasting("reading the signing keys", || {
+                    let (keys, client, url) = (Arc::clone(keys), client.clone(), url.clone());
+                    async move { keys.run(client, url).await }
+                })
+                .await;
             }
         };
         let list = async {
             if let Some(feed) = &feed
                 && let Some(url) = first(known.clone(), |known| known.denylist_url.clone()).await
             {
-                let follower = Follower::new(Arc::clone(feed), client.clone(), url, credentials, lease);
-                tokio::join!(follower.run(), purge(feed));
+                let following = lasting("following the denylist", || {
+                    let credentials = credentials.clone();
+                    Follower::new(Arc::clone(feed), client.clone(), url.clone(), credentials, lease).run()
+                });
+                let purging = lasting("dropping what has run out", || purge(Arc::clone(feed)));
+                tokio::join!(following, purging);
             }
         };
         tokio::join!(search, keys, list);
@@ -140,10 +150,10 @@ async fn first(mut known: watch::Receiver<Endpoints>, pick: fn(&Endpoints) -> Op
     known.wait_for(|known| pick(known).is_some()).await.ok().and_then(|known| pick(&known))
 }
 
-async fn purge(feed: &Arc<Feed>) {
+async fn purge(feed: Arc<Feed>) {
     loop {
         sleep(PURGE_EVERY).await;
-        let feed = Arc::clone(feed);
+        let feed = Arc::clone(&feed);
         // Only a panic could fail it, and the next one tries again.
         let _ = tokio::task::spawn_blocking(move || feed.purge()).await;
     }

@@ -1,0 +1,76 @@
+//! What the log is told of an outage of the database: a line when it begins, and one when it ends, whoever notices it and
+//! however many calls fail meanwhile.
+
+use std::sync::{Mutex, PoisonError};
+
+use ficha_store::StoreError;
+use tokio::time::Instant;
+
+/// What can fail by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The denylist's head can't be read: nothing can be vouched for.
+    Reading,
+    /// Changes are refused, or not kept.
+    Writing,
+}
+
+/// The outage, if there is one.
+#[derive(Default)]
+pub(crate) struct Outage(Mutex<Option<Begun>>);
+
+struct Begun {
+    since: Instant,
+    /// How many calls had failed by then.
+    failures: u64,
+    reading: bool,
+    writing: bool,
+}
+
+impl Outage {
+    /// Takes up what a look came to. `failures` is how many calls have failed so far.
+    pub(crate) fn note(&self, part: Part, found: Result<(), &StoreError>, failures: u64) {
+        let mut outage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&mut *outage, found) {
+            (None, Ok(())) => {}
+            (None, Err(error)) => {
+                match (part, error) {
+                    (_, StoreError::Lost(_)) => tracing::error!(
+                        %error,
+                        "changes that were acknowledged are lost; every answer is 503 until changes are kept"
+                    ),
+                    (Part::Reading, _) => tracing::error!(
+                        %error,
+                        "the database can't be read; protected endpoints answer 503 until it can"
+                    ),
+                    (Part::Writing, _) => tracing::error!(
+                        %error,
+                        "the database takes no changes; whatever needs one answers 503 until it does"
+                    ),
+                }
+                let (reading, writing) = (part == Part::Reading, part == Part::Writing);
+                *outage = Some(Begun { since: Instant::now(), failures, reading, writing });
+            }
+            (Some(begun), found) => {
+                match part {
+                    Part::Reading => begun.reading = found.is_err(),
+                    Part::Writing => begun.writing = found.is_err(),
+                }
+                if let Err(error @ StoreError::Lost(_)) = found {
+                    tracing::error!(%error, "changes that were acknowledged are lost");
+                }
+                if !begun.reading && !begun.writing {
+                    let failed_calls = failures.saturating_sub(begun.failures);
+                    let seconds = begun.since.elapsed().as_secs();
+                    tracing::warn!(seconds, failed_calls, "the database works again");
+                    *outage = None;
+                }
+            }
+        }
+    }
+
+    /// True while there is one.
+    pub(crate) fn lasts(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}

@@ -20,3 +20,7 @@ ci:
 # Breaks one guarantee after the other, and fails unless a test notices. `just faults refresh-replay` takes one.
 faults *names:
     faults/run {{names}}
+
+# Sweeps every fault under the databases and kills the server again and again: hours. The short form is among the tests.
+reliability:
+    FICHA_RELIABILITY=full FICHA_RELIABILITY_KILLS=200 cargo test -p ficha --test reliability -- --nocapture --test-threads 1

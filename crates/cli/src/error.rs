@@ -21,7 +21,7 @@ pub enum CliError {
     NothingThere(String),
     /// A first start where there seems to have been one.
     #[error(
-        "the database {database} holds nothing, but the master key {} is there already: put the database back (and the \
+        "the database {database} has had no first start, but the master key {} is there already: put the database back (and the \
          files that end in -wal and -shm with it), correct store.url, or begin anew with `ficha serve --first-start`",
         key.display()
     )]

@@ -49,22 +49,38 @@ pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
 
 /// The same; `first_start` says that an empty database is to be begun anew, whatever lies beside it.
 pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Result<Store, CliError> {
+    let url = configuration.store_url.expose();
+    if let Some(path) = sqlite_path(url).filter(|_| !first_start) {
+        // Before anything is made there.
+        let is_empty = |path: &str| std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+        // Of a log that lies there alone the store has more to say.
+        if is_empty(path) && is_empty(&format!("{path}-wal")) && has_usual_master_key(configuration) {
+            return Err(lost_database(path, configuration));
+        }
+    }
     let options = StoreOptions { first_start, ..StoreOptions::default() };
-    Store::connect_with(configuration.store_url.expose(), options).await.map_err(CliError::CantOpen)
+    Store::connect_with(url, options).await.map_err(CliError::CantOpen)
 }
 
-/// An empty SQLite database beside the master key that an earlier start made there has most likely been lost, moved or
-/// damaged: a first start would make a new administrator, and forget every revocation.
+/// A SQLite database that has had no first start, beside the master key that one made there, has most likely been lost,
+/// moved or damaged: another would make a new administrator, and forget every revocation.
 pub async fn refuse_a_lost_database(configuration: &Configuration, store: &Store) -> Result<(), CliError> {
-    let url = configuration.store_url.expose();
-    let source = &configuration.master_key;
-    let is_usual = source.key.is_none() && source.file == Path::new(MASTER_KEY_FILE);
-    let Some(path) = sqlite_path(url).filter(|_| is_usual && source.file.exists()) else { return Ok(()) };
+    let Some(path) = sqlite_path(configuration.store_url.expose()) else { return Ok(()) };
     // Before the first start there may be users, but no keys.
-    if store.sealed_keys().await?.is_empty() && !store.is_bootstrapped().await? {
-        return Err(CliError::LostDatabase { database: path.to_owned(), key: source.file.clone() });
+    if has_usual_master_key(configuration) && store.sealed_keys().await?.is_empty() && !store.is_bootstrapped().await? {
+        return Err(lost_database(path, configuration));
     }
     Ok(())
+}
+
+/// True if the master key is where a first start makes it. Elsewhere somebody has put it there, perhaps for a first start.
+fn has_usual_master_key(configuration: &Configuration) -> bool {
+    let source = &configuration.master_key;
+    source.key.is_none() && source.file == Path::new(MASTER_KEY_FILE) && source.file.exists()
+}
+
+fn lost_database(path: &str, configuration: &Configuration) -> CliError {
+    CliError::LostDatabase { database: path.to_owned(), key: configuration.master_key.file.clone() }
 }
 
 /// What the rules stand on. The clock is apart, for whoever keeps it right.

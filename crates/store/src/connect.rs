@@ -224,7 +224,7 @@ impl Store {
     /// An error unless SQLite's file is still the one that was opened.
     pub(crate) fn check_file(&self) -> Result<()> {
         match &self.inner.target {
-            Target::Sqlite(file, _, _) => file.check(),
+            Target::Sqlite(file, _, _) => file.check().inspect_err(|_| self.health().suspect()),
             Target::Postgres(_) => Ok(()),
         }
     }

@@ -14,34 +14,47 @@ use crate::{Result, StoreError};
 /// Which file a name stands for: device and inode.
 type Identity = (u64, u64);
 
-/// The file of a SQLite database, and its write-ahead log beside it.
+/// The file of a SQLite database, its write-ahead log, and that log's index.
 pub(crate) struct DatabaseFile {
     path: PathBuf,
     log: PathBuf,
     identity: Identity,
     /// A connection that is never closed before the others keeps it the same for as long as the store is open.
     log_identity: Identity,
+    /// What the processes that have the database open share: one that finds no index, or another, writes over the others'
+    /// changes.
+    index: PathBuf,
+    index_identity: Identity,
 }
 
 impl DatabaseFile {
     /// Notes which files these are, once they are open.
     pub(crate) fn note(path: &Path) -> std::io::Result<Self> {
-        let log = beside(path, "-wal");
+        let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
         let found = |path: &Path| identity(path)?.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound));
-        Ok(Self { identity: found(path)?, log_identity: found(&log)?, path: path.to_owned(), log })
+        Ok(Self {
+            identity: found(path)?,
+            log_identity: found(&log)?,
+            index_identity: found(&index)?,
+            path: path.to_owned(),
+            log,
+            index,
+        })
     }
 
     /// An error unless the names still stand for the files that were opened.
     pub(crate) fn check(&self) -> Result<()> {
         check_one(&self.path, self.identity)?;
-        check_one(&self.log, self.log_identity)
+        check_one(&self.log, self.log_identity)?;
+        check_one(&self.index, self.index_identity)
     }
 
-    /// True if the database itself is in its place and its log was removed. Not where another log lies there: somebody
-    /// may write by that one.
+    /// True if the database itself is in its place and its log was removed. Not where another log lies there that holds
+    /// something: somebody may write by that one.
     pub(crate) fn has_only_lost_its_log(&self) -> bool {
-        matches!(identity(&self.path), Ok(Some(found)) if found == self.identity)
-            && matches!(identity(&self.log), Ok(None))
+        let lost =
+            std::fs::metadata(&self.log).map_or_else(|error| error.kind() == ErrorKind::NotFound, |log| log.len() == 0);
+        lost && matches!(identity(&self.path), Ok(Some(found)) if found == self.identity)
     }
 }
 

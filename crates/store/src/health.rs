@@ -49,6 +49,11 @@ impl Health {
         }
     }
 
+    /// Something is wrong, and the next heartbeat should come at once.
+    pub(crate) fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+
     /// An acknowledged change is not there.
     pub(crate) fn note_lost(&self, error: &StoreError) {
         self.lost.fetch_add(1, Ordering::Relaxed);

@@ -121,6 +121,7 @@ impl Store {
             && connection.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await.is_ok()
         {
             connection.give_back();
+            tracing::warn!("the write-ahead log was removed; what it held is in the database now");
         }
     }
 

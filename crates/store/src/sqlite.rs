@@ -8,7 +8,7 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::sqlx::{ConnectOptions, Executor};
+use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
 use sea_orm::{SqlxSqliteConnector, sqlx};
 
 use crate::connect::{Anchor, Opened, Target};
@@ -36,9 +36,12 @@ const OPEN_ATTEMPTS: u32 = 20;
 /// Opens the file that `url` names; makes it and its folder if they are not there.
 pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
     let target = parse(url)?;
-    let path = target.get_filename().to_owned();
+    // SQLite follows a symbolic link, and keeps its log beside the file that it leads to.
+    let path = std::fs::canonicalize(target.get_filename()).unwrap_or_else(|_| target.get_filename().to_owned());
     check_log(&path, options).await?;
-    let put_back = is_newer_than_its_log(&path);
+    if is_newer_than_its_log(&path) {
+        check_pages(&path, &target).await?;
+    }
     make_file(&path)?;
     let writer = open_writer(target.clone(), options, condemned).await?;
     let reading = target.clone().pragma("query_only", "on");
@@ -46,9 +49,6 @@ pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemne
         .connect_with(reading)
         .await
         .map_err(|error| cant_open(&path.display().to_string(), error))?;
-    if put_back {
-        check_pages(&path, &reader).await?;
-    }
     let mut anchor = target.connect().await.map_err(|error| cant_open(&path.display().to_string(), error))?;
     // Only a read opens the write-ahead log.
     anchor
@@ -68,21 +68,37 @@ pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemne
 async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
     let log = beside(path, "-wal");
     let refused = |why: String| StoreError::CantOpen { what: path.display().to_string(), why };
-    let found = read_quietly(&log).await.map_err(|error| refused(format!("{}: {error}", log.display())))?;
+    let unreadable = |error: std::io::Error| refused(format!("{}: {error}", log.display()));
+    let shown = log.display();
     let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-    match found {
-        Log::Damaged { transactions } => Err(refused(format!(
-            "its write-ahead log {} is damaged, and with it {transactions} changes or more that were acknowledged: restore \
-             both files from a backup, or move the log away and run `ficha recover`",
-            log.display()
-        ))),
-        Log::Whole if is_empty && !options.first_start => Err(refused(format!(
-            "it is empty or not there, but its write-ahead log {} is not: put the database back beside it, or start with \
-             --first-start to begin anew without it",
-            log.display()
-        ))),
-        Log::Whole | Log::Empty => Ok(()),
+    match read_quietly(&log).await.map_err(unreadable)? {
+        Log::Damaged { transactions } => {
+            let lost = match transactions {
+                0 => "is damaged and can't be read at all".to_owned(),
+                some => format!("is damaged, and {some} changes or more that were acknowledged are behind the damage"),
+            };
+            return Err(refused(format!(
+                "its write-ahead log {shown} {lost}: restore a backup, or move the log away and run `ficha recover`"
+            )));
+        }
+        Log::Whole if is_empty && !options.first_start => {
+            return Err(refused(format!(
+                "it is empty or not there, but its write-ahead log {shown} is not: put the database back beside it, or begin \
+                 anew without it with `ficha serve --first-start`"
+            )));
+        }
+        Log::Whole | Log::Empty => {}
     }
+    let needed = write_ahead_log::bytes_needed(&beside(path, "-shm")).map_err(unreadable)?;
+    let length = std::fs::metadata(&log).map_or(0, |log| log.len());
+    if length < needed && !is_empty {
+        return Err(refused(format!(
+            "its write-ahead log {shown} is missing or was cut off, with changes that were acknowledged: put it back, or \
+             remove {} too and run `ficha recover`",
+            beside(path, "-shm").display()
+        )));
+    }
+    Ok(())
 }
 
 /// A log that another process writes to while it is read may look damaged: it is read again until it rests.
@@ -104,10 +120,16 @@ async fn read_quietly(log: &Path) -> std::io::Result<Log> {
 }
 
 /// A backup that was put in the place of a database whose log was left there is read together with that log, and the two
-/// make nonsense. Not surely found, but often.
-async fn check_pages(path: &Path, reader: &SqlitePool) -> Result<()> {
-    let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(reader).await;
-    let why = match found {
+/// make nonsense. Not surely found, but often. By a connection that can't write, before any other: the last one that closes
+/// would move the log into the backup.
+async fn check_pages(path: &Path, target: &SqliteConnectOptions) -> Result<()> {
+    let found = async {
+        let mut connection = target.clone().read_only(true).connect().await?;
+        let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(found)
+    };
+    let why = match found.await {
         Ok(found) if found == "ok" => return Ok(()),
         Ok(found) => found,
         Err(error) => error.to_string(),

@@ -11,6 +11,8 @@ use std::path::Path;
 /// Bytes before the first frame, and before each frame's page.
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
+/// Bytes of the index up to and with the number of frames that are in the database.
+const INDEX_HEADER: usize = 100;
 
 /// What a log is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +55,13 @@ fn judge(log: &mut impl Read) -> io::Result<Log> {
     }
     let mut sum = checksum(big_endian, (0, 0), &header[..24]);
     let mut good = sum == (word(&header, 24), word(&header, 28));
-    let salts = (word(&header, 16), word(&header, 20));
+    // Where the header itself is damaged, only the frames say what belongs together.
+    let mut salts = good.then(|| (word(&header, 16), word(&header, 20)));
     let mut frame = vec![0; FRAME_HEADER + page];
     let mut behind = 0;
     while fill(log, &mut frame)? {
-        let same_salts = (word(&frame, 8), word(&frame, 12)) == salts;
+        let found = (word(&frame, 8), word(&frame, 12));
+        let same_salts = found == *salts.get_or_insert(found);
         if good {
             sum = checksum(big_endian, sum, &frame[..8]);
             sum = checksum(big_endian, sum, &frame[FRAME_HEADER..]);
@@ -69,6 +73,26 @@ fn judge(log: &mut impl Read) -> io::Result<Log> {
         }
     }
     Ok(if behind >= 2 { Log::Damaged { transactions: behind } } else { Log::Whole })
+}
+
+/// How many bytes of the log its index relies on that are not in the database yet; 0 where there is no index. The index
+/// outlives the processes that were killed: <https://sqlite.org/walformat.html#the_wal_index_file_format>.
+pub(crate) fn bytes_needed(index: &Path) -> io::Result<u64> {
+    let mut header = [0; INDEX_HEADER];
+    match File::open(index).and_then(|mut index| index.read_exact(&mut header)) {
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => return Ok(0),
+        Err(error) => return Err(error),
+    }
+    // Its words are in the machine's own order.
+    let word = |at: usize| u32::from_ne_bytes(header[at..at + 4].try_into().expect("four bytes"));
+    let page = match u16::from_ne_bytes([header[14], header[15]]) {
+        1 => 65_536,
+        page => u64::from(page),
+    };
+    let (is_set, frames, moved) = (header[12] == 1, u64::from(word(16)), word(96));
+    let needed = is_set && frames > u64::from(moved);
+    Ok(if needed { HEADER as u64 + frames * (FRAME_HEADER as u64 + page) } else { 0 })
 }
 
 /// False at the end of the log, or in the middle of what was written last.

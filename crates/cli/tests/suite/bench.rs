@@ -101,7 +101,12 @@ impl Bench {
 
     /// Starts the server, and waits until it is ready.
     pub fn serve(&self) -> Serving {
-        let mut command = self.command(&["serve"]);
+        self.serve_with(&[])
+    }
+
+    /// The same, with options.
+    pub fn serve_with(&self, options: &[&str]) -> Serving {
+        let mut command = self.command(&[&["serve"], options].concat());
         command.env("FICHA__LOG__LEVEL", "info").env("FICHA__LOG__FORMAT", "json");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = lines(child.stdout.take().unwrap());
@@ -115,7 +120,7 @@ impl Bench {
             }
             before.push(line);
         };
-        Serving { child, address, output, _log: log }
+        Serving { child, address, output, log }
     }
 }
 
@@ -152,8 +157,8 @@ pub struct Serving {
     child: Child,
     pub address: SocketAddr,
     output: Receiver<String>,
-    // Held, so that the server never writes into a closed pipe.
-    _log: Receiver<String>,
+    // Read by a thread of its own, so that the server never writes into a closed pipe.
+    log: Receiver<String>,
 }
 
 impl Serving {
@@ -167,6 +172,19 @@ impl Serving {
             if last(&line) {
                 return text;
             }
+        }
+    }
+
+    /// The next line of its log that holds all of `words`.
+    #[track_caller]
+    pub fn logged(&self, words: &[&str]) -> String {
+        let mut before = Vec::new();
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {words:?} in {before:#?}"));
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+            before.push(line);
         }
     }
 

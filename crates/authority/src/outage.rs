@@ -17,7 +17,14 @@ pub(crate) enum Part {
 
 /// The outage, if there is one.
 #[derive(Default)]
-pub(crate) struct Outage(Mutex<Option<Begun>>);
+pub(crate) struct Outage(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    begun: Option<Begun>,
+    /// How many calls had failed when all was last well.
+    failures: u64,
+}
 
 struct Begun {
     since: Instant,
@@ -30,10 +37,12 @@ struct Begun {
 impl Outage {
     /// Takes up what a look came to. `failures` is how many calls have failed so far.
     pub(crate) fn note(&self, part: Part, found: Result<(), &StoreError>, failures: u64) {
-        let mut outage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&mut *outage, found) {
-            (None, Ok(())) => {}
-            (None, Err(error)) => {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.failures;
+        let outage = &mut seen.begun;
+        match (outage, found) {
+            (None, Ok(())) => seen.failures = failures,
+            (outage @ None, Err(error)) => {
                 match (part, error) {
                     (_, StoreError::Lost(_)) => tracing::error!(
                         %error,
@@ -49,7 +58,7 @@ impl Outage {
                     ),
                 }
                 let (reading, writing) = (part == Part::Reading, part == Part::Writing);
-                *outage = Some(Begun { since: Instant::now(), failures, reading, writing });
+                *outage = Some(Begun { since: Instant::now(), failures: before, reading, writing });
             }
             (Some(begun), found) => {
                 match part {
@@ -63,7 +72,7 @@ impl Outage {
                     let failed_calls = failures.saturating_sub(begun.failures);
                     let seconds = begun.since.elapsed().as_secs();
                     tracing::warn!(seconds, failed_calls, "the database works again");
-                    *outage = None;
+                    *seen = Seen { begun: None, failures };
                 }
             }
         }
@@ -71,6 +80,6 @@ impl Outage {
 
     /// True while there is one.
     pub(crate) fn lasts(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).begun.is_some()
     }
 }

@@ -470,7 +470,6 @@ fn a_database_behind_a_symbolic_link_is_opened_and_watched() {
     let bench = with_alice();
     fs::rename(bench.path("data"), bench.path("real")).unwrap();
     fs::create_dir(bench.path("data")).unwrap();
-    fs::rename(bench.path("real/master.key"), bench.path(KEY)).unwrap();
     std::os::unix::fs::symlink(bench.path("real/ficha.db"), bench.path(DATABASE)).unwrap();
     let server = bench.serve();
     let good = log_in(&server);

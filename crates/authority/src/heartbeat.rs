@@ -79,6 +79,7 @@ struct Told {
 impl Told {
     fn tell(&mut self, authority: &Authority) {
         let failures = authority.store().failures();
+        self.failures = self.failures.max(authority.inner.outage.told());
         let failed_calls = failures.saturating_sub(self.failures);
         if authority.inner.outage.lasts() {
             // It has lines of its own, with counts.

@@ -24,6 +24,8 @@ struct Seen {
     begun: Option<Begun>,
     /// How many calls had failed when all was last well.
     failures: u64,
+    /// How many of them a line has told of.
+    told: u64,
 }
 
 struct Begun {
@@ -72,10 +74,15 @@ impl Outage {
                     let failed_calls = failures.saturating_sub(begun.failures);
                     let seconds = begun.since.elapsed().as_secs();
                     tracing::warn!(seconds, failed_calls, "the database works again");
-                    *seen = Seen { begun: None, failures };
+                    *seen = Seen { begun: None, failures, told: failures };
                 }
             }
         }
+    }
+
+    /// Up to how many failed calls the end of the last outage has told of.
+    pub(crate) fn told(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).told
     }
 
     /// True while there is one.

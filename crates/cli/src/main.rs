@@ -10,7 +10,6 @@ mod logging;
 mod output;
 mod token_file;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,7 +37,9 @@ fn main() -> ExitCode {
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    // Where nobody reads it the exit code says it, and `eprintln!` would panic.
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    logging::last_words(format!(
+        "error: {message}
+"
+    ));
     ExitCode::FAILURE
 }

@@ -89,12 +89,16 @@ impl ApiError {
         }
     }
 
-    /// True for what thousands may be told at once: metrics count it, and an outage has its lines in the log.
+    /// True for what thousands may be told at once, strangers too: metrics count it, and an outage has its lines in the log.
     fn is_expected(&self) -> bool {
         match self {
             Self::Authority(
-                AuthorityError::Stale | AuthorityError::ClockInDoubt | AuthorityError::TooManyFollowers { .. },
-            ) => true,
+                AuthorityError::Stale
+                | AuthorityError::ClockInDoubt
+                | AuthorityError::Busy { .. }
+                | AuthorityError::TooManyFollowers { .. },
+            )
+            | Self::Admin(AdminError::Busy) => true,
             Self::Authority(AuthorityError::Store(error)) | Self::Admin(AdminError::Store(error)) => error.is_outage(),
             _ => false,
         }

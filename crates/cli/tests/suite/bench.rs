@@ -1,7 +1,7 @@
 //! A workbench: a working directory of its own, and the binary run in it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -59,7 +59,11 @@ impl Bench {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ficha"));
+        self.program(env!("CARGO_BIN_EXE_ficha"), arguments)
+    }
+
+    fn program(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(name);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("FICHA_") {
                 command.env_remove(name);
@@ -86,6 +90,11 @@ impl Bench {
         // A command that needs no input may have ended before it is written.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// Runs a line of the shell in which `"$0"` is the binary.
+    pub fn shell(&self, line: &str) -> Ran {
+        Ran::from(self.program("sh", &["-c", line, env!("CARGO_BIN_EXE_ficha")]).output().unwrap())
     }
 
     /// Runs the binary, which must succeed, and reads its output as one JSON document.
@@ -121,6 +130,25 @@ impl Bench {
             before.push(line);
         };
         Serving { child, address, output, log }
+    }
+
+    /// Starts the server with its output and its log, at the level of this bench, going there, and waits until it is
+    /// ready. Nothing can be read off that log, so the port is one that was free a moment ago.
+    #[track_caller]
+    pub fn serve_into(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Serving {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = self.command(&["serve"]);
+        command.env("FICHA__SERVER__BIND", address.to_string()).stdout(stdout).stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        let output = child.stdout.take().map_or_else(|| channel().1, lines);
+        let (_, log) = channel();
+        let mut server = Serving { child, address, output, log };
+        until("it is ready", || {
+            let ended = server.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended before it was ready: {ended:?}");
+            TcpStream::connect(address).is_ok() && server.get("/health/ready", "").0 == 200
+        });
+        server
     }
 }
 
@@ -201,12 +229,26 @@ impl Serving {
 
     /// Sends SIGTERM, and waits for the end: the exit code, and what was printed until then and not read yet.
     pub fn stop(mut self) -> (Option<i32>, String) {
+        let code = self.end();
+        let rest: Vec<String> = self.output.iter().collect();
+        (code, rest.join("\n"))
+    }
+
+    /// The same, which must succeed: the lines of its log that were not read yet.
+    #[track_caller]
+    pub fn stop_and_read_log(mut self) -> Vec<String> {
+        let code = self.end();
+        let log: Vec<String> = self.log.iter().collect();
+        assert_eq!(code, Some(0), "{log:#?}");
+        log
+    }
+
+    fn end(&mut self) -> Option<i32> {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         for _ in 0..100 {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let rest: Vec<String> = self.output.iter().collect();
-                return (status.code(), rest.join("\n"));
+                return status.code();
             }
             thread::sleep(Duration::from_millis(100));
         }
@@ -248,6 +290,14 @@ impl Serving {
         self.post("/token", &format!("grant_type=password&username={name}&password={password}{more}"))
     }
 
+    /// The value of a metric that has no labels.
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = send(self.address, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        values.next().and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
     fn exchange(&self, request: &str) -> (u16, Value) {
         exchange(self.address, request)
     }
@@ -255,14 +305,20 @@ impl Serving {
 
 /// Sends a request as it stands. The answer's status and JSON body.
 pub fn exchange(address: SocketAddr, request: &str) -> (u16, Value) {
+    let answer = send(address, request);
+    let status = answer.split(' ').nth(1).unwrap_or_else(|| panic!("cut off: {answer:?}")).parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+/// Sends a request as it stands, and reads until the connection is closed.
+fn send(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    answer
 }
 
 impl Drop for Serving {

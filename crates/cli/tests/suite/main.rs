@@ -4,10 +4,12 @@
 mod bench;
 mod commands;
 mod configuration;
+mod database_files;
 mod database_urls;
 mod fastapi;
 mod follower;
 mod login;
+mod logs;
 mod notes;
 mod passwords;
 mod refusals;

@@ -130,12 +130,13 @@ impl Store {
         let recorder = crate::testing::Recorder::default();
         #[cfg(feature = "testing")]
         recorder.attach(&mut opened.reader);
+        let health = Arc::<Health>::default();
         let inner = Inner {
-            reader: Limited::new(opened.reader, opened.writer.kind()),
+            reader: Limited::new(opened.reader, opened.writer.kind(), health.clone()),
             writer: opened.writer,
             target: opened.target,
             options,
-            health: Arc::default(),
+            health,
             condemned,
             #[cfg(feature = "testing")]
             recorder,

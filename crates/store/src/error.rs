@@ -147,7 +147,7 @@ fn code(error: &DbErr) -> Option<String> {
     inner.as_database_error()?.code().map(|code| code.into_owned())
 }
 
-fn is_missing_table(error: &DbErr) -> bool {
+pub(crate) fn is_missing_table(error: &DbErr) -> bool {
     match code(error).as_deref() {
         Some("42P01") => true,
         // SQLite has no code of its own for it.

@@ -44,9 +44,14 @@ impl Health {
         if let Err(error) = outcome
             && error.is_outage()
         {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+            self.count_failure();
             self.suspected.notify_one();
         }
+    }
+
+    /// Counts a call that failed.
+    pub(crate) fn count_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Something is wrong, and the next heartbeat should come at once.

@@ -3,11 +3,14 @@
 //! PostgreSQL ends what takes too long by itself, and says so (`statement_timeout`). What has no answer even later is
 //! lost on its way: nothing would tell us, for the connection is not closed. SQLite is no further than its file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_orm_migration::async_trait::async_trait;
 
+use crate::error::is_missing_table;
+use crate::health::Health;
 use crate::{DatabaseKind, Result, StoreError};
 
 /// A single query that has no answer by then never gets one: above PostgreSQL's own limit, which is 8 s.
@@ -20,11 +23,12 @@ const TRANSACTION: Duration = Duration::from_secs(30);
 pub(crate) struct Limited {
     pool: DatabaseConnection,
     limit: Option<Duration>,
+    health: Arc<Health>,
 }
 
 impl Limited {
-    pub(crate) fn new(pool: DatabaseConnection, kind: DatabaseKind) -> Self {
-        Self { pool, limit: (kind == DatabaseKind::Postgres).then_some(QUERY) }
+    pub(crate) fn new(pool: DatabaseConnection, kind: DatabaseKind, health: Arc<Health>) -> Self {
+        Self { pool, limit: (kind == DatabaseKind::Postgres).then_some(QUERY), health }
     }
 
     pub(crate) fn pool(&self) -> &DatabaseConnection {
@@ -32,9 +36,15 @@ impl Limited {
     }
 
     async fn in_time<T>(&self, query: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-        let Some(limit) = self.limit else { return query.await };
         let silent = || Err(DbErr::Conn(RuntimeErr::Internal("the database did not answer in time".into())));
-        tokio::time::timeout(limit, query).await.unwrap_or_else(|_| silent())
+        let outcome = match self.limit {
+            None => query.await,
+            Some(limit) => tokio::time::timeout(limit, query).await.unwrap_or_else(|_| silent()),
+        };
+        if outcome.as_ref().is_err_and(|error| !is_missing_table(error)) {
+            self.health.count_failure();
+        }
+        outcome
     }
 }
 

@@ -20,6 +20,8 @@ impl MigrationTrait for Step {
             .col(uuid("process").primary_key())
             .col(bigint("number"))
             .col(bigint("at"))
+            .col(bigint("earliest"))
+            .col(bigint("steady"))
             .col(text_null("boot"))
             .col(bigint("elapsed"))
             .col(ColumnDef::new("proof").binary().not_null())

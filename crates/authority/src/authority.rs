@@ -108,8 +108,8 @@ impl Authority {
         let time = Arc::new(IssuerClock::new(base.clock.clone(), &last));
         let base = Foundation { clock: time.clone(), ..base };
         let denylist = Arc::new(Denylist::default());
-        // A clock that is far ahead of the last use removes nothing for a day.
-        denylist.begin_steady(time.earliest(), &*time);
+        // What may have been removed by a wrong time, or is not to be read for one, is denied all the same.
+        denylist.begin_steady(time.steady_at_start(), &*time);
         let metrics = Arc::new(Metrics::default());
         let hashing = start_hashing(&base.settings)?;
         // PostgreSQL commits in parallel; SQLite has one writer, and a second batch would only wait for it.

@@ -2,7 +2,7 @@
 
 use ficha_password::Password;
 use ficha_store::{
-    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, KeyPurpose, PasswordHashText, SealedKey, Store,
+    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, NewKey, PasswordHashText, SealedKey, Store,
     StoreError, UserRecord,
 };
 use ficha_token::{Entropy, Scope, ordered_uuid};
@@ -28,21 +28,21 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     if base.store.head().await?.bootstrapped {
         return Ok(None);
     }
+    let (clock, entropy) = (&*base.clock, &*base.entropy);
+    let password = first_password(entropy);
+    // Before the master key: it takes a while, and a key that is there without a first start looks like a lost database.
+    let user = admin(base, &password).await?;
     // A store with keys and no master key is an error, even before its first start.
     let (master, made) = match base.store.keys().await?.is_empty() {
-        true => base.master_key.load_or_make(&*base.entropy)?,
+        true => base.master_key.load_or_make(entropy)?,
         false => (base.master_key.load_existing()?, false),
     };
-    let (clock, entropy) = (&*base.clock, &*base.entropy);
-    let algorithm = base.settings.signing.pair_algorithm();
-    let signing = new_signing_key(algorithm, &master, clock, entropy, clock.unix_now())?;
-    let keys = vec![new_refresh_key(&master, clock, entropy), signing];
-    debug_assert!(keys.iter().any(|key| key.purpose == KeyPurpose::Refresh));
-    let password = first_password(entropy);
+    let take_back = || if made { base.master_key.take_back() } else { Ok(()) };
+    let keys = first_keys(base, &master).inspect_err(|_| drop(take_back()))?;
     let first = Bootstrap {
         keys,
         client: Some(first_party(base)),
-        user: Some((admin(base, &password).await?, base.settings.password.bcrypt_cost.get())),
+        user: Some((user, base.settings.password.bcrypt_cost.get())),
         scopes: vec![(ADMIN_SCOPE.into(), "Administer this server".into())],
         now: clock.unix_now(),
     };
@@ -51,14 +51,14 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         // It may have been committed, and then nothing could be opened without the key.
         Err(error @ (StoreError::OutcomeUnknown(_) | StoreError::Lost(_))) => return Err(error.into()),
         Err(error) => {
-            if made {
-                base.master_key.take_back()?;
-            }
+            take_back()?;
             return Err(error.into());
         }
     };
-    // The first keys are in the database itself, and not only in a log beside it.
-    base.store.checkpoint().await?;
+    // The first keys are in the database itself, and not only in a log beside it. It is committed all the same.
+    if let Err(error) = base.store.checkpoint().await {
+        tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+    }
     Ok(match outcome {
         BootstrapOutcome::AlreadyDone => {
             // Another server was faster, with a key of its own. Ours would only hide that the right one is missing; unless
@@ -83,6 +83,13 @@ pub async fn check_master_key(store: &Store, source: &MasterKeySource) -> Result
         return source.load().map(drop);
     }
     if fits(&source.load_existing()?, &sealed) { Ok(()) } else { Err(StartError::MasterKeyWrong) }
+}
+
+fn first_keys(base: &Foundation, master: &MasterKey) -> Result<Vec<NewKey>, StartError> {
+    let (clock, entropy) = (&*base.clock, &*base.entropy);
+    let algorithm = base.settings.signing.pair_algorithm();
+    let signing = new_signing_key(algorithm, master, clock, entropy, clock.unix_now())?;
+    Ok(vec![new_refresh_key(master, clock, entropy), signing])
 }
 
 fn fits(master: &MasterKey, sealed: &[SealedKey]) -> bool {

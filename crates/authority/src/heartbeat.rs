@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ficha_store::{Heartbeat, Writes};
+use ficha_store::{BeatTime, Heartbeat, Writes};
 use ficha_token::{Clock, random_uuid};
 use tokio::time::{Instant, sleep};
 
@@ -55,8 +55,14 @@ pub(crate) async fn beat(authority: Authority) {
         let clock = &authority.inner.time;
         authority.look_at_clock();
         let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let beat = Heartbeat { process, number, at: clock.unix_now(), boot: boot.clone(), elapsed };
+        let steady = authority.denylist().steady_now(&**clock);
+        let time = BeatTime { at: clock.unix_now(), earliest: clock.earliest(), steady };
+        let beat = Heartbeat { process, number, time, boot: boot.clone(), elapsed };
         let outcome = store.beat(&beat, suspected || doubted).await;
+        if doubted && outcome.is_ok() {
+            // What failed may stand behind the end of SQLite's log. Once all of that is in the database, it begins anew.
+            let _ = store.checkpoint().await;
+        }
         doubted = outcome.is_err();
         authority.inner.outage.note(Part::Writing, outcome.as_ref().map(drop), store.failures());
         told.tell(&authority);

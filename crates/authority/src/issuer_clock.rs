@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ficha_store::{LastBeat, Store};
+use ficha_store::{BeatTime, LastBeat, Store};
 use ficha_token::Clock;
 use time::OffsetDateTime;
 
@@ -24,6 +24,8 @@ const MAX_DRIFT: i64 = 2_000_000;
 const FOLLOWED_AFTER: i64 = 60 * SECOND;
 /// For how long after that no session ends that only the new time ends, in microseconds.
 const ENDS_NOTHING_FOR: i64 = 3_600 * SECOND;
+/// The same where nothing but a long time without a server speaks against the clock.
+const ENDS_NOTHING_AFTER_LONG: i64 = 600 * SECOND;
 /// A database that was last used longer ago than this by the clock may have met a clock that is wrong, in seconds.
 const LONG_AGO: i64 = 86_400;
 /// How far behind the last heartbeat a clock may be at the start, in seconds: servers differ by a little.
@@ -36,6 +38,40 @@ pub struct IssuerClock {
     /// What is added to the elapsed time to get the time, in microseconds since 1970.
     offset: AtomicI64,
     doubt: Mutex<Doubt>,
+    steady_at_start: i64,
+}
+
+/// What a process begins with, in microseconds since 1970.
+struct Begin {
+    now: i64,
+    earliest: i64,
+    steady: i64,
+    /// How much of the time for which it is doubted is over.
+    doubted_for: i64,
+}
+
+impl Begin {
+    /// `passed` seconds after a heartbeat.
+    fn after(last: BeatTime, passed: i64, wall: i64) -> Self {
+        let expected = (last.at + passed).saturating_mul(SECOND);
+        // The heartbeat says whole seconds.
+        let now = if (wall - expected).abs() > MAX_DRIFT + SECOND { expected } else { wall };
+        let earliest = now.min(now - (last.at - last.earliest) * SECOND);
+        Self { now, earliest, steady: (last.steady + passed).saturating_mul(SECOND), doubted_for: 0 }
+    }
+
+    /// Some time after a heartbeat, nobody knows how long.
+    fn at_another_boot(last: BeatTime, wall: i64) -> Self {
+        let at = last.at.saturating_mul(SECOND);
+        // It can't be earlier than it was. A machine without a battery begins long ago, until a time service comes.
+        let now = if wall + LITTLE * SECOND < at { at } else { wall };
+        let doubted = (last.at - last.earliest).max(0) * SECOND;
+        // Most likely the server was off for long; but the clock may be ahead.
+        let is_long_ago = now - LONG_AGO * SECOND > at;
+        let earliest = if is_long_ago { at - doubted } else { now - doubted };
+        let doubted_for = if is_long_ago && doubted == 0 { ENDS_NOTHING_FOR - ENDS_NOTHING_AFTER_LONG } else { 0 };
+        Self { now, earliest, steady: last.steady.saturating_mul(SECOND), doubted_for }
+    }
 }
 
 #[derive(Default)]
@@ -47,29 +83,33 @@ struct Doubt {
 }
 
 impl IssuerClock {
-    /// Begins with the time of `source`, unless `last` tells that it has jumped since the database was last used.
+    /// Begins with the time of `source`, unless `last` tells that it has jumped since the database was last used. What a
+    /// process before was in doubt of, this one is too.
     pub fn new(source: Arc<dyn Clock>, last: &LastBeat) -> Self {
         let (wall, elapsed) = read(&*source);
-        let mut doubt = Doubt::default();
-        let mut offset = wall - elapsed;
-        match (last.of_this_boot, last.any) {
+        let begin = match (last.of_this_boot, last.any) {
             // This machine has not been started anew since: what has passed is known.
-            (Some((at, then)), _) if then.saturating_mul(1_000) <= elapsed => {
-                let expected = at.saturating_mul(SECOND) - then.saturating_mul(1_000);
-                // The heartbeat says whole seconds.
-                if (offset - expected).abs() > MAX_DRIFT + SECOND {
-                    offset = expected;
-                }
+            (Some((time, then)), _) if then.saturating_mul(1_000) <= elapsed => {
+                let passed = (elapsed - then.saturating_mul(1_000)).div_euclid(SECOND);
+                Begin::after(time, passed, wall)
             }
-            // It can't be earlier than it was. A machine without a battery begins long ago, until a time service comes.
-            (_, Some(at)) if wall / SECOND + LITTLE < at => offset = at.saturating_mul(SECOND) - elapsed,
-            // The server was off for long, or the clock is ahead.
-            (_, Some(at)) if wall / SECOND - LONG_AGO > at => {
-                doubt.before = Some((at.saturating_mul(SECOND) - elapsed, elapsed));
-            }
-            _ => {}
+            (_, Some(time)) => Begin::at_another_boot(time, wall),
+            (_, None) => Begin { now: wall, earliest: wall, steady: wall, doubted_for: 0 },
+        };
+        let mut doubt = Doubt::default();
+        if !agree(wall, begin.now) {
+            doubt.seen = Some((wall - elapsed, elapsed));
         }
-        Self { source, offset: AtomicI64::new(offset), doubt: Mutex::new(doubt) }
+        if !agree(begin.earliest, begin.now) {
+            doubt.before = Some((begin.earliest - elapsed, elapsed - begin.doubted_for));
+        }
+        let steady_at_start = begin.steady.min(begin.earliest).min(wall).div_euclid(SECOND);
+        Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), steady_at_start }
+    }
+
+    /// The earliest that it may have been at the start, for what is removed, in Unix seconds.
+    pub(crate) fn steady_at_start(&self) -> i64 {
+        self.steady_at_start
     }
 
     /// [`IssuerClock::new`] by what `store` says of its last use. A database that can't say is new.
@@ -250,15 +290,20 @@ mod tests {
         assert_eq!(issuer.earliest(), BEGIN + 120);
     }
 
+    fn certain(at: i64) -> BeatTime {
+        BeatTime { at, earliest: at, steady: at }
+    }
+
     #[test]
     fn a_start_knows_of_a_jump_within_the_same_boot() {
         for jump in [HOUR, -HOUR] {
             let clock = manual();
             // 500 s ago, by both.
-            let last = LastBeat { any: Some(BEGIN - 500), of_this_boot: Some((BEGIN - 500, 500_000)) };
+            let last =
+                LastBeat { any: Some(certain(BEGIN - 500)), of_this_boot: Some((certain(BEGIN - 500), 500_000)) };
             set(&clock, jump);
             let issuer = IssuerClock::new(clock.clone(), &last);
-            assert_eq!(issuer.unix_now(), BEGIN);
+            assert_eq!((issuer.unix_now(), issuer.steady_at_start()), (BEGIN, BEGIN));
             issuer.look();
             assert!(issuer.is_in_doubt(LIFE));
         }
@@ -266,15 +311,29 @@ mod tests {
 
     #[test]
     fn a_start_is_never_earlier_than_the_last_use_and_doubts_one_that_is_long_ago() {
-        let start = |any| IssuerClock::new(manual(), &LastBeat { any: Some(any), of_this_boot: None });
+        let start = |any| IssuerClock::new(manual(), &LastBeat { any: Some(certain(any)), of_this_boot: None });
         assert_eq!(start(BEGIN + HOUR).unix_now(), BEGIN + HOUR);
         assert_eq!(start(BEGIN + 30).unix_now(), BEGIN, "servers differ by a little");
         let week = start(BEGIN - 7 * 24 * HOUR);
         assert_eq!((week.unix_now(), week.earliest()), (BEGIN, BEGIN - 7 * 24 * HOUR));
         let day = start(BEGIN - 23 * HOUR);
         assert_eq!((day.unix_now(), day.earliest()), (BEGIN, BEGIN));
+        assert_eq!(day.steady_at_start(), BEGIN - 23 * HOUR, "nothing is removed by a time that nobody knows");
         // The elapsed time of an earlier boot that has the same name says nothing.
-        let other = LastBeat { any: Some(BEGIN), of_this_boot: Some((BEGIN - HOUR, 9_000_000)) };
+        let other = LastBeat { any: Some(certain(BEGIN)), of_this_boot: Some((certain(BEGIN - HOUR), 9_000_000)) };
         assert_eq!(IssuerClock::new(manual(), &other).unix_now(), BEGIN);
+    }
+
+    #[test]
+    fn a_start_doubts_what_the_process_before_it_did() {
+        // It had followed a clock that was put forward by an hour.
+        let doubted = BeatTime { at: BEGIN - 10, earliest: BEGIN - 10 - HOUR, steady: BEGIN - 10 - 2 * HOUR };
+        for of_this_boot in [None, Some((doubted, 990_000))] {
+            let issuer = IssuerClock::new(manual(), &LastBeat { any: Some(doubted), of_this_boot });
+            assert_eq!((issuer.unix_now(), issuer.earliest()), (BEGIN, BEGIN - HOUR));
+            assert!(issuer.is_in_doubt(LIFE));
+            let passed = if of_this_boot.is_some() { 10 } else { 0 };
+            assert_eq!(issuer.steady_at_start(), BEGIN - 10 - 2 * HOUR + passed);
+        }
     }
 }

@@ -34,6 +34,8 @@ struct Begun {
     failures: u64,
     reading: bool,
     writing: bool,
+    /// True once it was said that changes are lost.
+    lost: bool,
 }
 
 impl Outage {
@@ -60,14 +62,22 @@ impl Outage {
                     ),
                 }
                 let (reading, writing) = (part == Part::Reading, part == Part::Writing);
-                *outage = Some(Begun { since: Instant::now(), failures: before, reading, writing });
+                *outage = Some(Begun {
+                    since: Instant::now(),
+                    failures: before,
+                    reading,
+                    writing,
+                    lost: matches!(error, StoreError::Lost(_)),
+                });
             }
             (Some(begun), found) => {
                 match part {
                     Part::Reading => begun.reading = found.is_err(),
                     Part::Writing => begun.writing = found.is_err(),
                 }
-                if let Err(error @ StoreError::Lost(_)) = found {
+                if let Err(error @ StoreError::Lost(_)) = found
+                    && !std::mem::replace(&mut begun.lost, true)
+                {
                     tracing::error!(%error, "changes that were acknowledged are lost");
                 }
                 if !begun.reading && !begun.writing {

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
-/// How long to wait before a task that has ended is started again.
+/// How long to wait before a task that has ended is started again; each time longer, unless it has run for a while.
 const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const A_WHILE: Duration = Duration::from_secs(60);
 
 /// Running tasks by their names; dropping it ends them.
 pub struct Tasks {
@@ -59,7 +62,9 @@ where
     F: Fn() -> W + Send + 'static,
     W: Future<Output = ()> + Send + 'static,
 {
+    let mut pause = PAUSE;
     loop {
+        let begun = Instant::now();
         // A set of one: it ends with us.
         let mut task = JoinSet::new();
         let handle = task.spawn(work());
@@ -71,7 +76,11 @@ where
         };
         metrics.task_restarts.count();
         tracing::error!(task = name, why, "a background task has ended, and is started again");
-        tokio::time::sleep(PAUSE).await;
+        if begun.elapsed() >= A_WHILE {
+            pause = PAUSE;
+        }
+        tokio::time::sleep(pause).await;
+        pause = LONGEST_PAUSE.min(2 * pause);
     }
 }
 

@@ -54,8 +54,8 @@ pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Re
         // Before anything is made there.
         let is_empty = |path: &str| std::fs::metadata(path).map_or(true, |file| file.len() == 0);
         // Of a log that lies there alone the store has more to say.
-        if is_empty(path) && is_empty(&format!("{path}-wal")) && has_usual_master_key(configuration) {
-            return Err(lost_database(path, configuration));
+        if is_empty(&path) && is_empty(&format!("{path}-wal")) && has_usual_master_key(configuration) {
+            return Err(lost_database(&path, configuration));
         }
     }
     let options = StoreOptions { first_start, ..StoreOptions::default() };
@@ -68,7 +68,7 @@ pub async fn refuse_a_lost_database(configuration: &Configuration, store: &Store
     let Some(path) = sqlite_path(configuration.store_url.expose()) else { return Ok(()) };
     // Before the first start there may be users, but no keys.
     if has_usual_master_key(configuration) && store.sealed_keys().await?.is_empty() && !store.is_bootstrapped().await? {
-        return Err(lost_database(path, configuration));
+        return Err(lost_database(&path, configuration));
     }
     Ok(())
 }
@@ -105,18 +105,18 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<House, 
     let url = configuration.store_url.expose();
     if empty == Empty::Refuse
         && let Some(path) = sqlite_path(url)
-        && !Path::new(path).exists()
+        && !Path::new(&path).exists()
     {
         // Opening would make the file.
-        return Err(CliError::NothingThere(path.to_owned()));
+        return Err(CliError::NothingThere(path));
     }
     let store = connect(configuration).await?;
     if store.is_empty_database().await? {
         match empty {
             Empty::Make => drop(store.migrate().await?),
             Empty::Refuse => {
-                let name = sqlite_path(url).unwrap_or("that store.url names");
-                return Err(CliError::NothingThere(name.to_owned()));
+                let name = sqlite_path(url).unwrap_or_else(|| "that store.url names".into());
+                return Err(CliError::NothingThere(name));
             }
         }
     }
@@ -127,8 +127,8 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<House, 
     let (base, clock) = foundation(configuration, store).await?;
     // A clock that is ahead of what the server has written down would take live tokens for expired, and revoke nothing.
     let clock = Arc::new(IssuerClock::start(clock, &base.store).await);
-    let base = Foundation { clock, ..base };
-    Ok(House { admin: Admin::open(base.clone())?, base })
+    let base = Foundation { clock: clock.clone(), ..base };
+    Ok(House { admin: Admin::open(base.clone())?.doubting(&clock), base })
 }
 
 /// Reads a list page by page to its end. `page` is told the last item so far, and how many to read.
@@ -146,9 +146,8 @@ pub async fn all_pages<T>(
     }
 }
 
-fn sqlite_path(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("sqlite://")?;
-    Some(rest.split('?').next().unwrap_or(rest))
+fn sqlite_path(url: &str) -> Option<String> {
+    Store::sqlite_file(url).map(|path| path.display().to_string())
 }
 
 #[cfg(test)]
@@ -168,8 +167,9 @@ mod tests {
 
     #[test]
     fn a_sqlite_url_names_a_file() {
-        assert_eq!(sqlite_path("sqlite://data/ficha.db?mode=rwc"), Some("data/ficha.db"));
-        assert_eq!(sqlite_path("sqlite:///var/lib/ficha.db"), Some("/var/lib/ficha.db"));
+        assert_eq!(sqlite_path("sqlite://data/ficha.db?mode=rwc"), Some("data/ficha.db".to_owned()));
+        assert_eq!(sqlite_path("sqlite:///var/lib/ficha.db"), Some("/var/lib/ficha.db".to_owned()));
+        assert_eq!(sqlite_path("sqlite://my%20data/ficha.db"), Some("my data/ficha.db".to_owned()));
         assert_eq!(sqlite_path("postgres://db/ficha"), None);
     }
 }

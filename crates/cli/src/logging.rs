@@ -17,6 +17,8 @@ use crate::config::{LogFormat, LogSettings};
 
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 16_384;
+/// What is longer, in bytes, is cut: strangers choose some of what is logged, and it waits in memory.
+const LONGEST_LINE: usize = 8_192;
 /// How long the end waits for what is still to be written.
 const WRITE_OUT: Duration = Duration::from_secs(1);
 
@@ -120,7 +122,11 @@ struct Handle(SyncSender<Line>);
 
 impl Write for Handle {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.0.try_send(Line::Next(line.to_vec())).is_err() {
+        let mut text = line[..line.len().min(LONGEST_LINE)].to_vec();
+        if text.len() < line.len() {
+            text.push(b'\n');
+        }
+        if self.0.try_send(Line::Next(text)).is_err() {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())

@@ -75,6 +75,12 @@ pub trait DenySource: Send + Sync + 'static {
     fn doubts_clock(&self) -> Option<Duration> {
         None
     }
+
+    /// The same of a token that looks expired and ends at `exp`, for a source that knows by how much the clock may be wrong.
+    fn doubts_end(&self, exp: i64) -> Option<Duration> {
+        let _ = exp;
+        self.doubts_clock()
+    }
 }
 
 /// What to do with a token that is good but for a denylist that is too old to vouch for it.

@@ -163,13 +163,13 @@ impl Verifier {
         let generation = inner.keys.generation();
         let verified = match inner.cache.find(token, generation) {
             Some(verified) => {
-                inner.or_doubt(check_times(&verified.claims, &inner.expected, now))?;
+                inner.or_doubt(check_times(&verified.claims, &inner.expected, now), &verified.claims)?;
                 verified
             }
             None => {
                 let verified = Arc::new(inner.verify_signature(token)?);
                 // Only what has passed all of it is remembered, so a hit need not be asked for issuer and audience again.
-                inner.or_doubt(check_claims(&verified.claims, &inner.expected, now))?;
+                inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
                 // Before the denylist: whoever goes on sending a revoked token, or any token while the list is stale,
                 // shall not cost a signature each time.
                 inner.cache.insert(token, &verified, generation, now);
@@ -202,7 +202,7 @@ impl Verifier {
     pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
         let inner = &*self.inner;
         let now = inner.now();
-        inner.or_doubt(check_claims(&verified.claims, &inner.expected, now))?;
+        inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
         match inner.keys.find(&verified.kid) {
             KeyLookup::Found(key) if key == verified.key => {}
             // Another key under the same name is not the one that signed this.
@@ -243,13 +243,16 @@ impl Inner {
     }
 
     /// While it is not known which time is right, a token that is not good by the clock is not called so.
-    fn or_doubt(&self, result: Result<(), TokenError>) -> Result<(), VerifyError> {
-        if let Err(TokenError::Expired | TokenError::NotYetValid) = result
-            && let Some(retry_after) = self.denied.doubts_clock()
-        {
-            return Err(VerifyError::Stale { retry_after });
+    fn or_doubt(&self, result: Result<(), TokenError>, claims: &AccessClaims) -> Result<(), VerifyError> {
+        let doubt = match result {
+            Err(TokenError::Expired) => self.denied.doubts_end(claims.exp),
+            Err(TokenError::NotYetValid) => self.denied.doubts_clock(),
+            _ => None,
+        };
+        match doubt {
+            Some(retry_after) => Err(VerifyError::Stale { retry_after }),
+            None => Ok(result?),
         }
-        Ok(result?)
     }
 }
 

@@ -78,4 +78,9 @@ impl DenySource for Own {
     fn doubts_clock(&self) -> Option<Duration> {
         self.0.doubts_clock().then_some(STALE_RETRY)
     }
+
+    fn doubts_end(&self, exp: i64) -> Option<Duration> {
+        // What has expired by every time that it may be has expired.
+        self.doubts_clock().filter(|_| exp > self.0.earliest_now())
+    }
 }

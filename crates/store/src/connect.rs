@@ -1,6 +1,6 @@
 //! Opening a database.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ficha_token::{Entropy, SystemEntropy};
@@ -74,6 +74,17 @@ struct Inner {
 /// still the right one.
 pub(crate) struct Anchor(pub(crate) std::sync::Mutex<Option<SqliteConnection>>);
 
+impl Anchor {
+    fn take(&self) -> Option<SqliteConnection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// True once the store is closed.
+    fn is_raised(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
 /// What the connections lead to.
 pub(crate) enum Target {
     /// A file, and how to open it once more.
@@ -100,6 +111,11 @@ impl Store {
     /// mode 0600, and its folder too, mode 0700.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(url, StoreOptions::default()).await
+    }
+
+    /// The file that a `sqlite://` URL names; `None` for any other URL, and for one that can't be used.
+    pub fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
+        url.starts_with("sqlite:").then(|| sqlite::file_of(url)).flatten()
     }
 
     /// [`Store::connect`] with options of your own.
@@ -206,8 +222,8 @@ impl Store {
         let _ = self.inner.reader.pool().close_by_ref().await;
         self.inner.writer.close().await;
         if let Target::Sqlite(_, _, anchor) = &self.inner.target {
-            let anchor = anchor.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-            if let Some(anchor) = anchor {
+            // Before it is closed, so that nobody looks for a log that is gone.
+            if let Some(anchor) = anchor.take() {
                 let _ = anchor.close().await;
             }
         }
@@ -225,6 +241,8 @@ impl Store {
     /// An error unless SQLite's file is still the one that was opened.
     pub(crate) fn check_file(&self) -> Result<()> {
         match &self.inner.target {
+            // Closing the last connection removes the log.
+            Target::Sqlite(_, _, anchor) if anchor.is_raised() => Ok(()),
             Target::Sqlite(file, _, _) => file.check().inspect_err(|_| self.health().suspect()),
             Target::Postgres(_) => Ok(()),
         }

@@ -3,7 +3,8 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -13,6 +14,9 @@ use crate::{DatabaseKind, Result, Store};
 
 /// What is written besides after a failure, in bytes: a full disk may have room for one page and not for a revocation.
 const PROOF: usize = 64 * 1024;
+
+/// It waits for nobody. Its row says how many frames the log has, and how many of them are in the database now.
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Processes that have not been heard of for so long, in seconds, are forgotten.
 const FORGET: i64 = 86_400;
@@ -24,29 +28,45 @@ pub struct Heartbeat {
     pub process: Uuid,
     /// Rises with each.
     pub number: i64,
-    /// Its clock, in Unix seconds.
-    pub at: i64,
+    /// What time it was.
+    pub time: BeatTime,
     /// Which boot of which machine its elapsed time counts from, where the system says so.
     pub boot: Option<String>,
     /// Milliseconds since that boot, suspension included.
     pub elapsed: i64,
 }
 
+/// What a process took the time for, in Unix seconds. The three differ while its clock is in doubt, and for that long a
+/// process that comes after it must doubt as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeatTime {
+    /// Its clock.
+    pub at: i64,
+    /// The earliest that it may have been, for the end of sessions.
+    pub earliest: i64,
+    /// The same for what is removed.
+    pub steady: i64,
+}
+
 /// The newest heartbeats in a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastBeat {
-    /// The furthest clock of any process.
-    pub any: Option<i64>,
-    /// The newest one of this boot of this machine: its clock and its elapsed time.
-    pub of_this_boot: Option<(i64, i64)>,
+    /// That of the process whose clock is the furthest.
+    pub any: Option<BeatTime>,
+    /// The newest one of this boot of this machine, and its elapsed time in milliseconds.
+    pub of_this_boot: Option<(BeatTime, i64)>,
 }
 
 impl Store {
     /// Writes a heartbeat and reads it by another connection. What comes of it is what [`Store::writes`] says from then
     /// on. After a failure, or after a call that failed since the last time, `thorough` writes more.
     pub async fn beat(&self, beat: &Heartbeat, thorough: bool) -> Result<()> {
+        let lost = self.health().lost();
         let outcome = self.beat_once(beat, thorough).await;
-        self.health().tried(&outcome);
+        // A success that began before something was lost says nothing.
+        if outcome.is_err() || self.health().lost() == lost {
+            self.health().tried(&outcome);
+        }
         outcome
     }
 
@@ -63,10 +83,12 @@ impl Store {
         let row = Model {
             process: beat.process,
             number: beat.number,
-            at: beat.at,
+            at: beat.time.at,
+            earliest: beat.time.earliest,
+            steady: beat.time.steady,
             boot: beat.boot.clone(),
             elapsed: beat.elapsed,
-            proof: vec![0; if thorough { PROOF } else { 0 }],
+            proof: self.proof(thorough),
         };
         // Not `transaction!`: a failure here is no reason to try this again at once, and it must be tried while nothing
         // else is.
@@ -80,13 +102,30 @@ impl Store {
         }
     }
 
+    /// Random, so that no database and no file system makes it smaller.
+    fn proof(&self, thorough: bool) -> Vec<u8> {
+        let mut proof = vec![0; if thorough { PROOF } else { 0 }];
+        self.options().entropy.fill(&mut proof);
+        proof
+    }
+
     async fn write_beat(&self, row: Model) -> Result<()> {
         let connection = self.take_any_writer().await?;
         connection.control(self.begin_statement()).await?;
         let gone = Column::At.lt(row.at - FORGET).or(Column::At.gt(row.at + FORGET));
-        let gone = Entity::delete_many().filter(gone).filter(Column::Process.ne(row.process));
+        // One of this boot that is before us and says that it is later was written while the clock was ahead.
+        let ahead = Column::Boot.eq(row.boot.clone()).and(Column::Elapsed.lt(row.elapsed)).and(Column::At.gt(row.at));
+        let gone = Entity::delete_many().filter(gone.or(ahead)).filter(Column::Process.ne(row.process));
         let again = OnConflict::column(Column::Process)
-            .update_columns([Column::Number, Column::At, Column::Boot, Column::Elapsed, Column::Proof])
+            .update_columns([
+                Column::Number,
+                Column::At,
+                Column::Earliest,
+                Column::Steady,
+                Column::Boot,
+                Column::Elapsed,
+                Column::Proof,
+            ])
             .to_owned();
         let insert = Entity::insert(row.into_active_model()).on_conflict(again);
         // An error closes the connection, and so ends the transaction.
@@ -99,12 +138,12 @@ impl Store {
 
     /// What the heartbeats say of the time: read before the first one of this process is written.
     pub async fn last_beat(&self, boot: Option<&str>) -> Result<LastBeat> {
-        let any = Entity::find().order_by_desc(Column::At).limit(1).one(self.reader()).await?.map(|row| row.at);
+        let any = Entity::find().order_by_desc(Column::At).limit(1).one(self.reader()).await?.map(|row| time(&row));
         let of_this_boot = match boot {
             None => None,
             Some(boot) => {
                 let query = Entity::find().filter(Column::Boot.eq(boot)).order_by_desc(Column::Elapsed).limit(1);
-                query.one(self.reader()).await?.map(|row| (row.at, row.elapsed))
+                query.one(self.reader()).await?.map(|row| (time(&row), row.elapsed))
             }
         };
         Ok(LastBeat { any, of_this_boot })
@@ -118,7 +157,9 @@ impl Store {
             return;
         }
         if let Ok(connection) = self.take_any_writer().await
-            && connection.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await.is_ok()
+            && let Ok(Some(row)) = connection.query_one_raw(Statement::from_string(DbBackend::Sqlite, CHECKPOINT)).await
+            && let (Ok(frames), Ok(moved)) = (row.try_get_by_index::<i32>(1), row.try_get_by_index::<i32>(2))
+            && frames == moved
         {
             connection.give_back();
             tracing::warn!("the write-ahead log was removed; what it held is in the database now");
@@ -130,9 +171,13 @@ impl Store {
     pub async fn checkpoint(&self) -> Result<()> {
         if self.kind() == DatabaseKind::Sqlite {
             let connection = self.take_writer().await?;
-            connection.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await?;
+            connection.execute_unprepared(CHECKPOINT).await?;
             connection.give_back();
         }
         Ok(())
     }
+}
+
+fn time(row: &Model) -> BeatTime {
+    BeatTime { at: row.at, earliest: row.earliest, steady: row.steady }
 }

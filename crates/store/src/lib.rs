@@ -46,7 +46,7 @@ pub use bootstrap::{Bootstrap, BootstrapOutcome};
 pub use connect::{DatabaseKind, Store, StoreOptions};
 pub use error::StoreError;
 pub use health::Writes;
-pub use heartbeat::{Heartbeat, LastBeat};
+pub use heartbeat::{BeatTime, Heartbeat, LastBeat};
 pub use notify::Listener;
 pub use records::*;
 pub use revocation::{Applied, Revocation};

@@ -11,7 +11,8 @@ use crate::connect::Target;
 use crate::{Result, Store, StoreError, postgres, sqlite};
 
 /// The advisory lock that a migration holds on PostgreSQL: "ficha" in ASCII.
-const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(439905053793)";
+const LOCK: &str =
+    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(439905053793)";
 
 impl Store {
     /// Applies the steps that are missing and returns their names. Two that run at once do no harm: the second waits for
@@ -26,7 +27,9 @@ impl Store {
         let steps = steps?;
         if !steps.is_empty() {
             // What was made is in the database itself, not in a log that may get lost beside it.
-            self.checkpoint().await?;
+            if let Err(error) = self.checkpoint().await {
+                tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+            }
         }
         Ok(steps)
     }

@@ -15,8 +15,8 @@ use crate::{Result, StoreError, StoreOptions};
 const FIRST: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
                      SET statement_timeout = '8s'; \
                      SET idle_in_transaction_session_timeout = '10s'; \
-                     SELECT set_config('synchronous_commit', 'on', false) \
-                     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+                     SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                     WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)";
 
 /// A connection that lay idle longer is asked whether it is still alive before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);

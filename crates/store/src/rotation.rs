@@ -42,11 +42,17 @@ pub(crate) fn statement(batch: &[Rotation], terms: RotationTerms) -> UpdateMany<
     let access_exp = CaseStatement::new()
         .case(Expr::col(Column::AccessExp).gt(new_exp.clone()), Expr::col(Column::AccessExp))
         .finally(new_exp);
+    // Never less than it was: a refresh while the clock is behind must not shorten a session.
+    let idle = terms.now.saturating_add(terms.idle_ttl);
+    let idle = CaseStatement::new()
+        .case(Expr::col(Column::IdleExpiresAt).gt(idle), Expr::col(Column::IdleExpiresAt))
+        .finally(idle);
+    let idle_expires_at = smaller(Column::ExpiresAt, idle);
     session::Entity::update_many()
         .col_expr(Column::Generation, Expr::col(Column::Generation).add(1))
         .col_expr(Column::RotatedAt, Expr::value(terms.now))
         .col_expr(Column::AccessExp, access_exp.into())
-        .col_expr(Column::IdleExpiresAt, smaller(Column::ExpiresAt, terms.now.saturating_add(terms.idle_ttl)))
+        .col_expr(Column::IdleExpiresAt, idle_expires_at)
         .filter(presented(batch))
         .filter(Column::RevokedAt.is_null())
         .filter(Column::ExpiresAt.gt(terms.now))
@@ -72,6 +78,7 @@ fn epoch_in_force() -> sea_orm::sea_query::SelectStatement {
     Query::select().column(globals::Column::Epoch).from(globals::Entity).and_where(globals::Column::Id.eq(ONLY)).take()
 }
 
-fn smaller(column: session::Column, value: i64) -> SimpleExpr {
-    CaseStatement::new().case(Expr::col(column).lt(value), Expr::col(column)).finally(value).into()
+fn smaller(column: session::Column, value: impl Into<SimpleExpr>) -> SimpleExpr {
+    let value = value.into();
+    CaseStatement::new().case(Expr::col(column).lt(value.clone()), Expr::col(column)).finally(value).into()
 }

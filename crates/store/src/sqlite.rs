@@ -28,7 +28,7 @@ const BUSY: Duration = Duration::from_secs(5);
 const LOG_ATTEMPTS: u32 = 5;
 
 /// By how many seconds a database may be younger than its log, which a running server writes to every second.
-const PUT_BACK_AFTER: i64 = 30;
+const PUT_BACK_AFTER: i64 = 5;
 
 /// Two processes that open a new file at once: one sees the other switch the journal mode, which no busy timeout covers.
 const OPEN_ATTEMPTS: u32 = 20;
@@ -37,12 +37,12 @@ const OPEN_ATTEMPTS: u32 = 20;
 pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
     let target = parse(url)?;
     // SQLite follows a symbolic link, and keeps its log beside the file that it leads to.
-    let path = std::fs::canonicalize(target.get_filename()).unwrap_or_else(|_| target.get_filename().to_owned());
-    check_log(&path, options).await?;
-    if is_newer_than_its_log(&path) {
-        check_pages(&path, &target).await?;
+    check_log(&real_path(&target), options).await?;
+    if is_newer_than_its_log(&real_path(&target)) {
+        check_pages(&real_path(&target), &target).await?;
     }
-    make_file(&path)?;
+    make_file(target.get_filename())?;
+    let path = real_path(&target);
     let writer = open_writer(target.clone(), options, condemned).await?;
     let reading = target.clone().pragma("query_only", "on");
     let reader = pool(READERS, options, condemned)
@@ -71,14 +71,16 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
     let unreadable = |error: std::io::Error| refused(format!("{}: {error}", log.display()));
     let shown = log.display();
     let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-    match read_quietly(&log).await.map_err(unreadable)? {
+    let index = beside(path, "-shm");
+    match read_quietly(&log, &index).await.map_err(unreadable)? {
         Log::Damaged { transactions } => {
             let lost = match transactions {
                 0 => "is damaged and can't be read at all".to_owned(),
                 some => format!("is damaged, and {some} changes or more that were acknowledged are behind the damage"),
             };
             return Err(refused(format!(
-                "its write-ahead log {shown} {lost}: restore a backup, or move the log away and run `ficha recover`"
+                "its write-ahead log {shown} {lost}: keep a copy of both, then restore a backup; \
+                 or move the log away, which loses all that is in it, and run `ficha recover`"
             )));
         }
         Log::Whole if is_empty && !options.first_start => {
@@ -89,24 +91,24 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
         }
         Log::Whole | Log::Empty => {}
     }
-    let needed = write_ahead_log::bytes_needed(&beside(path, "-shm")).map_err(unreadable)?;
+    let needed = write_ahead_log::bytes_needed(&index).map_err(unreadable)?;
     let length = std::fs::metadata(&log).map_or(0, |log| log.len());
     if length < needed && !is_empty {
         return Err(refused(format!(
             "its write-ahead log {shown} is missing or was cut off, with changes that were acknowledged: put it back, or \
              remove {} too and run `ficha recover`",
-            beside(path, "-shm").display()
+            index.display()
         )));
     }
     Ok(())
 }
 
 /// A log that another process writes to while it is read may look damaged: it is read again until it rests.
-async fn read_quietly(log: &Path) -> std::io::Result<Log> {
+async fn read_quietly(log: &Path, index: &Path) -> std::io::Result<Log> {
     let written = || std::fs::metadata(log).and_then(|file| file.modified()).ok();
     for _ in 0..LOG_ATTEMPTS {
         let before = written();
-        let found = write_ahead_log::read(log)?;
+        let found = write_ahead_log::read(log, index)?;
         if !matches!(found, Log::Damaged { .. }) {
             return Ok(found);
         }
@@ -148,6 +150,15 @@ fn is_newer_than_its_log(path: &Path) -> bool {
     let log = std::fs::metadata(beside(path, "-wal")).ok().filter(|log| log.len() > 0);
     let database = std::fs::metadata(path).ok();
     matches!((log, database), (Some(log), Some(database)) if database.ctime() > log.mtime() + PUT_BACK_AFTER)
+}
+
+/// The file of a `sqlite://` URL that can be used.
+pub(crate) fn file_of(url: &str) -> Option<std::path::PathBuf> {
+    parse(url).ok().map(|target| target.get_filename().to_owned())
+}
+
+fn real_path(target: &SqliteConnectOptions) -> std::path::PathBuf {
+    std::fs::canonicalize(target.get_filename()).unwrap_or_else(|_| target.get_filename().to_owned())
 }
 
 /// One connection of its own, for what sea-orm must do itself. Close it afterwards.

@@ -17,33 +17,29 @@ const ATTEMPTS: u32 = 8;
 /// Runs a body in a transaction and commits: `transaction!(self, |transaction| { … })`. An error rolls it back. A deadlock
 /// (40P01) or a serialisation failure (40001) runs it again, so the body must do nothing but talk to the database.
 ///
-/// On PostgreSQL it ends in time, whatever becomes of the connection; `transaction!(unlimited self, …)` does not, for a
-/// migration may take as long as it needs.
+/// On PostgreSQL it ends in time, whatever becomes of the connection.
 ///
 /// A macro and not a function: the future of a closure that borrows can't be known to be `Send`, and callers spawn.
 macro_rules! transaction {
-    ($store:expr, |$transaction:ident| $body:expr) => {
-        $crate::limited::in_time($store.kind(), async {
-            $crate::transaction::transaction!(unlimited $store, |$transaction| $body)
-        })
-        .await
-    };
-    (unlimited $store:expr, |$transaction:ident| $body:expr) => {{
-        let mut attempts = $crate::transaction::Attempts::default();
-        let outcome = loop {
-            // No `?` in here: it would leave the caller, who may want to look at the error.
-            let open = match $store.begin().await {
-                Ok(open) => open,
-                Err(error) => break Err::<_, $crate::StoreError>(error),
-            };
-            let outcome = {
-                let $transaction = &open;
-                $crate::transaction::faulty(async { $body }).await
-            };
-            if let Some(result) = attempts.conclude($store, open, outcome).await.transpose() {
-                break result;
+    ($store:expr, |$transaction:ident| $body:expr) => {{
+        let outcome = $crate::limited::in_time($store.kind(), async {
+            let mut attempts = $crate::transaction::Attempts::default();
+            loop {
+                // No `?` in here: it would leave the caller, who may want to look at the error.
+                let open = match $store.begin().await {
+                    Ok(open) => open,
+                    Err(error) => break Err::<_, $crate::StoreError>(error),
+                };
+                let outcome = {
+                    let $transaction = &open;
+                    $crate::transaction::faulty(async { $body }).await
+                };
+                if let Some(result) = attempts.conclude($store, open, outcome).await.transpose() {
+                    break result;
+                }
             }
-        };
+        })
+        .await;
         $store.health().note(&outcome);
         outcome
     }};
@@ -51,10 +47,10 @@ macro_rules! transaction {
 
 /// Runs one statement that changes rows and commits by itself, again if it lost against others.
 macro_rules! statement {
-    ($store:expr, |$database:ident| $body:expr) => {
-        $crate::limited::in_time($store.kind(), async {
+    ($store:expr, |$database:ident| $body:expr) => {{
+        let outcome = $crate::limited::in_time($store.kind(), async {
             let mut attempts = $crate::transaction::Attempts::default();
-            let outcome = loop {
+            loop {
                 let open = match $store.take_writer().await {
                     Ok(open) => open,
                     Err(error) => break Err::<_, $crate::StoreError>(error),
@@ -66,12 +62,12 @@ macro_rules! statement {
                 if let Some(result) = attempts.conclude_statement($store, open, outcome).await.transpose() {
                     break result;
                 }
-            };
-            $store.health().note(&outcome);
-            outcome
+            }
         })
-        .await
-    };
+        .await;
+        $store.health().note(&outcome);
+        outcome
+    }};
 }
 
 pub(crate) use {statement, transaction};

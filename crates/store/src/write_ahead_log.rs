@@ -28,19 +28,21 @@ pub(crate) enum Log {
     },
 }
 
-/// Reads the log at `path`.
-pub(crate) fn read(path: &Path) -> io::Result<Log> {
+/// Reads the log at `path`. Its index, where there is one of the same log, says up to where it was acknowledged: commits that
+/// failed may stand behind that.
+pub(crate) fn read(path: &Path, index: &Path) -> io::Result<Log> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Log::Empty),
         Err(error) => return Err(error),
     };
-    judge(&mut BufReader::with_capacity(1 << 18, file))
+    judge(&mut BufReader::with_capacity(1 << 18, file), read_index(index)?)
 }
 
-fn judge(log: &mut impl Read) -> io::Result<Log> {
+fn judge(log: &mut impl Read, index: Option<Index>) -> io::Result<Log> {
     let mut header = [0; HEADER];
-    if !fill(log, &mut header)? {
+    // Some file systems make room before they write.
+    if !fill(log, &mut header)? || header == [0; HEADER] {
         return Ok(Log::Empty);
     }
     let big_endian = match word(&header, 0) {
@@ -58,7 +60,7 @@ fn judge(log: &mut impl Read) -> io::Result<Log> {
     // Where the header itself is damaged, only the frames say what belongs together.
     let mut salts = good.then(|| (word(&header, 16), word(&header, 20)));
     let mut frame = vec![0; FRAME_HEADER + page];
-    let mut behind = 0;
+    let (mut behind, mut good_frames) = (0, 0);
     while fill(log, &mut frame)? {
         let found = (word(&frame, 8), word(&frame, 12));
         let same_salts = found == *salts.get_or_insert(found);
@@ -67,32 +69,51 @@ fn judge(log: &mut impl Read) -> io::Result<Log> {
             sum = checksum(big_endian, sum, &frame[FRAME_HEADER..]);
             good = same_salts && sum == (word(&frame, 16), word(&frame, 20));
         }
+        good_frames += u32::from(good);
         // The frame that ends a transaction carries the size of the database.
         if !good && same_salts && word(&frame, 4) != 0 {
             behind += 1;
         }
     }
-    Ok(if behind >= 2 { Log::Damaged { transactions: behind } } else { Log::Whole })
+    let is_acknowledged = |index: &Index| index.salts == header[16..24] && index.frames <= good_frames;
+    let whole = behind < 2 || index.is_some_and(|index| is_acknowledged(&index));
+    Ok(if whole { Log::Whole } else { Log::Damaged { transactions: behind } })
 }
 
-/// How many bytes of the log its index relies on that are not in the database yet; 0 where there is no index. The index
-/// outlives the processes that were killed: <https://sqlite.org/walformat.html#the_wal_index_file_format>.
-pub(crate) fn bytes_needed(index: &Path) -> io::Result<u64> {
+/// What an index says of its log. It outlives the processes that were killed:
+/// <https://sqlite.org/walformat.html#the_wal_index_file_format>.
+struct Index {
+    /// How many frames of the log count.
+    frames: u32,
+    /// Of them, how many are in the database.
+    moved: u32,
+    page: u64,
+    /// As they stand in the log.
+    salts: [u8; 8],
+}
+
+fn read_index(path: &Path) -> io::Result<Option<Index>> {
     let mut header = [0; INDEX_HEADER];
-    match File::open(index).and_then(|mut index| index.read_exact(&mut header)) {
+    match File::open(path).and_then(|mut index| index.read_exact(&mut header)) {
         Ok(()) => {}
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => return Ok(0),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => return Ok(None),
         Err(error) => return Err(error),
     }
-    // Its words are in the machine's own order.
-    let word = |at: usize| u32::from_ne_bytes(header[at..at + 4].try_into().expect("four bytes"));
+    // Its numbers are in the machine's own order.
+    let number = |at: usize| u32::from_ne_bytes(header[at..at + 4].try_into().expect("four bytes"));
     let page = match u16::from_ne_bytes([header[14], header[15]]) {
         1 => 65_536,
         page => u64::from(page),
     };
-    let (is_set, frames, moved) = (header[12] == 1, u64::from(word(16)), word(96));
-    let needed = is_set && frames > u64::from(moved);
-    Ok(if needed { HEADER as u64 + frames * (FRAME_HEADER as u64 + page) } else { 0 })
+    let salts = header[32..40].try_into().expect("eight bytes");
+    let is_set = header[12] == 1;
+    Ok(is_set.then(|| Index { frames: number(16), moved: number(96), page, salts }))
+}
+
+/// How many bytes of the log its index relies on that are not in the database yet; 0 where there is no index.
+pub(crate) fn bytes_needed(index: &Path) -> io::Result<u64> {
+    let needed = read_index(index)?.filter(|index| index.frames > index.moved);
+    Ok(needed.map_or(0, |index| HEADER as u64 + u64::from(index.frames) * (FRAME_HEADER as u64 + index.page)))
 }
 
 /// False at the end of the log, or in the middle of what was written last.
@@ -173,7 +194,7 @@ mod tests {
     }
 
     fn judged(log: &[u8]) -> Log {
-        judge(&mut &log[..]).expect("a slice can be read")
+        judge(&mut &log[..], None).expect("a slice can be read")
     }
 
     /// The log with one byte changed in that frame's page.
@@ -208,7 +229,7 @@ mod tests {
     #[test]
     fn no_log_is_an_empty_one() {
         let nowhere = Path::new(env!("CARGO_MANIFEST_DIR")).join("no-such-file-wal");
-        assert_eq!(read(&nowhere).expect("it is not there"), Log::Empty);
+        assert_eq!(read(&nowhere, &nowhere).expect("it is not there"), Log::Empty);
         assert_eq!(judged(&[]), Log::Empty);
         // SQLite was interrupted while it made it.
         assert_eq!(judged(&Written::new(false, SALTS).bytes[..20]), Log::Empty);
@@ -284,7 +305,8 @@ mod tests {
         }
         let mut zeros = log.clone();
         zeros[..HEADER].fill(0);
-        assert!(matches!(judged(&zeros), Log::Damaged { .. }));
+        // As a file system may leave it that makes room before it writes.
+        assert_eq!(judged(&zeros), Log::Empty);
         // The header's own checksum.
         assert_eq!(judged(&changed(&log, 25)), Log::Damaged { transactions: 2 });
     }

@@ -161,7 +161,7 @@ impl Admin {
     pub(crate) async fn finish_revoking_client(&self, id: &str) -> Result<u64, AdminError> {
         let mut sessions = 0;
         loop {
-            let revoked = self.base.store.revoke_client_sessions(id, self.now(), SESSIONS_A_BATCH).await?;
+            let revoked = self.base.store.revoke_client_sessions(id, self.ending_now(), SESSIONS_A_BATCH).await?;
             self.publish(&revoked);
             sessions += revoked.sessions;
             if !revoked.more {
@@ -173,7 +173,7 @@ impl Admin {
     /// Removes a client, after its sessions.
     pub async fn delete_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
         let sessions = self.set_client_enabled(actor, id, false).await?;
-        self.base.store.delete_client(id, self.now()).await?;
+        self.base.store.delete_client(id, self.ending_now()).await?;
         self.audit(Event::by(actor, "client.deleted").client(id)).await?;
         Ok(sessions)
     }

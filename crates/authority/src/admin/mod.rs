@@ -24,6 +24,7 @@ use crate::audit::Event;
 use crate::authority::{Foundation, start_hashing};
 use crate::denylist::Denylist;
 use crate::error::StartError;
+use crate::issuer_clock::IssuerClock;
 
 /// Why an administrator's request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +85,20 @@ impl Admin {
         Ok(Self::new(base, hashing, Arc::new(Denylist::default())))
     }
 
+    /// The same where the clock may be wrong: what it lets expire is ended and denied all the same.
+    pub fn doubting(self, clock: &IssuerClock) -> Self {
+        self.denylist.begin_steady(clock.steady_at_start(), clock);
+        self
+    }
+
     fn now(&self) -> i64 {
         self.base.clock.unix_now()
+    }
+
+    /// The time by which sessions are ended: the earliest that it may be, so that none is spared because a clock that is
+    /// ahead calls it over.
+    fn ending_now(&self) -> i64 {
+        self.denylist.steady_now(&*self.base.clock)
     }
 
     /// What was revoked is refused by this process at once.

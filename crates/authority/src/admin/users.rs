@@ -81,7 +81,8 @@ impl Admin {
         let user = self.user(name).await?;
         let hash = self.hash(name, password).await?;
         let text = PasswordHashText(hash.to_string());
-        let revoked = self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.now()).await?;
+        let revoked =
+            self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.ending_now()).await?;
         self.forget_failures(name).await?;
         self.ended(actor, "user.password_changed", user.id, name, revoked).await
     }
@@ -89,7 +90,7 @@ impl Admin {
     /// Lets a user in again, or logs one out everywhere and keeps them out.
     pub async fn set_user_enabled(&self, actor: &str, name: &str, enabled: bool) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
-        let revoked = self.base.store.set_user_enabled(user.id, enabled, self.now()).await?;
+        let revoked = self.base.store.set_user_enabled(user.id, enabled, self.ending_now()).await?;
         if enabled {
             self.forget_failures(name).await?;
         }
@@ -108,7 +109,7 @@ impl Admin {
         check_roles(roles)?;
         let user = self.user(name).await?;
         self.declare(scopes).await?;
-        let revoked = self.base.store.set_user_rights(user.id, scopes, roles, self.now()).await?;
+        let revoked = self.base.store.set_user_rights(user.id, scopes, roles, self.ending_now()).await?;
         self.ended(actor, "user.rights_changed", user.id, name, revoked).await
     }
 
@@ -122,14 +123,14 @@ impl Admin {
     /// Removes a user, and ends their sessions.
     pub async fn delete_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
-        let revoked = self.base.store.delete_user(user.id, self.now()).await?;
+        let revoked = self.base.store.delete_user(user.id, self.ending_now()).await?;
         self.ended(actor, "user.deleted", user.id, name, revoked).await
     }
 
     /// Logs a user out everywhere.
     pub async fn revoke_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
-        let revoked = self.base.store.revoke_user(user.id, self.now()).await?;
+        let revoked = self.base.store.revoke_user(user.id, self.ending_now()).await?;
         self.ended(actor, "user.sessions_revoked", user.id, name, revoked).await
     }
 

@@ -9,6 +9,9 @@
 //! holds these words. `FICHA_RELIABILITY_KILLS=N` kills so many times.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+#[cfg(target_os = "linux")]
+mod clock;
+mod cluster;
 mod facts;
 mod kills;
 mod postgres;
@@ -37,4 +40,16 @@ fn a_wire_that_breaks_loses_nothing_that_was_acknowledged() {
 #[test]
 fn a_killed_server_loses_nothing_that_was_acknowledged() {
     kills::sweep();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_that_is_set_logs_nobody_out() {
+    clock::sweep();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn failures_from_the_future_lock_nobody_out() {
+    clock::failures_from_the_future();
 }

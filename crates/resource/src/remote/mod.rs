@@ -98,6 +98,10 @@ impl DenySource for Fed<Feed> {
     fn doubts_clock(&self) -> Option<Duration> {
         self.source.doubts_clock()
     }
+
+    fn doubts_end(&self, exp: i64) -> Option<Duration> {
+        self.source.doubts_end(exp)
+    }
 }
 
 /// Starts the background task on the runtime that this is called on.

@@ -129,6 +129,45 @@ ficha_store::on_both_databases! {
         }
     }
 
+    // A server that is started while the clock is wrong knows by the heartbeats that it is in doubt: else it would not read
+    // what was revoked, and that would be good once the clock is right.
+    async fn what_was_revoked_stays_so_through_a_restart_while_the_clock_is_wrong(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let (live, revoked) = (app.login("alice").await, app.login("alice").await);
+        app.post("/revoke", &[("token", &revoked.access)]).await;
+        app.post("/revoke", &[("token", &revoked.refresh)]).await;
+        put_forward(&app, days(40));
+        followed(&app).await;
+        // The heartbeat says what time it is, and how sure that is.
+        let store = database.store().await;
+        eventually("a heartbeat is written", async || {
+            let last = store.last_beat(None).await.expect("the database answers").any.expect("there is one");
+            last.at >= app.clock.unix_now() - 1 && last.steady < last.at - 86_400
+        })
+        .await;
+        let second = app.another(&database).await;
+        for _ in 0..3 {
+            second.authority.maintain_once(&mut None).await.expect("the database answers");
+        }
+        assert_eq!(second.me(&live.access).await, 503);
+        assert_eq!(second.refresh(&live.refresh).await.status(), 503);
+        put_back(&app, days(40));
+        second.authority.look_at_clock();
+        second.advance(seconds(60)).await;
+        second.authority.look_at_clock();
+        let answer = second.get_with("/users/me", &revoked.access).await;
+        assert_eq!(answer.status(), 401, "{:?}", answer.text().await);
+        assert_eq!(second.me(&live.access).await, 200);
+        refreshed(&second, &live.refresh).await;
+        // The next one may begin by a heartbeat that was written while the clock was wrong.
+        let third = app.another(&database).await;
+        assert_ne!(third.me(&revoked.access).await, 200);
+        third.authority.look_at_clock();
+        third.advance(seconds(60)).await;
+        third.authority.look_at_clock();
+        assert_eq!(third.me(&revoked.access).await, 401);
+    }
+
     // Vouching goes by a clock that no administrator moves.
     async fn a_step_of_the_wall_clock_neither_ends_nor_prolongs_vouching(database: TestDatabase) {
         let app = app_with_alice(&database).await;

@@ -10,6 +10,10 @@ pub struct Model {
     pub number: i64,
     /// Unix seconds.
     pub at: i64,
+    /// The earliest that it may have been, for the end of sessions.
+    pub earliest: i64,
+    /// The same for what is removed.
+    pub steady: i64,
     pub boot: Option<String>,
     /// Milliseconds.
     pub elapsed: i64,

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use ficha_store::testing::{RawConnection, TestDatabase};
-use ficha_store::{DatabaseKind, Heartbeat, Revocation, RevokeReason, StoreError, Writes, on_both_databases};
+use ficha_store::{BeatTime, DatabaseKind, Heartbeat, Revocation, RevokeReason, StoreError, Writes, on_both_databases};
 use uuid::Uuid;
 
 use crate::support::*;
 
 fn beat(number: i64) -> Heartbeat {
-    Heartbeat { process: Uuid::from_u128(7), number, at: NOW + number, boot: None, elapsed: number }
+    let time = BeatTime { at: NOW + number, earliest: NOW, steady: NOW - 1 };
+    Heartbeat { process: Uuid::from_u128(7), number, time, boot: None, elapsed: number }
 }
 
 /// Has the database take every change of a table's rows, say that it did, and make none: as in a transaction that has
@@ -80,7 +81,7 @@ on_both_databases! {
         raw.give_back("heartbeats").await;
         store.beat(&beat(2), true).await.unwrap();
         assert_eq!(*store.writes().borrow(), Writes::Kept);
-        assert_eq!(store.last_beat(None).await.unwrap().any, Some(NOW + 2));
+        assert_eq!(store.last_beat(None).await.unwrap().any, Some(beat(2).time));
     }
 
     // A failure in the middle of a transaction leaves no lock behind, and no transaction for the next one to be part of.

@@ -125,7 +125,7 @@ impl Cluster {
         assert!(ended.is_none(), "PostgreSQL ended by itself ({ended:?}): {}", self.last_words());
         let Some(postmaster) = &mut self.postmaster else { return };
         let pid = postmaster.id();
-        // While it is stopped it makes no more children, and no number of one that has ended is given to another process.
+        // While it is stopped it makes no more children, and the numbers of those that end are given to nobody else.
         signal("STOP", &[pid]);
         wait_until("PostgreSQL is stopped", || status(pid).is_none_or(|(state, _)| matches!(state, 'T' | 'Z')));
         let mut all = vec![pid];

@@ -128,6 +128,7 @@ fn kill(
         None => {
             let log = server.last_words();
             facts.wrong.push(format!("the server was not well again within {HEAL_LIMIT:?}: {log}"));
+            return None;
         }
     }
     // They write for a while as before.

@@ -46,8 +46,8 @@ struct Begin {
     now: i64,
     earliest: i64,
     steady: i64,
-    /// How much of the time for which it is doubted is over.
-    doubted_for: i64,
+    /// For how long no session ends that the earliest of them does not end.
+    ends_nothing_for: i64,
 }
 
 impl Begin {
@@ -57,7 +57,8 @@ impl Begin {
         // The heartbeat says whole seconds.
         let now = if (wall - expected).abs() > MAX_DRIFT + SECOND { expected } else { wall };
         let earliest = now.min(now - (last.at - last.earliest) * SECOND);
-        Self { now, earliest, steady: (last.steady + passed).saturating_mul(SECOND), doubted_for: 0 }
+        let steady = (last.steady + passed).saturating_mul(SECOND);
+        Self { now, earliest, steady, ends_nothing_for: ENDS_NOTHING_FOR }
     }
 
     /// Some time after a heartbeat, nobody knows how long.
@@ -69,8 +70,8 @@ impl Begin {
         // Most likely the server was off for long; but the clock may be ahead.
         let is_long_ago = now - LONG_AGO * SECOND > at;
         let earliest = if is_long_ago { at - doubted } else { now - doubted };
-        let doubted_for = if is_long_ago && doubted == 0 { ENDS_NOTHING_FOR - ENDS_NOTHING_AFTER_LONG } else { 0 };
-        Self { now, earliest, steady: last.steady.saturating_mul(SECOND), doubted_for }
+        let ends_nothing_for = if doubted == 0 { ENDS_NOTHING_AFTER_LONG } else { ENDS_NOTHING_FOR };
+        Self { now, earliest, steady: last.steady.saturating_mul(SECOND), ends_nothing_for }
     }
 }
 
@@ -78,8 +79,17 @@ impl Begin {
 struct Doubt {
     /// Another offset, and since when of the elapsed time the wall clock has had it.
     seen: Option<(i64, i64)>,
-    /// The offset before the last jump that was followed, and when that was.
-    before: Option<(i64, i64)>,
+    /// What was in force before the last jump that was followed.
+    before: Option<Before>,
+}
+
+#[derive(Clone, Copy)]
+struct Before {
+    offset: i64,
+    /// When it was followed, of the elapsed time.
+    followed: i64,
+    /// Until when sessions go by it.
+    until: i64,
 }
 
 impl IssuerClock {
@@ -94,14 +104,15 @@ impl IssuerClock {
                 Begin::after(time, passed, wall)
             }
             (_, Some(time)) => Begin::at_another_boot(time, wall),
-            (_, None) => Begin { now: wall, earliest: wall, steady: wall, doubted_for: 0 },
+            (_, None) => Begin { now: wall, earliest: wall, steady: wall, ends_nothing_for: 0 },
         };
         let mut doubt = Doubt::default();
         if !agree(wall, begin.now) {
             doubt.seen = Some((wall - elapsed, elapsed));
         }
         if !agree(begin.earliest, begin.now) {
-            doubt.before = Some((begin.earliest - elapsed, elapsed - begin.doubted_for));
+            let until = elapsed + begin.ends_nothing_for;
+            doubt.before = Some(Before { offset: begin.earliest - elapsed, followed: elapsed, until });
         }
         let steady_at_start = begin.steady.min(begin.earliest).min(wall).div_euclid(SECOND);
         Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), steady_at_start }
@@ -137,7 +148,8 @@ impl IssuerClock {
                 tracing::warn!(seconds, "the clock that was set has lasted for a minute, and is followed");
                 // What lay between two jumps goes by the earliest of all.
                 let earliest = doubt.before_within(elapsed).map_or(offset, |before| before.min(offset));
-                *doubt = Doubt { seen: None, before: Some((earliest, elapsed)) };
+                let before = Before { offset: earliest, followed: elapsed, until: elapsed + ENDS_NOTHING_FOR };
+                *doubt = Doubt { seen: None, before: Some(before) };
                 self.offset.store(seen, Ordering::Release);
             }
             Some((before, since)) if agree(seen, before) => doubt.seen = Some((seen, since)),
@@ -166,14 +178,14 @@ impl IssuerClock {
     pub fn is_in_doubt(&self, life: Duration) -> bool {
         let elapsed = micros(self.source.elapsed());
         let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
-        doubt.seen.is_some() || doubt.before.is_some_and(|(_, at)| elapsed - at < micros(life))
+        doubt.seen.is_some() || doubt.before.is_some_and(|before| elapsed - before.followed < micros(life))
     }
 }
 
 impl Doubt {
     /// The offset before, for as long as sessions go by it.
     fn before_within(&self, elapsed: i64) -> Option<i64> {
-        self.before.filter(|(_, at)| elapsed - at < ENDS_NOTHING_FOR).map(|(before, _)| before)
+        self.before.filter(|before| elapsed < before.until).map(|before| before.offset)
     }
 }
 
@@ -303,7 +315,7 @@ mod tests {
                 LastBeat { any: Some(certain(BEGIN - 500)), of_this_boot: Some((certain(BEGIN - 500), 500_000)) };
             set(&clock, jump);
             let issuer = IssuerClock::new(clock.clone(), &last);
-            assert_eq!((issuer.unix_now(), issuer.steady_at_start()), (BEGIN, BEGIN));
+            assert_eq!((issuer.unix_now(), issuer.steady_at_start()), (BEGIN, BEGIN + jump.min(0)));
             issuer.look();
             assert!(issuer.is_in_doubt(LIFE));
         }

@@ -22,7 +22,7 @@ pub enum CliError {
     /// A first start where there seems to have been one.
     #[error(
         "the database {database} has had no first start, but the master key {} is there already: put the database back (and the \
-         files that end in -wal and -shm with it), correct store.url, or begin anew with `ficha serve --first-start`",
+         files that end in -wal and -shm with it), correct store.url, or start over with `ficha serve --first-start`",
         key.display()
     )]
     LostDatabase {

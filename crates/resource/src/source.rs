@@ -76,6 +76,11 @@ pub trait DenySource: Send + Sync + 'static {
         None
     }
 
+    /// The same of a token that says that it was issued later than it is now.
+    fn doubts_start(&self) -> Option<Duration> {
+        self.doubts_clock()
+    }
+
     /// The same of a token that looks expired and ends at `exp`, for a source that knows by how much the clock may be wrong.
     fn doubts_end(&self, exp: i64) -> Option<Duration> {
         let _ = exp;

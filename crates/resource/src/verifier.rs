@@ -246,7 +246,7 @@ impl Inner {
     fn or_doubt(&self, result: Result<(), TokenError>, claims: &AccessClaims) -> Result<(), VerifyError> {
         let doubt = match result {
             Err(TokenError::Expired) => self.denied.doubts_end(claims.exp),
-            Err(TokenError::NotYetValid) => self.denied.doubts_clock(),
+            Err(TokenError::NotYetValid) => self.denied.doubts_start(),
             _ => None,
         };
         match doubt {

@@ -79,6 +79,11 @@ impl DenySource for Own {
         self.0.doubts_clock().then_some(STALE_RETRY)
     }
 
+    fn doubts_start(&self) -> Option<Duration> {
+        // This issuer signed it, so it has been that time here: the clock was put back since.
+        Some(STALE_RETRY)
+    }
+
     fn doubts_end(&self, exp: i64) -> Option<Duration> {
         // What has expired by every time that it may be has expired.
         self.doubts_clock().filter(|_| exp > self.0.earliest_now())

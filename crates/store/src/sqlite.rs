@@ -85,8 +85,8 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
         }
         Log::Whole if is_empty && !options.first_start => {
             return Err(refused(format!(
-                "it is empty or not there, but its write-ahead log {shown} is not: put the database back beside it, or begin \
-                 anew without it with `ficha serve --first-start`"
+                "it is empty or not there, but its write-ahead log {shown} is not: put the database back beside it, or start \
+                 over without it with `ficha serve --first-start`"
             )));
         }
         Log::Whole | Log::Empty => {}

@@ -19,7 +19,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Begin anew with an empty database although a master key, or a write-ahead log, of another one lies beside it
+    /// Start over with an empty database, even though the master key or the write-ahead log of another one lies beside it
     #[arg(long)]
     first_start: bool,
 }

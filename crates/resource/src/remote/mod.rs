@@ -99,6 +99,10 @@ impl DenySource for Fed<Feed> {
         self.source.doubts_clock()
     }
 
+    fn doubts_start(&self) -> Option<Duration> {
+        self.source.doubts_start()
+    }
+
     fn doubts_end(&self, exp: i64) -> Option<Duration> {
         self.source.doubts_end(exp)
     }

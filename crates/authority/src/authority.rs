@@ -10,22 +10,22 @@ use ficha_token::{Clock, Entropy};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
+use crate::authn::throttle::{Attempt, Origin};
+use crate::clients::throttle::SecretFailures;
 use crate::clients::{self, AuthenticatedClient, ClientCache, ClientCredentials};
-use crate::denylist::Denylist;
+use crate::clock::issuer::IssuerClock;
+use crate::denylist::feed::Feed;
+use crate::denylist::replica::Denylist;
 use crate::error::{AuthorityError, StartError};
-use crate::feed::Feed;
-use crate::gather::Gatherer;
-use crate::heartbeat::boot_id;
-use crate::issuer_clock::IssuerClock;
-use crate::key_ring::{KeyRing, Keys};
+use crate::grants::refresh_token::RotationBatch;
+use crate::group_commit::Gatherer;
+use crate::keys::key_ring::{KeyRing, Keys};
+use crate::keys::master_key::{MasterKey, MasterKeySource};
 use crate::metrics::Metrics;
-use crate::outage::Outage;
-use crate::refresh::RotationBatch;
-use crate::revocation::RevocationBatch;
-use crate::seal::{MasterKey, MasterKeySource};
-use crate::secret_failures::SecretFailures;
 use crate::settings::{Settings, SigningSettings};
-use crate::throttle::{Attempt, Origin};
+use crate::tasks::heartbeat::boot_id;
+use crate::tasks::outage::Outage;
+use crate::tokens::revoke::RevocationBatch;
 
 /// How many callers share one statement at most.
 const MOST_IN_A_BATCH: usize = 128;

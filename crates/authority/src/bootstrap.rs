@@ -2,16 +2,16 @@
 
 use ficha_password::Password;
 use ficha_store::{
-    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, Grant, NewKey, PasswordHashText, SealedKey, Store,
-    StoreError, UserRecord,
+    Bootstrap, BootstrapOutcome, ClientRecord, ClientScopes, NewKey, PasswordHashText, SealedKey, Store, StoreError,
+    UserRecord,
 };
-use ficha_token::{Entropy, Scope, ordered_uuid};
+use ficha_token::{Entropy, Grant, Scope, ordered_uuid};
 
 use crate::authority::{Foundation, start_hashing};
 use crate::error::StartError;
-use crate::key_ring::{new_refresh_key, new_signing_key, sealed_name};
-use crate::seal::{MasterKey, MasterKeySource};
-use crate::secret::Secret;
+use crate::keys::key_ring::{new_refresh_key, new_signing_key, sealed_name};
+use crate::keys::master_key::{MasterKey, MasterKeySource};
+use crate::keys::secret::Secret;
 use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY};
 
 /// What the first start made, to be shown once.

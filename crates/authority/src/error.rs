@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ficha_store::StoreError;
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 
 /// Why a rule said no.
 #[derive(Debug, thiserror::Error)]

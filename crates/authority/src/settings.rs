@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ficha_password::Cost;
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use url::{Host, Url};
 
 use crate::error::SettingsError;
-use crate::secret::Secret;
+use crate::keys::secret::Secret;
 
 /// The settings of an authorization server. [`Settings::check`] holds them against each other.
 #[derive(Debug, Clone)]

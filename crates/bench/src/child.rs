@@ -13,7 +13,7 @@ use ficha_authority::{
     Settings, SigningSettings, Store, TokenSettings, first_start,
 };
 use ficha_server::{Server, ServerSettings};
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use ficha_token::{SystemClock, SystemEntropy};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};

@@ -29,8 +29,8 @@ pub fn bcrypt(cost: u32, threads: usize, length: Duration) -> Outcome<f64> {
 
 /// How many ES256 signatures one core makes a second, with the key parsed once.
 pub fn es256(length: Duration) -> Outcome<f64> {
-    let key = ficha_token::sign::SigningKey::generate(ficha_token::algorithm::Algorithm::ES256)?;
-    let claims = ficha_token::claims::AccessClaims {
+    let key = ficha_token::SigningKey::generate(ficha_token::Algorithm::ES256)?;
+    let claims = ficha_token::AccessClaims {
         iss: "http://127.0.0.1:8080".into(),
         sub: uuid::Uuid::from_u128(1),
         aud: vec!["http://127.0.0.1:8080".into()],

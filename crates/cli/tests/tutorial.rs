@@ -19,7 +19,7 @@ const DOCUMENTED: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Stands before what each command prints. No command prints it by itself.
-const MARK: &str = "@@ the next command";
+const MARK: &str = " the next command";
 
 #[test]
 fn the_tutorial_prints_what_it_says() {

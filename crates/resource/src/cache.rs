@@ -9,7 +9,7 @@ use std::iter::Sum;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use ficha_token::verify::MAX_LEEWAY_SECONDS;
+use ficha_token::MAX_LEEWAY_SECONDS;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 

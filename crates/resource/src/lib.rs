@@ -52,7 +52,7 @@ pub use testing::TestIssuer;
 pub use verifier::{Verified, Verifier, VerifierSettings};
 
 // What the signatures here are made of, so that nobody has to find the right version of the crates that it comes from.
-pub use ficha_token::verify::MAX_LEEWAY_SECONDS;
+pub use ficha_token::MAX_LEEWAY_SECONDS;
 pub use ficha_token::{
     AccessClaims, Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, DenySet, Expected, Jwk, JwkSet, KeyError,
     ManualClock, OAuthErrorCode, Scope, ScopeError, SignError, SigningKey, SystemClock, TokenError, UnknownAlgorithm,

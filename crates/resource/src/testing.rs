@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ficha_token::verify::MAX_LEEWAY_SECONDS;
+use ficha_token::MAX_LEEWAY_SECONDS;
 use ficha_token::{
     Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, Expected, ManualClock, SigningKey, SystemClock,
     Unverified,

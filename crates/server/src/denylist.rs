@@ -11,9 +11,9 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{FeedPage, LONGEST_WAIT, Poll};
 
-use crate::client_credentials::header_credentials;
 use crate::error::{ApiError, no_store};
-use crate::form::Form;
+use crate::request::client_credentials::header_credentials;
+use crate::request::form::Form;
 use crate::state::State;
 
 /// How much of an answer is handed out at once, in bytes.

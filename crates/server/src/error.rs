@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use ficha_authority::{AdminError, AuthorityError};
-use ficha_token::message::{ErrorBody, OAuthErrorCode};
+use ficha_token::{ErrorBody, OAuthErrorCode};
 
 /// Why an OAuth endpoint refused a request.
 #[derive(Debug, thiserror::Error)]

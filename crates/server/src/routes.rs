@@ -7,7 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
 use crate::error::ApiError;
-use crate::finish::finish_what_began;
+use crate::http::run_to_completion::finish_what_began;
 use crate::state::State;
 use crate::{denylist, docs, health, oauth, openapi, users};
 

@@ -10,14 +10,14 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use ficha_authority::{Authority, Tasks};
 
-use crate::cors::{WebOrigin, cors};
-use crate::files;
-use crate::headers::common_headers;
-use crate::network::IpNetwork;
-use crate::origin::Origins;
+use crate::http::cors::{WebOrigin, cors};
+use crate::http::headers::common_headers;
+use crate::http::network::IpNetwork;
+use crate::http::rlimit;
+use crate::http::tls::{Certificate, TlsSettings};
+use crate::request::source::Origins;
 use crate::routes;
 use crate::state::State;
-use crate::tls::{Certificate, TlsSettings};
 
 /// How long requests under way may take once the server stops, in seconds; `serve` ends within ten.
 const FINISH_SECONDS: u64 = 6;
@@ -109,7 +109,7 @@ impl Server {
 
     /// Serves until `stop` is ready, then finishes what is under way.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        files::raise_limit();
+        rlimit::raise_limit();
         let authority = self.authority.clone();
         let mut tasks = Tasks::new(authority.metrics().clone());
         if let Some(certificate) = self.certificate.clone() {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ficha_authority::{Authority, Verdict};
 use ficha_resource::{BearerGuard, DenySource, DenyVerdict, KeyLookup, KeySource, Verifier, VerifierSettings};
+use ficha_token::Algorithm;
 use ficha_token::DenyId;
-use ficha_token::algorithm::Algorithm;
-use ficha_token::verify::Expected;
+use ficha_token::Expected;
 
-use crate::origin::Origins;
+use crate::request::source::Origins;
 
 /// How much memory verified tokens may take, in bytes: some 10,000 of them.
 const CACHE_BYTES: usize = 12 * 1024 * 1024;

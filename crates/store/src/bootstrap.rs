@@ -4,14 +4,14 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::clients::insert_client;
+use crate::clients::scopes::upsert_scope;
+use crate::database::globals::{ONLY, lock, raise_changes};
+use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
-use crate::globals::{ONLY, lock, raise_changes};
 use crate::keys::insert_key;
 use crate::rows::{client, globals, user};
-use crate::scopes::upsert_scope;
-use crate::transaction::transaction;
 use crate::users::insert_user;
-use crate::write_connection::WriteConnection;
 use crate::{ClientRecord, NewKey, Result, Store, UserRecord};
 
 /// What the first start writes.

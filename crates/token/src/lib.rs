@@ -8,41 +8,27 @@
 
 #![forbid(unsafe_code)]
 
-pub mod algorithm;
-mod base64url;
-pub mod claims;
 pub mod clock;
-mod compact;
-pub mod deny_id;
+pub mod crypto;
 pub mod denylist;
-mod der;
-mod engine;
-pub mod entropy;
-pub mod feed;
-pub mod introspection;
-mod json;
-pub mod jwk;
-pub mod key_error;
-pub mod message;
-pub mod metadata;
-pub mod provider;
-pub mod scope;
-pub mod sign;
-mod token_error;
-pub mod verify;
+pub mod jwt;
+pub mod protocol;
 
-pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use claims::AccessClaims;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use deny_id::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
-pub use denylist::DenySet;
-pub use entropy::{Entropy, SystemEntropy, ordered_uuid, random_uuid};
-pub use feed::DenyPage;
-pub use introspection::Introspection;
-pub use jwk::{Jwk, JwkSet, KeyProblem, KeySetError};
-pub use key_error::KeyError;
-pub use message::{ErrorBody, OAuthErrorCode, Secret, TokenResponse, TokenType, printable};
-pub use metadata::ServerMetadata;
-pub use scope::{Scope, ScopeError};
-pub use sign::{SignError, SigningKey};
-pub use verify::{Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims, check_times};
+pub use crypto::algorithm::{Algorithm, UnknownAlgorithm};
+pub use crypto::entropy::{Entropy, SystemEntropy, ordered_uuid, random_uuid};
+pub use crypto::key_error::KeyError;
+pub use denylist::deny_id::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
+pub use denylist::page::DenyPage;
+pub use denylist::set::DenySet;
+pub use jwt::claims::AccessClaims;
+pub use jwt::jwk::{Jwk, JwkSet, KeyProblem, KeySetError, MAX_SET_BYTES};
+pub use jwt::sign::{SignError, SigningKey};
+pub use jwt::verify::{
+    Expected, MAX_LEEWAY_SECONDS, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims, check_times,
+};
+pub use protocol::grant::Grant;
+pub use protocol::introspection::Introspection;
+pub use protocol::message::{ErrorBody, OAuthErrorCode, Secret, TokenResponse, TokenType, printable};
+pub use protocol::metadata::ServerMetadata;
+pub use protocol::scope::{Scope, ScopeError};

@@ -1,11 +1,11 @@
 //! Clients and scopes.
 
-use ficha_store::{ClientRecord, ClientScopes, Grant};
-use ficha_token::{Scope, ordered_uuid};
+use ficha_store::{ClientRecord, ClientScopes};
+use ficha_token::{Grant, Scope, ordered_uuid};
 
 use super::{Admin, AdminError};
-use crate::audit::Event;
-use crate::secret::Secret;
+use crate::events::Event;
+use crate::keys::secret::Secret;
 
 /// How many sessions of a client end in one transaction.
 const SESSIONS_A_BATCH: u64 = 5_000;

@@ -4,9 +4,9 @@ use ficha_store::{KeyPurpose, KeyRecord};
 use ficha_token::DENY_MARGIN_SECONDS;
 
 use super::{Admin, AdminError};
-use crate::audit::Event;
-use crate::key_ring::{new_refresh_key, new_signing_key};
-use crate::seal::MasterKey;
+use crate::events::Event;
+use crate::keys::key_ring::{new_refresh_key, new_signing_key};
+use crate::keys::master_key::MasterKey;
 use crate::settings::{PUBLISH_AHEAD, SigningSettings};
 
 /// What a purge has ended.

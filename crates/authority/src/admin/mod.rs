@@ -20,11 +20,11 @@ pub use keys::Purged;
 pub use sessions::SessionQuery;
 pub use users::{NewPassword, NewUser};
 
-use crate::audit::Event;
 use crate::authority::{Foundation, start_hashing};
-use crate::denylist::Denylist;
+use crate::clock::issuer::IssuerClock;
+use crate::denylist::replica::Denylist;
 use crate::error::StartError;
-use crate::issuer_clock::IssuerClock;
+use crate::events::Event;
 
 /// Why an administrator's request was refused.
 #[derive(Debug, thiserror::Error)]

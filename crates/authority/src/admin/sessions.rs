@@ -4,7 +4,7 @@ use ficha_store::{Revocation, RevokeReason, SessionFilter, SessionRecord};
 use uuid::Uuid;
 
 use super::{Admin, AdminError};
-use crate::audit::Event;
+use crate::events::Event;
 
 /// Which sessions are listed.
 #[derive(Debug, Clone, Default)]

@@ -7,9 +7,9 @@ use ficha_token::{Scope, ordered_uuid};
 use uuid::Uuid;
 
 use super::{Admin, AdminError};
-use crate::audit::Event;
-use crate::login::MAX_NAME_BYTES;
-use crate::throttle::Attempt;
+use crate::authn::password::MAX_NAME_BYTES;
+use crate::authn::throttle::Attempt;
+use crate::events::Event;
 
 /// A password, or the hash of one that another system made.
 #[derive(Debug, Clone)]

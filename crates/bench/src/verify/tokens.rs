@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ficha_resource::{DenySource, DenyVerdict, KeyLookup, KeySource, Verifier, VerifierSettings};
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use ficha_token::{
     AccessClaims, Clock, DenyEntry, DenyId, DenySet, Entropy, Expected, Jwk, JwkSet, SigningKey, SystemClock,
     SystemEntropy, VerifyingKey, ordered_uuid, random_uuid,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ficha_token::verify::MAX_LEEWAY_SECONDS;
+use ficha_token::MAX_LEEWAY_SECONDS;
 use ficha_token::{Algorithm, Expected};
 use reqwest::Client;
 use tokio::runtime::Handle;

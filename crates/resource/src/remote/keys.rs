@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use ficha_token::jwk::MAX_SET_BYTES;
+use ficha_token::MAX_SET_BYTES;
 use ficha_token::{Clock, JwkSet, KeyProblem, VerifyingKey};
 use reqwest::Client;
 use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ficha_resource::{VerifierSettings, VerifyError};
-use ficha_token::verify::MAX_LEEWAY_SECONDS;
+use ficha_token::MAX_LEEWAY_SECONDS;
 use ficha_token::{AccessClaims, Algorithm, DenyId, Expected, SigningKey, TokenError};
 use serde_json::{Value, json};
 use time::OffsetDateTime;

@@ -7,7 +7,7 @@ use ficha_resource::VerifyError;
 
 use super::authenticate_named;
 use crate::error::{ApiError, no_store};
-use crate::form::Form;
+use crate::request::form::Form;
 use crate::state::State;
 
 /// Says whether a token is good, and what it stands for.

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use ficha_resource::Bearer;
 
 use crate::error::{ApiError, no_store};
-use crate::form::read_body;
+use crate::request::form::read_body;
 use crate::state::State;
 
 /// Ends the session of the token presented, with everything issued under it.

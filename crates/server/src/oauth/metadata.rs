@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use ficha_authority::{Grant, JWKS_MAX_AGE, Settings};
-use ficha_token::message::ServerMetadata;
+use ficha_token::ServerMetadata;
 
 use crate::error::ApiError;
 use crate::state::State;

@@ -10,10 +10,10 @@ pub mod token;
 use actix_web::HttpRequest;
 use ficha_authority::{AuthenticatedClient, AuthorityError};
 
-use crate::client_credentials::client_credentials;
 use crate::error::ApiError;
-use crate::form::Form;
-use crate::origin::Trace;
+use crate::request::client_credentials::client_credentials;
+use crate::request::form::Form;
+use crate::request::source::Trace;
 use crate::state::State;
 
 /// Who the client of a request is, and where the request comes from.

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::authenticate;
 use crate::error::{ApiError, no_store};
-use crate::form::Form;
+use crate::request::form::Form;
 use crate::state::State;
 
 /// Revokes an access token, or a refresh token with its whole session.

@@ -4,11 +4,11 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{Grant, Issued, Password, PasswordRequest};
 use ficha_token::Scope;
-use ficha_token::message::TokenResponse;
+use ficha_token::TokenResponse;
 
 use super::authenticate;
 use crate::error::{ApiError, no_store};
-use crate::form::Form;
+use crate::request::form::Form;
 use crate::state::State;
 
 /// Issues tokens: for a password, for a refresh token, or for a client itself.

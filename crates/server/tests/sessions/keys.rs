@@ -2,7 +2,7 @@
 
 use ficha_authority::SigningSettings;
 use ficha_store::testing::TestDatabase;
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use serde_json::Value;
 
 use crate::support::{App, part};

@@ -13,7 +13,7 @@ use ficha_authority::{
 };
 use ficha_server::{Server, ServerSettings, TlsSettings};
 use ficha_store::testing::TestDatabase;
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use ficha_token::{ManualClock, SystemEntropy};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ficha_store::testing::TestDatabase;
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use serde_json::Value;
 
 use crate::support::{App, part};

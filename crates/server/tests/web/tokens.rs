@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ficha_authority::SigningSettings;
 use ficha_store::testing::TestDatabase;
-use ficha_token::algorithm::Algorithm;
+use ficha_token::Algorithm;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::Value;
 

@@ -1,9 +1,10 @@
 //! Rows of `clients`.
 
+use ficha_token::Grant;
 use sea_orm::entity::prelude::*;
 
 use super::{join_names, parse_scope, split_names};
-use crate::{ClientRecord, ClientScopes, Grant, Result, StoreError};
+use crate::{ClientRecord, ClientScopes, Result, StoreError};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]

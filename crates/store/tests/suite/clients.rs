@@ -1,5 +1,6 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{ClientScopes, Grant, StoreError, on_both_databases};
+use ficha_store::{ClientScopes, StoreError, on_both_databases};
+use ficha_token::Grant;
 
 use crate::support::client;
 

@@ -1,10 +1,10 @@
 //! Records to begin with. Time stands still at [`NOW`].
 
 use ficha_store::{
-    ClientRecord, ClientScopes, Grant, InsertOutcome, KeyPurpose, NewKey, NewSession, PasswordHashText, Rotation,
+    ClientRecord, ClientScopes, InsertOutcome, KeyPurpose, NewKey, NewSession, PasswordHashText, Rotation,
     RotationTerms, SessionRecord, Store, UserRecord,
 };
-use ficha_token::{DenyEntry, DenyId, Entropy, SystemEntropy};
+use ficha_token::{DenyEntry, DenyId, Entropy, Grant, SystemEntropy};
 use uuid::Uuid;
 
 pub const NOW: i64 = 1_800_000_000;

@@ -1,0 +1,4 @@
+//! Who a user is: the password check, and brute-force protection around it.
+
+pub(crate) mod password;
+pub(crate) mod throttle;

@@ -1,0 +1,118 @@
+//! The password check: one answer for every failure, in the same time.
+
+use ficha_password::{Password, StoredHash};
+use ficha_store::{LoginHistory, PasswordHashText, UserRecord};
+
+use crate::Authority;
+use crate::authn::throttle::{Attempt, Origin, is_throttled};
+use crate::clients::AuthenticatedClient;
+use crate::error::AuthorityError;
+
+/// Names longer than this, in bytes, are nobody's.
+pub const MAX_NAME_BYTES: usize = 256;
+
+/// By how many seconds the clocks of two servers may differ.
+const CLOCKS_DIFFER: i64 = 5;
+
+/// How long a source that got in is taken as known before it is written anew, in seconds.
+const KNOWN_SOURCE_REFRESH: i64 = 86_400;
+
+impl Authority {
+    /// The user whose password this is. An unknown, disabled or throttled user and a wrong password give the same
+    /// error after the same work.
+    pub(crate) async fn check_password(
+        &self,
+        client: &AuthenticatedClient,
+        origin: &Origin,
+        username: &str,
+        password: Password,
+    ) -> Result<UserRecord, AuthorityError> {
+        let attempt = Attempt::new(&self.inner.master, username, client.id(), origin.address);
+        let history = self.history(&attempt).await?;
+        if is_throttled(&history, self.now()) {
+            self.inner.metrics.logins_throttled.count();
+            self.inner.metrics.login_failures.count();
+            // No lane for a throttled attempt: it waits as long as a hash takes now.
+            tokio::time::sleep(self.inner.hashing.typical(self.floor_cost())).await;
+            return Err(AuthorityError::BadCredentials);
+        }
+        let user = self.find_user(username).await?.filter(|user| user.enabled);
+        let stored = user.as_ref().and_then(parse_stored);
+        let again = password.clone();
+        let right = self.inner.hashing.verify(attempt.share(), password, stored.clone(), self.floor_cost()).await;
+        let right = right.map_err(|busy| {
+            self.inner.metrics.logins_busy.count();
+            AuthorityError::Busy { retry_after: busy.retry_after }
+        })?;
+        // Guesses that were sent at once all saw the counts from before them. A right one that comes out while its source
+        // is slowed by the others is one guess too many: it fails like them.
+        let right = right && {
+            let since = self.history(&attempt).await?;
+            !is_throttled(&since, self.now())
+        };
+        match (user, stored) {
+            (Some(user), Some(stored)) if right => {
+                let known = history.source_succeeded + KNOWN_SOURCE_REFRESH > self.now();
+                if !known || history.source_failures > 0 || history.account_failures > 0 {
+                    self.store().login_succeeded(attempt.account, attempt.source, self.now()).await?;
+                }
+                self.rehash_if_outdated(&user, &stored, again, attempt.share());
+                Ok(user)
+            }
+            _ => {
+                self.inner.metrics.login_failures.count();
+                self.store().login_failed(attempt.account, attempt.source, self.now()).await?;
+                Err(AuthorityError::BadCredentials)
+            }
+        }
+    }
+
+    /// What is known of an account and a source. No failure is of the future: one that was counted while the clock was ahead
+    /// is one of now.
+    async fn history(&self, attempt: &Attempt) -> Result<LoginHistory, AuthorityError> {
+        let now = self.now();
+        let mut history = self.store().login_history(attempt.account, attempt.source).await?;
+        if history.source_last_failure.max(history.account_last_failure) > now + CLOCKS_DIFFER {
+            self.store().clamp_login_failures(attempt.account, attempt.source, now).await?;
+            history.source_last_failure = history.source_last_failure.min(now);
+            history.account_last_failure = history.account_last_failure.min(now);
+        }
+        Ok(history)
+    }
+
+    async fn find_user(&self, username: &str) -> Result<Option<UserRecord>, AuthorityError> {
+        if username.len() > MAX_NAME_BYTES || username.contains('\0') {
+            return Ok(None);
+        }
+        Ok(self.store().user_by_name(username).await?)
+    }
+
+    /// After a good login with an imported or cheaper hash the password is stored anew, apart from the answer.
+    fn rehash_if_outdated(&self, user: &UserRecord, stored: &StoredHash, password: Password, share: u64) {
+        let cost = self.settings().password.bcrypt_cost;
+        if stored.is_current(cost.get()) {
+            return;
+        }
+        let (authority, id, old) = (self.clone(), user.id, user.password_hash.clone());
+        tokio::spawn(async move {
+            let Ok(hash) = authority.inner.hashing.hash(share, password, cost).await else { return };
+            let new = PasswordHashText(hash.to_string());
+            // Compare-and-set on the old text: a password that was changed meanwhile stays.
+            match authority.store().rehash_password(id, &old, &new, cost.get()).await {
+                Ok(_) => tracing::info!(user = %id, "the password was stored anew in the current format"),
+                Err(error) => tracing::warn!(user = %id, %error, "the password could not be stored anew"),
+            }
+        });
+    }
+}
+
+/// A hash that can't be read fails the login like a wrong password, and is worth a log line.
+fn parse_stored(user: &UserRecord) -> Option<StoredHash> {
+    match user.password_hash.0.parse() {
+        Ok(stored) => Some(stored),
+        Err(error) => {
+            tracing::warn!(user = %user.id, %error, "a stored password hash can't be read; the user can't log in");
+            None
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! How guessing is slowed down.
+//!
+//! A *source* is a client and a network address. Ten failures in a row slow that source for that account. A hundred in
+//! a row, from whatever sources, block those that never got in to that account; whoever has got in from where they are
+//! is never locked out by somebody else's failures (NIST SP 800-63B-4 §3.2.2 asks for at most 100 in a row).
+
+use std::net::IpAddr;
+
+use ficha_store::LoginHistory;
+
+use crate::keys::master_key::MasterKey;
+
+/// Failures in a row of one source for one account before it is slowed.
+pub const SLOW_AFTER: i64 = 10;
+/// Failures in a row for one account before sources that never got in are blocked.
+pub const BLOCK_AFTER: i64 = 100;
+/// The longest wait between two attempts of a slowed source, in seconds.
+const LONGEST_WAIT: i64 = 900;
+/// How long a block of unknown sources lasts after the last failure, in seconds. Then one attempt counts again: an
+/// account that nobody ever got in to is not lost for good.
+const BLOCK_FOR: i64 = 3_600;
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The peer's address, or the one that a trusted proxy or client names.
+    pub address: Option<IpAddr>,
+    /// The user agent, for the session list.
+    pub user_agent: Option<String>,
+}
+
+impl Origin {
+    /// The address as text.
+    pub fn address_text(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
+    }
+}
+
+/// Names for an account and a source that tell nothing to a reader of the database: people type passwords into the
+/// user name's field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The account that is tried.
+    pub account: [u8; 16],
+    /// Who tries.
+    pub source: [u8; 16],
+}
+
+impl Attempt {
+    /// Names the account and the source.
+    pub fn new(master: &MasterKey, username: &str, client_id: &str, address: Option<IpAddr>) -> Self {
+        let network = network_of(address);
+        Self {
+            account: master.tag(&[b"account", username.as_bytes()]),
+            source: master.tag(&[b"source", client_id.as_bytes(), &network]),
+        }
+    }
+
+    /// What the hashing queue shares out by.
+    pub fn share(&self) -> u64 {
+        u64::from_be_bytes(self.source[..8].try_into().expect("16 bytes hold 8"))
+    }
+}
+
+/// An IPv4 address whole, an IPv6 one by its /64: that is what one subscriber has.
+pub(crate) fn network_of(address: Option<IpAddr>) -> Vec<u8> {
+    match address.map(|address| address.to_canonical()) {
+        None => Vec::new(),
+        Some(IpAddr::V4(address)) => address.octets().to_vec(),
+        Some(IpAddr::V6(address)) => address.octets()[..8].to_vec(),
+    }
+}
+
+/// True if an attempt at `now` is refused unseen.
+pub fn is_throttled(history: &LoginHistory, now: i64) -> bool {
+    is_slowed(history, now) || is_blocked(history, now)
+}
+
+fn is_slowed(history: &LoginHistory, now: i64) -> bool {
+    let over = history.source_failures - SLOW_AFTER;
+    if over < 0 {
+        return false;
+    }
+    let wait = if over >= 10 { LONGEST_WAIT } else { (1 << over).min(LONGEST_WAIT) };
+    now < history.source_last_failure.saturating_add(wait)
+}
+
+fn is_blocked(history: &LoginHistory, now: i64) -> bool {
+    history.account_failures >= BLOCK_AFTER
+        && history.source_succeeded == 0
+        && now < history.account_last_failure.saturating_add(BLOCK_FOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a28_ten_failures_slow_a_source_and_longer_each_time() {
+        let mut history = LoginHistory { source_failures: 9, source_last_failure: 1000, ..Default::default() };
+        assert!(!is_throttled(&history, 1000));
+        for (failures, wait) in [(10, 1), (11, 2), (15, 32), (19, 512), (20, 900), (99, 900)] {
+            history.source_failures = failures;
+            assert!(is_throttled(&history, 1000 + wait - 1), "{failures}");
+            assert!(!is_throttled(&history, 1000 + wait), "{failures}");
+        }
+    }
+
+    #[test]
+    fn a28_a_hundred_failures_block_only_sources_that_never_got_in() {
+        let mut history = LoginHistory { account_failures: 100, account_last_failure: 1000, ..Default::default() };
+        assert!(is_throttled(&history, 1000 + BLOCK_FOR - 1));
+        assert!(!is_throttled(&history, 1000 + BLOCK_FOR));
+        history.source_succeeded = 5;
+        assert!(!is_throttled(&history, 1001));
+    }
+
+    #[test]
+    fn an_ipv6_source_is_its_64_and_a_mapped_ipv4_is_ipv4() {
+        let network = |text: &str| network_of(Some(text.parse().unwrap()));
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}

@@ -1,0 +1,366 @@
+//! The time that tokens are issued and checked by.
+//!
+//! It goes by the time that has passed, and not by what the wall clock shows: so a clock that is set, forward or back,
+//! changes nothing at first. A new time that has lasted for a minute is followed, since it is most likely the right one (a
+//! machine that was paused, a time service that came late). Even then nobody is logged out by it: for an hour a session
+//! ends only if both times say so, and what one of them calls expired is answered 503 and not 401 for as long as an access
+//! token from before may live.
+//!
+//! How long expired rows are kept goes by a third rule, which is stricter still: `steady.rs`.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ficha_store::{BeatTime, LastBeat, Store};
+use ficha_token::Clock;
+use time::OffsetDateTime;
+
+use crate::tasks::heartbeat::boot_id;
+
+/// By how much wall clock and elapsed time may differ between two looks, in microseconds. Time services slew by far less.
+const MAX_DRIFT: i64 = 2_000_000;
+/// How often the two are read until they are of one moment.
+const READ_ATTEMPTS: u32 = 5;
+/// How long another time must last until it is followed, in microseconds.
+const FOLLOWED_AFTER: i64 = 60 * SECOND;
+/// For how long after that no session ends that only the new time ends, in microseconds.
+const ENDS_NOTHING_FOR: i64 = 3_600 * SECOND;
+/// The same where nothing but a long time without a server speaks against the clock.
+const ENDS_NOTHING_AFTER_LONG: i64 = 600 * SECOND;
+/// A database that was last used longer ago than this by the clock may have met a clock that is wrong, in seconds.
+const LONG_AGO: i64 = 86_400;
+/// How far behind the last heartbeat a clock may be at the start, in seconds: servers differ by a little.
+const LITTLE: i64 = 60;
+const SECOND: i64 = 1_000_000;
+
+/// A clock that does not jump, over one that may.
+pub struct IssuerClock {
+    source: Arc<dyn Clock>,
+    /// What is added to the elapsed time to get the time, in microseconds since 1970.
+    offset: AtomicI64,
+    doubt: Mutex<Doubt>,
+    steady_at_start: i64,
+}
+
+/// What a process begins with, in microseconds since 1970.
+struct Begin {
+    now: i64,
+    earliest: i64,
+    steady: i64,
+    /// For how long no session ends that the earliest of them does not end.
+    ends_nothing_for: i64,
+}
+
+impl Begin {
+    /// `passed` seconds after a heartbeat.
+    fn after(last: BeatTime, passed: i64, wall: i64) -> Self {
+        let expected = (last.at + passed).saturating_mul(SECOND);
+        // The heartbeat says whole seconds.
+        let now = if (wall - expected).abs() > MAX_DRIFT + SECOND { expected } else { wall };
+        let earliest = now.min(now - (last.at - last.earliest) * SECOND);
+        let steady = (last.steady + passed).saturating_mul(SECOND);
+        Self { now, earliest, steady, ends_nothing_for: ENDS_NOTHING_FOR }
+    }
+
+    /// Some time after a heartbeat, nobody knows how long.
+    fn at_another_boot(last: BeatTime, wall: i64) -> Self {
+        let at = last.at.saturating_mul(SECOND);
+        // It can't be earlier than it was. A machine without a battery begins long ago, until a time service comes.
+        let now = if wall + LITTLE * SECOND < at { at } else { wall };
+        let doubted = (last.at - last.earliest).max(0) * SECOND;
+        // Most likely the server was off for long; but the clock may be ahead.
+        let is_long_ago = now - LONG_AGO * SECOND > at;
+        let earliest = if is_long_ago { at - doubted } else { now - doubted };
+        let ends_nothing_for = if doubted == 0 { ENDS_NOTHING_AFTER_LONG } else { ENDS_NOTHING_FOR };
+        Self { now, earliest, steady: last.steady.saturating_mul(SECOND), ends_nothing_for }
+    }
+}
+
+#[derive(Default)]
+struct Doubt {
+    /// Another offset, and since when of the elapsed time the wall clock has had it.
+    seen: Option<(i64, i64)>,
+    /// What was in force before the last jump that was followed.
+    before: Option<Before>,
+}
+
+#[derive(Clone, Copy)]
+struct Before {
+    offset: i64,
+    /// When it was followed, of the elapsed time.
+    followed: i64,
+    /// Until when sessions go by it.
+    until: i64,
+}
+
+impl IssuerClock {
+    /// Begins with the time of `source`, unless `last` tells that it has jumped since the database was last used. What a
+    /// process before was in doubt of, this one is too.
+    pub fn new(source: Arc<dyn Clock>, last: &LastBeat) -> Self {
+        let (wall, elapsed) = read(&*source);
+        let begin = match (last.of_this_boot, last.any) {
+            // This machine has not been started anew since: what has passed is known.
+            (Some((time, then)), _) if then.saturating_mul(1_000) <= elapsed => {
+                let passed = (elapsed - then.saturating_mul(1_000)).div_euclid(SECOND);
+                Begin::after(time, passed, wall)
+            }
+            (_, Some(time)) => Begin::at_another_boot(time, wall),
+            (_, None) => Begin { now: wall, earliest: wall, steady: wall, ends_nothing_for: 0 },
+        };
+        let mut doubt = Doubt::default();
+        if !agree(wall, begin.now) {
+            doubt.seen = Some((wall - elapsed, elapsed));
+        }
+        if !agree(begin.earliest, begin.now) {
+            let until = elapsed + begin.ends_nothing_for;
+            doubt.before = Some(Before { offset: begin.earliest - elapsed, followed: elapsed, until });
+        }
+        let steady_at_start = begin.steady.min(begin.earliest).min(wall).div_euclid(SECOND);
+        Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), steady_at_start }
+    }
+
+    /// The earliest that it may have been at the start, for what is removed, in Unix seconds.
+    pub(crate) fn steady_at_start(&self) -> i64 {
+        self.steady_at_start
+    }
+
+    /// [`IssuerClock::new`] by what `store` says of its last use. A database that can't say is new.
+    pub async fn start(source: Arc<dyn Clock>, store: &Store) -> Self {
+        let last = store.last_beat(boot_id().as_deref()).await.unwrap_or_default();
+        Self::new(source, &last)
+    }
+
+    /// Compares with the wall clock; to be called every second or so.
+    pub fn look(&self) {
+        let (wall, elapsed) = read(&*self.source);
+        let seen = wall - elapsed;
+        let offset = self.offset.load(Ordering::Acquire);
+        let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        if agree(seen, offset) {
+            if doubt.seen.take().is_some() {
+                tracing::info!("the clock is back at the time that was kept");
+            }
+            self.offset.store(seen, Ordering::Release);
+            return;
+        }
+        let seconds = (seen - offset) / SECOND;
+        match doubt.seen {
+            Some((before, since)) if agree(seen, before) && elapsed - since >= FOLLOWED_AFTER => {
+                tracing::warn!(seconds, "the clock that was set has lasted for a minute, and is followed");
+                // What lay between two jumps goes by the earliest of all.
+                let earliest = doubt.before_within(elapsed).map_or(offset, |before| before.min(offset));
+                let before = Before { offset: earliest, followed: elapsed, until: elapsed + ENDS_NOTHING_FOR };
+                *doubt = Doubt { seen: None, before: Some(before) };
+                self.offset.store(seen, Ordering::Release);
+            }
+            Some((before, since)) if agree(seen, before) => doubt.seen = Some((seen, since)),
+            _ => {
+                tracing::warn!(
+                    seconds,
+                    "the clock was set; the time before is kept until that has lasted for a minute"
+                );
+                doubt.seen = Some((seen, elapsed));
+            }
+        }
+    }
+
+    /// The time by which a session has surely ended, in Unix seconds: the earliest that it may be.
+    pub fn earliest(&self) -> i64 {
+        let elapsed = micros(self.source.elapsed());
+        let offset = self.offset.load(Ordering::Acquire);
+        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = doubt.seen.map_or(offset, |(seen, _)| seen);
+        let before = doubt.before_within(elapsed).unwrap_or(offset);
+        (elapsed + offset.min(seen).min(before)).div_euclid(SECOND)
+    }
+
+    /// True while a token may look expired, or not valid yet, only because the clock was set: for the life of a token from
+    /// before.
+    pub fn is_in_doubt(&self, life: Duration) -> bool {
+        let elapsed = micros(self.source.elapsed());
+        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        doubt.seen.is_some() || doubt.before.is_some_and(|before| elapsed - before.followed < micros(life))
+    }
+}
+
+impl Doubt {
+    /// The offset before, for as long as sessions go by it.
+    fn before_within(&self, elapsed: i64) -> Option<i64> {
+        self.before.filter(|before| elapsed < before.until).map(|before| before.offset)
+    }
+}
+
+impl Clock for IssuerClock {
+    fn now(&self) -> OffsetDateTime {
+        let micros = micros(self.source.elapsed()).saturating_add(self.offset.load(Ordering::Acquire));
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.source.elapsed()
+    }
+}
+
+/// Wall clock and elapsed time, in microseconds. Read once more if this thread was held up between the two: what has
+/// passed meanwhile would look like a clock that was set.
+fn read(clock: &dyn Clock) -> (i64, i64) {
+    for _ in 0..READ_ATTEMPTS {
+        let before = micros(clock.elapsed());
+        let wall = wall_micros(clock);
+        let elapsed = micros(clock.elapsed());
+        if elapsed - before < MAX_DRIFT / 10 {
+            return (wall, elapsed);
+        }
+    }
+    (wall_micros(clock), micros(clock.elapsed()))
+}
+
+fn wall_micros(clock: &dyn Clock) -> i64 {
+    (clock.now().unix_timestamp_nanos() / 1_000) as i64
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn agree(one: i64, other: i64) -> bool {
+    (one - other).abs() <= MAX_DRIFT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ficha_token::ManualClock;
+
+    const BEGIN: i64 = 1_800_000_000;
+    const HOUR: i64 = 3_600;
+    const LIFE: Duration = Duration::from_secs(600);
+
+    fn manual() -> Arc<ManualClock> {
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(BEGIN).unwrap()));
+        clock.advance(Duration::from_secs(1_000));
+        clock.set_wall(OffsetDateTime::from_unix_timestamp(BEGIN).unwrap());
+        clock
+    }
+
+    fn set(clock: &ManualClock, seconds: i64) {
+        clock.set_wall(clock.now() + time::Duration::seconds(seconds));
+    }
+
+    fn pass(clock: &ManualClock, issuer: &IssuerClock, seconds: u64) {
+        clock.advance(Duration::from_secs(seconds));
+        issuer.look();
+    }
+
+    #[test]
+    fn a_jump_that_is_mended_within_a_minute_is_never_seen() {
+        for jump in [HOUR, -HOUR, 400 * 24 * HOUR, -400 * 24 * HOUR] {
+            let clock = manual();
+            let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
+            set(&clock, jump);
+            assert_eq!(issuer.unix_now(), BEGIN, "before anybody has looked");
+            for passed in 0..60 {
+                issuer.look();
+                assert_eq!(issuer.unix_now(), BEGIN + passed);
+                assert_eq!(issuer.earliest(), BEGIN + passed + jump.min(0));
+                assert!(issuer.is_in_doubt(LIFE));
+                clock.advance(Duration::from_secs(1));
+            }
+            set(&clock, -jump);
+            issuer.look();
+            assert_eq!((issuer.unix_now(), issuer.earliest()), (BEGIN + 60, BEGIN + 60));
+            assert!(!issuer.is_in_doubt(LIFE));
+        }
+    }
+
+    #[test]
+    fn what_has_lasted_for_a_minute_is_followed_and_ends_no_session_for_an_hour() {
+        let clock = manual();
+        let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
+        set(&clock, 3 * HOUR);
+        issuer.look();
+        pass(&clock, &issuer, 60);
+        assert_eq!(issuer.unix_now(), BEGIN + 60 + 3 * HOUR);
+        assert_eq!(issuer.earliest(), BEGIN + 60);
+        assert!(issuer.is_in_doubt(LIFE));
+        pass(&clock, &issuer, 600);
+        assert!(!issuer.is_in_doubt(LIFE), "no token from before lives any more");
+        pass(&clock, &issuer, 2_999);
+        assert_eq!(issuer.earliest(), BEGIN + 3_659);
+        pass(&clock, &issuer, 1);
+        assert_eq!(issuer.earliest(), issuer.unix_now());
+    }
+
+    #[test]
+    fn what_is_slewed_is_followed_at_once() {
+        let clock = manual();
+        let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
+        for _ in 0..5 {
+            set(&clock, 2);
+            pass(&clock, &issuer, 1);
+            assert_eq!(issuer.unix_now(), clock.unix_now());
+            assert!(!issuer.is_in_doubt(LIFE));
+        }
+    }
+
+    #[test]
+    fn two_jumps_go_by_the_earliest_of_the_three_times() {
+        let clock = manual();
+        let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
+        for _ in 0..2 {
+            set(&clock, HOUR);
+            issuer.look();
+            pass(&clock, &issuer, 60);
+        }
+        assert_eq!(issuer.unix_now(), BEGIN + 120 + 2 * HOUR);
+        assert_eq!(issuer.earliest(), BEGIN + 120);
+    }
+
+    fn certain(at: i64) -> BeatTime {
+        BeatTime { at, earliest: at, steady: at }
+    }
+
+    #[test]
+    fn a_start_knows_of_a_jump_within_the_same_boot() {
+        for jump in [HOUR, -HOUR] {
+            let clock = manual();
+            // 500 s ago, by both.
+            let last =
+                LastBeat { any: Some(certain(BEGIN - 500)), of_this_boot: Some((certain(BEGIN - 500), 500_000)) };
+            set(&clock, jump);
+            let issuer = IssuerClock::new(clock.clone(), &last);
+            assert_eq!((issuer.unix_now(), issuer.steady_at_start()), (BEGIN, BEGIN + jump.min(0)));
+            issuer.look();
+            assert!(issuer.is_in_doubt(LIFE));
+        }
+    }
+
+    #[test]
+    fn a_start_is_never_earlier_than_the_last_use_and_doubts_one_that_is_long_ago() {
+        let start = |any| IssuerClock::new(manual(), &LastBeat { any: Some(certain(any)), of_this_boot: None });
+        assert_eq!(start(BEGIN + HOUR).unix_now(), BEGIN + HOUR);
+        assert_eq!(start(BEGIN + 30).unix_now(), BEGIN, "servers differ by a little");
+        let week = start(BEGIN - 7 * 24 * HOUR);
+        assert_eq!((week.unix_now(), week.earliest()), (BEGIN, BEGIN - 7 * 24 * HOUR));
+        let day = start(BEGIN - 23 * HOUR);
+        assert_eq!((day.unix_now(), day.earliest()), (BEGIN, BEGIN));
+        assert_eq!(day.steady_at_start(), BEGIN - 23 * HOUR, "nothing is removed by a time that nobody knows");
+        // The elapsed time of an earlier boot that has the same name says nothing.
+        let other = LastBeat { any: Some(certain(BEGIN)), of_this_boot: Some((certain(BEGIN - HOUR), 9_000_000)) };
+        assert_eq!(IssuerClock::new(manual(), &other).unix_now(), BEGIN);
+    }
+
+    #[test]
+    fn a_start_doubts_what_the_process_before_it_did() {
+        // It had followed a clock that was put forward by an hour.
+        let doubted = BeatTime { at: BEGIN - 10, earliest: BEGIN - 10 - HOUR, steady: BEGIN - 10 - 2 * HOUR };
+        for of_this_boot in [None, Some((doubted, 990_000))] {
+            let issuer = IssuerClock::new(manual(), &LastBeat { any: Some(doubted), of_this_boot });
+            assert_eq!((issuer.unix_now(), issuer.earliest()), (BEGIN, BEGIN - HOUR));
+            assert!(issuer.is_in_doubt(LIFE));
+            let passed = if of_this_boot.is_some() { 10 } else { 0 };
+            assert_eq!(issuer.steady_at_start(), BEGIN - 10 - 2 * HOUR + passed);
+        }
+    }
+}

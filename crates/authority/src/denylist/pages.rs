@@ -1,0 +1,237 @@
+//! The texts of the feed's answers, each built once for all whom it answers.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ficha_store::{DenyRow, Store, StoreError};
+use ficha_token::{Clock, DenyPage};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::denylist::cursor::Position;
+use crate::denylist::replica::{Denylist, limited};
+
+/// How many entries a page holds at most: some 1.1 MB of text. A list of 1,000,000 takes 50 of them.
+const ENTRIES_A_PAGE: usize = 20_000;
+/// How many pages are read from the database at once: followers that need the whole list must not crowd out logins.
+const READS: usize = 2;
+/// How many texts made from memory are kept, and how many made from the database.
+const MOST_LATEST: usize = 8;
+const MOST_STORED: usize = 32;
+/// For how long what was made from the database answers others too. Its end may be pruned meanwhile, so it must not lead
+/// there for ever.
+const HOLDS: Duration = Duration::from_secs(2);
+
+/// An answer of the feed without its nonce, shared by everybody whom it answers.
+#[derive(Debug)]
+pub struct FeedPage {
+    text: Bytes,
+    end: Position,
+    reset: bool,
+    more: bool,
+    generation: u64,
+}
+
+impl FeedPage {
+    /// The JSON object behind its opening brace: `"cursor":…}`. So a nonce can be put in front, and the rest stays one
+    /// text for all.
+    pub fn after_brace(&self) -> Bytes {
+        self.text.slice(1..)
+    }
+
+    /// True if it holds all that is denied because the cursor was not known.
+    pub fn is_reset(&self) -> bool {
+        self.reset
+    }
+
+    fn new(rows: &[DenyRow], end: Position, kind: Kind, generation: u64) -> Arc<Self> {
+        let Kind { reset, more } = kind;
+        let entries = rows.iter().map(|row| row.entry).collect();
+        let page = DenyPage { cursor: end.to_string(), nonce: None, reset, more, entries };
+        let text = serde_json::to_vec(&page).expect("a page is text and numbers").into();
+        Arc::new(Self { text, end, reset, more, generation })
+    }
+}
+
+/// What a page says of itself: whether its cursor was unknown, and whether another page follows.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    reset: bool,
+    more: bool,
+}
+
+/// What an answer begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Begin {
+    /// The whole list, for a follower that has nothing.
+    First,
+    /// The whole list, for a follower whose cursor is not known.
+    Reset,
+    /// What came behind a cursor.
+    After(Position),
+}
+
+/// The pages that were built lately.
+pub(crate) struct Pages {
+    latest: Mutex<VecDeque<Latest>>,
+    stored: Mutex<HashMap<Begin, Arc<Slot>>>,
+    reads: Semaphore,
+}
+
+/// The answer to whoever has read up to `cursor`, from memory. The first who looks at it builds its text.
+struct Latest {
+    cursor: Position,
+    end: Position,
+    generation: u64,
+    page: Arc<Lazy>,
+}
+
+type Lazy = LazyLock<Arc<FeedPage>, Box<dyn FnOnce() -> Arc<FeedPage> + Send>>;
+
+/// One page of the database. Whoever asks while it is read waits for it, and shares it.
+#[derive(Default)]
+struct Slot {
+    read: tokio::sync::Mutex<Option<Read>>,
+    used: AtomicBool,
+}
+
+/// What the database said, and when it was asked.
+struct Read {
+    at: Instant,
+    found: Found,
+}
+
+#[derive(Clone)]
+enum Found {
+    Page(Arc<FeedPage>),
+    /// The database of this generation does not know the cursor.
+    Unknown(u64),
+}
+
+impl Read {
+    /// True if it still answers a request that came when the list ended at `newest`. A page in the middle of the list
+    /// does so whatever was added behind it, but not for long: see [`HOLDS`].
+    fn answers(&self, generation: u64, newest: Position) -> bool {
+        let fits = match &self.found {
+            Found::Page(page) => page.generation == generation && (page.more || page.end.number >= newest.number),
+            Found::Unknown(of) => *of == generation,
+        };
+        fits && self.at.elapsed() < HOLDS
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { latest: Mutex::default(), stored: Mutex::default(), reads: Semaphore::new(READS) }
+    }
+}
+
+impl Pages {
+    /// The answer to whoever has read up to `cursor`, if memory has it: no query.
+    pub(crate) fn remembered(&self, denylist: &Denylist, cursor: Position) -> Option<Arc<FeedPage>> {
+        let page = self.latest_behind(denylist, cursor)?;
+        // No lock is held: of all whom a revocation wakes one builds the text, and only they wait for it.
+        Some(Arc::clone(&page))
+    }
+
+    fn latest_behind(&self, denylist: &Denylist, cursor: Position) -> Option<Arc<Lazy>> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = denylist.recent();
+        let (end, generation) = (recent.newest()?, recent.generation());
+        let fits = |one: &&Latest| (one.cursor, one.end, one.generation) == (cursor, end, generation);
+        if let Some(one) = latest.iter().find(fits) {
+            return Some(Arc::clone(&one.page));
+        }
+        let rows: Vec<_> = recent.after(cursor)?.copied().collect();
+        let kind = Kind { reset: false, more: false };
+        let page = Arc::new(Lazy::new(Box::new(move || FeedPage::new(&rows, end, kind, generation))));
+        latest.truncate(MOST_LATEST - 1);
+        latest.push_front(Latest { cursor, end, generation, page: Arc::clone(&page) });
+        Some(page)
+    }
+
+    /// The answer from the database. A cursor that it does not know gets everything.
+    pub(crate) async fn stored(
+        &self,
+        denylist: &Denylist,
+        store: &Store,
+        clock: &dyn Clock,
+        begin: Begin,
+    ) -> Result<Arc<FeedPage>, StoreError> {
+        let reader = Reader { denylist, store, clock };
+        match self.shared(&reader, begin).await? {
+            Found::Page(page) => Ok(page),
+            Found::Unknown(_) => match self.shared(&reader, Begin::Reset).await? {
+                Found::Page(page) => Ok(page),
+                Found::Unknown(_) => Err(StoreError::Corrupt("the whole denylist has no cursor to be unknown".into())),
+            },
+        }
+    }
+
+    async fn shared(&self, reader: &Reader<'_>, begin: Begin) -> Result<Found, StoreError> {
+        let (slot, keep) = {
+            let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+            let keep = stored.len() < MOST_STORED || stored.contains_key(&begin);
+            (if keep { Arc::clone(stored.entry(begin).or_default()) } else { Arc::default() }, keep)
+        };
+        slot.used.store(true, Ordering::Relaxed);
+        let mut read = slot.read.lock().await;
+        let (generation, newest) = reader.now()?;
+        if let Some(read) = read.as_ref().filter(|read| read.answers(generation, newest)) {
+            return Ok(read.found.clone());
+        }
+        let _turn = self.reads.acquire().await.map_err(|_| StoreError::Unavailable("shutting down".into()))?;
+        let at = Instant::now();
+        let found = reader.read(begin).await?;
+        *read = keep.then(|| Read { at, found: found.clone() });
+        Ok(found)
+    }
+
+    /// Lets go of what nobody has asked for since the last call.
+    pub(crate) fn tidy(&self) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.retain(|_, slot| slot.used.swap(false, Ordering::Relaxed) || Arc::strong_count(slot) > 1);
+        if stored.is_empty() {
+            stored.shrink_to_fit();
+        }
+    }
+}
+
+struct Reader<'a> {
+    denylist: &'a Denylist,
+    store: &'a Store,
+    clock: &'a dyn Clock,
+}
+
+impl Reader<'_> {
+    fn now(&self) -> Result<(u64, Position), StoreError> {
+        let recent = self.denylist.recent();
+        let newest = recent.newest().ok_or_else(|| StoreError::Unavailable("the database was not read yet".into()))?;
+        Ok((recent.generation(), newest))
+    }
+
+    /// The end is the newest row that was read, or, if these are the last, the newest one known *before*: whatever came
+    /// in between comes with the next answer. Should the database be put back in between, the next cursor is unknown.
+    async fn read(&self, begin: Begin) -> Result<Found, StoreError> {
+        let (generation, newest) = self.now()?;
+        let now = self.denylist.steady_now(self.clock);
+        let rows = match begin {
+            Begin::First | Begin::Reset => limited(self.store.live_deny_rows(now, 0, ENTRIES_A_PAGE as u64)).await?,
+            Begin::After(Position { number, tag }) => {
+                match limited(self.store.live_deny_rows_after(now, (number, tag), ENTRIES_A_PAGE as u64)).await? {
+                    Some(rows) => rows,
+                    None => return Ok(Found::Unknown(generation)),
+                }
+            }
+        };
+        let kind = Kind { reset: begin == Begin::Reset, more: rows.len() == ENTRIES_A_PAGE };
+        let end = match rows.last().map(Position::from) {
+            Some(last) if kind.more || last.number > newest.number => last,
+            _ => newest,
+        };
+        Ok(Found::Page(FeedPage::new(&rows, end, kind, generation)))
+    }
+}

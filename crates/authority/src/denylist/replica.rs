@@ -1,0 +1,300 @@
+//! The denylist as a running server holds it, and the task that keeps it current.
+//!
+//! The server's own bearer endpoints and introspection ask this set, never the database. It only ever adds: entries
+//! leave by their `until` alone, so nothing that the database does can un-revoke a token.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use ficha_store::{Head, Store, StoreError};
+use ficha_token::DenySet;
+use ficha_token::{Clock, DenyEntry, DenyId};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::Instant;
+
+use crate::clock::expiry::SteadyTime;
+use crate::denylist::cursor::Position;
+use crate::denylist::recent::Recent;
+
+/// Without a read of the database for this long, nobody knows what has been revoked: the server refuses with 503.
+pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
+
+/// Followers have the database read no more often than this, however many they are.
+const ASK_PACE: Duration = Duration::from_millis(10);
+
+/// How many rows one read takes up.
+const ROWS_A_READ: u64 = 5_000;
+
+/// For how much longer than their `until` entries are kept, in seconds: a start with a clock that is ahead of the others
+/// must neither miss nor remove any. They deny nothing meanwhile.
+pub(crate) const KEPT_LONGER: i64 = 3_600;
+
+/// The denied ids in memory, and how fresh they are.
+pub struct Denylist {
+    set: DenySet,
+    steady: SteadyTime,
+    /// When the last successful read of the head *began*, in milliseconds of [`Clock::elapsed`], plus one; 0 is never.
+    vouched: AtomicU64,
+    /// How far the database has been read.
+    recent: RwLock<Recent>,
+    /// One reader at a time: rows are taken up in order of number.
+    reading: Mutex<()>,
+    /// The last read: its number among all that have begun, and what came of it.
+    last: watch::Sender<Option<(u64, Result<Head, StoreError>)>>,
+    /// How many reads have begun.
+    begun: AtomicU64,
+    /// Wakes the tail when this process has just written a row, or heard that another one has.
+    nudge: Notify,
+    /// Tells the tail that a follower waits for its next read.
+    asked: Notify,
+    head: watch::Sender<Option<Head>>,
+}
+
+/// What a look at the denylist says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// None of the ids is denied.
+    Clear,
+    /// One is.
+    Denied,
+    /// Nobody knows: the database has not been read for [`VOUCH_LIMIT`].
+    Stale,
+}
+
+impl Default for Denylist {
+    fn default() -> Self {
+        Self {
+            set: DenySet::new(),
+            steady: SteadyTime::default(),
+            vouched: AtomicU64::new(0),
+            recent: RwLock::default(),
+            reading: Mutex::default(),
+            last: watch::Sender::new(None),
+            begun: AtomicU64::new(0),
+            nudge: Notify::new(),
+            asked: Notify::new(),
+            head: watch::Sender::new(None),
+        }
+    }
+}
+
+impl Denylist {
+    /// Looks up the ids of a token.
+    pub fn check(&self, ids: &[DenyId], clock: &dyn Clock) -> Verdict {
+        if self.set.contains_any(ids, clock.unix_now()) {
+            Verdict::Denied
+        } else if self.is_fresh(clock) {
+            Verdict::Clear
+        } else {
+            Verdict::Stale
+        }
+    }
+
+    /// True if the database has been read within [`VOUCH_LIMIT`].
+    pub fn is_fresh(&self, clock: &dyn Clock) -> bool {
+        match self.vouched.load(Ordering::Acquire) {
+            0 => false,
+            at => clock.elapsed() <= Duration::from_millis(at - 1) + VOUCH_LIMIT,
+        }
+    }
+
+    /// Takes up what this process has just committed, before the caller is told: from then on it is refused here.
+    pub fn add(&self, entries: &[DenyEntry]) {
+        for entry in entries {
+            self.set.insert(*entry);
+        }
+        self.nudge();
+    }
+
+    /// Has the tail read the database now.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// True if `id` is denied at `now`.
+    pub fn contains(&self, id: &DenyId, now: i64) -> bool {
+        self.set.contains(id, now)
+    }
+
+    /// How many ids are denied.
+    pub fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// True if none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops what ran out before `now`. It may take a tenth of a second.
+    pub fn purge(&self, now: i64) {
+        self.set.purge(now);
+    }
+
+    /// The time by which something may be forgotten, in Unix seconds: that of a wall clock that was just put forward is
+    /// not believed yet.
+    pub(crate) fn steady_now(&self, clock: &dyn Clock) -> i64 {
+        self.steady.unix_now(clock)
+    }
+
+    /// Begins with `earliest`, in Unix seconds, where the clock is ahead of what the database remembers.
+    pub(crate) fn begin_steady(&self, earliest: i64, clock: &dyn Clock) {
+        self.steady.begin(earliest, clock);
+    }
+
+    /// The newest head that was read, and a way to wait for the next.
+    pub fn heads(&self) -> watch::Receiver<Option<Head>> {
+        self.head.subscribe()
+    }
+
+    /// The newest rows.
+    pub(crate) fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many reads of the head have begun.
+    pub fn reads(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// Reads the head, and whatever rows came after the last that was taken up. The answer is the head; from then on
+    /// the server vouches for what it says for [`VOUCH_LIMIT`] from when the read began. Those who come while a read
+    /// is under way share the next one, a failure too: a database that is gone is not asked once for each of them.
+    pub async fn follow(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
+        let begun_before = self.begun.load(Ordering::Acquire);
+        let _reading = self.reading.lock().await;
+        if let Some((number, read)) = &*self.last.borrow()
+            && *number > begun_before
+        {
+            return read.clone();
+        }
+        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let began = clock.elapsed();
+        let read = self.read(store, clock).await;
+        if let Err(StoreError::Lost(_) | StoreError::Replaced(_)) = read {
+            // Not only that it can't be read: what was read before is not to be relied on.
+            self.vouched.store(0, Ordering::Release);
+        }
+        if let Ok(head) = read {
+            self.vouched.store(began.as_millis() as u64 + 1, Ordering::Release);
+            // Before the next read begins: nobody is told of an older head after a newer one.
+            self.head.send_if_modified(|seen| seen.replace(head) != Some(head));
+        }
+        self.last.send_replace(Some((number, read.clone())));
+        read
+    }
+
+    /// What the tail's next read says that begins after this call. However many ask, they share it, and it does not
+    /// come sooner than [`ASK_PACE`] after the one before.
+    pub(crate) async fn next_read(&self) -> Result<Head, StoreError> {
+        let begun_before = self.begun.load(Ordering::Acquire);
+        let mut reads = self.last.subscribe();
+        self.asked.notify_one();
+        let read = reads.wait_for(|read| read.as_ref().is_some_and(|(number, _)| *number > begun_before)).await;
+        match read.as_deref() {
+            Ok(Some((_, read))) => read.clone(),
+            _ => Err(StoreError::Unavailable("the server is shutting down".into())),
+        }
+    }
+
+    async fn read(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
+        let head = limited(store.head()).await?;
+        let newest = Position::from(head);
+        let at = self.recent().newest();
+        if at == Some(newest) {
+            return Ok(head);
+        }
+        if let Some(at) = at {
+            if at.number <= newest.number && self.take_up_new(at, newest, store).await? {
+                return Ok(head);
+            }
+            // A position that the database does not know is of another history. Read all of this one.
+            tracing::warn!(
+                "the denylist is read anew: this server was away for long, or the database was put back; after that, run \
+                 `ficha recover`"
+            );
+        }
+        self.take_up_all(newest, store, clock).await?;
+        Ok(head)
+    }
+
+    /// The rows behind `at`. False if the database does not know that position.
+    async fn take_up_new(&self, mut at: Position, newest: Position, store: &Store) -> Result<bool, StoreError> {
+        loop {
+            let Some(rows) = limited(store.deny_rows_behind((at.number, at.tag), ROWS_A_READ)).await? else {
+                return Ok(false);
+            };
+            for row in &rows {
+                self.set.insert(row.entry);
+            }
+            self.recent_mut().extend(&rows);
+            at = rows.last().map_or(at, Position::from);
+            if (rows.len() as u64) < ROWS_A_READ {
+                break;
+            }
+        }
+        // The head was read before the rows.
+        let reached = at.number > newest.number || at == newest;
+        if reached { Ok(true) } else { Err(of_two_histories()) }
+    }
+
+    async fn take_up_all(&self, newest: Position, store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
+        let mut end = newest;
+        let mut after = 0;
+        let since = self.steady_now(clock) - KEPT_LONGER;
+        loop {
+            let rows = limited(store.live_deny_rows(since, after, ROWS_A_READ)).await?;
+            for row in &rows {
+                self.set.insert(row.entry);
+            }
+            // Rows that came after the head was read are taken up too; the position may not run behind them only.
+            if let Some(last) = rows.last() {
+                after = last.number;
+                end = if last.number > newest.number { Position::from(last) } else { end };
+            }
+            if (rows.len() as u64) < ROWS_A_READ {
+                break;
+            }
+        }
+        // Still known after the last row was read, so it was known before each of them.
+        if !limited(store.deny_row_exists(newest.number, newest.tag)).await? {
+            return Err(of_two_histories());
+        }
+        self.recent_mut().restart(end);
+        Ok(())
+    }
+
+    /// Returns when the database is to be read again: when this process has written a row, when a follower asks and the
+    /// last time, `before`, is not just now, or after `at_most`.
+    pub async fn nudged(&self, before: Instant, at_most: Duration) {
+        let asked = async {
+            self.asked.notified().await;
+            tokio::time::sleep_until(before + ASK_PACE).await;
+        };
+        tokio::select! {
+            () = self.nudge.notified() => {}
+            () = asked => {}
+            () = tokio::time::sleep(at_most) => {}
+        }
+    }
+}
+
+/// The head and the rows do not fit: the database was put back between two reads, or one of them came from a replica that
+/// lags. Nothing can be vouched for by that.
+fn of_two_histories() -> StoreError {
+    StoreError::Unavailable("the denylist's rows do not reach its head".into())
+}
+
+/// A read that takes longer has met a database that does not answer. Each read has its own limit, so taking up a long
+/// list may take as long as it needs.
+const READ_LIMIT: Duration = Duration::from_secs(2);
+
+pub(crate) async fn limited<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let silent = || Err(StoreError::Unavailable("the database did not answer within 2 s".into()));
+    tokio::time::timeout(READ_LIMIT, read).await.unwrap_or_else(|_| silent())
+}

@@ -1,0 +1,83 @@
+//! What an administrator may want to know later. Never a password, a secret or a token.
+
+use ficha_store::AuditRecord;
+use ficha_token::{Clock, Entropy, ordered_uuid};
+use uuid::Uuid;
+
+use crate::Authority;
+use crate::authn::throttle::Origin;
+
+/// An event about to be written down.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Event {
+    name: &'static str,
+    actor: Option<String>,
+    user_id: Option<Uuid>,
+    client_id: Option<String>,
+    session_id: Option<Uuid>,
+    address: Option<String>,
+    detail: Option<String>,
+}
+
+impl Event {
+    pub(crate) fn new(origin: &Origin) -> Self {
+        Self { address: origin.address_text(), ..Self::default() }
+    }
+
+    pub(crate) fn by(actor: &str, name: &'static str) -> Self {
+        Self { name, actor: Some(actor.to_owned()), ..Self::default() }
+    }
+
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    pub(crate) fn user(self, id: Uuid) -> Self {
+        Self { user_id: Some(id), ..self }
+    }
+
+    pub(crate) fn client(self, id: &str) -> Self {
+        Self { client_id: Some(id.to_owned()), ..self }
+    }
+
+    pub(crate) fn session(self, id: Uuid) -> Self {
+        Self { session_id: Some(id), ..self }
+    }
+
+    pub(crate) fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    pub(crate) fn record(self, clock: &dyn Clock, entropy: &dyn Entropy) -> AuditRecord {
+        AuditRecord {
+            id: ordered_uuid(clock, entropy),
+            at: clock.unix_now(),
+            event: self.name.to_owned(),
+            actor: self.actor,
+            user_id: self.user_id,
+            client_id: self.client_id,
+            session_id: self.session_id,
+            address: self.address,
+            detail: self.detail,
+        }
+    }
+}
+
+impl Authority {
+    /// Hands an event to the task that writes the log. What it is about has happened already: it must not fail, nor
+    /// wait, for a row in a log. A full queue drops it with a warning.
+    pub(crate) fn audit(&self, event: Event) {
+        let base = &self.inner.base;
+        let record = event.record(&*base.clock, &*base.entropy);
+        tracing::info!(
+            event = record.event,
+            client = record.client_id,
+            session = record.session_id.map(tracing::field::display),
+            address = record.address,
+            "audit"
+        );
+        if self.inner.audit.try_send(record).is_err() {
+            tracing::warn!("the audit log's queue is full: an event is in this log only");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Refreshing (RFC 6749 §6, RFC 9700 §4.14): one compare-and-set on one row, shared with whoever waits at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ficha_store::{Revocation, RevokeReason, Rotation, RotationTerms, SessionRecord, Store, StoreError};
+use ficha_token::Unverified;
+use ficha_token::{Clock, Grant, Scope};
+use uuid::Uuid;
+
+use crate::Authority;
+use crate::authn::throttle::Origin;
+use crate::authority::Foundation;
+use crate::clients::AuthenticatedClient;
+use crate::error::AuthorityError;
+use crate::events::Event;
+use crate::grants::require_grant;
+use crate::group_commit::Batch;
+use crate::settings::Settings;
+use crate::tokens::issue::Issued;
+use crate::tokens::refresh_token::RefreshToken;
+
+/// Turns generations of many sessions in one statement.
+pub(crate) struct RotationBatch {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+}
+
+impl RotationBatch {
+    pub(crate) fn new(base: &Foundation) -> Self {
+        Self { store: base.store.clone(), clock: base.clock.clone(), settings: base.settings.clone() }
+    }
+}
+
+impl Batch for RotationBatch {
+    type Job = Rotation;
+    /// The row after its turn; `None`: the compare-and-set did not match.
+    type Outcome = Option<SessionRecord>;
+    /// One request a session in a batch: two of one session would be one row matched twice.
+    type Key = Uuid;
+
+    fn key(job: &Rotation) -> Uuid {
+        job.session
+    }
+
+    async fn run(&self, jobs: Vec<Rotation>) -> Result<Vec<Option<SessionRecord>>, StoreError> {
+        let now = self.clock.unix_now();
+        let token = &self.settings.token;
+        let terms = RotationTerms {
+            now,
+            access_exp: now + token.access_seconds(),
+            idle_ttl: token.refresh_idle_ttl.as_secs() as i64,
+        };
+        let turned = self.store.rotate_sessions(&jobs, terms).await?;
+        let mut turned: HashMap<Uuid, SessionRecord> = turned.into_iter().map(|row| (row.id, row)).collect();
+        Ok(jobs.iter().map(|job| turned.remove(&job.session)).collect())
+    }
+}
+
+/// What a refresh token turned out to be that did not match its row.
+enum Unmatched {
+    /// The generation before the row's, within the grace: the answer was lost, or a second tab was faster.
+    Retry(Box<SessionRecord>),
+    /// An older one: it was used before.
+    Replay,
+    /// One that this database never issued.
+    Future,
+    /// Not good, and no cause for alarm.
+    Refused,
+}
+
+impl Authority {
+    /// RFC 6749 §6: a refresh token for its successor and a new access token.
+    pub async fn refresh_grant(
+        &self,
+        client: &AuthenticatedClient,
+        origin: &Origin,
+        token: &str,
+        scope: Option<Scope>,
+    ) -> Result<Issued, AuthorityError> {
+        require_grant(client, Grant::RefreshToken)?;
+        self.learn_key_of(token).await?;
+        let token = self.read_refresh_token(token).ok_or(AuthorityError::BadRefreshToken)?;
+        if let Some(asked) = &scope {
+            self.check_narrowing(client, &token, asked).await?;
+        }
+        let rotation =
+            Rotation { session: token.session, generation: token.generation, client_id: client.id().to_owned() };
+        match self.inner.rotations.submit(rotation).await? {
+            Some(session) => {
+                self.inner.metrics.refreshes.count();
+                self.answer(&session, scope, session.rotated_at).await
+            }
+            None => self.answer_unmatched(client, origin, token, scope).await,
+        }
+    }
+
+    /// Looks for the key of a token in the database, should it have come with another process' purge a moment ago. A
+    /// token whose key is known costs nothing; whoever waits at once shares one look, so a forger gains little.
+    pub(crate) async fn learn_key_of(&self, text: &str) -> Result<(), StoreError> {
+        let keys = self.inner.keys.current();
+        let is_unknown = match RefreshToken::parse(text) {
+            Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),
+            None => {
+                Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
+            }
+        };
+        if is_unknown { self.follow().await } else { Ok(()) }
+    }
+
+    /// What a text says, if one of our refresh keys made it. No query: a forged token costs the database nothing.
+    pub(crate) fn read_refresh_token(&self, text: &str) -> Option<RefreshToken> {
+        let unchecked = RefreshToken::parse(text)?;
+        let keys = self.inner.keys.current();
+        let key = keys.refresh(unchecked.key_id())?;
+        unchecked.check(key)
+    }
+
+    /// A refresh may narrow the scope, never widen it (RFC 6749 §6). Looked at before the turn, so that asking for too
+    /// much does not use the token up. A token of another client is left to the compare-and-set, which refuses it.
+    async fn check_narrowing(
+        &self,
+        client: &AuthenticatedClient,
+        token: &RefreshToken,
+        asked: &Scope,
+    ) -> Result<(), AuthorityError> {
+        match self.store().session(token.session).await? {
+            // Any other token than the one in force is left to what follows: a replay that asks for too much is a
+            // replay.
+            Some(row) if row.client_id == client.id() && row.generation == token.generation && !self.is_over(&row) => {
+                within(&row, Some(asked))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A new access token, one life long but no longer than the row says, and the row's own refresh token.
+    async fn answer(&self, session: &SessionRecord, scope: Option<Scope>, now: i64) -> Result<Issued, AuthorityError> {
+        let exp = (now + self.settings().token.access_seconds()).min(session.access_exp).min(session.expires_at);
+        let scope = scope.map_or_else(|| session.scopes.clone(), |asked| asked.intersection(&session.scopes));
+        let keys = self.keys_for(session, AuthorityError::BadRefreshToken).await?;
+        Ok(Issued {
+            access_token: self.sign_access_token(&keys, session, &scope, now, exp)?,
+            expires_in: (exp - now).max(1) as u64,
+            refresh_token: Some(self.refresh_token_of(&keys, session)?),
+            scope,
+        })
+    }
+
+    async fn answer_unmatched(
+        &self,
+        client: &AuthenticatedClient,
+        origin: &Origin,
+        token: RefreshToken,
+        scope: Option<Scope>,
+    ) -> Result<Issued, AuthorityError> {
+        let event = Event::new(origin).client(client.id()).session(token.session);
+        let (reason, event) = match self.classify(client, &token).await? {
+            Unmatched::Refused => return Err(AuthorityError::BadRefreshToken),
+            Unmatched::Retry(session) => {
+                within(&session, scope.as_ref())?;
+                self.inner.metrics.refresh_retries.count();
+                self.audit(event.named("refresh.retried"));
+                // It reaches no further than the row says, so whatever revokes the session covers it.
+                return self.answer(&session, scope, self.now()).await;
+            }
+            Unmatched::Replay => {
+                self.inner.metrics.refresh_replays.count();
+                (RevokeReason::Replay, event.named("refresh.replayed"))
+            }
+            Unmatched::Future => {
+                self.inner.metrics.future_generations.count();
+                tracing::error!(
+                    session = %token.session,
+                    "a refresh token is ahead of the database: it was put back from a copy; run `ficha recover`"
+                );
+                (RevokeReason::FutureGeneration, event.named("refresh.ahead_of_database"))
+            }
+        };
+        self.submit_revocation(Revocation::Session(token.session, reason)).await?;
+        self.audit(event);
+        Err(AuthorityError::BadRefreshToken)
+    }
+
+    fn is_over(&self, row: &SessionRecord) -> bool {
+        let now = self.now();
+        row.revoked.is_some() || row.expires_at <= now || row.idle_expires_at <= now
+    }
+
+    /// True if a session is over by the clock, but not by the time that was in force before the clock was set.
+    fn may_not_be_over(&self, row: &SessionRecord) -> bool {
+        let earliest = self.earliest_now();
+        row.revoked.is_none() && row.expires_at > earliest && row.idle_expires_at > earliest
+    }
+
+    async fn classify(&self, client: &AuthenticatedClient, token: &RefreshToken) -> Result<Unmatched, AuthorityError> {
+        let Some(row) = self.store().session(token.session).await? else { return Ok(Unmatched::Refused) };
+        let now = self.now();
+        let ended = self.is_over(&row);
+        if ended && row.client_id == client.id() && self.may_not_be_over(&row) {
+            return Err(AuthorityError::ClockInDoubt);
+        }
+        // Another client's use of a token is refused and changes nothing: it proves no theft from this one.
+        if row.client_id != client.id() || ended {
+            return Ok(Unmatched::Refused);
+        }
+        // As the database has it, like the compare-and-set: another server may have purged everything a moment ago.
+        if row.epoch != self.store().head().await?.epoch {
+            return Ok(Unmatched::Refused);
+        }
+        let grace = self.settings().token.refresh_grace.as_secs() as i64;
+        // A clock that was put forward since must not make a replay of a retry.
+        let earliest = self.earliest_now();
+        let now = if row.rotated_at <= earliest { earliest } else { now };
+        Ok(match row.generation - token.generation {
+            1 if now < row.rotated_at + grace && row.access_exp > now => Unmatched::Retry(Box::new(row)),
+            behind if behind > 0 => Unmatched::Replay,
+            // The statement did not match and now the row does: it changed between the two. The client may try again.
+            0 => Unmatched::Refused,
+            _ => Unmatched::Future,
+        })
+    }
+}
+
+/// Nothing beyond what the session was granted may be asked for.
+fn within(session: &SessionRecord, asked: Option<&Scope>) -> Result<(), AuthorityError> {
+    match asked {
+        Some(asked) if !asked.is_subset(&session.scopes) => Err(AuthorityError::ScopeExceeded),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Whether the database takes changes and keeps them: tried once a second, and at once when a call has failed.
+//!
+//! Reading says nothing of it. A full disk is read as ever, and a connection in a dead transaction takes every change,
+//! says that it did, and keeps none.
+
+use std::time::Duration;
+
+use ficha_store::{BeatTime, Heartbeat, Writes};
+use ficha_token::{Clock, random_uuid};
+use tokio::time::{Instant, sleep};
+
+use crate::Authority;
+use crate::tasks::outage::Part;
+
+/// How often it is tried while all is well.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often while it is not: what heals is noticed within a second.
+const EVERY_WHILE_REFUSED: Duration = Duration::from_millis(250);
+/// Failed calls bring the next try no closer than this to the last.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// Calls that fail although changes are taken are worth a line this often.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
+impl Authority {
+    /// True if the database takes changes and keeps them, as far as this process knows.
+    pub fn takes_changes(&self) -> bool {
+        *self.inner.writes.borrow() == Writes::Kept
+    }
+
+    /// Compares the time that is kept with the wall clock's, as the heartbeat does every second.
+    pub fn look_at_clock(&self) {
+        self.inner.time.look();
+    }
+
+    /// True if the server can do its work: it has read its database within two seconds, and changes are taken.
+    pub fn is_ready(&self) -> bool {
+        self.is_fresh() && self.takes_changes()
+    }
+}
+
+/// Writes heartbeats without end.
+pub(crate) async fn beat(authority: Authority) {
+    let store = authority.store();
+    let process = random_uuid(&*authority.inner.base.entropy);
+    let boot = boot_id();
+    let mut told = Told::default();
+    let mut number = 0;
+    let (mut pause, mut doubted) = (Duration::ZERO, false);
+    loop {
+        let suspected = tokio::select! {
+            () = sleep(pause) => false,
+            () = failed(&authority) => true,
+        };
+        number += 1;
+        let clock = &authority.inner.time;
+        authority.look_at_clock();
+        let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let steady = authority.denylist().steady_now(&**clock);
+        let time = BeatTime { at: clock.unix_now(), earliest: clock.earliest(), steady };
+        let beat = Heartbeat { process, number, time, boot: boot.clone(), elapsed };
+        let outcome = store.beat(&beat, suspected || doubted).await;
+        if doubted && outcome.is_ok() {
+            // What failed may stand behind the end of SQLite's log. Once all of that is in the database, it begins anew.
+            let _ = store.checkpoint().await;
+        }
+        doubted = outcome.is_err();
+        authority.inner.outage.note(Part::Writing, outcome.as_ref().map(drop), store.failures());
+        told.tell(&authority);
+        pause = if doubted { EVERY_WHILE_REFUSED } else { EVERY };
+    }
+}
+
+async fn failed(authority: &Authority) {
+    sleep(SHORTEST).await;
+    authority.store().failed().await;
+}
+
+/// Calls may fail although changes are taken: that is worth a line now and then.
+#[derive(Default)]
+struct Told {
+    failures: u64,
+    said: Option<Instant>,
+}
+
+impl Told {
+    fn tell(&mut self, authority: &Authority) {
+        let failures = authority.store().failures();
+        self.failures = self.failures.max(authority.inner.outage.told());
+        let failed_calls = failures.saturating_sub(self.failures);
+        if authority.inner.outage.lasts() {
+            // It has lines of its own, with counts.
+            self.failures = failures;
+        } else if failed_calls > 0 && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+            tracing::warn!(failed_calls, "calls to the database failed; it works now");
+            (self.failures, self.said) = (failures, Some(Instant::now()));
+        }
+    }
+}
+
+/// Which boot of this machine it is, where the system says so (Linux).
+pub(crate) fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}

@@ -1,0 +1,57 @@
+//! The rules of introspection (RFC 7662): who may see what of a token.
+
+use ficha_token::AccessClaims;
+use ficha_token::Introspection;
+
+use crate::Authority;
+use crate::clients::AuthenticatedClient;
+use crate::error::AuthorityError;
+
+impl Authority {
+    /// Introspection is for confidential clients: a public one proves nothing about itself.
+    pub fn require_introspector(&self, client: &AuthenticatedClient) -> Result<(), AuthorityError> {
+        if client.is_confidential() { Ok(()) } else { Err(AuthorityError::ClientAuthentication) }
+    }
+
+    /// What `client` may know of a verified access token. To whoever neither serves its audience nor was issued it, it
+    /// is inactive (RFC 7662 §4).
+    pub fn introspect_access_token(&self, client: &AuthenticatedClient, claims: &AccessClaims) -> Introspection {
+        let serves = claims.aud.iter().any(|audience| client.record().serves.contains(audience));
+        if !serves && claims.client_id != client.id() {
+            return Introspection::inactive();
+        }
+        Introspection::of_access_token(claims.clone(), None)
+    }
+
+    /// What `client` may know of a text that is no good access token: it may be a refresh token of its own.
+    pub async fn introspect_refresh_token(
+        &self,
+        client: &AuthenticatedClient,
+        token: &str,
+    ) -> Result<Introspection, AuthorityError> {
+        let Some(token) = self.read_refresh_token(token) else { return Ok(Introspection::inactive()) };
+        let now = self.earliest_now();
+        let epoch = self.inner.denylist.heads().borrow().map(|head| head.epoch);
+        let live = self.store().session(token.session).await?.filter(|row| {
+            row.client_id == client.id()
+                && row.revoked.is_none()
+                && row.generation == token.generation
+                && row.idle_expires_at > now
+                && row.expires_at > now
+                && epoch.is_none_or(|epoch| row.epoch == epoch)
+        });
+        let Some(session) = live else { return Ok(Introspection::inactive()) };
+        Ok(Introspection {
+            active: true,
+            scope: Some(session.scopes),
+            client_id: Some(session.client_id),
+            exp: Some(session.idle_expires_at),
+            iat: Some(session.rotated_at),
+            sub: Some(session.subject),
+            iss: Some(self.settings().issuer.as_str().to_owned()),
+            sid: Some(session.id),
+            auth_time: Some(session.created_at),
+            ..Introspection::inactive()
+        })
+    }
+}

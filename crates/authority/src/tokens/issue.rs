@@ -1,0 +1,89 @@
+//! Making tokens out of a session.
+
+use std::sync::Arc;
+
+use ficha_store::SessionRecord;
+use ficha_token::AccessClaims;
+use ficha_token::SigningKey;
+use ficha_token::{Scope, random_uuid};
+
+use crate::Authority;
+use crate::error::AuthorityError;
+use crate::keys::key_ring::Keys;
+use crate::keys::secret::Secret;
+use crate::tokens::refresh_token::RefreshToken;
+
+/// What the token endpoint answers.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The signed access token.
+    pub access_token: Secret,
+    /// Seconds until it expires.
+    pub expires_in: u64,
+    /// The refresh token, where the grant has one.
+    pub refresh_token: Option<Secret>,
+    /// What was granted.
+    pub scope: Scope,
+}
+
+/// What tokens under one session are made with.
+pub(crate) struct IssuingKeys {
+    signer: Arc<SigningKey>,
+    keys: Arc<Keys>,
+}
+
+impl Authority {
+    /// The key that signs for `session`, and with it the refresh key: those of the session's own epoch. A purge that
+    /// commits after the session was written then denies the token by its key. `ended` is the answer if one has.
+    pub(crate) async fn keys_for(
+        &self,
+        session: &SessionRecord,
+        ended: AuthorityError,
+    ) -> Result<IssuingKeys, AuthorityError> {
+        let keys = self.keys_of(session.epoch).await?.ok_or(ended)?;
+        let signer = keys.signer(self.now());
+        let signer = signer.ok_or_else(|| AuthorityError::Key("no signing key is in force".into()))?;
+        Ok(IssuingKeys { signer, keys })
+    }
+
+    /// Signs an access token under `session`, good until `exp` at most.
+    pub(crate) fn sign_access_token(
+        &self,
+        keys: &IssuingKeys,
+        session: &SessionRecord,
+        scope: &Scope,
+        now: i64,
+        exp: i64,
+    ) -> Result<Secret, AuthorityError> {
+        // The row says how far revoking reaches: no token may outlive it.
+        debug_assert!(exp <= session.access_exp, "a token must not outlive what its session's row says");
+        let claims = AccessClaims {
+            iss: self.settings().issuer.as_str().to_owned(),
+            sub: session.subject,
+            aud: vec![session.audience.clone()],
+            exp,
+            iat: now,
+            nbf: None,
+            jti: random_uuid(&*self.inner.base.entropy),
+            client_id: session.client_id.clone(),
+            scope: scope.clone(),
+            sid: session.id,
+            auth_time: session.created_at,
+            roles: session.roles.clone(),
+            extra: serde_json::Map::new(),
+        };
+        let text = keys.signer.sign(&claims).map_err(|error| AuthorityError::Key(error.to_string()))?;
+        Ok(Secret::new(text))
+    }
+
+    /// The refresh token of a session's present generation: derived, so asking again gives the same.
+    pub(crate) fn refresh_token_of(
+        &self,
+        keys: &IssuingKeys,
+        session: &SessionRecord,
+    ) -> Result<Secret, AuthorityError> {
+        let newest = keys.keys.newest_refresh();
+        let (key_id, key) = newest.ok_or_else(|| AuthorityError::Key("no refresh key is in force".into()))?;
+        Ok(RefreshToken { key_id, session: session.id, generation: session.generation }.seal(key))
+    }
+}

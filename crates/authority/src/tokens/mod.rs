@@ -1,0 +1,6 @@
+//! Tokens: issued from a session, read, introspected and revoked.
+
+pub(crate) mod introspect;
+pub(crate) mod issue;
+pub(crate) mod refresh_token;
+pub(crate) mod revoke;

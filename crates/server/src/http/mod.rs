@@ -1,0 +1,8 @@
+//! HTTP around the endpoints: TLS, networks, CORS, headers, limits, and handlers that run to completion.
+
+pub(crate) mod cors;
+pub(crate) mod headers;
+pub(crate) mod network;
+pub(crate) mod rlimit;
+pub(crate) mod run_to_completion;
+pub(crate) mod tls;

@@ -1,0 +1,94 @@
+//! How a client says who it is (RFC 6749 §2.3.1): by HTTP Basic, or in the body.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ficha_authority::{ClientCredentials, Secret};
+use zeroize::Zeroizing;
+
+use crate::error::ApiError;
+use crate::request::form::{Form, decode};
+
+/// What the request says about its client. More than one way at once is refused (RFC 6749 §2.3).
+pub fn client_credentials(headers: &HeaderMap, form: &Form) -> Result<ClientCredentials, ApiError> {
+    let body_id = form.get("client_id");
+    let body_secret = form.get("client_secret");
+    let Some((id, secret)) = basic(headers)? else {
+        return match (body_id, body_secret) {
+            (Some(id), Some(secret)) => Ok(ClientCredentials::Secret(id.into(), Secret::new(secret))),
+            (Some(id), None) => Ok(ClientCredentials::Public(id.into())),
+            (None, Some(_)) => Err(ApiError::InvalidRequest("client_secret came without client_id")),
+            (None, None) => Ok(ClientCredentials::None),
+        };
+    };
+    if body_secret.is_some() {
+        return Err(ApiError::InvalidRequest("the client authenticated in the header and in the body"));
+    }
+    if body_id.is_some_and(|body_id| body_id != id) {
+        return Err(ApiError::InvalidRequest("client_id differs from the one in the Authorization header"));
+    }
+    Ok(of_header(id, secret))
+}
+
+/// What the header alone says about the client, where a request has no body.
+pub fn header_credentials(headers: &HeaderMap) -> Result<ClientCredentials, ApiError> {
+    Ok(basic(headers)?.map_or(ClientCredentials::None, |(id, secret)| of_header(id, secret)))
+}
+
+fn of_header(id: String, secret: Secret) -> ClientCredentials {
+    // An empty secret is how a public client looks that was made to send the header, Swagger UI for one.
+    match secret.is_empty() {
+        true => ClientCredentials::Public(id),
+        false => ClientCredentials::Secret(id, secret),
+    }
+}
+
+/// The id and secret of a Basic header; `None` if there is none, or if both are empty.
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, ApiError> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(ApiError::InvalidRequest("there is more than one Authorization header"));
+    }
+    parse_basic(value.as_bytes()).ok_or(ApiError::BadClientHeader).map(|pair| {
+        let (id, secret) = pair;
+        if id.is_empty() && secret.is_empty() { None } else { Some((id, secret)) }
+    })
+}
+
+/// RFC 7617, with id and secret form-encoded inside (RFC 6749 §2.3.1).
+fn parse_basic(header: &[u8]) -> Option<(String, Secret)> {
+    let space = header.iter().position(|byte| *byte == b' ')?;
+    let (scheme, rest) = header.split_at(space);
+    if !scheme.eq_ignore_ascii_case(b"Basic") {
+        return None;
+    }
+    let text = Zeroizing::new(STANDARD.decode(rest.trim_ascii()).ok()?);
+    let colon = text.iter().position(|byte| *byte == b':')?;
+    let id = decode(&text[..colon]).ok()?;
+    let secret = decode(&text[colon + 1..]).ok()?;
+    Some((id.to_string(), Secret::new(secret.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a15_any_id_and_secret_arrive_form_decoded(id in "\\PC{1,30}", secret in "\\PC{1,30}") {
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let header = format!("bAsIc {}", STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret))));
+            let (read_id, read_secret) = parse_basic(header.as_bytes()).unwrap();
+            prop_assert_eq!(read_id, id);
+            prop_assert_eq!(read_secret.expose(), secret);
+        }
+
+        #[test]
+        fn any_header_is_read_without_a_panic(header in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = parse_basic(&header);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A change a second that says whether changes are kept: the canary of everything that is written without a look of its
+//! own. It also leaves in the database what time it was when this process last ran.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
+};
+use uuid::Uuid;
+
+use crate::database::Target;
+use crate::rows::heartbeat::{Column, Entity, Model};
+use crate::{DatabaseKind, Result, Store};
+
+/// What is written besides after a failure, in bytes: a full disk may have room for one page and not for a revocation.
+const PROOF: usize = 64 * 1024;
+
+/// It waits for nobody. Its row says how many frames the log has, and how many of them are in the database now.
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Processes that have not been heard of for so long, in seconds, are forgotten.
+const FORGET: i64 = 86_400;
+
+/// A moment, as a process wrote it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Which process.
+    pub process: Uuid,
+    /// Rises with each.
+    pub number: i64,
+    /// What time it was.
+    pub time: BeatTime,
+    /// Which boot of which machine its elapsed time counts from, where the system says so.
+    pub boot: Option<String>,
+    /// Milliseconds since that boot, suspension included.
+    pub elapsed: i64,
+}
+
+/// What a process took the time for, in Unix seconds. The three differ while its clock is in doubt, and for that long a
+/// process that comes after it must doubt as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BeatTime {
+    /// Its clock.
+    pub at: i64,
+    /// The earliest that it may have been, for the end of sessions.
+    pub earliest: i64,
+    /// The same for what is removed.
+    pub steady: i64,
+}
+
+/// The newest heartbeats in a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LastBeat {
+    /// That of the process whose clock is the furthest.
+    pub any: Option<BeatTime>,
+    /// The newest one of this boot of this machine, and its elapsed time in milliseconds.
+    pub of_this_boot: Option<(BeatTime, i64)>,
+}
+
+impl Store {
+    /// Writes a heartbeat and reads it by another connection. What comes of it is what [`Store::writes`] says from then
+    /// on. After a failure, or after a call that failed since the last time, `thorough` writes more.
+    pub async fn beat(&self, beat: &Heartbeat, thorough: bool) -> Result<()> {
+        let lost = self.health().lost();
+        let outcome = self.beat_once(beat, thorough).await;
+        // A success that began before something was lost says nothing.
+        if outcome.is_err() || self.health().lost() == lost {
+            self.health().tried(&outcome);
+        }
+        outcome
+    }
+
+    /// Returns once a call has failed because of the database since the last time.
+    pub async fn failed(&self) {
+        self.health().suspected().await;
+    }
+
+    async fn beat_once(&self, beat: &Heartbeat, thorough: bool) -> Result<()> {
+        if let Err(error) = self.check_file() {
+            self.save_log().await;
+            return Err(error);
+        }
+        let row = Model {
+            process: beat.process,
+            number: beat.number,
+            at: beat.time.at,
+            earliest: beat.time.earliest,
+            steady: beat.time.steady,
+            boot: beat.boot.clone(),
+            elapsed: beat.elapsed,
+            proof: self.proof(thorough),
+        };
+        // Not `transaction!`: a failure here is no reason to try this again at once, and it must be tried while nothing
+        // else is.
+        let written = self.write_beat(row);
+        crate::database::timeout::in_time(self.kind(), written).await?;
+        self.check_file()?;
+        let seen = Entity::find_by_id(beat.process).one(self.reader()).await?;
+        match seen {
+            Some(seen) if seen.number >= beat.number => Ok(()),
+            _ => Err(self.lost("a heartbeat was committed, and another connection does not see it".into())),
+        }
+    }
+
+    /// Random, so that no database and no file system makes it smaller.
+    fn proof(&self, thorough: bool) -> Vec<u8> {
+        let mut proof = vec![0; if thorough { PROOF } else { 0 }];
+        self.options().entropy.fill(&mut proof);
+        proof
+    }
+
+    async fn write_beat(&self, row: Model) -> Result<()> {
+        let connection = self.take_any_writer().await?;
+        connection.control(self.begin_statement()).await?;
+        let gone = Column::At.lt(row.at - FORGET).or(Column::At.gt(row.at + FORGET));
+        // One of this boot that is before us and says that it is later was written while the clock was ahead.
+        let ahead = Column::Boot.eq(row.boot.clone()).and(Column::Elapsed.lt(row.elapsed)).and(Column::At.gt(row.at));
+        let gone = Entity::delete_many().filter(gone.or(ahead)).filter(Column::Process.ne(row.process));
+        let again = OnConflict::column(Column::Process)
+            .update_columns([
+                Column::Number,
+                Column::At,
+                Column::Earliest,
+                Column::Steady,
+                Column::Boot,
+                Column::Elapsed,
+                Column::Proof,
+            ])
+            .to_owned();
+        let insert = Entity::insert(row.into_active_model()).on_conflict(again);
+        // An error closes the connection, and so ends the transaction.
+        gone.exec(&connection).await?;
+        insert.exec_without_returning(&connection).await?;
+        connection.control("COMMIT").await?;
+        connection.give_back();
+        Ok(())
+    }
+
+    /// What the heartbeats say of the time: read before the first one of this process is written.
+    pub async fn last_beat(&self, boot: Option<&str>) -> Result<LastBeat> {
+        let any = Entity::find().order_by_desc(Column::At).limit(1).one(self.reader()).await?.map(|row| time(&row));
+        let of_this_boot = match boot {
+            None => None,
+            Some(boot) => {
+                let query = Entity::find().filter(Column::Boot.eq(boot)).order_by_desc(Column::Elapsed).limit(1);
+                query.one(self.reader()).await?.map(|row| (time(&row), row.elapsed))
+            }
+        };
+        Ok(LastBeat { any, of_this_boot })
+    }
+
+    /// Moves what is in a write-ahead log that has lost its name into the database, by the connections that still have it:
+    /// after a restart nothing is missing then.
+    async fn save_log(&self) {
+        let Target::Sqlite(file, _, _) = self.target() else { return };
+        if !file.has_only_lost_its_log() {
+            return;
+        }
+        if let Ok(connection) = self.take_any_writer().await
+            && let Ok(Some(row)) = connection.query_one_raw(Statement::from_string(DbBackend::Sqlite, CHECKPOINT)).await
+            && let (Ok(frames), Ok(moved)) = (row.try_get_by_index::<i32>(1), row.try_get_by_index::<i32>(2))
+            && frames == moved
+        {
+            connection.give_back();
+            tracing::warn!("the write-ahead log was removed; what it held is in the database now");
+        }
+    }
+
+    /// Has SQLite move its write-ahead log into the database, so that what was written does not hang on two files. Does
+    /// nothing on PostgreSQL.
+    pub async fn checkpoint(&self) -> Result<()> {
+        if self.kind() == DatabaseKind::Sqlite {
+            let connection = self.take_writer().await?;
+            connection.execute_unprepared(CHECKPOINT).await?;
+            connection.give_back();
+        }
+        Ok(())
+    }
+}
+
+fn time(row: &Model) -> BeatTime {
+    BeatTime { at: row.at, earliest: row.earliest, steady: row.steady }
+}

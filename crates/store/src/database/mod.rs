@@ -1,0 +1,280 @@
+//! Opening a database.
+
+pub(crate) mod globals;
+pub(crate) mod health;
+pub(crate) mod heartbeat;
+pub(crate) mod migrate;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+pub(crate) mod timeout;
+pub(crate) mod transaction;
+pub(crate) mod write_connection;
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use ficha_token::{Entropy, SystemEntropy};
+use sea_orm::sqlx::Connection;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, SqlxPostgresConnector, Statement};
+use tokio::sync::watch;
+
+use crate::database::health::{Condemned, Health, Writes};
+use crate::database::sqlite::file::DatabaseFile;
+use crate::database::timeout::Limited;
+use crate::database::write_connection::{WriteConnection, WritePool};
+use crate::{Result, StoreError};
+
+/// Which database this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DatabaseKind {
+    /// One file.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// How to use a database, where the defaults don't suit.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// How many connections a PostgreSQL pool holds at most. SQLite has one writer and four readers whatever this says.
+    pub connections: u32,
+    /// How long a call waits for a connection before it is [`StoreError::Unavailable`].
+    pub acquire_timeout: Duration,
+    /// Begin anew where an empty database lies beside a write-ahead log that is not empty. Without it that is refused: most
+    /// likely the database was lost.
+    pub first_start: bool,
+    /// Where the random tags of denylist rows come from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            connections: 16,
+            acquire_timeout: Duration::from_secs(5),
+            first_start: false,
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+}
+
+/// A database that holds everything Ficha knows. Cheap to clone: clones share their connections.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// SQLite's one connection that writes; PostgreSQL's whole pool.
+    writer: WritePool,
+    /// A pool that only reads from SQLite; PostgreSQL's whole pool.
+    reader: Limited,
+    target: Target,
+    options: StoreOptions,
+    health: Arc<Health>,
+    condemned: Condemned,
+    #[cfg(feature = "testing")]
+    recorder: crate::testing::Recorder,
+}
+
+/// A connection that does nothing but stay open until the others are closed. When SQLite's last one closes, it removes the
+/// write-ahead log, and the next one makes another: so without this one nobody could tell whether the log that is there is
+/// still the right one.
+pub(crate) struct Anchor(pub(crate) std::sync::Mutex<Option<SqliteConnection>>);
+
+impl Anchor {
+    fn take(&self) -> Option<SqliteConnection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// True once the store is closed.
+    fn is_raised(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+/// What the connections lead to.
+pub(crate) enum Target {
+    /// A file, and how to open it once more.
+    Sqlite(DatabaseFile, SqliteConnectOptions, Anchor),
+    /// A server.
+    Postgres(PgConnectOptions),
+}
+
+/// An open database: its two pools, which may be one.
+pub(crate) struct Opened {
+    pub(crate) writer: WritePool,
+    pub(crate) reader: DatabaseConnection,
+    pub(crate) target: Target,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("kind", &self.kind()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database that `url` names: `sqlite://path` or `postgres://…`. A SQLite file that is not there is made,
+    /// mode 0600, and its folder too, mode 0700.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::connect_with(url, StoreOptions::default()).await
+    }
+
+    /// The file that a `sqlite://` URL names; `None` for any other URL, and for one that can't be used.
+    pub fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
+        url.starts_with("sqlite:").then(|| sqlite::file_of(url)).flatten()
+    }
+
+    /// [`Store::connect`] with options of your own.
+    pub async fn connect_with(url: &str, options: StoreOptions) -> Result<Self> {
+        let condemned = Condemned::default();
+        let opened = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => sqlite::open(url, &options, &condemned).await?,
+            Some("postgres" | "postgresql") => {
+                let target = postgres::parse(url)?;
+                let pool = postgres::open(&target, &options, &condemned).await?;
+                let reader = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+                Opened { writer: WritePool::Postgres(pool), reader, target: Target::Postgres(target) }
+            }
+            // Not even the scheme is repeated: what stands there may be a password.
+            _ => {
+                return Err(StoreError::CantOpen {
+                    what: "of that URL".into(),
+                    why: "it must begin with sqlite:// or postgres://".into(),
+                });
+            }
+        };
+        Ok(Self::new(opened, options, condemned))
+    }
+
+    #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "tests attach a recorder"))]
+    fn new(mut opened: Opened, options: StoreOptions, condemned: Condemned) -> Self {
+        #[cfg(feature = "testing")]
+        let recorder = crate::testing::Recorder::default();
+        #[cfg(feature = "testing")]
+        recorder.attach(&mut opened.reader);
+        let health = Arc::<Health>::default();
+        let inner = Inner {
+            reader: Limited::new(opened.reader, opened.writer.kind(), health.clone()),
+            writer: opened.writer,
+            target: opened.target,
+            options,
+            health,
+            condemned,
+            #[cfg(feature = "testing")]
+            recorder,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn recorder(&self) -> &crate::testing::Recorder {
+        &self.inner.recorder
+    }
+
+    /// Which database this is.
+    pub fn kind(&self) -> DatabaseKind {
+        self.inner.writer.kind()
+    }
+
+    /// Whether the database takes changes and keeps them, as far as this process knows; and a way to hear of it.
+    pub fn writes(&self) -> watch::Receiver<Writes> {
+        self.inner.health.writes()
+    }
+
+    /// How many calls have failed because of the database.
+    pub fn failures(&self) -> u64 {
+        self.inner.health.failures()
+    }
+
+    /// How many changes the database had acknowledged and did not have. Anything but 0 is an alarm.
+    pub fn changes_lost(&self) -> u64 {
+        self.inner.health.lost()
+    }
+
+    /// The database's own time in milliseconds since 1970; of SQLite, this machine's.
+    pub async fn database_time(&self) -> Result<i64> {
+        let sql = match self.kind() {
+            DatabaseKind::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now",
+            DatabaseKind::Postgres => "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now",
+        };
+        #[derive(FromQueryResult)]
+        struct Row {
+            now: i64,
+        }
+        let backend = self.reader().get_database_backend();
+        let row = Row::find_by_statement(Statement::from_string(backend, sql)).one(self.reader()).await?;
+        Ok(row.ok_or_else(|| DbErr::RecordNotFound("the time".into()))?.now)
+    }
+
+    /// Settings of the database by which a crash of its machine may lose what was acknowledged, each as a sentence. Nobody
+    /// but the database's administrator can change them.
+    pub async fn doubtful_settings(&self) -> Result<Vec<String>> {
+        if self.kind() == DatabaseKind::Sqlite {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'";
+        let statement = Statement::from_string(self.reader().get_database_backend(), sql);
+        let mut doubtful = Vec::new();
+        for row in self.reader().query_all_raw(statement).await? {
+            let name: String = row.try_get_by("name")?;
+            doubtful.push(format!("PostgreSQL runs with {name} = off: a crash of its machine can lose revocations"));
+        }
+        Ok(doubtful)
+    }
+
+    /// Closes every connection once its work is done. Calls that come later are refused.
+    pub async fn close(&self) {
+        // Closing a pool does not fail: sea-orm's error is that of a connection that never was.
+        let _ = self.inner.reader.pool().close_by_ref().await;
+        self.inner.writer.close().await;
+        if let Target::Sqlite(_, _, anchor) = &self.inner.target {
+            // Before it is closed, so that nobody looks for a log that is gone.
+            if let Some(anchor) = anchor.take() {
+                let _ = anchor.close().await;
+            }
+        }
+    }
+
+    /// A connection to write by, whatever is known of the database.
+    pub(crate) async fn take_any_writer(&self) -> Result<WriteConnection> {
+        let taken = self.inner.writer.take(
+            #[cfg(feature = "testing")]
+            &self.inner.recorder,
+        );
+        Ok(taken.await?)
+    }
+
+    /// An error unless SQLite's file is still the one that was opened.
+    pub(crate) fn check_file(&self) -> Result<()> {
+        match &self.inner.target {
+            // Closing the last connection removes the log.
+            Target::Sqlite(_, _, anchor) if anchor.is_raised() => Ok(()),
+            Target::Sqlite(file, _, _) => file.check().inspect_err(|_| self.health().suspect()),
+            Target::Postgres(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn reader(&self) -> &Limited {
+        &self.inner.reader
+    }
+
+    pub(crate) fn options(&self) -> &StoreOptions {
+        &self.inner.options
+    }
+
+    pub(crate) fn health(&self) -> &Health {
+        &self.inner.health
+    }
+
+    pub(crate) fn condemned(&self) -> &Condemned {
+        &self.inner.condemned
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.inner.target
+    }
+}

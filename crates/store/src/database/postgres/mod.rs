@@ -1,0 +1,83 @@
+//! PostgreSQL: one pool for everything, and a connection of its own for whoever listens.
+
+pub(crate) mod notify;
+pub(crate) mod url;
+
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
+
+use crate::database::health::Condemned;
+use crate::{Result, StoreError, StoreOptions};
+
+/// What every connection is told first.
+///
+/// Numbering the denylist relies on each statement seeing what was committed before it, so the isolation is named. A server
+/// that is paused in a transaction holds the denylist's counter: the database ends such a transaction after 10 s.
+const FIRST: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
+                     SET statement_timeout = '8s'; \
+                     SET idle_in_transaction_session_timeout = '10s'; \
+                     SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                     WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)";
+
+/// A connection that lay idle longer is asked whether it is still alive before it is used.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// Reads a `postgres://` URL. Whether TLS is used, and how the server is checked, is its `sslmode`.
+pub(crate) fn parse(url: &str) -> Result<PgConnectOptions> {
+    let target = url::read(url)?;
+    Ok(target.application_name("ficha").disable_statement_logging())
+}
+
+/// Opens a pool, and makes sure that the database answers.
+pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions, condemned: &Condemned) -> Result<PgPool> {
+    pool(options.connections, options, condemned)
+        .connect_with(target.clone())
+        .await
+        .map_err(|error| StoreError::CantOpen { what: name(target), why: error.to_string() })
+}
+
+/// A pool of one for a listener: it is never taken from the others, and never given up for being idle.
+pub(crate) async fn open_listener(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
+    let pool = pool(1, options, &Condemned::default()).idle_timeout(None).max_lifetime(None);
+    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// One connection of its own, for what sea-orm must do itself. Close it afterwards.
+pub(crate) async fn open_apart(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
+    let pool = pool(1, options, &Condemned::default());
+    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> PgPoolOptions {
+    let condemned = condemned.clone();
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(FIRST).await?;
+                Ok(())
+            })
+        })
+        .before_acquire(move |connection, metadata| {
+            let fit = !condemned.holds(&metadata) && !connection.is_in_transaction();
+            Box::pin(async move {
+                if !fit {
+                    return Ok(false);
+                }
+                if metadata.idle_for >= TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+/// The database as an error message may name it.
+fn name(target: &PgConnectOptions) -> String {
+    let database = target.get_database().unwrap_or(target.get_username());
+    format!("postgres://{}:{}/{database}", target.get_host(), target.get_port())
+}

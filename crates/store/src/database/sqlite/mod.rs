@@ -1,0 +1,273 @@
+//! SQLite: one connection that writes, beside a pool that only reads.
+
+pub(crate) mod file;
+pub(crate) mod write_ahead_log;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
+use sea_orm::{SqlxSqliteConnector, sqlx};
+
+use crate::database::health::Condemned;
+use crate::database::sqlite::file::{DatabaseFile, beside};
+use crate::database::sqlite::write_ahead_log::Log;
+use crate::database::write_connection::WritePool;
+use crate::database::{Anchor, Opened, Target};
+use crate::{Result, StoreError, StoreOptions};
+
+/// More readers than cores gain little; each is a thread.
+const READERS: u32 = 4;
+
+/// How long a statement waits for another process, such as the command line, to commit.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How often a log is read that somebody else writes to.
+const LOG_ATTEMPTS: u32 = 5;
+
+/// By how many seconds a database may be younger than its log, which a running server writes to every second.
+const PUT_BACK_AFTER: i64 = 5;
+
+/// Two processes that open a new file at once: one sees the other switch the journal mode, which no busy timeout covers.
+const OPEN_ATTEMPTS: u32 = 20;
+
+/// Opens the file that `url` names; makes it and its folder if they are not there.
+pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
+    let target = parse(url)?;
+    // SQLite follows a symbolic link, and keeps its log beside the file that it leads to.
+    check_log(&real_path(&target), options).await?;
+    if is_newer_than_its_log(&real_path(&target)) {
+        check_pages(&real_path(&target), &target).await?;
+    }
+    make_file(target.get_filename())?;
+    let path = real_path(&target);
+    let writer = open_writer(target.clone(), options, condemned).await?;
+    let reading = target.clone().pragma("query_only", "on");
+    let reader = pool(READERS, options, condemned)
+        .connect_with(reading)
+        .await
+        .map_err(|error| cant_open(&path.display().to_string(), error))?;
+    let mut anchor = target.connect().await.map_err(|error| cant_open(&path.display().to_string(), error))?;
+    // Only a read opens the write-ahead log.
+    anchor
+        .execute("SELECT count(*) FROM sqlite_master")
+        .await
+        .map_err(|error| cant_open(&path.display().to_string(), error))?;
+    let file = DatabaseFile::note(&path).map_err(|error| cant_open(&path.display().to_string(), error))?;
+    Ok(Opened {
+        writer: WritePool::Sqlite(writer),
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        target: Target::Sqlite(file, target, Anchor(Some(anchor).into())),
+    })
+}
+
+/// Refuses a database whose write-ahead log SQLite would drop in silence, in whole or in part. Before the file is opened:
+/// that alone removes a log which lies beside an empty database.
+async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
+    let log = beside(path, "-wal");
+    let refused = |why: String| StoreError::CantOpen { what: path.display().to_string(), why };
+    let unreadable = |error: std::io::Error| refused(format!("{}: {error}", log.display()));
+    let shown = log.display();
+    let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+    let index = beside(path, "-shm");
+    match read_quietly(&log, &index).await.map_err(unreadable)? {
+        Log::Damaged { transactions } => {
+            let lost = match transactions {
+                0 => "is damaged and can't be read at all".to_owned(),
+                some => format!("is damaged, and {some} changes or more that were acknowledged are behind the damage"),
+            };
+            return Err(refused(format!(
+                "its write-ahead log {shown} {lost}: keep a copy of both, then restore a backup; \
+                 or move the log away, which loses all that is in it, and run `ficha recover`"
+            )));
+        }
+        Log::Whole if is_empty && !options.first_start => {
+            return Err(refused(format!(
+                "it is empty or not there, but its write-ahead log {shown} is not: put the database back beside it, or start \
+                 over without it with `ficha serve --first-start`"
+            )));
+        }
+        Log::Whole | Log::Empty => {}
+    }
+    let needed = write_ahead_log::bytes_needed(&index).map_err(unreadable)?;
+    let length = std::fs::metadata(&log).map_or(0, |log| log.len());
+    if length < needed && !is_empty {
+        return Err(refused(format!(
+            "its write-ahead log {shown} is missing or was cut off, with changes that were acknowledged: put it back, or \
+             remove {} too and run `ficha recover`",
+            index.display()
+        )));
+    }
+    Ok(())
+}
+
+/// A log that another process writes to while it is read may look damaged: it is read again until it rests.
+async fn read_quietly(log: &Path, index: &Path) -> std::io::Result<Log> {
+    let written = || std::fs::metadata(log).and_then(|file| file.modified()).ok();
+    for _ in 0..LOG_ATTEMPTS {
+        let before = written();
+        let found = write_ahead_log::read(log, index)?;
+        if !matches!(found, Log::Damaged { .. }) {
+            return Ok(found);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if written() == before {
+            return Ok(found);
+        }
+    }
+    // A server writes without a pause, so it has it open and reads it well.
+    Ok(Log::Whole)
+}
+
+/// A backup that was put in the place of a database whose log was left there is read together with that log, and the two
+/// make nonsense. Not surely found, but often. By a connection that can't write, before any other: the last one that closes
+/// would move the log into the backup.
+async fn check_pages(path: &Path, target: &SqliteConnectOptions) -> Result<()> {
+    let found = async {
+        let mut connection = target.clone().read_only(true).connect().await?;
+        let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(found)
+    };
+    let why = match found.await {
+        Ok(found) if found == "ok" => return Ok(()),
+        Ok(found) => found,
+        Err(error) => error.to_string(),
+    };
+    Err(StoreError::CantOpen {
+        what: path.display().to_string(),
+        why: format!(
+            "it is newer than the write-ahead log beside it, and the two do not fit ({why}): restore the backup once more, \
+             and remove the files ending in -wal and -shm before the server is started"
+        ),
+    })
+}
+
+/// True if the database was put there after its log was last written, by more than a checkpoint takes.
+fn is_newer_than_its_log(path: &Path) -> bool {
+    let log = std::fs::metadata(beside(path, "-wal")).ok().filter(|log| log.len() > 0);
+    let database = std::fs::metadata(path).ok();
+    matches!((log, database), (Some(log), Some(database)) if database.ctime() > log.mtime() + PUT_BACK_AFTER)
+}
+
+/// The file of a `sqlite://` URL that can be used.
+pub(crate) fn file_of(url: &str) -> Option<std::path::PathBuf> {
+    parse(url).ok().map(|target| target.get_filename().to_owned())
+}
+
+fn real_path(target: &SqliteConnectOptions) -> std::path::PathBuf {
+    std::fs::canonicalize(target.get_filename()).unwrap_or_else(|_| target.get_filename().to_owned())
+}
+
+/// One connection of its own, for what sea-orm must do itself. Close it afterwards.
+pub(crate) async fn open_apart(target: &SqliteConnectOptions, options: &StoreOptions) -> Result<SqlitePool> {
+    open_writer(target.clone(), options, &Condemned::default()).await
+}
+
+fn parse(url: &str) -> Result<SqliteConnectOptions> {
+    let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    if rest.is_empty() || rest.starts_with('?') || rest.starts_with(":memory:") || rest.contains("mode=memory") {
+        // A writer and readers beside it would each have a database of its own.
+        return Err(cant_open("of that sqlite:// URL", "a database in memory is not supported: name a file"));
+    }
+    let (path, _) = rest.split_once('?').unwrap_or((rest, ""));
+    if path.split('/').next().is_some_and(|first| first.contains(':') && first.contains('@')) {
+        // The URL of a server with a wrong beginning: no file is made under a password's name, and none is shown.
+        return Err(cant_open("of that sqlite:// URL", "it must name a file, and reads like the URL of a server"));
+    }
+    // The error of the parser may quote an option's value, and somebody may take one for a place to put a password.
+    let unreadable = |_| cant_open(path, "an option can't be used: there are mode, cache, immutable and vfs");
+    let target = SqliteConnectOptions::from_str(url).map_err(unreadable)?;
+    Ok(target
+        // It was made before. A connection that is opened later must not make an empty one where the file is gone.
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        // Sorting must not depend on another disk.
+        .pragma("temp_store", "memory")
+        // A commit that was answered survives the loss of power: WAL alone would survive only that of the process.
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging())
+}
+
+fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> SqlitePoolOptions {
+    let condemned = condemned.clone();
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .before_acquire(move |_, connection| {
+            let fit = !condemned.holds(&connection);
+            Box::pin(std::future::ready(Ok(fit)))
+        })
+}
+
+async fn open_writer(
+    target: SqliteConnectOptions,
+    options: &StoreOptions,
+    condemned: &Condemned,
+) -> Result<SqlitePool> {
+    // The journal mode stays with the file, so the readers need not set it.
+    let target = target.journal_mode(SqliteJournalMode::Wal);
+    let pool = pool(1, options, condemned).after_release(|connection, _| {
+        Box::pin(async move {
+            // Inside a transaction this fails, and the connection is closed: nothing that is written there would count,
+            // and an idle one would keep the lock from everybody. SQLite says so itself; sqlx' own counter does not know.
+            Ok(connection.execute("BEGIN; ROLLBACK").await.is_ok())
+        })
+    });
+    let mut attempt = 1;
+    loop {
+        match pool.clone().connect_with(target.clone()).await {
+            Ok(writer) => return Ok(writer),
+            Err(error) if attempt < OPEN_ATTEMPTS && is_locked(&error) => {
+                attempt += 1;
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+            Err(error) => return Err(cant_open(&target.get_filename().display().to_string(), error)),
+        }
+    }
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().contains("locked"))
+}
+
+fn cant_open(what: &str, why: impl ToString) -> StoreError {
+    StoreError::CantOpen { what: what.to_owned(), why: why.to_string() }
+}
+
+/// Makes the file for its owner alone. SQLite gives its journals the file's own mode.
+fn make_file(path: &Path) -> Result<()> {
+    let failed = |error: std::io::Error| cant_open(&path.display().to_string(), error);
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(failed)?;
+        // Its name must be there after a power cut, as what is written in it is.
+        sync_folder(folder.parent()).map_err(failed)?;
+    }
+    let mut file = std::fs::OpenOptions::new();
+    file.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).and_then(|file| file.sync_all()).map_err(failed)?;
+    sync_folder(path.parent()).map_err(failed)
+}
+
+fn sync_folder(folder: Option<&Path>) -> std::io::Result<()> {
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}

@@ -1,0 +1,83 @@
+//! A database that goes silent must not hold whoever waits for it.
+//!
+//! PostgreSQL ends what takes too long by itself, and says so (`statement_timeout`). What has no answer even later is
+//! lost on its way: nothing would tell us, for the connection is not closed. SQLite is no further than its file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm_migration::async_trait::async_trait;
+
+use crate::database::health::Health;
+use crate::error::is_missing_table;
+use crate::{DatabaseKind, Result, StoreError};
+
+/// A single query that has no answer by then never gets one: above PostgreSQL's own limit, which is 8 s.
+const QUERY: Duration = Duration::from_secs(10);
+
+/// The same for a transaction: several statements, perhaps tried again.
+const TRANSACTION: Duration = Duration::from_secs(30);
+
+/// A pool whose queries end in time.
+pub(crate) struct Limited {
+    pool: DatabaseConnection,
+    limit: Option<Duration>,
+    health: Arc<Health>,
+}
+
+impl Limited {
+    pub(crate) fn new(pool: DatabaseConnection, kind: DatabaseKind, health: Arc<Health>) -> Self {
+        Self { pool, limit: (kind == DatabaseKind::Postgres).then_some(QUERY), health }
+    }
+
+    pub(crate) fn pool(&self) -> &DatabaseConnection {
+        &self.pool
+    }
+
+    async fn in_time<T>(&self, query: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        let silent = || Err(DbErr::Conn(RuntimeErr::Internal("the database did not answer in time".into())));
+        let outcome = match self.limit {
+            None => query.await,
+            Some(limit) => tokio::time::timeout(limit, query).await.unwrap_or_else(|_| silent()),
+        };
+        if outcome.as_ref().is_err_and(|error| !is_missing_table(error)) {
+            self.health.count_failure();
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Limited {
+    fn get_database_backend(&self) -> DbBackend {
+        self.pool.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.in_time(self.pool.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.in_time(self.pool.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.in_time(self.pool.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.in_time(self.pool.query_all_raw(statement)).await
+    }
+}
+
+/// Ends what changes rows in time, too. Whether it was committed is then not known.
+pub(crate) async fn in_time<T>(kind: DatabaseKind, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match kind {
+        DatabaseKind::Sqlite => work.await,
+        DatabaseKind::Postgres => {
+            let silent = || Err(StoreError::OutcomeUnknown("the database did not answer in time".into()));
+            tokio::time::timeout(TRANSACTION, work).await.unwrap_or_else(|_| silent())
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The one way to change more than one row: a transaction that is tried again when it lost against another.
+//!
+//! **Lock order**, everywhere: `globals`, clients, users, sessions by id, `denylist_head` last. On SQLite there is one
+//! lock: `BEGIN IMMEDIATE` takes it, so what a transaction reads stays so until it commits.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use crate::database::write_connection::WriteConnection;
+use crate::error::Fault;
+use crate::{DatabaseKind, Result, Store, StoreError};
+
+/// How often a transaction is tried that loses against others each time.
+const ATTEMPTS: u32 = 8;
+
+/// Runs a body in a transaction and commits: `transaction!(self, |transaction| { … })`. An error rolls it back. A deadlock
+/// (40P01) or a serialisation failure (40001) runs it again, so the body must do nothing but talk to the database.
+///
+/// On PostgreSQL it ends in time, whatever becomes of the connection.
+///
+/// A macro and not a function: the future of a closure that borrows can't be known to be `Send`, and callers spawn.
+macro_rules! transaction {
+    ($store:expr, |$transaction:ident| $body:expr) => {{
+        let outcome = $crate::database::timeout::in_time($store.kind(), async {
+            let mut attempts = $crate::database::transaction::Attempts::default();
+            loop {
+                // No `?` in here: it would leave the caller, who may want to look at the error.
+                let open = match $store.begin().await {
+                    Ok(open) => open,
+                    Err(error) => break Err::<_, $crate::StoreError>(error),
+                };
+                let outcome = {
+                    let $transaction = &open;
+                    $crate::database::transaction::faulty(async { $body }).await
+                };
+                if let Some(result) = attempts.conclude($store, open, outcome).await.transpose() {
+                    break result;
+                }
+            }
+        })
+        .await;
+        $store.health().note(&outcome);
+        outcome
+    }};
+}
+
+/// Runs one statement that changes rows and commits by itself, again if it lost against others.
+macro_rules! statement {
+    ($store:expr, |$database:ident| $body:expr) => {{
+        let outcome = $crate::database::timeout::in_time($store.kind(), async {
+            let mut attempts = $crate::database::transaction::Attempts::default();
+            loop {
+                let open = match $store.take_writer().await {
+                    Ok(open) => open,
+                    Err(error) => break Err::<_, $crate::StoreError>(error),
+                };
+                let outcome = {
+                    let $database = &open;
+                    $crate::database::transaction::failing(async { $body }).await
+                };
+                if let Some(result) = attempts.conclude_statement($store, open, outcome).await.transpose() {
+                    break result;
+                }
+            }
+        })
+        .await;
+        $store.health().note(&outcome);
+        outcome
+    }};
+}
+
+pub(crate) use {statement, transaction};
+
+impl Store {
+    /// A connection to write by, unless it is known that what is written would not be kept.
+    pub(crate) async fn take_writer(&self) -> Result<WriteConnection> {
+        self.health().check()?;
+        self.check_file()?;
+        self.take_any_writer().await
+    }
+
+    /// Opens a transaction. On SQLite it has the one lock from the beginning.
+    pub(crate) async fn begin(&self) -> Result<WriteConnection> {
+        let connection = self.take_writer().await?;
+        connection.control(self.begin_statement()).await?;
+        Ok(connection)
+    }
+
+    pub(crate) fn begin_statement(&self) -> &'static str {
+        match self.kind() {
+            DatabaseKind::Sqlite => "BEGIN IMMEDIATE",
+            DatabaseKind::Postgres => "BEGIN",
+        }
+    }
+
+    /// Looks, by another connection, whether the denylist's rows that were just committed are there. Only then may
+    /// anybody be told that they are.
+    async fn confirm(&self, number: i64) -> Result<()> {
+        let head = self.head().await.map_err(unconfirmed)?;
+        if head.number >= number {
+            return Ok(());
+        }
+        let lost = format!("row {number} of the denylist was committed, and another connection reads {}", head.number);
+        Err(self.lost(lost))
+    }
+
+    /// Notes that a change which was acknowledged is not there: nothing is believed until one is again, and no connection
+    /// that is open now is used again.
+    pub(crate) fn lost(&self, what: String) -> StoreError {
+        self.condemned().all_open();
+        let error = StoreError::Lost(what);
+        self.health().note_lost(&error);
+        error
+    }
+}
+
+/// The commit succeeded; whether it counts is not known.
+fn unconfirmed(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Lost(_) => error,
+        error => StoreError::OutcomeUnknown(error.to_string()),
+    }
+}
+
+/// Says what type a transaction's body has.
+pub(crate) fn faulty<T, F: Future<Output = Result<T, Fault>>>(body: F) -> F {
+    body
+}
+
+/// Says what type a statement's body has.
+pub(crate) fn failing<T, F: Future<Output = Result<T, DbErr>>>(body: F) -> F {
+    body
+}
+
+/// Counts how often something was tried.
+#[derive(Default)]
+pub(crate) struct Attempts(u32);
+
+impl Attempts {
+    /// Commits, or rolls back. `None`: it lost against another and is to be tried again.
+    ///
+    /// The connection goes back to its pool only if the one or the other succeeded. Where SQLite or PostgreSQL has ended
+    /// the transaction by itself, ROLLBACK fails or is not needed, and the connection is closed all the same.
+    pub(crate) async fn conclude<T>(
+        &mut self,
+        store: &Store,
+        transaction: WriteConnection,
+        outcome: Result<T, Fault>,
+    ) -> Result<Option<T>> {
+        let outcome = match outcome {
+            // To COMMIT after an error PostgreSQL rolls back, and calls that a success.
+            Ok(_) if transaction.has_failed() => Err(Fault::Store(swallowed())),
+            outcome => outcome,
+        };
+        let outcome = match outcome {
+            Ok(value) => commit(store, transaction).await.map(|()| value),
+            Err(fault) => {
+                if transaction.control("ROLLBACK").await.is_ok() {
+                    transaction.give_back();
+                }
+                Err(fault)
+            }
+        };
+        self.judge(outcome).await
+    }
+
+    /// Judges a statement that commits by itself. After an error the connection is closed, unless the database has said
+    /// what the error is, and so that the statement is over.
+    pub(crate) async fn conclude_statement<T>(
+        &mut self,
+        store: &Store,
+        connection: WriteConnection,
+        outcome: Result<T, DbErr>,
+    ) -> Result<Option<T>> {
+        let outcome = match outcome {
+            Ok(value) => {
+                connection.give_back();
+                store.check_file().map_err(|error| Fault::Store(unconfirmed(error))).map(|()| value)
+            }
+            Err(error) => {
+                if store.kind() == DatabaseKind::Postgres && crate::error::is_of_the_database(&error) {
+                    connection.give_back();
+                }
+                Err(Fault::of_single_statement(error))
+            }
+        };
+        self.judge(outcome).await
+    }
+
+    /// `None`: it lost against another and is to be tried again, after a moment.
+    pub(crate) async fn judge<T>(&mut self, outcome: Result<T, Fault>) -> Result<Option<T>> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(fault) if self.0 + 1 < ATTEMPTS && fault.is_worth_retrying() => {
+                self.0 += 1;
+                back_off(self.0).await;
+                Ok(None)
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+}
+
+/// Commits. The connection goes back to its pool before anything else is asked: it may be the only one.
+async fn commit(store: &Store, transaction: WriteConnection) -> Result<(), Fault> {
+    let number = transaction.number_taken();
+    transaction.control("COMMIT").await.map_err(Fault::Commit)?;
+    transaction.give_back();
+    store.check_file().map_err(|error| Fault::Store(unconfirmed(error)))?;
+    match number {
+        Some(number) => store.confirm(number).await.map_err(Fault::Store),
+        None => Ok(()),
+    }
+}
+
+fn swallowed() -> StoreError {
+    StoreError::Unavailable("a statement of a transaction failed, so nothing of it was committed".into())
+}
+
+/// 2, 4, 8 … milliseconds. PostgreSQL has let the others go on before it told us.
+async fn back_off(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(1 << attempt)).await;
+}
+
+/// Tells the other servers that something they keep in memory has changed, once this transaction commits.
+pub(crate) async fn announce(transaction: &WriteConnection) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == sea_orm::DbBackend::Postgres {
+        transaction.execute_unprepared(crate::database::postgres::notify::NOTIFY).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! The denylist's rows, and how they get their numbers.
+
+mod head;
+
+use std::collections::{HashMap, HashSet};
+
+use ficha_token::{DenyEntry, DenyId};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use crate::database::transaction::{announce, statement};
+use crate::database::write_connection::WriteConnection;
+use crate::error::Fault;
+use crate::rows::{denylist, denylist_head};
+use crate::{DenyRow, Result, Store, StoreError};
+
+/// How many rows one statement writes or names.
+const CHUNK: usize = 500;
+/// The newest rows are kept, however long they have run out: a server or a follower that was quiet may stand at any of
+/// them, with the later ones still to read. This many, by their numbers.
+const KEPT_NUMBERS: i64 = 1_000;
+
+impl Store {
+    /// At most `limit` rows with a higher number, in the order of their numbers.
+    pub async fn deny_rows_after(&self, number: i64, limit: u64) -> Result<Vec<DenyRow>> {
+        let rows = rows_after(number, limit).all(self.reader()).await?;
+        Ok(rows.into_iter().map(DenyRow::from).collect())
+    }
+
+    /// The rows behind the row of number and tag `after`, at most `limit`; `None` if the database does not know that row.
+    /// One statement sees both, so they are of one history.
+    pub async fn deny_rows_behind(&self, after: (i64, i64), limit: u64) -> Result<Option<Vec<DenyRow>>> {
+        if after == (0, 0) {
+            return self.deny_rows_after(0, limit).await.map(Some);
+        }
+        let rows = rows_after(after.0 - 1, limit + 1).all(self.reader()).await?;
+        Ok(behind(after, rows))
+    }
+
+    /// Like [`Store::deny_rows_after`], but only those in force at `now`.
+    pub async fn live_deny_rows(&self, now: i64, after_number: i64, limit: u64) -> Result<Vec<DenyRow>> {
+        let query = rows_after(after_number, limit).filter(denylist::Column::Until.gt(now));
+        Ok(query.all(self.reader()).await?.into_iter().map(DenyRow::from).collect())
+    }
+
+    /// The rows in force at `now` behind the row of number and tag `after`, at most `limit`; `None` if the database does
+    /// not know that row: it was pruned, or is of another history. One statement sees both, so no history can be put in
+    /// the other's place between.
+    pub async fn live_deny_rows_after(&self, now: i64, after: (i64, i64), limit: u64) -> Result<Option<Vec<DenyRow>>> {
+        if after == (0, 0) {
+            return self.live_deny_rows(now, 0, limit).await.map(Some);
+        }
+        let number = denylist::Column::Number;
+        let wanted = Condition::any().add(number.eq(after.0)).add(denylist::Column::Until.gt(now));
+        let rows = rows_after(after.0 - 1, limit + 1).filter(wanted).all(self.reader()).await?;
+        Ok(behind(after, rows))
+    }
+
+    /// True if the row of that number has that tag, or if it is the head, pruned or not. Number 0 with tag 0 stands before
+    /// the first row of every history, so it is always known.
+    pub async fn deny_row_exists(&self, number: i64, tag: i64) -> Result<bool> {
+        if (number, tag) == (0, 0) {
+            return Ok(true);
+        }
+        let row = denylist::Entity::find_by_id(number).one(self.reader()).await?;
+        if row.is_some_and(|row| row.tag == tag) {
+            return Ok(true);
+        }
+        let head = denylist_head::Entity::find_by_id(ONLY).one(self.reader()).await?;
+        Ok(head.is_some_and(|head| (head.number, head.tag) == (number, tag)))
+    }
+
+    /// Deletes those of the oldest `limit` rows that ran out before `now`. Returns how many. The newest thousand numbers
+    /// stay, so that whoever has read up to one of them is still known once others have come.
+    ///
+    /// Only the oldest are looked at, so a long list that is all in force costs nothing: they run out first, give or take
+    /// the life of a token.
+    pub async fn prune_denylist(&self, now: i64, limit: u64) -> Result<u64> {
+        // Looked for by a reader, so that SQLite's writer is not held up by rows that stay.
+        let oldest = denylist::Entity::find()
+            .select_only()
+            .columns([denylist::Column::Number, denylist::Column::Until])
+            .order_by_asc(denylist::Column::Number)
+            .limit(limit);
+        let oldest: Vec<(i64, i64)> = oldest.into_tuple().all(self.reader()).await?;
+        let newest = denylist_head::Entity::find_by_id(ONLY).one(self.reader()).await?.map_or(0, |head| head.number);
+        let gone = oldest.into_iter().filter(|(number, until)| *until <= now && *number <= newest - KEPT_NUMBERS);
+        let numbers: Vec<i64> = gone.map(|(number, _)| number).collect();
+        let mut deleted = 0;
+        for chunk in numbers.chunks(CHUNK) {
+            deleted += statement!(self, |database| {
+                let gone = denylist::Column::Number.is_in(chunk.iter().copied());
+                Ok(denylist::Entity::delete_many().filter(gone).exec(database).await?.rows_affected)
+            })?;
+        }
+        Ok(deleted)
+    }
+}
+
+/// The id of the one row of `denylist_head`.
+const ONLY: i32 = 1;
+
+fn rows_after(number: i64, limit: u64) -> sea_orm::Select<denylist::Entity> {
+    denylist::Entity::find()
+        .filter(denylist::Column::Number.gt(number))
+        .order_by_asc(denylist::Column::Number)
+        .limit(limit)
+}
+
+/// The rows behind the first one, if that is the row of number and tag `after`.
+fn behind(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>> {
+    let mut rows = rows.into_iter().map(DenyRow::from);
+    let known = rows.next().is_some_and(|row| (row.number, row.tag) == after);
+    known.then(|| rows.collect())
+}
+
+/// Writes entries inside a transaction; returns the ids that were not there. This must be the last thing that it locks.
+///
+/// The head's row is locked until the commit, so whoever takes later numbers also commits later: order of number is order
+/// of commit, and a reader that has seen a number has seen all before it. A transaction that rolls back gives its numbers
+/// back with it.
+pub(crate) async fn deny(
+    store: &Store,
+    transaction: &WriteConnection,
+    entries: &[DenyEntry],
+) -> Result<HashSet<DenyId>, Fault> {
+    let mut wanted: HashMap<Uuid, i64> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let until = wanted.entry(entry.id.to_uuid()).or_insert(entry.until);
+        *until = entry.until.max(*until);
+    }
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let head = denylist_head::Entity::find_by_id(ONLY).lock_exclusive().one(transaction).await?;
+    let head = head.ok_or_else(|| StoreError::Corrupt("the row of `denylist_head` is missing".into()))?;
+    // After the lock: whoever held it before has committed, and this statement sees that.
+    remove_known(transaction, &mut wanted).await?;
+    // In the order of the ids only so that tests can foresee it.
+    let mut wanted: Vec<_> = wanted.into_iter().collect();
+    wanted.sort_unstable();
+    let rows: Vec<_> = (head.number + 1..)
+        .zip(&wanted)
+        .map(|(number, (id, until))| denylist::Model { number, id: *id, until: *until, tag: random_tag(store) })
+        .collect();
+    write(transaction, &rows).await?;
+    Ok(rows.into_iter().map(|row| DenyId::from(row.id)).collect())
+}
+
+/// Takes out of `wanted` what is on the list for as long. What is there for a shorter time goes, to come back under a new
+/// number: a follower that passed the old one would never look at it again.
+async fn remove_known(transaction: &WriteConnection, wanted: &mut HashMap<Uuid, i64>) -> Result<(), DbErr> {
+    let ids: Vec<_> = wanted.keys().copied().collect();
+    let mut shorter = Vec::new();
+    for chunk in ids.chunks(CHUNK) {
+        let query = denylist::Entity::find().filter(denylist::Column::Id.is_in(chunk.iter().copied()));
+        for row in query.all(transaction).await? {
+            if wanted.get(&row.id).is_some_and(|until| row.until >= *until) {
+                wanted.remove(&row.id);
+            } else {
+                shorter.push(row.number);
+            }
+        }
+    }
+    for chunk in shorter.chunks(CHUNK) {
+        let gone = denylist::Column::Number.is_in(chunk.iter().copied());
+        denylist::Entity::delete_many().filter(gone).exec(transaction).await?;
+    }
+    Ok(())
+}
+
+async fn write(transaction: &WriteConnection, rows: &[denylist::Model]) -> Result<(), DbErr> {
+    let Some(newest) = rows.last() else {
+        return Ok(());
+    };
+    for chunk in rows.chunks(CHUNK) {
+        let models = chunk.iter().map(|row| row.clone().into_active_model());
+        denylist::Entity::insert_many(models).exec_without_returning(transaction).await?;
+    }
+    let update = denylist_head::Entity::update_many()
+        .col_expr(denylist_head::Column::Number, Expr::value(newest.number))
+        .col_expr(denylist_head::Column::Tag, Expr::value(newest.tag))
+        .filter(denylist_head::Column::Id.eq(ONLY));
+    update.exec(transaction).await?;
+    // Whoever commits this looks whether it is there before it says so.
+    transaction.took_number(newest.number);
+    announce(transaction).await
+}
+
+fn random_tag(store: &Store) -> i64 {
+    let mut bytes = [0; 8];
+    store.options().entropy.fill(&mut bytes);
+    i64::from_le_bytes(bytes)
+}

@@ -1,0 +1,63 @@
+//! Revoking everything at once.
+
+use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
+use sea_orm::sea_query::{Expr, Func};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
+
+use crate::database::globals::{ONLY, raise_changes};
+use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
+use crate::denylist::deny;
+use crate::keys::insert_key;
+use crate::rows::{globals, key};
+use crate::{KeyPurpose, NewKey, Result, Revoked, Store};
+
+impl Store {
+    /// Ends every session and every token that was ever issued, in one transaction whatever their number: puts the signing
+    /// keys on the denylist until `until`, replaces them and the refresh keys, and raises the global epoch.
+    ///
+    /// `sessions` in the answer is 0: they are not counted.
+    pub async fn purge(&self, new_sign: NewKey, new_refresh: NewKey, now: i64, until: i64) -> Result<Revoked> {
+        transaction!(self, |transaction| {
+            // Waits for the logins that hold this row's share lock; those that come later get the new epoch.
+            raise_epoch(transaction).await?;
+            let kids = unpurged_signing_keys(transaction, now).await?;
+            mark_purged(transaction, now, until).await?;
+            insert_key(transaction, new_sign.clone()).await?;
+            insert_key(transaction, new_refresh.clone()).await?;
+            let entries: Vec<_> = kids.iter().map(|kid| DenyEntry { id: DenyId::of_key(kid), until }).collect();
+            deny(self, transaction, &entries).await?;
+            Ok(Revoked { sessions: 0, entries, more: false })
+        })
+    }
+}
+
+async fn raise_epoch(transaction: &WriteConnection) -> Result<(), DbErr> {
+    let update = globals::Entity::update_many()
+        .col_expr(globals::Column::Epoch, Expr::col(globals::Column::Epoch).add(1))
+        .filter(globals::Column::Id.eq(ONLY));
+    update.exec(transaction).await?;
+    raise_changes(transaction).await
+}
+
+/// The signing keys whose tokens may live.
+async fn unpurged_signing_keys(transaction: &WriteConnection, now: i64) -> Result<Vec<String>, DbErr> {
+    let may_live =
+        key::Column::ExpiresAt.is_null().or(key::Column::ExpiresAt.gt(now.saturating_sub(DENY_MARGIN_SECONDS)));
+    let query = key::Entity::find()
+        .filter(key::Column::Purpose.eq(KeyPurpose::Sign.as_str()))
+        .filter(key::Column::PurgedAt.is_null())
+        .filter(may_live);
+    Ok(query.all(transaction).await?.into_iter().map(|row| row.kid).collect())
+}
+
+/// Of both purposes: a refresh token under an old key is refused before any query.
+async fn mark_purged(transaction: &WriteConnection, now: i64, until: i64) -> Result<(), DbErr> {
+    let expires_at = Func::coalesce([Expr::col(key::Column::ExpiresAt), Expr::value(until)]);
+    let update = key::Entity::update_many()
+        .col_expr(key::Column::PurgedAt, Expr::value(now))
+        .col_expr(key::Column::ExpiresAt, expires_at.into())
+        .filter(key::Column::PurgedAt.is_null());
+    update.exec(transaction).await?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! The denylist.
+
+use ficha_token::DenyEntry;
+
+/// The newest number of the denylist and what else a running server follows, read in one query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest denylist row's number; 0 before the first.
+    pub number: i64,
+    /// That row's random tag; 0 before the first.
+    pub tag: i64,
+    /// The global epoch that refreshing compares.
+    pub epoch: i64,
+    /// Raised by every change to clients, scopes, keys and users' rights: whoever keeps them in memory reads them anew.
+    pub changes: i64,
+    /// True once the first start is done.
+    pub bootstrapped: bool,
+}
+
+/// A denylist row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DenyRow {
+    /// Its number: order of number is order of commit, and every number is used.
+    pub number: i64,
+    /// Its random tag: a database that was put back can't pass another history off under the same number.
+    pub tag: i64,
+    /// What is denied, and until when.
+    pub entry: DenyEntry,
+}

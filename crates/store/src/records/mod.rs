@@ -1,0 +1,17 @@
+//! Plain records, by aggregate: what the store takes and returns. Database rows never leave it.
+//!
+//! Every time is whole Unix seconds.
+
+mod client;
+mod denylist;
+mod event;
+mod key;
+mod session;
+mod user;
+
+pub use client::{ClientRecord, ClientScopes};
+pub use denylist::{DenyRow, Head};
+pub use event::AuditRecord;
+pub use key::{KeyPurpose, KeyRecord, NewKey, SealedKey};
+pub use session::{InsertOutcome, NewSession, RevokeReason, Revoked, Rotation, RotationTerms, SessionRecord};
+pub use user::{LoginHistory, PasswordHashText, UserRecord};

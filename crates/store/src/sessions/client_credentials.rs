@@ -1,0 +1,141 @@
+//! The one session that a client has for itself, per scope and audience.
+
+use aws_lc_rs::digest;
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::database::globals::share_epoch;
+use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
+use crate::error::Fault;
+use crate::rows::{client, globals, session};
+use crate::sessions::create::{is_current, write};
+use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store, StoreError};
+
+/// How far a client's own session must and should reach.
+#[derive(Clone, Copy)]
+struct Reach {
+    now: i64,
+    need_until: i64,
+    horizon: i64,
+}
+
+/// How often it is tried to write the one session while others do.
+const ATTEMPTS: u32 = 5;
+
+impl Store {
+    /// The session under which `client_credentials` tokens of this client, scope and audience are issued.
+    ///
+    /// A live one whose tokens may reach `need_until` is returned as it is, by one read. Else its reach is raised to
+    /// `horizon`, or, where there is none that can reach so far, `new` is written with that reach. No reach goes past the
+    /// session's own end.
+    pub async fn client_session(
+        &self,
+        new: NewSession,
+        now: i64,
+        need_until: i64,
+        horizon: i64,
+    ) -> Result<InsertOutcome> {
+        let key = live_key(&new.session);
+        let reach = Reach { now, need_until, horizon };
+        if let Some(session) = self.far_enough(&new, &key, reach).await? {
+            return Ok(InsertOutcome::Inserted(session));
+        }
+        let mut attempt = 1;
+        loop {
+            let outcome = transaction!(self, |transaction| raise_or_replace(transaction, &new, &key, reach).await);
+            match outcome {
+                // Two found none at once and both wrote one. The unique key ended ours: the other's is committed.
+                Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// One read that sees session, client and epoch at one moment. Nothing is written on what it says: a token issued under
+    /// the row reaches no further than the row does, so whoever revokes it later covers that token.
+    async fn far_enough(&self, new: &NewSession, key: &str, reach: Reach) -> Result<Option<SessionRecord>> {
+        let mut epoch = Query::select();
+        epoch
+            .column(globals::Column::Epoch)
+            .from(globals::Entity)
+            .and_where(globals::Column::Id.eq(crate::database::globals::ONLY));
+        let mut current = Query::select();
+        current
+            .column(client::Column::Id)
+            .from(client::Entity)
+            .and_where(client::Column::Id.eq(new.session.client_id.as_str()))
+            .and_where(client::Column::AuthVersion.eq(new.client_version))
+            .and_where(client::Column::Enabled.eq(true))
+            .and_where(client::Column::Revoking.eq(false));
+        let query = session::Entity::find()
+            .filter(session::Column::LiveKey.eq(key))
+            .filter(session::Column::AccessExp.gte(reach.need_until))
+            .filter(session::Column::ExpiresAt.gt(reach.now))
+            .filter(session::Column::RevokedAt.is_null())
+            .filter(session::Column::Epoch.in_subquery(epoch))
+            .filter(session::Column::ClientId.in_subquery(current));
+        query.one(self.reader()).await?.map(SessionRecord::try_from).transpose()
+    }
+}
+
+/// Locks epoch, client and session in that order, so that two who come at once raise one row once.
+async fn raise_or_replace(
+    transaction: &WriteConnection,
+    new: &NewSession,
+    key: &str,
+    reach: Reach,
+) -> Result<InsertOutcome, Fault> {
+    let epoch = share_epoch(transaction).await?;
+    if !is_current(transaction, new).await? {
+        return Ok(InsertOutcome::Outdated);
+    }
+    let found =
+        session::Entity::find().filter(session::Column::LiveKey.eq(key)).lock_exclusive().one(transaction).await?;
+    if let Some(row) = found {
+        let alive = row.revoked_at.is_none() && row.expires_at > reach.now && row.epoch == epoch;
+        if alive && row.access_exp >= reach.need_until {
+            return Ok(InsertOutcome::Inserted(row.try_into()?));
+        }
+        if alive && row.expires_at >= reach.need_until {
+            return raise(transaction, row, reach).await;
+        }
+        retire(transaction, &row).await?;
+    }
+    let access_exp = reach.horizon.min(new.session.expires_at);
+    let idle_expires_at = new.session.idle_expires_at.max(access_exp);
+    let session = SessionRecord { epoch, access_exp, idle_expires_at, ..new.session.clone() };
+    write(transaction, &session, Some(key.to_owned())).await?;
+    Ok(InsertOutcome::Inserted(session))
+}
+
+async fn raise(transaction: &WriteConnection, mut row: session::Model, reach: Reach) -> Result<InsertOutcome, Fault> {
+    row.access_exp = reach.horizon.min(row.expires_at).max(row.access_exp);
+    // It is in use: being idle must not end it before its tokens do.
+    row.idle_expires_at = row.idle_expires_at.max(row.access_exp);
+    let update = session::Entity::update_many()
+        .col_expr(session::Column::AccessExp, Expr::value(row.access_exp))
+        .col_expr(session::Column::IdleExpiresAt, Expr::value(row.idle_expires_at))
+        .filter(session::Column::Id.eq(row.id));
+    update.exec(transaction).await?;
+    Ok(InsertOutcome::Inserted(row.try_into()?))
+}
+
+/// Gives up the key of a session that can't be used any longer. Tokens that it issued live on, and it can be revoked.
+async fn retire(transaction: &WriteConnection, row: &session::Model) -> Result<(), Fault> {
+    let update = session::Entity::update_many()
+        .col_expr(session::Column::LiveKey, Expr::value(None::<String>))
+        .filter(session::Column::Id.eq(row.id));
+    update.exec(transaction).await?;
+    Ok(())
+}
+
+/// SHA-256 of client, scope and audience, each behind its length. Their text itself may be longer than an index takes.
+fn live_key(session: &SessionRecord) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in [session.client_id.as_str(), &session.scopes.to_string(), &session.audience] {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part.as_bytes());
+    }
+    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

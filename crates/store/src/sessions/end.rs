@@ -1,0 +1,92 @@
+//! Ending sessions inside a transaction: the rows and the denylist change together or not at all.
+
+use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use crate::database::write_connection::WriteConnection;
+use crate::denylist::deny;
+use crate::error::Fault;
+use crate::rows::session;
+use crate::{RevokeReason, Revoked, Store};
+
+/// How many ids one statement names.
+const CHUNK: usize = 1_000;
+
+/// Sessions that ending still changes something for: not revoked, and either they can be refreshed or a token may live.
+pub(crate) fn endable(now: i64) -> Condition {
+    let refreshable =
+        Condition::all().add(session::Column::ExpiresAt.gt(now)).add(session::Column::IdleExpiresAt.gt(now));
+    let token_lives = session::Column::AccessExp.gt(now - DENY_MARGIN_SECONDS);
+    Condition::all().add(session::Column::RevokedAt.is_null()).add(Condition::any().add(refreshable).add(token_lives))
+}
+
+/// What denies a session's tokens, if any of them may live.
+pub(crate) fn deny_entry(row: &session::Model, now: i64) -> Option<DenyEntry> {
+    let until = row.access_exp + DENY_MARGIN_SECONDS;
+    (until > now).then(|| DenyEntry { id: DenyId::from(row.id), until })
+}
+
+/// Locks these sessions in the order of their ids, and reads them as they are then. `ids` must be sorted.
+///
+/// A refresh that was faster has moved `access_exp` on before we read it; one that is slower finds the session revoked.
+pub(crate) async fn lock_sessions(transaction: &WriteConnection, ids: &[Uuid]) -> Result<Vec<session::Model>, DbErr> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let query = session::Entity::find()
+            .filter(session::Column::Id.is_in(chunk.iter().copied()))
+            .order_by_asc(session::Column::Id)
+            .lock_exclusive();
+        rows.extend(query.all(transaction).await?);
+    }
+    Ok(rows)
+}
+
+/// Locks a user's sessions that are not over, in the order of their ids. The user's row must be locked: else there may be
+/// more of them by the time this returns.
+pub(crate) async fn lock_sessions_of_user(
+    transaction: &WriteConnection,
+    user: Uuid,
+    now: i64,
+) -> Result<Vec<session::Model>, DbErr> {
+    let query = session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(endable(now))
+        .order_by_asc(session::Column::Id)
+        .lock_exclusive();
+    query.all(transaction).await
+}
+
+/// Marks locked sessions as revoked and puts those with a live token on the denylist.
+pub(crate) async fn end_sessions(
+    store: &Store,
+    transaction: &WriteConnection,
+    ended: &[(&session::Model, RevokeReason)],
+    now: i64,
+) -> Result<Revoked, Fault> {
+    mark_revoked(transaction, ended, now).await?;
+    let entries: Vec<_> = ended.iter().filter_map(|(row, _)| deny_entry(row, now)).collect();
+    deny(store, transaction, &entries).await?;
+    Ok(Revoked { sessions: ended.len() as u64, entries, more: false })
+}
+
+/// Marks locked sessions as revoked.
+pub(crate) async fn mark_revoked(
+    transaction: &WriteConnection,
+    ended: &[(&session::Model, RevokeReason)],
+    now: i64,
+) -> Result<(), DbErr> {
+    for reason in RevokeReason::ALL {
+        let ids: Vec<_> = ended.iter().filter(|(_, why)| *why == reason).map(|(row, _)| row.id).collect();
+        for chunk in ids.chunks(CHUNK) {
+            let update = session::Entity::update_many()
+                .col_expr(session::Column::RevokedAt, Expr::value(now))
+                .col_expr(session::Column::RevokedReason, Expr::value(reason.as_str()))
+                .col_expr(session::Column::LiveKey, Expr::value(None::<String>))
+                .filter(session::Column::Id.is_in(chunk.iter().copied()));
+            update.exec(transaction).await?;
+        }
+    }
+    Ok(())
+}

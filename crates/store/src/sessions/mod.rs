@@ -1,0 +1,106 @@
+//! Sessions: reading and pruning them.
+
+mod client_credentials;
+pub(crate) mod create;
+pub(crate) mod end;
+pub(crate) mod revoke;
+mod rotate;
+
+use ficha_token::DENY_MARGIN_SECONDS;
+use sea_orm::sea_query::{Condition, Query};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use crate::database::transaction::statement;
+use crate::rows::{globals, session};
+use crate::{Result, SessionRecord, Store};
+
+/// Which sessions to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only this user's.
+    pub user: Option<Uuid>,
+    /// Only this client's.
+    pub client: Option<String>,
+    /// Only those that are neither over nor revoked at this time.
+    pub live_at: Option<i64>,
+}
+
+impl Store {
+    /// The session of that id, whatever became of it.
+    pub async fn session(&self, id: Uuid) -> Result<Option<SessionRecord>> {
+        let row = session::Entity::find_by_id(id).one(self.reader()).await?;
+        row.map(SessionRecord::try_from).transpose()
+    }
+
+    /// At most `limit` sessions, newest first, those made before `after`: the last id of the page before.
+    pub async fn list_sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<SessionRecord>> {
+        let query = list(filter, after, limit);
+        query.all(self.reader()).await?.into_iter().map(SessionRecord::try_from).collect()
+    }
+
+    /// Looks at the next `limit` sessions by id, those after `after`, and deletes those that are past their time and
+    /// whose last token is no longer denied. Returns where to go on, `None` at the end, and how many it deleted.
+    pub async fn prune_sessions(&self, after: Option<Uuid>, limit: u64, now: i64) -> Result<(Option<Uuid>, u64)> {
+        let mut page = session::Entity::find().order_by_asc(session::Column::Id).limit(limit);
+        if let Some(after) = after {
+            page = page.filter(session::Column::Id.gt(after));
+        }
+        let page = page.all(self.reader()).await?;
+        let last = page.last().filter(|_| page.len() as u64 == limit).map(|row| row.id);
+        let ended: Vec<_> = page.iter().filter(|row| is_over(row, now)).map(|row| row.id).collect();
+        if ended.is_empty() {
+            return Ok((last, 0));
+        }
+        // Asked again in the statement: a refresh may have been faster than we are.
+        let deleted = statement!(self, |database| {
+            let delete = session::Entity::delete_many()
+                .filter(session::Column::Id.is_in(ended.iter().copied()))
+                .filter(over(now));
+            Ok(delete.exec(database).await?.rows_affected)
+        })?;
+        Ok((last, deleted))
+    }
+}
+
+pub(crate) fn list(filter: &SessionFilter, after: Option<Uuid>, limit: u64) -> sea_orm::Select<session::Entity> {
+    let mut query = session::Entity::find().order_by_desc(session::Column::Id).limit(limit);
+    if let Some(after) = after {
+        query = query.filter(session::Column::Id.lt(after));
+    }
+    if let Some(user) = filter.user {
+        query = query.filter(session::Column::UserId.eq(user));
+    }
+    if let Some(client) = &filter.client {
+        query = query.filter(session::Column::ClientId.eq(client.as_str()));
+    }
+    if let Some(now) = filter.live_at {
+        let mut epoch = Query::select();
+        epoch
+            .column(globals::Column::Epoch)
+            .from(globals::Entity)
+            .and_where(globals::Column::Id.eq(crate::database::globals::ONLY));
+        query = query
+            .filter(session::Column::RevokedAt.is_null())
+            .filter(session::Column::ExpiresAt.gt(now))
+            .filter(session::Column::IdleExpiresAt.gt(now))
+            .filter(session::Column::Epoch.in_subquery(epoch));
+    }
+    query
+}
+
+/// Past its time, and so is the denial of its last token. A revoked one is kept just as long: lists show why it ended.
+fn is_over(row: &session::Model, now: i64) -> bool {
+    (row.idle_expires_at <= now || row.expires_at <= now) && row.access_exp + DENY_MARGIN_SECONDS <= now
+}
+
+/// [`is_over`], for the database.
+fn over(now: i64) -> Condition {
+    let ended = Condition::any().add(session::Column::IdleExpiresAt.lte(now)).add(session::Column::ExpiresAt.lte(now));
+    Condition::all().add(ended).add(session::Column::AccessExp.lte(now - DENY_MARGIN_SECONDS))
+}

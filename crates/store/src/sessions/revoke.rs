@@ -1,0 +1,105 @@
+//! Revoking sessions and tokens.
+
+use std::collections::{HashMap, HashSet};
+
+use ficha_token::{DenyEntry, DenyId};
+use uuid::Uuid;
+
+use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
+use crate::denylist::deny;
+use crate::error::Fault;
+use crate::sessions::end::{deny_entry, lock_sessions, mark_revoked};
+use crate::{Result, RevokeReason, Revoked, Store};
+
+/// One revocation among those that share a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// A session, with all its tokens.
+    Session(Uuid, RevokeReason),
+    /// One access token, by its `jti`.
+    Token(DenyEntry),
+}
+
+/// What a shared transaction did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// For each revocation handed in: true if it changed anything; false if that session or token was revoked before, or
+    /// there is no such session.
+    pub newly: Vec<bool>,
+    /// All of them together. The entries are also those that were denied before, perhaps by another server a moment ago.
+    pub revoked: Revoked,
+}
+
+impl Store {
+    /// Does all of `revocations` in one transaction. A session's tokens go on the denylist in it if any of them may live.
+    pub async fn apply(&self, revocations: &[Revocation], now: i64) -> Result<Applied> {
+        if revocations.is_empty() {
+            return Ok(Applied::default());
+        }
+        transaction!(self, |transaction| self.apply_in(transaction, revocations, now).await)
+    }
+
+    /// Ends one session. True in the answer if it was not ended before.
+    pub async fn revoke_session(&self, id: Uuid, reason: RevokeReason, now: i64) -> Result<(bool, Revoked)> {
+        let applied = self.apply(&[Revocation::Session(id, reason)], now).await?;
+        Ok((applied.newly == [true], applied.revoked))
+    }
+
+    async fn apply_in(
+        &self,
+        transaction: &WriteConnection,
+        revocations: &[Revocation],
+        now: i64,
+    ) -> Result<Applied, Fault> {
+        let rows = lock_sessions(transaction, &session_ids(revocations)).await?;
+        let mut open: HashMap<Uuid, _> =
+            rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
+        let mut newly = vec![false; revocations.len()];
+        let mut ended = Vec::new();
+        for (newly, revocation) in newly.iter_mut().zip(revocations) {
+            // Taking it out of the map makes the first of two revocations of one session the one that did it.
+            if let Revocation::Session(id, reason) = revocation
+                && let Some(row) = open.remove(id)
+            {
+                *newly = true;
+                ended.push((row, *reason));
+            }
+        }
+        mark_revoked(transaction, &ended, now).await?;
+        let mut entries: Vec<_> = rows.iter().filter_map(|row| deny_entry(row, now)).collect();
+        entries.extend(tokens(revocations).filter(|entry| entry.until > now));
+        let mut new_ids = deny(self, transaction, &entries).await?;
+        mark_new_tokens(revocations, &mut new_ids, &mut newly);
+        Ok(Applied { newly, revoked: Revoked { sessions: ended.len() as u64, entries, more: false } })
+    }
+}
+
+/// Sorted and each once, as the lock order wants.
+fn session_ids(revocations: &[Revocation]) -> Vec<Uuid> {
+    let mut ids: Vec<_> = revocations
+        .iter()
+        .filter_map(|revocation| match revocation {
+            Revocation::Session(id, _) => Some(*id),
+            Revocation::Token(_) => None,
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn tokens(revocations: &[Revocation]) -> impl Iterator<Item = DenyEntry> {
+    revocations.iter().filter_map(|revocation| match revocation {
+        Revocation::Session(..) => None,
+        Revocation::Token(entry) => Some(*entry),
+    })
+}
+
+fn mark_new_tokens(revocations: &[Revocation], new_ids: &mut HashSet<DenyId>, newly: &mut [bool]) {
+    for (newly, revocation) in newly.iter_mut().zip(revocations) {
+        if let Revocation::Token(entry) = revocation {
+            *newly = new_ids.remove(&entry.id);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Users: reading and adding them.
+
+pub(crate) mod login_failures;
+mod update;
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use crate::database::globals::raise_changes;
+use crate::database::transaction::{statement, transaction};
+use crate::error::Fault;
+use crate::rows::user;
+use crate::rows::user::stored_cost;
+use crate::{PasswordHashText, Result, Store, UserRecord};
+
+impl Store {
+    /// Adds a user, whose password hash has cost `cost`. False if the name is taken.
+    pub async fn add_user(&self, user: UserRecord, cost: u32) -> Result<bool> {
+        let row = user::Model::new(user, cost)?;
+        transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            insert_user(transaction, row.clone()).await
+        })
+    }
+
+    /// The user of that name.
+    pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>> {
+        let row = user::Entity::find().filter(user::Column::Name.eq(name)).one(self.reader()).await?;
+        row.map(UserRecord::try_from).transpose()
+    }
+
+    /// The user of that id.
+    pub async fn user_by_id(&self, id: Uuid) -> Result<Option<UserRecord>> {
+        let row = user::Entity::find_by_id(id).one(self.reader()).await?;
+        row.map(UserRecord::try_from).transpose()
+    }
+
+    /// At most `limit` users in the order of their ids, those after `after`.
+    pub async fn list_users(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>> {
+        let mut query = user::Entity::find().order_by_asc(user::Column::Id).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(user::Column::Id.gt(after));
+        }
+        query.all(self.reader()).await?.into_iter().map(UserRecord::try_from).collect()
+    }
+
+    /// The highest cost of any stored password hash; `None` if there are no users.
+    pub async fn highest_password_cost(&self) -> Result<Option<u32>> {
+        Ok(highest_cost(self.reader()).await?.and_then(|cost| u32::try_from(cost).ok()))
+    }
+
+    /// Replaces a password hash by another of the same password, if it is still `old`. Ends no session.
+    pub async fn rehash_password(
+        &self,
+        id: Uuid,
+        old: &PasswordHashText,
+        new: &PasswordHashText,
+        cost: u32,
+    ) -> Result<bool> {
+        let cost = stored_cost(cost);
+        transaction!(self, |transaction| {
+            if highest_cost(transaction).await?.is_none_or(|highest| cost > highest) {
+                raise_changes(transaction).await?;
+            }
+            // Compare-and-set on the text: a password that was changed meanwhile stays changed.
+            let update = user::Entity::update_many()
+                .col_expr(user::Column::PasswordHash, Expr::value(new.0.as_str()))
+                .col_expr(user::Column::PasswordCost, Expr::value(cost))
+                .filter(user::Column::Id.eq(id))
+                .filter(user::Column::PasswordHash.eq(old.0.as_str()));
+            Ok(update.exec(transaction).await?.rows_affected == 1)
+        })
+    }
+
+    /// Sets or clears a user's e-mail address. False if there is no such user.
+    pub async fn set_user_email(&self, id: Uuid, email: Option<&str>) -> Result<bool> {
+        statement!(self, |database| {
+            let update = user::Entity::update_many()
+                .col_expr(user::Column::Email, Expr::value(email.map(str::to_owned)))
+                .filter(user::Column::Id.eq(id));
+            Ok(update.exec(database).await?.rows_affected == 1)
+        })
+    }
+}
+
+/// Inserts a user unless the name is taken.
+pub(crate) async fn insert_user(database: &impl ConnectionTrait, row: user::Model) -> Result<bool, Fault> {
+    let taken = OnConflict::column(user::Column::Name).do_nothing().to_owned();
+    let insert = user::Entity::insert(row.into_active_model()).on_conflict(taken);
+    Ok(insert.exec_without_returning(database).await? == 1)
+}
+
+async fn highest_cost(database: &impl ConnectionTrait) -> Result<Option<i32>, sea_orm::DbErr> {
+    let highest = user::Entity::find()
+        .select_only()
+        .column(user::Column::PasswordCost)
+        .order_by(user::Column::PasswordCost, sea_orm::Order::Desc)
+        .limit(1);
+    highest.into_tuple().one(database).await
+}

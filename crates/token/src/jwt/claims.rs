@@ -1,0 +1,181 @@
+//! The claims of an access token (RFC 9068 §2.2).
+
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::denylist::deny_id::DenyId;
+use crate::jwt::json;
+use crate::jwt::token_error::TokenError;
+use crate::protocol::scope::Scope;
+
+/// The last second of the year 9999. A time beyond it, or before 1970, is a mistake or an attack.
+pub const MAX_TIME: i64 = 253_402_300_799;
+
+/// What an access token says. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessClaims {
+    /// Who issued it.
+    pub iss: String,
+    /// For whom: the user's id, or the client's own if there is no user.
+    pub sub: Uuid,
+    /// The services that it is for, at least one. Written as a string if it is one (RFC 7519 §4.1.3).
+    #[serde(serialize_with = "one_or_many")]
+    pub aud: Vec<String>,
+    /// The first second at which it is no longer good.
+    pub exp: i64,
+    /// When it was issued.
+    pub iat: i64,
+    /// The first second at which it is good, if that is not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// The token's own id.
+    pub jti: Uuid,
+    /// The client that it was issued to.
+    pub client_id: String,
+    /// What it allows.
+    pub scope: Scope,
+    /// The session that it belongs to.
+    pub sid: Uuid,
+    /// When the user logged in (RFC 9068 §2.2.1).
+    pub auth_time: i64,
+    /// The user's roles (RFC 9068 §2.2.3.1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Every other member: claims of one's own.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl AccessClaims {
+    /// The names that [`AccessClaims::extra`] must not hold.
+    pub const NAMES: [&'static str; 12] =
+        ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid", "auth_time", "roles"];
+
+    /// What the token is denied by: itself, its session, and the key that signed it.
+    ///
+    /// [`VerifyingKey::deny_id`](crate::VerifyingKey::deny_id) has the third without hashing.
+    pub fn deny_ids(&self, kid: &str) -> [DenyId; 3] {
+        [self.jti.into(), self.sid.into(), DenyId::of_key(kid)]
+    }
+
+    /// Reads the claims that are not named here into a type of one's own.
+    pub fn custom<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_value(Value::Object(self.extra.clone()))
+    }
+
+    /// Reads the payload of a token whose signature is good. Each member may stand once, and every claim must have the
+    /// type that its RFC says: a service that took `exp` as text would compare it as text.
+    pub(crate) fn from_json(bytes: &[u8]) -> Result<Self, TokenError> {
+        let mut members = json::object(bytes)
+            .ok_or(TokenError::Malformed("its claims are not a JSON object with each member once"))?;
+        let members = &mut members;
+        Ok(Self {
+            iss: text(members, "iss")?,
+            sub: id(members, "sub")?,
+            aud: audience(members)?,
+            exp: time(members, "exp")?,
+            iat: time(members, "iat")?,
+            nbf: if members.contains_key("nbf") { Some(time(members, "nbf")?) } else { None },
+            jti: id(members, "jti")?,
+            client_id: text(members, "client_id")?,
+            scope: scope(members)?,
+            sid: id(members, "sid")?,
+            auth_time: time(members, "auth_time")?,
+            roles: if members.contains_key("roles") { texts(take(members, "roles")?, "roles")? } else { Vec::new() },
+            extra: std::mem::take(members),
+        })
+    }
+
+    /// The claim that keeps these from being signed, if there is one: whatever is signed here must be read here.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let sane = |time: i64| (0..=MAX_TIME).contains(&time);
+        let times =
+            [("exp", self.exp), ("iat", self.iat), ("nbf", self.nbf.unwrap_or(0)), ("auth_time", self.auth_time)];
+        if let Some((name, _)) = times.into_iter().find(|(_, time)| !sane(*time)) {
+            return Some(name);
+        }
+        // A member would stand twice.
+        if let Some(name) = Self::NAMES.into_iter().find(|name| self.extra.contains_key(*name)) {
+            return Some(name);
+        }
+        if !json::is_readable(&self.extra) {
+            return Some("extra");
+        }
+        if self.aud.is_empty() || self.aud.iter().any(String::is_empty) {
+            return Some("aud");
+        }
+        if self.iss.is_empty() {
+            return Some("iss");
+        }
+        if self.client_id.is_empty() { Some("client_id") } else { None }
+    }
+}
+
+pub(crate) fn one_or_many<S: Serializer>(values: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    match values {
+        [one] => serializer.serialize_str(one),
+        many => serializer.collect_seq(many),
+    }
+}
+
+fn take(members: &mut Map<String, Value>, name: &'static str) -> Result<Value, TokenError> {
+    members.remove(name).ok_or(TokenError::MissingClaim(name))
+}
+
+fn text(members: &mut Map<String, Value>, name: &'static str) -> Result<String, TokenError> {
+    match take(members, name)? {
+        Value::String(text) if !text.is_empty() => Ok(text),
+        _ => Err(TokenError::BadClaim(name)),
+    }
+}
+
+/// A UUID in its hyphenated form and no other.
+fn id(members: &mut Map<String, Value>, name: &'static str) -> Result<Uuid, TokenError> {
+    match take(members, name)? {
+        Value::String(text) if text.len() == 36 => Uuid::try_parse(&text).map_err(|_| TokenError::BadClaim(name)),
+        _ => Err(TokenError::BadClaim(name)),
+    }
+}
+
+/// A whole number of seconds. RFC 7519 §2 allows fractions; no token of ours has one, so none is taken.
+fn time(members: &mut Map<String, Value>, name: &'static str) -> Result<i64, TokenError> {
+    match take(members, name)? {
+        Value::Number(number) => {
+            number.as_i64().filter(|time| (0..=MAX_TIME).contains(time)).ok_or(TokenError::BadClaim(name))
+        }
+        _ => Err(TokenError::BadClaim(name)),
+    }
+}
+
+fn scope(members: &mut Map<String, Value>) -> Result<Scope, TokenError> {
+    match take(members, "scope")? {
+        Value::String(text) => text.parse().map_err(|_| TokenError::BadClaim("scope")),
+        _ => Err(TokenError::BadClaim("scope")),
+    }
+}
+
+fn audience(members: &mut Map<String, Value>) -> Result<Vec<String>, TokenError> {
+    let audience = match take(members, "aud")? {
+        Value::String(one) => vec![one],
+        many => texts(many, "aud")?,
+    };
+    if audience.is_empty() || audience.iter().any(String::is_empty) {
+        return Err(TokenError::BadClaim("aud"));
+    }
+    Ok(audience)
+}
+
+fn texts(value: Value, name: &'static str) -> Result<Vec<String>, TokenError> {
+    let Value::Array(elements) = value else {
+        return Err(TokenError::BadClaim(name));
+    };
+    elements
+        .into_iter()
+        .map(|element| match element {
+            Value::String(text) => Ok(text),
+            _ => Err(TokenError::BadClaim(name)),
+        })
+        .collect()
+}

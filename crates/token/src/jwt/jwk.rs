@@ -1,0 +1,256 @@
+//! Public keys as JSON (RFC 7517), one at a time and as a set.
+
+use std::collections::HashSet;
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::crypto::algorithm::Algorithm;
+use crate::crypto::key_error::KeyError;
+use crate::jwt::base64url;
+use crate::jwt::verify::VerifyingKey;
+
+/// The longest `kid` that is taken, in bytes.
+pub const MAX_KID_BYTES: usize = 256;
+/// The largest key set that is read, in bytes.
+pub const MAX_SET_BYTES: usize = 256 * 1024;
+/// The most keys that are read from one set.
+pub const MAX_SET_KEYS: usize = 100;
+
+/// A public key as a JSON Web Key. It has no member that could hold a private or symmetric key, so neither can slip
+/// into a key set; members that it does not know are ignored when it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    /// The key type: `EC`, `OKP` or `RSA`.
+    pub kty: String,
+    /// EC and OKP: the curve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    /// EC and OKP: the point's x, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// EC: the point's y, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    /// RSA: the modulus, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<String>,
+    /// RSA: the exponent, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e: Option<String>,
+    /// The name that tokens call the key by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// The one algorithm that the key is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alg: Option<String>,
+    /// What the key is for: `sig`.
+    #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
+    pub key_use: Option<String>,
+    /// What may be done with the key (RFC 7517 §4.3). If it is there, `verify` must be in it. We publish `use` instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_ops: Option<Vec<String>>,
+}
+
+/// The public part of a key, in raw bytes.
+pub(crate) enum PublicParts {
+    /// An uncompressed point: 4, x, y.
+    Point(Vec<u8>),
+    /// The 32 bytes of an Ed25519 key.
+    Ed25519(Vec<u8>),
+    /// An RSA modulus and exponent, big-endian, without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+}
+
+impl Jwk {
+    /// The key with its thumbprint as `kid`.
+    pub(crate) fn new(algorithm: Algorithm, parts: &PublicParts) -> Result<Self, KeyError> {
+        let mut jwk = Self {
+            kty: String::new(),
+            crv: None,
+            x: None,
+            y: None,
+            n: None,
+            e: None,
+            kid: None,
+            alg: Some(algorithm.as_str().to_owned()),
+            key_use: Some("sig".to_owned()),
+            key_ops: None,
+        };
+        match parts {
+            PublicParts::Point(point) => {
+                let (_, xy) = point.split_first().ok_or(KeyError::Invalid(algorithm))?;
+                let (x, y) = xy.split_at(xy.len() / 2);
+                jwk.kty = "EC".to_owned();
+                jwk.crv = Some(curve_name(algorithm)?.to_owned());
+                jwk.x = Some(base64url::encode(x));
+                jwk.y = Some(base64url::encode(y));
+            }
+            PublicParts::Ed25519(x) => {
+                jwk.kty = "OKP".to_owned();
+                jwk.crv = Some("Ed25519".to_owned());
+                jwk.x = Some(base64url::encode(x));
+            }
+            PublicParts::Rsa { n, e } => {
+                jwk.kty = "RSA".to_owned();
+                jwk.n = Some(base64url::encode(n));
+                jwk.e = Some(base64url::encode(e));
+            }
+        }
+        jwk.kid = Some(jwk.thumbprint()?);
+        Ok(jwk)
+    }
+
+    /// The RFC 7638 thumbprint: base64url of SHA-256 over the members that make the key, in the order of their names.
+    pub fn thumbprint(&self) -> Result<String, KeyError> {
+        let text = |name, value: &Option<String>| {
+            value.as_ref().map(|text| Value::String(text.clone()).to_string()).ok_or(KeyError::BadMember(name))
+        };
+        // Written by hand because the bytes are fixed by RFC 7638 §3.3: no space, and this order.
+        let canonical = match self.kty.as_str() {
+            "EC" => format!(
+                r#"{{"crv":{},"kty":"EC","x":{},"y":{}}}"#,
+                text("crv", &self.crv)?,
+                text("x", &self.x)?,
+                text("y", &self.y)?
+            ),
+            "OKP" => format!(r#"{{"crv":{},"kty":"OKP","x":{}}}"#, text("crv", &self.crv)?, text("x", &self.x)?),
+            "RSA" => format!(r#"{{"e":{},"kty":"RSA","n":{}}}"#, text("e", &self.e)?, text("n", &self.n)?),
+            _ => return Err(KeyError::UnsupportedType),
+        };
+        Ok(base64url::encode(digest::digest(&digest::SHA256, canonical.as_bytes())))
+    }
+
+    /// The one algorithm of this key. `alg` may be left out where the curve has only one.
+    pub(crate) fn algorithm(&self) -> Result<Algorithm, KeyError> {
+        let implied = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("EC", Some("P-256")) => Some(Algorithm::ES256),
+            ("EC", Some("P-384")) => Some(Algorithm::ES384),
+            ("EC", Some("P-521")) => Some(Algorithm::ES512),
+            ("OKP", Some("Ed25519")) => Some(Algorithm::EdDSA),
+            ("RSA", _) => None,
+            _ => return Err(KeyError::UnsupportedType),
+        };
+        let named = self.alg.as_deref().map(|name| name.parse::<Algorithm>().map_err(|_| KeyError::BadAlgorithm));
+        match (implied, named.transpose()?) {
+            (Some(implied), None) => Ok(implied),
+            (Some(implied), Some(named)) if implied == named => Ok(named),
+            (None, Some(named)) if named.family() == crate::crypto::algorithm::Family::Rsa => Ok(named),
+            _ => Err(KeyError::BadAlgorithm),
+        }
+    }
+
+    /// The raw bytes of the key, each member canonical and of the length that its type asks for.
+    pub(crate) fn parts(&self) -> Result<PublicParts, KeyError> {
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("EC", Some("P-256")) => self.point(32),
+            ("EC", Some("P-384")) => self.point(48),
+            ("EC", Some("P-521")) => self.point(66),
+            ("OKP", Some("Ed25519")) => Ok(PublicParts::Ed25519(fixed("x", &self.x, 32)?)),
+            ("RSA", _) => Ok(PublicParts::Rsa { n: positive("n", &self.n)?, e: positive("e", &self.e)? }),
+            _ => Err(KeyError::UnsupportedType),
+        }
+    }
+
+    fn point(&self, length: usize) -> Result<PublicParts, KeyError> {
+        let mut point = vec![4];
+        point.extend(fixed("x", &self.x, length)?);
+        point.extend(fixed("y", &self.y, length)?);
+        Ok(PublicParts::Point(point))
+    }
+}
+
+fn curve_name(algorithm: Algorithm) -> Result<&'static str, KeyError> {
+    match algorithm {
+        Algorithm::ES256 => Ok("P-256"),
+        Algorithm::ES384 => Ok("P-384"),
+        Algorithm::ES512 => Ok("P-521"),
+        _ => Err(KeyError::WrongKind(algorithm)),
+    }
+}
+
+fn member(name: &'static str, value: &Option<String>) -> Result<Vec<u8>, KeyError> {
+    value.as_deref().and_then(base64url::decode).ok_or(KeyError::BadMember(name))
+}
+
+fn fixed(name: &'static str, value: &Option<String>, length: usize) -> Result<Vec<u8>, KeyError> {
+    let bytes = member(name, value)?;
+    if bytes.len() == length { Ok(bytes) } else { Err(KeyError::BadMember(name)) }
+}
+
+/// A Base64urlUInt (RFC 7518 §2): not empty, no leading zero.
+fn positive(name: &'static str, value: &Option<String>) -> Result<Vec<u8>, KeyError> {
+    let bytes = member(name, value)?;
+    if bytes.first().is_some_and(|&first| first != 0) { Ok(bytes) } else { Err(KeyError::BadMember(name)) }
+}
+
+/// A key set (RFC 7517 §5), as it is published.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JwkSet {
+    /// The public keys. Empty where tokens are signed by a secret.
+    pub keys: Vec<Jwk>,
+}
+
+/// One key of a set that can't be used, and why. The others are not affected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("key {position} of the set: {error}")]
+pub struct KeyProblem {
+    /// Where in the set it stands, from 0.
+    pub position: usize,
+    /// Its `kid`, if it has a usable one.
+    pub kid: Option<String>,
+    /// What is wrong with it.
+    pub error: KeyError,
+}
+
+/// Why a whole key set can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// More than [`MAX_SET_BYTES`].
+    #[error("the key set is larger than 256 KiB")]
+    TooLarge,
+    /// More than [`MAX_SET_KEYS`].
+    #[error("the key set has more than 100 keys")]
+    TooManyKeys,
+    /// No JSON object with an array `keys`.
+    #[error("not a JSON Web Key Set")]
+    NotASet,
+}
+
+#[derive(Deserialize)]
+struct RawSet {
+    keys: Vec<Value>,
+}
+
+impl JwkSet {
+    /// Reads a published key set, one key at a time: a key that can't be used becomes a [`KeyProblem`] and the rest is
+    /// kept (RFC 7517 §5 wants unknown keys ignored).
+    pub fn parse(bytes: &[u8]) -> Result<(Vec<VerifyingKey>, Vec<KeyProblem>), KeySetError> {
+        if bytes.len() > MAX_SET_BYTES {
+            return Err(KeySetError::TooLarge);
+        }
+        let set: RawSet = serde_json::from_slice(bytes).map_err(|_| KeySetError::NotASet)?;
+        if set.keys.len() > MAX_SET_KEYS {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let mut keys = Vec::new();
+        let mut problems = Vec::new();
+        let mut kids = HashSet::new();
+        for (position, value) in set.keys.into_iter().enumerate() {
+            let kid = usable_kid(&value);
+            let key = serde_json::from_value::<Jwk>(value).map_err(|_| KeyError::NotAKey);
+            match key.and_then(|jwk| VerifyingKey::from_jwk(&jwk)) {
+                Ok(key) if kids.insert(key.kid().to_owned()) => keys.push(key),
+                Ok(_) => problems.push(KeyProblem { position, kid, error: KeyError::DuplicateKid }),
+                Err(error) => problems.push(KeyProblem { position, kid, error }),
+            }
+        }
+        Ok((keys, problems))
+    }
+}
+
+/// The `kid` for a report, if it is short enough to print.
+fn usable_kid(value: &Value) -> Option<String> {
+    value.get("kid").and_then(Value::as_str).filter(|kid| kid.len() <= MAX_KID_BYTES).map(str::to_owned)
+}

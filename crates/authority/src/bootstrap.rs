@@ -7,8 +7,8 @@ use ficha_store::{
 };
 use ficha_token::{Entropy, Grant, Scope, ordered_uuid};
 
-use crate::authority::{Foundation, start_hashing};
 use crate::error::StartError;
+use crate::foundation::{Foundation, start_hashing};
 use crate::keys::key_ring::{new_refresh_key, new_signing_key, sealed_name};
 use crate::keys::master_key::{MasterKey, MasterKeySource};
 use crate::keys::secret::Secret;
@@ -37,8 +37,8 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         true => base.master_key.load_or_make(entropy)?,
         false => (base.master_key.load_existing()?, false),
     };
-    let take_back = || if made { base.master_key.take_back() } else { Ok(()) };
-    let keys = first_keys(base, &master).inspect_err(|_| drop(take_back()))?;
+    let discard = || if made { base.master_key.discard() } else { Ok(()) };
+    let keys = first_keys(base, &master).inspect_err(|_| drop(discard()))?;
     let first = Bootstrap {
         keys,
         client: Some(first_party(base)),
@@ -51,7 +51,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         // It may have been committed, and then nothing could be opened without the key.
         Err(error @ (StoreError::OutcomeUnknown(_) | StoreError::Lost(_))) => return Err(error.into()),
         Err(error) => {
-            take_back()?;
+            discard()?;
             return Err(error.into());
         }
     };
@@ -64,7 +64,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
             // Another server was faster, with a key of its own. Ours would only hide that the right one is missing; unless
             // that server found it in our place, and took it.
             if made && !fits(&master, &base.store.sealed_keys().await?) {
-                base.master_key.take_back()?;
+                base.master_key.discard()?;
             }
             None
         }

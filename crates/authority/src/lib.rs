@@ -12,17 +12,18 @@ mod clock;
 mod denylist;
 mod error;
 mod events;
+mod foundation;
 mod grants;
 mod group_commit;
 mod keys;
 mod metrics;
+mod request_source;
 mod settings;
 mod tasks;
 mod tokens;
 
 pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, Purged, SessionQuery};
-pub use authn::throttle::Origin;
-pub use authority::{Authority, DatabaseHealth, Foundation};
+pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};
 pub use clients::{AuthenticatedClient, ClientCredentials};
 pub use clock::database::DatabaseClock;
@@ -30,11 +31,13 @@ pub use clock::issuer::IssuerClock;
 pub use denylist::feed::{FeedPage, Follower, LONGEST_WAIT, Poll};
 pub use denylist::replica::{Denylist, VOUCH_LIMIT, Verdict};
 pub use error::{AuthorityError, SettingsError, StartError};
-pub use grants::PasswordRequest;
+pub use foundation::Foundation;
+pub use grants::password::PasswordRequest;
 pub use keys::key_ring::{KeyRing, Keys};
 pub use keys::master_key::MasterKeySource;
 pub use keys::secret::Secret;
 pub use metrics::{Counter, Metrics};
+pub use request_source::RequestSource;
 pub use settings::{
     ADMIN, ADMIN_SCOPE, DenylistSettings, FIRST_PARTY, Issuer, JWKS_MAX_AGE, PasswordSettings, Settings,
     SigningSettings, TokenSettings,

@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::Outcome;
-use crate::setup::ISSUER;
+use crate::issuer::ISSUER;
 
 /// What the child is told.
 #[derive(Args, Clone)]

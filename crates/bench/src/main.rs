@@ -9,6 +9,7 @@
 mod child;
 mod drive;
 mod issue;
+mod issuer;
 mod limits;
 mod measure;
 mod result;

@@ -6,13 +6,12 @@ use tempfile::TempDir;
 use crate::Outcome;
 use crate::child::{ServeOptions, ServerProcess};
 use crate::drive::Connection;
+use crate::issuer::ISSUER;
 
 /// Every user's password.
 pub const PASSWORD: &str = "plum otter violin drift nine";
 /// How many users there are.
 pub const USERS: usize = 64;
-/// Who issues the tokens. The server listens on another port.
-pub const ISSUER: &str = "http://127.0.0.1:8080";
 /// The resource server's client.
 pub const INTROSPECTOR: &str = "notes-api";
 

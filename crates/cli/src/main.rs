@@ -1,11 +1,11 @@
 //! `ficha`: the one binary. Each command is a file under `commands`, its arguments beside what it does.
 #![forbid(unsafe_code)]
 
+mod admin_context;
 mod ask;
 mod commands;
 mod config;
 mod error;
-mod house;
 mod logging;
 mod output;
 mod token_file;

@@ -22,6 +22,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MARK: &str = " the next command";
 
 #[test]
+fn the_architecture_page_names_only_files_that_are_there() {
+    let page = std::fs::read_to_string(repository().join("docs/src/architecture.md")).unwrap();
+    let paths: Vec<_> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.contains("/src/") && (name.ends_with(".rs") || name.ends_with('/')))
+        .collect();
+    assert!(paths.len() > 50, "{paths:?}");
+    for path in paths {
+        let below = if path.starts_with("crates/") || path.starts_with("migrations/") { "" } else { "crates" };
+        assert!(repository().join(below).join(path).exists(), "{path} is not there");
+    }
+}
+
+#[test]
 fn the_tutorial_prints_what_it_says() {
     if !has_curl() {
         return;

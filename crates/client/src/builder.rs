@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::endpoints::{Addresses, Endpoints, address, is_loopback, redacted};
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::flight::Renewal;
+use crate::single_flight::Renewal;
 use crate::source::TokenSource;
 use crate::store::{MemoryStore, TokenStore};
 use crate::tls;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::endpoints::{Endpoints, printable};
 use crate::error::Error;
-use crate::patience::{Patience, Setback};
+use crate::retry::{Retry, Setback};
 use crate::tokens::{Answer, Secret, Tokens};
 use crate::transport::{self, Failure};
 
@@ -54,18 +54,18 @@ impl Exchange {
         let client = self.client(to)?;
         let token = RefreshToken::new(token.expose().to_owned());
         let http = transport::sender(&self.http, &to.token, self.limit);
-        let mut patience = Patience::once();
+        let mut retry = Retry::once();
         loop {
             let asked_at = self.clock.now();
             let error = match client.exchange_refresh_token(&token).request_async(&http).await {
                 Ok(answer) => return self.read(answer, asked_at),
                 Err(error) => error,
             };
-            let pause = patience.after(Setback::of(&error));
+            let pause = retry.after(Setback::of(&error));
             let error = refused(error, || Error::SessionOver);
             let Some(pause) = pause else { return Err(error) };
             tracing::debug!(%error, ?pause, "the refresh is sent again");
-            if patience.is_worn(pause) {
+            if retry.is_worn(pause) {
                 held_up.say(&error);
             }
             if !held_up.rest(pause).await {
@@ -78,7 +78,7 @@ impl Exchange {
     pub async fn for_itself(&self, to: &Endpoints) -> Result<Answer, Error> {
         let client = self.client(to)?;
         let http = transport::sender(&self.http, &to.token, self.limit);
-        let mut patience = Patience::new();
+        let mut retry = Retry::new();
         loop {
             let asked_at = self.clock.now();
             let request = client.exchange_client_credentials().add_scopes(self.scopes());
@@ -86,7 +86,7 @@ impl Exchange {
                 Ok(answer) => return self.read(answer, asked_at),
                 Err(error) => error,
             };
-            let pause = patience.after(Setback::of(&error));
+            let pause = retry.after(Setback::of(&error));
             let error = refused(error, || Error::Refused("invalid_grant".into()));
             let Some(pause) = pause else { return Err(error) };
             tracing::debug!(%error, ?pause, "the request is sent again");
@@ -103,7 +103,7 @@ impl Exchange {
         let url = RevocationUrl::new("https://revocation.invalid".into()).map_err(|error| setting(&error))?;
         let client = self.client(to)?.set_revocation_url(url);
         let http = transport::sender(&self.http, address, self.limit);
-        let mut patience = Patience::new();
+        let mut retry = Retry::new();
         loop {
             let token = match &tokens.refresh_token {
                 Some(token) => StandardRevocableToken::from(RefreshToken::new(token.expose().to_owned())),
@@ -111,7 +111,7 @@ impl Exchange {
             };
             let request = client.revoke_token(token).map_err(|error| setting(&error))?;
             let Err(error) = request.request_async(&http).await else { return Ok(()) };
-            let pause = patience.after(Setback::of(&error));
+            let pause = retry.after(Setback::of(&error));
             let error = match error {
                 RequestTokenError::ServerResponse(body) => refusal(body.error(), body.error_description()),
                 other => unanswered(other),

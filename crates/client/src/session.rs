@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::flight::Renewal;
+use crate::single_flight::Renewal;
 use crate::tokens::Tokens;
 
 impl Renewal {

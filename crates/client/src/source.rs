@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::builder::Builder;
 use crate::error::Error;
-use crate::flight::Renewal;
 use crate::middleware::{BadOrigin, BearerMiddleware};
+use crate::single_flight::Renewal;
 use crate::tokens::{AccessToken, Tokens};
 
 /// Obtains tokens, keeps them, and refreshes them before they expire. Clones share one session.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::stored::{HashFormatError, parse_number};
+use crate::format_error::{HashFormatError, parse_number};
 
 /// The most memory that one check may take, in KiB: a hash is input, and must not be able to exhaust the machine.
 const MAX_MEMORY: u32 = 256 * 1024;

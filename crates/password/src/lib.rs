@@ -10,6 +10,7 @@
 
 mod argon;
 mod cost;
+mod format_error;
 mod input;
 pub mod lockstep;
 mod password;
@@ -19,6 +20,7 @@ mod stored;
 mod tables;
 
 pub use cost::{Cost, CostOutOfRange};
+pub use format_error::HashFormatError;
 pub use password::{MAX_PASSWORD_BYTES, Password};
 pub use pool::{Busy, Hashing, HashingSettings, HashingStats};
-pub use stored::{HashFormat, HashFormatError, StoredHash};
+pub use stored::{HashFormat, StoredHash};

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::argon::Argon2Hash;
+use crate::format_error::{HashFormatError, parse_number};
 
 /// bcrypt's own base64. It refuses trailing bits, so each salt and digest has one spelling.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD);
@@ -63,29 +64,6 @@ impl Drop for BcryptHash {
     fn drop(&mut self) {
         self.digest.zeroize();
     }
-}
-
-/// Why a text is no hash that we can check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HashFormatError {
-    /// None of the prefixes of [`HashFormat`].
-    #[error("not a password hash in a format that can be read")]
-    UnknownFormat,
-    /// A part is missing, or there is one too many.
-    #[error("the hash has too few or too many parts")]
-    Shape,
-    /// No number, or a bcrypt cost outside 4 to 31.
-    #[error("the bcrypt cost of the hash is not 4 to 31")]
-    Cost,
-    /// Wrong length, a foreign character, or a last character with stray bits.
-    #[error("the salt of the hash is malformed")]
-    Salt,
-    /// Wrong length, a foreign character, or a last character with stray bits.
-    #[error("the digest of the hash is malformed")]
-    Digest,
-    /// argon2 parameters that are malformed or beyond what a check may cost.
-    #[error("the argon2 parameters of the hash are malformed, or above 256 MiB, 16 passes or 16 lanes")]
-    Argon2Parameters,
 }
 
 impl StoredHash {
@@ -211,11 +189,6 @@ fn bcrypt_parts(format: HashFormat, cost: &str, salt: &str, digest: &str) -> Res
     let salt = decode::<16>(salt, SALT_TEXT).ok_or(HashFormatError::Salt)?;
     let digest = decode::<23>(digest, DIGEST_TEXT).ok_or(HashFormatError::Digest)?;
     Ok(BcryptHash { format, cost, salt, digest })
-}
-
-/// Digits only: `u32::from_str` alone would take a `+`.
-pub(crate) fn parse_number(text: &str) -> Option<u32> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 fn decode<const BYTES: usize>(text: &str, length: usize) -> Option<[u8; BYTES]> {

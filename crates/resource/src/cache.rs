@@ -13,7 +13,7 @@ use ficha_token::MAX_LEEWAY_SECONDS;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
-use crate::verifier::Verified;
+use crate::verified::Verified;
 
 /// A power of two. More than enough that two cores seldom want the same one.
 const MAX_SHARDS: usize = 64;

@@ -7,7 +7,8 @@ use crate::error::VerifyError;
 use crate::health::{Readiness, Stats};
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
 use crate::source::OnStale;
-use crate::verifier::{Verified, Verifier};
+use crate::verified::Verified;
+use crate::verifier::Verifier;
 
 /// [`OAuth2PasswordBearer`] for a service that only wants a bearer token: OpenAPI is told nothing of where it comes
 /// from. Everything else is the same.

@@ -13,7 +13,7 @@ use crate::error::VerifyError;
 use crate::health::{Readiness, Stats};
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::source::OnStale;
-use crate::verifier::Verified;
+use crate::verified::Verified;
 
 /// Several issuers, any of whose tokens will do. [`OAuth2PasswordBearer::any_of`] makes it; a clone is cheap.
 ///

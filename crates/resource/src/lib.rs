@@ -20,9 +20,9 @@ mod cache;
 mod challenge;
 mod error;
 mod health;
+mod high_water;
 mod http_bearer;
 mod issuers;
-mod latest;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod password_bearer;
@@ -30,6 +30,7 @@ mod remote;
 mod scopes;
 mod source;
 pub mod testing;
+mod verified;
 mod verifier;
 
 #[cfg(feature = "actix")]
@@ -49,7 +50,8 @@ pub use password_bearer::{Description, OAuth2PasswordBearer};
 pub use scopes::{AnyScope, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use testing::TestIssuer;
-pub use verifier::{Verified, Verifier, VerifierSettings};
+pub use verified::Verified;
+pub use verifier::{Verifier, VerifierSettings};
 
 // What the signatures here are made of, so that nobody has to find the right version of the crates that it comes from.
 pub use ficha_token::MAX_LEEWAY_SECONDS;

@@ -13,7 +13,8 @@ use crate::error::VerifyError;
 use crate::health::{DenylistStats, NotReady, Readiness, Stats};
 use crate::remote::{Feed, RemoteKeys, Task};
 use crate::source::{DenySource, DenyVerdict, OnStale};
-use crate::verifier::{Verified, Verifier};
+use crate::verified::Verified;
+use crate::verifier::Verifier;
 
 /// For how long [`OAuth2PasswordBearer::verify_waiting`] waits for a key.
 const KEY_WAIT: Duration = Duration::from_secs(2);

@@ -3,15 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ficha_token::{
-    AccessClaims, Clock, DenyId, Expected, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims,
-    check_times,
-};
+use ficha_token::{AccessClaims, Clock, Expected, MAX_TOKEN_BYTES, TokenError, Unverified, check_claims, check_times};
 
 use crate::cache::{CacheStats, TokenCache};
 use crate::error::VerifyError;
-use crate::latest::Latest;
+use crate::high_water::HighWaterClock;
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
+use crate::verified::Verified;
 
 /// How much memory the verified-token cache may take unless it is said otherwise.
 pub(crate) const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
@@ -96,31 +94,7 @@ struct Inner {
     denied: Arc<dyn DenySource>,
     clock: Arc<dyn Clock>,
     cache: TokenCache,
-    latest: Latest,
-}
-
-/// A token that was good when it was checked.
-#[derive(Debug)]
-pub struct Verified {
-    /// What it says.
-    pub claims: AccessClaims,
-    /// The key that signed it.
-    pub kid: String,
-    key: VerifyingKey,
-    deny_ids: [DenyId; 3],
-}
-
-impl Verified {
-    pub(crate) fn new(claims: AccessClaims, key: &VerifyingKey) -> Self {
-        // `AccessClaims::deny_ids` would hash the kid again.
-        let deny_ids = [claims.jti.into(), claims.sid.into(), key.deny_id()];
-        Self { claims, kid: key.kid().to_owned(), key: key.clone(), deny_ids }
-    }
-
-    /// The ids by which it can be denied: of the token, its session and its key.
-    pub fn deny_ids(&self) -> &[DenyId] {
-        &self.deny_ids
-    }
+    latest: HighWaterClock,
 }
 
 impl Verifier {
@@ -132,7 +106,7 @@ impl Verifier {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let cache = TokenCache::new(settings.cache_bytes);
-        let latest = Latest::new();
+        let latest = HighWaterClock::new();
         let inner = Inner { expected: settings.expected, keys, denied, clock, cache, latest };
         Self { inner: Arc::new(inner), on_stale: OnStale::Refuse }
     }
@@ -177,7 +151,7 @@ impl Verifier {
             }
         };
         // By ids, never by the text: one token has several texts (`n - s` of an ECDSA signature).
-        match inner.denied.check(&verified.deny_ids, now) {
+        match inner.denied.check(verified.deny_ids(), now) {
             DenyVerdict::Clear => Ok(verified),
             DenyVerdict::Denied => Err(VerifyError::Denied),
             DenyVerdict::Stale { .. } if on_stale == OnStale::Accept && inner.denied.is_complete() => Ok(verified),
@@ -209,7 +183,7 @@ impl Verifier {
             KeyLookup::Found(_) | KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
         }
-        match inner.denied.check(&verified.deny_ids, now) {
+        match inner.denied.check(verified.deny_ids(), now) {
             DenyVerdict::Clear => Ok(()),
             DenyVerdict::Denied => Err(VerifyError::Denied),
             DenyVerdict::Stale { .. } if self.on_stale == OnStale::Accept && inner.denied.is_complete() => Ok(()),

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll as Ready};
 use std::time::Duration;
+use utoipa::ToSchema;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::ContentType;
@@ -33,22 +34,22 @@ const LONGEST_NONCE: usize = 128;
         ("nonce" = Option<String>, Query, description = "Said again in the answer: up to 128 printable ASCII characters", max_length = 128),
     ),
     responses(
-        (status = 200, description = "What came after the cursor, which may be nothing", body = crate::openapi::DenylistAnswer),
-        (status = 400, description = "A parameter can't be used", body = crate::openapi::ErrorAnswer),
-        (status = 401, description = "Not a confidential client, or not authenticated", body = crate::openapi::ErrorAnswer),
-        (status = 403, description = "The client serves no audience", body = crate::openapi::ErrorAnswer),
-        (status = 503, description = "The server has lost its database, or too many followers wait", body = crate::openapi::ErrorAnswer),
+        (status = 200, description = "What came after the cursor, which may be nothing", body = DenylistAnswer),
+        (status = 400, description = "A parameter can't be used", body = crate::error::ErrorAnswer),
+        (status = 401, description = "Not a confidential client, or not authenticated", body = crate::error::ErrorAnswer),
+        (status = 403, description = "The client serves no audience", body = crate::error::ErrorAnswer),
+        (status = 503, description = "The server has lost its database, or too many followers wait", body = crate::error::ErrorAnswer),
     )
 )]
 pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     // Credentials in a query are never looked at, so only the header is.
     let credentials = header_credentials(request.headers())?;
-    let origin = state.origins.trace(&request).sender();
-    let follower = state.authority.authenticate_follower(&credentials, &origin).await?;
+    let source = state.proxies.trace(&request).sender();
+    let follower = state.authority.authenticate_follower(&credentials, &source).await?;
     let query = Form::parse(request.query_string().as_bytes())?;
     let start = start_of(query.get("nonce"))?;
     let poll = Poll { after: query.get("after"), wait: wait_of(query.get("wait"))? };
-    let page = state.authority.poll_denylist(&follower, &origin, poll).await?;
+    let page = state.authority.poll_denylist(&follower, &source, poll).await?;
     let mut response = HttpResponse::Ok();
     no_store(&mut response);
     Ok(response.insert_header(ContentType::json()).body(Body::new(start, &page)))
@@ -104,6 +105,24 @@ impl MessageBody for Body {
         };
         Ready::Ready((!next.is_empty()).then_some(Ok(next)))
     }
+}
+
+/// What `GET /denylist` answers.
+#[derive(ToSchema)]
+#[schema(as = DenylistPage)]
+#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+pub struct DenylistAnswer {
+    /// The request's nonce, where it had one.
+    nonce: Option<String>,
+    /// The next request's `after`. Opaque.
+    cursor: String,
+    /// True if the request's cursor was not known, so that this is all that is denied. Add it, and take nothing away.
+    reset: bool,
+    /// True if there is more now; left out otherwise.
+    more: Option<bool>,
+    /// Each is an id in UUID form and, in Unix seconds, until when it is denied.
+    #[schema(value_type = Vec<Vec<Object>>, example = json!([["0198c0de-0000-7000-8000-000000000001", 1763800000]]))]
+    entries: Vec<(String, i64)>,
 }
 
 #[cfg(test)]

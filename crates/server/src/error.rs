@@ -1,6 +1,7 @@
 //! The one place that turns what happened into what the client is told (RFC 6749 §5.2, RFC 6750 §3).
 
 use std::time::Duration;
+use utoipa::ToSchema;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -49,8 +50,8 @@ pub enum ApiError {
     Admin(#[from] AdminError),
 }
 
-/// What a client is told.
-struct Told {
+/// What a client is answer.
+struct Answer {
     status: StatusCode,
     code: OAuthErrorCode,
     /// `None`: the error's own words.
@@ -58,34 +59,34 @@ struct Told {
     retry_after: Option<Duration>,
 }
 
-fn told(status: StatusCode, code: OAuthErrorCode) -> Told {
-    Told { status, code, words: None, retry_after: None }
+fn answer(status: StatusCode, code: OAuthErrorCode) -> Answer {
+    Answer { status, code, words: None, retry_after: None }
 }
 
 /// 503, with words that tell nothing of the inside, and when to try again.
-fn unavailable(words: &'static str, retry_after: Duration) -> Told {
+fn unavailable(words: &'static str, retry_after: Duration) -> Answer {
     let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, OAuthErrorCode::TemporarilyUnavailable);
-    Told { status, code, words: Some(words), retry_after: Some(retry_after) }
+    Answer { status, code, words: Some(words), retry_after: Some(retry_after) }
 }
 
 const SOON: Duration = Duration::from_secs(1);
 
 impl ApiError {
-    fn told(&self) -> Told {
+    fn answer(&self) -> Answer {
         use OAuthErrorCode as Code;
         let bad = StatusCode::BAD_REQUEST;
         match self {
-            Self::InvalidRequest(_) | Self::MissingParameter(_) => told(bad, Code::InvalidRequest),
-            Self::BodyTooLarge => told(StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidRequest),
-            Self::BodyTooSlow => told(StatusCode::REQUEST_TIMEOUT, Code::InvalidRequest),
-            Self::UnsupportedGrantType => told(bad, Code::UnsupportedGrantType),
-            Self::MalformedScope => told(bad, Code::InvalidScope),
-            Self::BadClientHeader => told(StatusCode::UNAUTHORIZED, Code::InvalidClient),
-            Self::MethodNotAllowed(_) => told(StatusCode::METHOD_NOT_ALLOWED, Code::InvalidRequest),
-            Self::NotFound => told(StatusCode::NOT_FOUND, Code::InvalidRequest),
+            Self::InvalidRequest(_) | Self::MissingParameter(_) => answer(bad, Code::InvalidRequest),
+            Self::BodyTooLarge => answer(StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidRequest),
+            Self::BodyTooSlow => answer(StatusCode::REQUEST_TIMEOUT, Code::InvalidRequest),
+            Self::UnsupportedGrantType => answer(bad, Code::UnsupportedGrantType),
+            Self::MalformedScope => answer(bad, Code::InvalidScope),
+            Self::BadClientHeader => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
+            Self::MethodNotAllowed(_) => answer(StatusCode::METHOD_NOT_ALLOWED, Code::InvalidRequest),
+            Self::NotFound => answer(StatusCode::NOT_FOUND, Code::InvalidRequest),
             Self::Bug => server_error(),
-            Self::Authority(error) => authority_told(error),
-            Self::Admin(error) => admin_told(error),
+            Self::Authority(error) => authority_answer(error),
+            Self::Admin(error) => admin_answer(error),
         }
     }
 
@@ -105,17 +106,17 @@ impl ApiError {
     }
 }
 
-fn authority_told(error: &AuthorityError) -> Told {
+fn authority_answer(error: &AuthorityError) -> Answer {
     use OAuthErrorCode as Code;
     let bad = StatusCode::BAD_REQUEST;
     match error {
-        AuthorityError::ClientAuthentication => told(StatusCode::UNAUTHORIZED, Code::InvalidClient),
-        AuthorityError::GrantNotAllowed => told(bad, Code::UnauthorizedClient),
-        AuthorityError::ScopeExceeded => told(bad, Code::InvalidScope),
+        AuthorityError::ClientAuthentication => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
+        AuthorityError::GrantNotAllowed => answer(bad, Code::UnauthorizedClient),
+        AuthorityError::ScopeExceeded => answer(bad, Code::InvalidScope),
         AuthorityError::BadCredentials | AuthorityError::BadRefreshToken | AuthorityError::NotYours => {
-            told(bad, Code::InvalidGrant)
+            answer(bad, Code::InvalidGrant)
         }
-        AuthorityError::ServesNothing => told(StatusCode::FORBIDDEN, Code::UnauthorizedClient),
+        AuthorityError::ServesNothing => answer(StatusCode::FORBIDDEN, Code::UnauthorizedClient),
         AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),
         AuthorityError::ClockInDoubt => unavailable("the server's clock was set; try again in a moment", SOON),
@@ -124,7 +125,7 @@ fn authority_told(error: &AuthorityError) -> Told {
     }
 }
 
-fn admin_told(error: &AdminError) -> Told {
+fn admin_answer(error: &AdminError) -> Answer {
     match error {
         AdminError::Store(_) => unavailable("the database does not answer", SOON),
         AdminError::Busy => unavailable("too many passwords are being hashed", SOON),
@@ -132,49 +133,58 @@ fn admin_told(error: &AdminError) -> Told {
         | AdminError::NoSuch { .. }
         | AdminError::Invalid(_)
         | AdminError::Password(_)
-        | AdminError::Conflict(_) => told(StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidRequest),
+        | AdminError::Conflict(_) => answer(StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidRequest),
         AdminError::Keys(_) => server_error(),
     }
 }
 
-fn server_error() -> Told {
+fn server_error() -> Answer {
     let words = Some("something is wrong on the server; its log says what");
-    Told { status: StatusCode::INTERNAL_SERVER_ERROR, code: OAuthErrorCode::ServerError, words, retry_after: None }
+    Answer { status: StatusCode::INTERNAL_SERVER_ERROR, code: OAuthErrorCode::ServerError, words, retry_after: None }
 }
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.told().status
+        self.answer().status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let told = self.told();
+        let answer = self.answer();
         if self.is_expected() {
             tracing::debug!(error = %self, "a request was turned away");
-        } else if told.status.is_server_error() {
+        } else if answer.status.is_server_error() {
             tracing::error!(error = %self, "a request failed");
         }
-        let mut response = HttpResponse::build(told.status);
+        let mut response = HttpResponse::build(answer.status);
         no_store(&mut response);
-        if told.status == StatusCode::UNAUTHORIZED {
+        if answer.status == StatusCode::UNAUTHORIZED {
             // RFC 6749 §5.2: a client that tried the header gets its scheme; HTTP wants a challenge with every 401.
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"ficha\", charset=\"UTF-8\""));
         }
         if let Self::MethodNotAllowed(allowed) = self {
             response.insert_header((ALLOW, *allowed));
         }
-        if let Some(after) = told.retry_after {
+        if let Some(after) = answer.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.insert_header((RETRY_AFTER, seconds.max(1).to_string()));
         }
-        let words = told.words.map_or_else(|| self.to_string(), str::to_owned);
-        response.json(ErrorBody::described(told.code, &words))
+        let words = answer.words.map_or_else(|| self.to_string(), str::to_owned);
+        response.json(ErrorBody::described(answer.code, &words))
     }
 }
 
 /// RFC 6749 §5.1: whatever the token endpoint answers is not for caches.
 pub fn no_store(response: &mut HttpResponseBuilder) {
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+}
+
+/// RFC 6749 §5.2.
+#[derive(ToSchema)]
+#[schema(as = Error)]
+#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+pub struct ErrorAnswer {
+    error: String,
+    error_description: Option<String>,
 }
 
 #[cfg(test)]

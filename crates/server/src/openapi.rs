@@ -1,11 +1,11 @@
-//! The OpenAPI description, and the shapes that only it needs.
+//! The OpenAPI description. The schema of a form or an answer stands beside its handler.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
+use utoipa::OpenApi;
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{OpenApi as Description, Server};
-use utoipa::{OpenApi, ToSchema};
 
 use crate::error::ApiError;
 use crate::state::State;
@@ -31,121 +31,6 @@ use crate::state::State;
     )
 )]
 struct Endpoints;
-
-/// What `POST /token` takes.
-#[derive(ToSchema)]
-#[schema(as = TokenRequest)]
-#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
-pub struct TokenForm {
-    /// `password`, `refresh_token` or `client_credentials`.
-    grant_type: String,
-    /// With `password`.
-    username: Option<String>,
-    /// With `password`.
-    password: Option<String>,
-    /// With `refresh_token`.
-    refresh_token: Option<String>,
-    /// Names separated by spaces; left out: all that may be granted but `ficha:*`.
-    scope: Option<String>,
-    /// Where the client does not authenticate by HTTP Basic.
-    client_id: Option<String>,
-    /// Where a confidential client does not authenticate by HTTP Basic.
-    client_secret: Option<String>,
-}
-
-/// What `POST /revoke` takes.
-#[derive(ToSchema)]
-#[schema(as = RevokeRequest)]
-#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
-pub struct RevokeForm {
-    /// An access token or a refresh token.
-    token: String,
-    /// Not asked: what a token is follows from the token.
-    token_type_hint: Option<String>,
-    /// Where the client does not authenticate by HTTP Basic.
-    client_id: Option<String>,
-    /// Where a confidential client does not authenticate by HTTP Basic.
-    client_secret: Option<String>,
-}
-
-/// What `POST /introspect` takes.
-#[derive(ToSchema)]
-#[schema(as = IntrospectRequest)]
-#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
-pub struct IntrospectForm {
-    /// An access token, or a refresh token of the caller's own.
-    token: String,
-    /// Not asked.
-    token_type_hint: Option<String>,
-    /// Where the client does not authenticate by HTTP Basic.
-    client_id: Option<String>,
-    /// Where a confidential client does not authenticate by HTTP Basic.
-    client_secret: Option<String>,
-}
-
-/// RFC 6749 §5.1.
-#[derive(ToSchema)]
-#[schema(as = TokenResponse)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
-pub struct TokenAnswer {
-    access_token: String,
-    /// `Bearer`.
-    token_type: String,
-    /// Seconds.
-    expires_in: u64,
-    refresh_token: Option<String>,
-    scope: String,
-}
-
-/// RFC 7662 §2.2.
-#[derive(ToSchema)]
-#[schema(as = IntrospectResponse)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
-pub struct IntrospectAnswer {
-    active: bool,
-    scope: Option<String>,
-    client_id: Option<String>,
-    token_type: Option<String>,
-    /// Unix seconds.
-    exp: Option<i64>,
-    /// Unix seconds.
-    iat: Option<i64>,
-    sub: Option<String>,
-    aud: Option<String>,
-    iss: Option<String>,
-    jti: Option<String>,
-    sid: Option<String>,
-    /// Unix seconds.
-    auth_time: Option<i64>,
-    roles: Option<Vec<String>>,
-}
-
-/// What `GET /denylist` answers.
-#[derive(ToSchema)]
-#[schema(as = DenylistPage)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
-pub struct DenylistAnswer {
-    /// The request's nonce, where it had one.
-    nonce: Option<String>,
-    /// The next request's `after`. Opaque.
-    cursor: String,
-    /// True if the request's cursor was not known, so that this is all that is denied. Add it, and take nothing away.
-    reset: bool,
-    /// True if there is more now; left out otherwise.
-    more: Option<bool>,
-    /// Each is an id in UUID form and, in Unix seconds, until when it is denied.
-    #[schema(value_type = Vec<Vec<Object>>, example = json!([["0198c0de-0000-7000-8000-000000000001", 1763800000]]))]
-    entries: Vec<(String, i64)>,
-}
-
-/// RFC 6749 §5.2.
-#[derive(ToSchema)]
-#[schema(as = Error)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
-pub struct ErrorAnswer {
-    error: String,
-    error_description: Option<String>,
-}
 
 /// `GET /openapi.json`: made anew each time, since the scopes live in the database.
 pub async fn openapi(state: Data<State>) -> Result<HttpResponse, ApiError> {

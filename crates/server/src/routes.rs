@@ -7,7 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
 use crate::error::ApiError;
-use crate::http::run_to_completion::finish_what_began;
+use crate::http::run_to_completion::run_to_completion;
 use crate::state::State;
 use crate::{denylist, docs, health, oauth, openapi, users};
 
@@ -44,12 +44,12 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
 
 fn post(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
     let resource = web::resource(path).route(route).default_service(web::to(async || only("POST")));
-    resource.wrap(from_fn(finish_what_began))
+    resource.wrap(from_fn(run_to_completion))
 }
 
 fn get(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
     let resource = web::resource(path).route(route).default_service(web::to(async || only("GET, HEAD")));
-    resource.wrap(from_fn(finish_what_began))
+    resource.wrap(from_fn(run_to_completion))
 }
 
 /// Only GET: a HEAD would wait for a body that it does not want. What a poll began is not finished: it ends with its

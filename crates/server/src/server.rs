@@ -15,7 +15,7 @@ use crate::http::headers::common_headers;
 use crate::http::network::IpNetwork;
 use crate::http::rlimit;
 use crate::http::tls::{Certificate, TlsSettings};
-use crate::request::source::Origins;
+use crate::request::source::TrustedProxies;
 use crate::routes;
 use crate::state::State;
 
@@ -36,8 +36,8 @@ pub struct ServerSettings {
     pub tls: Option<TlsSettings>,
     /// Whose `X-Forwarded-For` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpNetwork>,
-    /// Web pages of these origins may read answers; where the issuer is a loopback address, those of any loopback
-    /// origin besides.
+    /// Web pages of these proxies may read answers; where the issuer is a loopback address, those of any loopback
+    /// source besides.
     pub allowed_origins: Vec<WebOrigin>,
     /// How many threads serve; `None`: as many as there are cores.
     pub workers: Option<NonZeroUsize>,
@@ -135,7 +135,7 @@ impl Server {
     fn listen(self) -> Result<actix_web::dev::Server, ServerError> {
         let loopback = self.authority.settings().issuer.is_loopback();
         let allowed = self.settings.allowed_origins;
-        let state = State::new(self.authority, Origins::new(self.settings.trusted_proxies));
+        let state = State::new(self.authority, TrustedProxies::new(self.settings.trusted_proxies));
         let mut server = HttpServer::new(move || {
             let state = state.clone();
             App::new()

@@ -9,7 +9,7 @@ use ficha_token::Algorithm;
 use ficha_token::DenyId;
 use ficha_token::Expected;
 
-use crate::request::source::Origins;
+use crate::request::source::TrustedProxies;
 
 /// How much memory verified tokens may take, in bytes: some 10,000 of them.
 const CACHE_BYTES: usize = 12 * 1024 * 1024;
@@ -23,14 +23,14 @@ pub struct State {
     /// The rules.
     pub authority: Authority,
     /// Who sent a request.
-    pub origins: Arc<Origins>,
+    pub proxies: Arc<TrustedProxies>,
     /// Checks the tokens that are presented to this server itself.
     pub guard: BearerGuard,
 }
 
 impl State {
     /// The server guards its own bearer endpoints with the library that it offers to everybody else.
-    pub fn new(authority: Authority, origins: Origins) -> Self {
+    pub fn new(authority: Authority, proxies: TrustedProxies) -> Self {
         let source = Arc::new(Own(authority.clone()));
         let expected = Expected {
             issuer: authority.settings().issuer.as_str().to_owned(),
@@ -42,7 +42,7 @@ impl State {
         let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
-        Self { authority, origins: Arc::new(origins), guard }
+        Self { authority, proxies: Arc::new(proxies), guard }
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Me {
     responses(
         (status = 200, description = "You", body = Me),
         (status = 401, description = "No good token (RFC 6750 section 3)"),
-        (status = 503, description = "The server has lost its database", body = crate::openapi::ErrorAnswer),
+        (status = 503, description = "The server has lost its database", body = crate::error::ErrorAnswer),
     )
 )]
 pub async fn me(token: Bearer, state: Data<State>) -> Result<HttpResponse, ApiError> {

@@ -26,6 +26,6 @@ pub use database::{DatabaseKind, Store, StoreOptions};
 pub use error::StoreError;
 pub use records::*;
 pub use sessions::SessionFilter;
-pub use sessions::revoke::{Applied, Revocation};
+pub use sessions::revoke::{Revocation, RevokedBatch};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -22,7 +22,8 @@ pub use denylist::deny_id::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 pub use denylist::page::DenyPage;
 pub use denylist::set::DenySet;
 pub use jwt::claims::AccessClaims;
-pub use jwt::jwk::{Jwk, JwkSet, KeyProblem, KeySetError, MAX_SET_BYTES};
+pub use jwt::jwk::Jwk;
+pub use jwt::jwk_set::{JwkSet, KeyProblem, KeySetError, MAX_SET_BYTES};
 pub use jwt::sign::{SignError, SigningKey};
 pub use jwt::verify::{
     Expected, MAX_LEEWAY_SECONDS, MAX_TOKEN_BYTES, TokenError, Unverified, VerifyingKey, check_claims, check_times,

@@ -20,11 +20,11 @@ pub use keys::Purged;
 pub use sessions::SessionQuery;
 pub use users::{NewPassword, NewUser};
 
-use crate::authority::{Foundation, start_hashing};
 use crate::clock::issuer::IssuerClock;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
 use crate::events::Event;
+use crate::foundation::{Foundation, start_hashing};
 
 /// Why an administrator's request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,7 @@ impl Admin {
 
     /// The same where the clock may be wrong: what it lets expire is ended and denied all the same.
     pub fn doubting(self, clock: &IssuerClock) -> Self {
-        self.denylist.begin_steady(clock.steady_at_start(), clock);
+        self.denylist.begin_expiry_clock(clock.expiry_at_start(), clock);
         self
     }
 
@@ -98,7 +98,7 @@ impl Admin {
     /// The time by which sessions are ended: the earliest that it may be, so that none is spared because a clock that is
     /// ahead calls it over.
     fn ending_now(&self) -> i64 {
-        self.denylist.steady_now(&*self.base.clock)
+        self.denylist.expiry_now(&*self.base.clock)
     }
 
     /// What was revoked is refused by this process at once.

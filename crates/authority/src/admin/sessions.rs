@@ -41,7 +41,8 @@ impl Admin {
     /// Ends one session. False: it had ended before.
     pub async fn revoke_session(&self, actor: &str, id: Uuid) -> Result<bool, AdminError> {
         self.session(id).await?;
-        let applied = self.base.store.apply(&[Revocation::Session(id, RevokeReason::Admin)], self.ending_now()).await?;
+        let applied =
+            self.base.store.revoke_batch(&[Revocation::Session(id, RevokeReason::Admin)], self.ending_now()).await?;
         self.publish(&applied.revoked);
         let newly = applied.newly.first().copied().unwrap_or(false);
         if newly {

@@ -4,9 +4,10 @@ use ficha_password::{Password, StoredHash};
 use ficha_store::{LoginHistory, PasswordHashText, UserRecord};
 
 use crate::Authority;
-use crate::authn::throttle::{Attempt, Origin, is_throttled};
+use crate::authn::throttle::{Attempt, is_throttled};
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
+use crate::request_source::RequestSource;
 
 /// Names longer than this, in bytes, are nobody's.
 pub const MAX_NAME_BYTES: usize = 256;
@@ -23,11 +24,11 @@ impl Authority {
     pub(crate) async fn check_password(
         &self,
         client: &AuthenticatedClient,
-        origin: &Origin,
+        source: &RequestSource,
         username: &str,
         password: Password,
     ) -> Result<UserRecord, AuthorityError> {
-        let attempt = Attempt::new(&self.inner.master, username, client.id(), origin.address);
+        let attempt = Attempt::new(&self.inner.master, username, client.id(), source.address);
         let history = self.history(&attempt).await?;
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();

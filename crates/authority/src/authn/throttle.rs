@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use ficha_store::LoginHistory;
 
 use crate::keys::master_key::MasterKey;
+use crate::request_source::network_of;
 
 /// Failures in a row of one source for one account before it is slowed.
 pub const SLOW_AFTER: i64 = 10;
@@ -19,22 +20,6 @@ const LONGEST_WAIT: i64 = 900;
 /// How long a block of unknown sources lasts after the last failure, in seconds. Then one attempt counts again: an
 /// account that nobody ever got in to is not lost for good.
 const BLOCK_FOR: i64 = 3_600;
-
-/// Where a request comes from.
-#[derive(Debug, Clone, Default)]
-pub struct Origin {
-    /// The peer's address, or the one that a trusted proxy or client names.
-    pub address: Option<IpAddr>,
-    /// The user agent, for the session list.
-    pub user_agent: Option<String>,
-}
-
-impl Origin {
-    /// The address as text.
-    pub fn address_text(&self) -> Option<String> {
-        self.address.map(|address| address.to_string())
-    }
-}
 
 /// Names for an account and a source that tell nothing to a reader of the database: people type passwords into the
 /// user name's field.
@@ -59,15 +44,6 @@ impl Attempt {
     /// What the hashing queue shares out by.
     pub fn share(&self) -> u64 {
         u64::from_be_bytes(self.source[..8].try_into().expect("16 bytes hold 8"))
-    }
-}
-
-/// An IPv4 address whole, an IPv6 one by its /64: that is what one subscriber has.
-pub(crate) fn network_of(address: Option<IpAddr>) -> Vec<u8> {
-    match address.map(|address| address.to_canonical()) {
-        None => Vec::new(),
-        Some(IpAddr::V4(address)) => address.octets().to_vec(),
-        Some(IpAddr::V6(address)) => address.octets()[..8].to_vec(),
     }
 }
 

@@ -17,7 +17,7 @@ const SECOND: i64 = 1_000_000;
 
 /// What was seen of the clocks. It must be asked now and then.
 #[derive(Default)]
-pub(crate) struct SteadyTime {
+pub(crate) struct ExpiryClock {
     seen: Mutex<Option<Seen>>,
 }
 
@@ -28,7 +28,7 @@ struct Seen {
     doubted: Option<(i64, i64)>,
 }
 
-impl SteadyTime {
+impl ExpiryClock {
     /// Begins with a time, in Unix seconds, that may be before the wall clock's: the difference counts as a jump.
     pub(crate) fn begin(&self, earliest: i64, clock: &dyn Clock) {
         let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
@@ -91,46 +91,46 @@ mod tests {
 
     #[test]
     fn it_goes_on_with_both_clocks_however_long_nobody_asks() {
-        let (clock, steady) = (clock(), SteadyTime::default());
-        assert_eq!(steady.unix_now(&clock), BEGIN);
+        let (clock, expiry) = (clock(), ExpiryClock::default());
+        assert_eq!(expiry.unix_now(&clock), BEGIN);
         clock.advance(Duration::from_secs(30 * 86_400));
-        assert_eq!(steady.unix_now(&clock), BEGIN + 30 * 86_400);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 30 * 86_400);
         for _ in 0..10 {
             set(&clock, 2);
             clock.advance(Duration::from_secs(60));
-            assert_eq!(steady.unix_now(&clock), clock.unix_now(), "what is slewed is followed");
+            assert_eq!(expiry.unix_now(&clock), clock.unix_now(), "what is slewed is followed");
         }
     }
 
     #[test]
     fn a_clock_that_is_put_forward_is_not_believed_and_one_that_is_put_back_is() {
-        let (clock, steady) = (clock(), SteadyTime::default());
-        steady.unix_now(&clock);
+        let (clock, expiry) = (clock(), ExpiryClock::default());
+        expiry.unix_now(&clock);
         set(&clock, 3 * HOUR);
-        assert_eq!(steady.unix_now(&clock), BEGIN);
+        assert_eq!(expiry.unix_now(&clock), BEGIN);
         clock.advance(Duration::from_secs(60));
-        assert_eq!(steady.unix_now(&clock), BEGIN + 60);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 60);
         set(&clock, -3 * HOUR);
-        assert_eq!(steady.unix_now(&clock), BEGIN + 60);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 60);
         set(&clock, -HOUR);
-        assert_eq!(steady.unix_now(&clock), BEGIN + 60 - HOUR);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 60 - HOUR);
     }
 
     #[test]
     fn what_has_lasted_for_a_day_is_believed() {
-        let (clock, steady) = (clock(), SteadyTime::default());
-        steady.unix_now(&clock);
+        let (clock, expiry) = (clock(), ExpiryClock::default());
+        expiry.unix_now(&clock);
         set(&clock, 3 * HOUR);
-        steady.unix_now(&clock);
+        expiry.unix_now(&clock);
         clock.advance(Duration::from_secs(86_399));
-        assert_eq!(steady.unix_now(&clock), BEGIN + 86_399);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 86_399);
         // Another jump begins another day.
         set(&clock, HOUR);
-        assert_eq!(steady.unix_now(&clock), BEGIN + 86_399);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 86_399);
         clock.advance(Duration::from_secs(86_399));
-        assert_eq!(steady.unix_now(&clock), BEGIN + 2 * 86_399);
+        assert_eq!(expiry.unix_now(&clock), BEGIN + 2 * 86_399);
         clock.advance(Duration::from_secs(1));
-        assert_eq!(steady.unix_now(&clock), clock.unix_now());
+        assert_eq!(expiry.unix_now(&clock), clock.unix_now());
         assert_eq!(clock.unix_now(), BEGIN + 2 * 86_399 + 1 + 4 * HOUR);
     }
 }

@@ -6,7 +6,7 @@
 //! ends only if both times say so, and what one of them calls expired is answered 503 and not 401 for as long as an access
 //! token from before may live.
 //!
-//! How long expired rows are kept goes by a third rule, which is stricter still: `steady.rs`.
+//! How long expired rows are kept goes by a third rule, which is stricter still: `expiry.rs`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,14 +40,14 @@ pub struct IssuerClock {
     /// What is added to the elapsed time to get the time, in microseconds since 1970.
     offset: AtomicI64,
     doubt: Mutex<Doubt>,
-    steady_at_start: i64,
+    expiry_at_start: i64,
 }
 
 /// What a process begins with, in microseconds since 1970.
 struct Begin {
     now: i64,
     earliest: i64,
-    steady: i64,
+    expiry: i64,
     /// For how long no session ends that the earliest of them does not end.
     ends_nothing_for: i64,
 }
@@ -59,8 +59,8 @@ impl Begin {
         // The heartbeat says whole seconds.
         let now = if (wall - expected).abs() > MAX_DRIFT + SECOND { expected } else { wall };
         let earliest = now.min(now - (last.at - last.earliest) * SECOND);
-        let steady = (last.steady + passed).saturating_mul(SECOND);
-        Self { now, earliest, steady, ends_nothing_for: ENDS_NOTHING_FOR }
+        let expiry = (last.expiry + passed).saturating_mul(SECOND);
+        Self { now, earliest, expiry, ends_nothing_for: ENDS_NOTHING_FOR }
     }
 
     /// Some time after a heartbeat, nobody knows how long.
@@ -73,7 +73,7 @@ impl Begin {
         let is_long_ago = now - LONG_AGO * SECOND > at;
         let earliest = if is_long_ago { at - doubted } else { now - doubted };
         let ends_nothing_for = if doubted == 0 { ENDS_NOTHING_AFTER_LONG } else { ENDS_NOTHING_FOR };
-        Self { now, earliest, steady: last.steady.saturating_mul(SECOND), ends_nothing_for }
+        Self { now, earliest, expiry: last.expiry.saturating_mul(SECOND), ends_nothing_for }
     }
 }
 
@@ -106,7 +106,7 @@ impl IssuerClock {
                 Begin::after(time, passed, wall)
             }
             (_, Some(time)) => Begin::at_another_boot(time, wall),
-            (_, None) => Begin { now: wall, earliest: wall, steady: wall, ends_nothing_for: 0 },
+            (_, None) => Begin { now: wall, earliest: wall, expiry: wall, ends_nothing_for: 0 },
         };
         let mut doubt = Doubt::default();
         if !agree(wall, begin.now) {
@@ -116,13 +116,13 @@ impl IssuerClock {
             let until = elapsed + begin.ends_nothing_for;
             doubt.before = Some(Before { offset: begin.earliest - elapsed, followed: elapsed, until });
         }
-        let steady_at_start = begin.steady.min(begin.earliest).min(wall).div_euclid(SECOND);
-        Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), steady_at_start }
+        let expiry_at_start = begin.expiry.min(begin.earliest).min(wall).div_euclid(SECOND);
+        Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), expiry_at_start }
     }
 
     /// The earliest that it may have been at the start, for what is removed, in Unix seconds.
-    pub(crate) fn steady_at_start(&self) -> i64 {
-        self.steady_at_start
+    pub(crate) fn expiry_at_start(&self) -> i64 {
+        self.expiry_at_start
     }
 
     /// [`IssuerClock::new`] by what `store` says of its last use. A database that can't say is new.
@@ -318,7 +318,7 @@ mod tests {
     }
 
     fn certain(at: i64) -> BeatTime {
-        BeatTime { at, earliest: at, steady: at }
+        BeatTime { at, earliest: at, expiry: at }
     }
 
     #[test]
@@ -330,7 +330,7 @@ mod tests {
                 LastBeat { any: Some(certain(BEGIN - 500)), of_this_boot: Some((certain(BEGIN - 500), 500_000)) };
             set(&clock, jump);
             let issuer = IssuerClock::new(clock.clone(), &last);
-            assert_eq!((issuer.unix_now(), issuer.steady_at_start()), (BEGIN, BEGIN + jump.min(0)));
+            assert_eq!((issuer.unix_now(), issuer.expiry_at_start()), (BEGIN, BEGIN + jump.min(0)));
             issuer.look();
             assert!(issuer.is_in_doubt(LIFE));
         }
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!((week.unix_now(), week.earliest()), (BEGIN, BEGIN - 7 * 24 * HOUR));
         let day = start(BEGIN - 23 * HOUR);
         assert_eq!((day.unix_now(), day.earliest()), (BEGIN, BEGIN));
-        assert_eq!(day.steady_at_start(), BEGIN - 23 * HOUR, "nothing is removed by a time that nobody knows");
+        assert_eq!(day.expiry_at_start(), BEGIN - 23 * HOUR, "nothing is removed by a time that nobody knows");
         // The elapsed time of an earlier boot that has the same name says nothing.
         let other = LastBeat { any: Some(certain(BEGIN)), of_this_boot: Some((certain(BEGIN - HOUR), 9_000_000)) };
         assert_eq!(IssuerClock::new(manual(), &other).unix_now(), BEGIN);
@@ -354,13 +354,13 @@ mod tests {
     #[test]
     fn a_start_doubts_what_the_process_before_it_did() {
         // It had followed a clock that was put forward by an hour.
-        let doubted = BeatTime { at: BEGIN - 10, earliest: BEGIN - 10 - HOUR, steady: BEGIN - 10 - 2 * HOUR };
+        let doubted = BeatTime { at: BEGIN - 10, earliest: BEGIN - 10 - HOUR, expiry: BEGIN - 10 - 2 * HOUR };
         for of_this_boot in [None, Some((doubted, 990_000))] {
             let issuer = IssuerClock::new(manual(), &LastBeat { any: Some(doubted), of_this_boot });
             assert_eq!((issuer.unix_now(), issuer.earliest()), (BEGIN, BEGIN - HOUR));
             assert!(issuer.is_in_doubt(LIFE));
             let passed = if of_this_boot.is_some() { 10 } else { 0 };
-            assert_eq!(issuer.steady_at_start(), BEGIN - 10 - 2 * HOUR + passed);
+            assert_eq!(issuer.expiry_at_start(), BEGIN - 10 - 2 * HOUR + passed);
         }
     }
 }

@@ -8,40 +8,40 @@ use ficha_store::{DenyRow, Head};
 /// A row's number and its random tag: together they name one row of one history. Number 0 with tag 0 stands before the
 /// first row of every history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Position {
+pub(crate) struct Cursor {
     pub(crate) number: i64,
     pub(crate) tag: i64,
 }
 
-impl From<Head> for Position {
+impl From<Head> for Cursor {
     fn from(head: Head) -> Self {
         Self { number: head.number, tag: head.tag }
     }
 }
 
-impl From<&DenyRow> for Position {
+impl From<&DenyRow> for Cursor {
     fn from(row: &DenyRow) -> Self {
         Self { number: row.number, tag: row.tag }
     }
 }
 
 /// As a cursor: the number, a dot, and the tag in hexadecimal digits. Followers must not look into it.
-impl fmt::Display for Position {
+impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:x}", self.number, self.tag.cast_unsigned())
     }
 }
 
 /// Reads exactly what `Display` writes. Whatever else a follower brings is no cursor of ours.
-impl FromStr for Position {
+impl FromStr for Cursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (number, tag) = text.split_once('.').ok_or(())?;
         let tag = u64::from_str_radix(tag, 16).map_err(drop)?.cast_signed();
-        let position = Self { number: number.parse().map_err(drop)?, tag };
-        let known = position.number >= 0 && position.to_string() == text;
-        if known { Ok(position) } else { Err(()) }
+        let cursor = Self { number: number.parse().map_err(drop)?, tag };
+        let known = cursor.number >= 0 && cursor.to_string() == text;
+        if known { Ok(cursor) } else { Err(()) }
     }
 }
 
@@ -52,10 +52,10 @@ mod tests {
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
         for (number, tag) in [(0, 0), (7, 31), (i64::MAX, -1), (1, i64::MIN)] {
-            let position = Position { number, tag };
-            assert_eq!(position.to_string().parse(), Ok(position));
+            let cursor = Cursor { number, tag };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
-        assert_eq!(Position { number: 7, tag: 31 }.to_string(), "7.1f");
+        assert_eq!(Cursor { number: 7, tag: 31 }.to_string(), "7.1f");
     }
 
     #[test]
@@ -63,9 +63,9 @@ mod tests {
         for text in
             ["", ".", "7", "7.", ".1", "07.1f", "7.01f", "7.1F", "+7.1f", "-7.1f", "7.1f ", "7.1f.", "7.x", "ü.1"]
         {
-            assert_eq!(text.parse::<Position>(), Err(()), "{text:?}");
+            assert_eq!(text.parse::<Cursor>(), Err(()), "{text:?}");
         }
-        assert_eq!(format!("{}.0", u64::MAX).parse::<Position>(), Err(()));
-        assert_eq!(format!("1.1{:x}", u64::MAX).parse::<Position>(), Err(()));
+        assert_eq!(format!("{}.0", u64::MAX).parse::<Cursor>(), Err(()));
+        assert_eq!(format!("1.1{:x}", u64::MAX).parse::<Cursor>(), Err(()));
     }
 }

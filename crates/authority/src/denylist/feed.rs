@@ -13,13 +13,13 @@ use tokio::sync::watch;
 pub use crate::denylist::pages::FeedPage;
 
 use crate::Authority;
-use crate::authn::throttle::Origin;
 use crate::clients::{AuthenticatedClient, ClientCredentials};
-use crate::denylist::cursor::Position;
+use crate::denylist::cursor::Cursor;
 use crate::denylist::pages::{Begin, Pages};
-use crate::denylist::poll_slots::Places;
+use crate::denylist::poll_slots::PollSlots;
 use crate::denylist::replica::VOUCH_LIMIT;
 use crate::error::AuthorityError;
+use crate::request_source::RequestSource;
 use crate::settings::DenylistSettings;
 
 /// The longest that a follower may have its poll held.
@@ -62,7 +62,7 @@ pub struct Poll<'a> {
 
 /// What all followers share.
 pub(crate) struct Feed {
-    places: Arc<Places>,
+    places: Arc<PollSlots>,
     pages: Pages,
     /// Says that there may be something new: whoever wakes looks for itself.
     wake: watch::Sender<()>,
@@ -74,7 +74,7 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn new(settings: &DenylistSettings) -> Self {
         Self {
-            places: Places::new(settings),
+            places: PollSlots::new(settings),
             pages: Pages::default(),
             wake: watch::Sender::new(()),
             gathering: watch::Sender::new(false),
@@ -112,14 +112,14 @@ impl Authority {
     pub async fn authenticate_follower(
         &self,
         credentials: &ClientCredentials,
-        origin: &Origin,
+        source: &RequestSource,
     ) -> Result<Follower, AuthorityError> {
         if matches!(credentials, ClientCredentials::None) {
             // Never the default client: whoever names nobody is nobody.
             let anonymous = self.settings().anonymous_following();
             return if anonymous { Ok(Follower::Anonymous) } else { Err(AuthorityError::ClientAuthentication) };
         }
-        let client = self.authenticate_client(credentials, origin).await?;
+        let client = self.authenticate_client(credentials, source).await?;
         if !client.is_confidential() {
             return Err(AuthorityError::ClientAuthentication);
         }
@@ -133,15 +133,15 @@ impl Authority {
     pub async fn poll_denylist(
         &self,
         follower: &Follower,
-        origin: &Origin,
+        source: &RequestSource,
         poll: Poll<'_>,
     ) -> Result<Arc<FeedPage>, AuthorityError> {
         // Subscribed before the list is read: what comes after that wakes.
         let mut wakes = self.inner.feed.wake.subscribe();
         let newest = self.vouch().await?;
-        let cursor = poll.after.map(str::parse::<Position>);
+        let cursor = poll.after.map(str::parse::<Cursor>);
         if cursor == Some(Ok(newest)) && !poll.wait.is_zero() {
-            let place = self.inner.feed.places.take(follower.id(), origin).ok_or_else(|| {
+            let place = self.inner.feed.places.take(follower.id(), source).ok_or_else(|| {
                 self.inner.metrics.feed_refused.count();
                 AuthorityError::TooManyFollowers { retry_after: FULL_RETRY }
             })?;
@@ -186,7 +186,7 @@ impl Authority {
 
     /// Has the database read anew, and says what the list's newest row is. A read that fails is tried again, for as long
     /// as what was read before still holds.
-    async fn vouch(&self) -> Result<Position, AuthorityError> {
+    async fn vouch(&self) -> Result<Cursor, AuthorityError> {
         let denylist = self.denylist();
         let reading = async {
             // The tail takes a breath after a read that failed.
@@ -200,7 +200,7 @@ impl Authority {
         tokio::time::timeout(VOUCH_LIMIT, reading).await.ok().flatten().ok_or(AuthorityError::Stale)
     }
 
-    async fn wait_for_news(&self, wakes: &mut watch::Receiver<()>, newest: Position, wait: Duration) -> Ended {
+    async fn wait_for_news(&self, wakes: &mut watch::Receiver<()>, newest: Cursor, wait: Duration) -> Ended {
         let time_up = tokio::time::sleep(wait);
         tokio::pin!(time_up);
         loop {

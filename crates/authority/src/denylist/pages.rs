@@ -11,8 +11,8 @@ use ficha_token::{Clock, DenyPage};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::denylist::cursor::Position;
-use crate::denylist::replica::{Denylist, limited};
+use crate::denylist::cursor::Cursor;
+use crate::denylist::replica::{Denylist, read_in_time};
 
 /// How many entries a page holds at most: some 1.1 MB of text. A list of 1,000,000 takes 50 of them.
 const ENTRIES_A_PAGE: usize = 20_000;
@@ -29,7 +29,7 @@ const HOLDS: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct FeedPage {
     text: Bytes,
-    end: Position,
+    end: Cursor,
     reset: bool,
     more: bool,
     generation: u64,
@@ -47,7 +47,7 @@ impl FeedPage {
         self.reset
     }
 
-    fn new(rows: &[DenyRow], end: Position, kind: Kind, generation: u64) -> Arc<Self> {
+    fn new(rows: &[DenyRow], end: Cursor, kind: Kind, generation: u64) -> Arc<Self> {
         let Kind { reset, more } = kind;
         let entries = rows.iter().map(|row| row.entry).collect();
         let page = DenyPage { cursor: end.to_string(), nonce: None, reset, more, entries };
@@ -71,20 +71,20 @@ pub(crate) enum Begin {
     /// The whole list, for a follower whose cursor is not known.
     Reset,
     /// What came behind a cursor.
-    After(Position),
+    After(Cursor),
 }
 
 /// The pages that were built lately.
 pub(crate) struct Pages {
-    latest: Mutex<VecDeque<Latest>>,
+    latest: Mutex<VecDeque<CachedPage>>,
     stored: Mutex<HashMap<Begin, Arc<Slot>>>,
     reads: Semaphore,
 }
 
 /// The answer to whoever has read up to `cursor`, from memory. The first who looks at it builds its text.
-struct Latest {
-    cursor: Position,
-    end: Position,
+struct CachedPage {
+    cursor: Cursor,
+    end: Cursor,
     generation: u64,
     page: Arc<Lazy>,
 }
@@ -114,7 +114,7 @@ enum Found {
 impl Read {
     /// True if it still answers a request that came when the list ended at `newest`. A page in the middle of the list
     /// does so whatever was added behind it, but not for long: see [`HOLDS`].
-    fn answers(&self, generation: u64, newest: Position) -> bool {
+    fn answers(&self, generation: u64, newest: Cursor) -> bool {
         let fits = match &self.found {
             Found::Page(page) => page.generation == generation && (page.more || page.end.number >= newest.number),
             Found::Unknown(of) => *of == generation,
@@ -131,17 +131,17 @@ impl Default for Pages {
 
 impl Pages {
     /// The answer to whoever has read up to `cursor`, if memory has it: no query.
-    pub(crate) fn remembered(&self, denylist: &Denylist, cursor: Position) -> Option<Arc<FeedPage>> {
+    pub(crate) fn remembered(&self, denylist: &Denylist, cursor: Cursor) -> Option<Arc<FeedPage>> {
         let page = self.latest_behind(denylist, cursor)?;
         // No lock is held: of all whom a revocation wakes one builds the text, and only they wait for it.
         Some(Arc::clone(&page))
     }
 
-    fn latest_behind(&self, denylist: &Denylist, cursor: Position) -> Option<Arc<Lazy>> {
+    fn latest_behind(&self, denylist: &Denylist, cursor: Cursor) -> Option<Arc<Lazy>> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = denylist.recent();
         let (end, generation) = (recent.newest()?, recent.generation());
-        let fits = |one: &&Latest| (one.cursor, one.end, one.generation) == (cursor, end, generation);
+        let fits = |one: &&CachedPage| (one.cursor, one.end, one.generation) == (cursor, end, generation);
         if let Some(one) = latest.iter().find(fits) {
             return Some(Arc::clone(&one.page));
         }
@@ -149,7 +149,7 @@ impl Pages {
         let kind = Kind { reset: false, more: false };
         let page = Arc::new(Lazy::new(Box::new(move || FeedPage::new(&rows, end, kind, generation))));
         latest.truncate(MOST_LATEST - 1);
-        latest.push_front(Latest { cursor, end, generation, page: Arc::clone(&page) });
+        latest.push_front(CachedPage { cursor, end, generation, page: Arc::clone(&page) });
         Some(page)
     }
 
@@ -207,7 +207,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn now(&self) -> Result<(u64, Position), StoreError> {
+    fn now(&self) -> Result<(u64, Cursor), StoreError> {
         let recent = self.denylist.recent();
         let newest = recent.newest().ok_or_else(|| StoreError::Unavailable("the database was not read yet".into()))?;
         Ok((recent.generation(), newest))
@@ -217,18 +217,20 @@ impl Reader<'_> {
     /// in between comes with the next answer. Should the database be put back in between, the next cursor is unknown.
     async fn read(&self, begin: Begin) -> Result<Found, StoreError> {
         let (generation, newest) = self.now()?;
-        let now = self.denylist.steady_now(self.clock);
+        let now = self.denylist.expiry_now(self.clock);
         let rows = match begin {
-            Begin::First | Begin::Reset => limited(self.store.live_deny_rows(now, 0, ENTRIES_A_PAGE as u64)).await?,
-            Begin::After(Position { number, tag }) => {
-                match limited(self.store.live_deny_rows_after(now, (number, tag), ENTRIES_A_PAGE as u64)).await? {
+            Begin::First | Begin::Reset => {
+                read_in_time(self.store.live_deny_rows(now, 0, ENTRIES_A_PAGE as u64)).await?
+            }
+            Begin::After(Cursor { number, tag }) => {
+                match read_in_time(self.store.live_deny_rows_after(now, (number, tag), ENTRIES_A_PAGE as u64)).await? {
                     Some(rows) => rows,
                     None => return Ok(Found::Unknown(generation)),
                 }
             }
         };
         let kind = Kind { reset: begin == Begin::Reset, more: rows.len() == ENTRIES_A_PAGE };
-        let end = match rows.last().map(Position::from) {
+        let end = match rows.last().map(Cursor::from) {
             Some(last) if kind.more || last.number > newest.number => last,
             _ => newest,
         };

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::authn::throttle::{Origin, network_of};
+use crate::request_source::{RequestSource, network_of};
 use crate::settings::DenylistSettings;
 
 /// The places for held polls.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct PollSlots {
     most: usize,
     most_per_source: usize,
     taken: Mutex<Taken>,
@@ -25,12 +25,12 @@ struct Taken {
 
 /// A place for one held poll; dropping it gives it back, also when the peer hangs up.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct PollSlot {
+    places: Arc<PollSlots>,
     source: u64,
 }
 
-impl Places {
+impl PollSlots {
     pub(crate) fn new(settings: &DenylistSettings) -> Arc<Self> {
         Arc::new(Self {
             most: settings.max_waiting,
@@ -41,15 +41,15 @@ impl Places {
     }
 
     /// Takes a place for `client` (`None`: nobody named) at its address; `None` if there is none left for it.
-    pub(crate) fn take(self: &Arc<Self>, client: Option<&str>, origin: &Origin) -> Option<Place> {
-        let source = self.hasher.hash_one((client, network_of(origin.address)));
+    pub(crate) fn take(self: &Arc<Self>, client: Option<&str>, source: &RequestSource) -> Option<PollSlot> {
+        let source = self.hasher.hash_one((client, network_of(source.address)));
         let mut taken = self.lock();
         if taken.all >= self.most || taken.by_source.get(&source).is_some_and(|taken| *taken >= self.most_per_source) {
             return None;
         }
         taken.all += 1;
         *taken.by_source.entry(source).or_default() += 1;
-        Some(Place { places: Arc::clone(self), source })
+        Some(PollSlot { places: Arc::clone(self), source })
     }
 
     /// How many are taken.
@@ -62,7 +62,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for PollSlot {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
         taken.all -= 1;
@@ -79,15 +79,15 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn origin(address: &str) -> Origin {
-        Origin { address: Some(address.parse().unwrap()), user_agent: None }
+    fn source(address: &str) -> RequestSource {
+        RequestSource { address: Some(address.parse().unwrap()), user_agent: None }
     }
 
     #[test]
     fn a_source_is_a_client_at_an_address_and_gets_its_places_back() {
         let settings = DenylistSettings { max_waiting: 4, max_waiting_per_source: 2, ..Default::default() };
-        let places = Places::new(&settings);
-        let take = |client, address| places.take(client, &origin(address));
+        let places = PollSlots::new(&settings);
+        let take = |client, address| places.take(client, &source(address));
         let first = take(Some("a"), "2001:db8::1").unwrap();
         let _second = take(Some("a"), "2001:db8::2").unwrap();
         assert!(take(Some("a"), "2001:db8::3").is_none(), "the same /64");

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use ficha_store::DenyRow;
 
-use crate::denylist::cursor::Position;
+use crate::denylist::cursor::Cursor;
 
 /// How many rows are kept. A row takes 48 bytes.
 const MOST: usize = 10_000;
@@ -12,7 +12,7 @@ const MOST: usize = 10_000;
 /// All rows that the database has behind `base`, in the order of their numbers.
 #[derive(Default)]
 pub(crate) struct Recent {
-    base: Option<Position>,
+    base: Option<Cursor>,
     rows: VecDeque<DenyRow>,
     /// How often it was begun anew: what was made of another history is known by this.
     generation: u64,
@@ -20,8 +20,8 @@ pub(crate) struct Recent {
 
 impl Recent {
     /// The newest row taken up; `None` before the first read.
-    pub(crate) fn newest(&self) -> Option<Position> {
-        self.rows.back().map(Position::from).or(self.base)
+    pub(crate) fn newest(&self) -> Option<Cursor> {
+        self.rows.back().map(Cursor::from).or(self.base)
     }
 
     /// Raised by [`Recent::restart`].
@@ -30,12 +30,12 @@ impl Recent {
     }
 
     /// The rows behind `cursor`; `None` if it is none of those that are kept.
-    pub(crate) fn after(&self, cursor: Position) -> Option<impl ExactSizeIterator<Item = &DenyRow>> {
+    pub(crate) fn after(&self, cursor: Cursor) -> Option<impl ExactSizeIterator<Item = &DenyRow>> {
         let first = if self.base == Some(cursor) {
             0
         } else {
             let at = self.rows.binary_search_by_key(&cursor.number, |row| row.number).ok()?;
-            if Position::from(&self.rows[at]) != cursor {
+            if Cursor::from(&self.rows[at]) != cursor {
                 return None;
             }
             at + 1
@@ -48,12 +48,12 @@ impl Recent {
         self.rows.extend(rows);
         let over = self.rows.len().saturating_sub(MOST);
         if let Some(last) = self.rows.drain(..over).next_back() {
-            self.base = Some(Position::from(&last));
+            self.base = Some(Cursor::from(&last));
         }
     }
 
     /// Forgets everything: what comes next follows `base`, perhaps in another history.
-    pub(crate) fn restart(&mut self, base: Position) {
+    pub(crate) fn restart(&mut self, base: Cursor) {
         *self = Self { base: Some(base), rows: VecDeque::new(), generation: self.generation + 1 };
     }
 }
@@ -68,11 +68,11 @@ mod tests {
         DenyRow { number, tag: number * 10, entry }
     }
 
-    fn at(number: i64) -> Position {
-        Position { number, tag: number * 10 }
+    fn at(number: i64) -> Cursor {
+        Cursor { number, tag: number * 10 }
     }
 
-    fn numbers(recent: &Recent, cursor: Position) -> Option<Vec<i64>> {
+    fn numbers(recent: &Recent, cursor: Cursor) -> Option<Vec<i64>> {
         recent.after(cursor).map(|rows| rows.map(|row| row.number).collect())
     }
 
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(numbers(&recent, at(4)), Some(vec![5, 7, 8]));
         assert_eq!(numbers(&recent, at(7)), Some(vec![8]));
         assert_eq!(numbers(&recent, at(8)), Some(vec![]));
-        for unknown in [at(3), at(6), at(9), Position { number: 7, tag: 7 }, Position { number: 4, tag: 4 }] {
+        for unknown in [at(3), at(6), at(9), Cursor { number: 7, tag: 7 }, Cursor { number: 4, tag: 4 }] {
             assert_eq!(numbers(&recent, unknown), None, "{unknown}");
         }
     }

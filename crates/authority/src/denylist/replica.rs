@@ -13,8 +13,8 @@ use ficha_token::{Clock, DenyEntry, DenyId};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 
-use crate::clock::expiry::SteadyTime;
-use crate::denylist::cursor::Position;
+use crate::clock::expiry::ExpiryClock;
+use crate::denylist::cursor::Cursor;
 use crate::denylist::recent::Recent;
 
 /// Without a read of the database for this long, nobody knows what has been revoked: the server refuses with 503.
@@ -33,7 +33,7 @@ pub(crate) const KEPT_LONGER: i64 = 3_600;
 /// The denied ids in memory, and how fresh they are.
 pub struct Denylist {
     set: DenySet,
-    steady: SteadyTime,
+    expiry: ExpiryClock,
     /// When the last successful read of the head *began*, in milliseconds of [`Clock::elapsed`], plus one; 0 is never.
     vouched: AtomicU64,
     /// How far the database has been read.
@@ -66,7 +66,7 @@ impl Default for Denylist {
     fn default() -> Self {
         Self {
             set: DenySet::new(),
-            steady: SteadyTime::default(),
+            expiry: ExpiryClock::default(),
             vouched: AtomicU64::new(0),
             recent: RwLock::default(),
             reading: Mutex::default(),
@@ -134,13 +134,13 @@ impl Denylist {
 
     /// The time by which something may be forgotten, in Unix seconds: that of a wall clock that was just put forward is
     /// not believed yet.
-    pub(crate) fn steady_now(&self, clock: &dyn Clock) -> i64 {
-        self.steady.unix_now(clock)
+    pub(crate) fn expiry_now(&self, clock: &dyn Clock) -> i64 {
+        self.expiry.unix_now(clock)
     }
 
     /// Begins with `earliest`, in Unix seconds, where the clock is ahead of what the database remembers.
-    pub(crate) fn begin_steady(&self, earliest: i64, clock: &dyn Clock) {
-        self.steady.begin(earliest, clock);
+    pub(crate) fn begin_expiry_clock(&self, earliest: i64, clock: &dyn Clock) {
+        self.expiry.begin(earliest, clock);
     }
 
     /// The newest head that was read, and a way to wait for the next.
@@ -203,37 +203,37 @@ impl Denylist {
     }
 
     async fn read(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
-        let head = limited(store.head()).await?;
-        let newest = Position::from(head);
+        let head = read_in_time(store.head()).await?;
+        let newest = Cursor::from(head);
         let at = self.recent().newest();
         if at == Some(newest) {
             return Ok(head);
         }
         if let Some(at) = at {
-            if at.number <= newest.number && self.take_up_new(at, newest, store).await? {
+            if at.number <= newest.number && self.load_new(at, newest, store).await? {
                 return Ok(head);
             }
-            // A position that the database does not know is of another history. Read all of this one.
+            // A cursor that the database does not know is of another history. Read all of this one.
             tracing::warn!(
                 "the denylist is read anew: this server was away for long, or the database was put back; after that, run \
                  `ficha recover`"
             );
         }
-        self.take_up_all(newest, store, clock).await?;
+        self.load_all(newest, store, clock).await?;
         Ok(head)
     }
 
-    /// The rows behind `at`. False if the database does not know that position.
-    async fn take_up_new(&self, mut at: Position, newest: Position, store: &Store) -> Result<bool, StoreError> {
+    /// The rows behind `at`. False if the database does not know that cursor.
+    async fn load_new(&self, mut at: Cursor, newest: Cursor, store: &Store) -> Result<bool, StoreError> {
         loop {
-            let Some(rows) = limited(store.deny_rows_behind((at.number, at.tag), ROWS_A_READ)).await? else {
+            let Some(rows) = read_in_time(store.deny_rows_behind((at.number, at.tag), ROWS_A_READ)).await? else {
                 return Ok(false);
             };
             for row in &rows {
                 self.set.insert(row.entry);
             }
             self.recent_mut().extend(&rows);
-            at = rows.last().map_or(at, Position::from);
+            at = rows.last().map_or(at, Cursor::from);
             if (rows.len() as u64) < ROWS_A_READ {
                 break;
             }
@@ -243,26 +243,26 @@ impl Denylist {
         if reached { Ok(true) } else { Err(of_two_histories()) }
     }
 
-    async fn take_up_all(&self, newest: Position, store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
+    async fn load_all(&self, newest: Cursor, store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
         let mut end = newest;
         let mut after = 0;
-        let since = self.steady_now(clock) - KEPT_LONGER;
+        let since = self.expiry_now(clock) - KEPT_LONGER;
         loop {
-            let rows = limited(store.live_deny_rows(since, after, ROWS_A_READ)).await?;
+            let rows = read_in_time(store.live_deny_rows(since, after, ROWS_A_READ)).await?;
             for row in &rows {
                 self.set.insert(row.entry);
             }
-            // Rows that came after the head was read are taken up too; the position may not run behind them only.
+            // Rows that came after the head was read are taken up too; the cursor may not run behind them only.
             if let Some(last) = rows.last() {
                 after = last.number;
-                end = if last.number > newest.number { Position::from(last) } else { end };
+                end = if last.number > newest.number { Cursor::from(last) } else { end };
             }
             if (rows.len() as u64) < ROWS_A_READ {
                 break;
             }
         }
         // Still known after the last row was read, so it was known before each of them.
-        if !limited(store.deny_row_exists(newest.number, newest.tag)).await? {
+        if !read_in_time(store.deny_row_exists(newest.number, newest.tag)).await? {
             return Err(of_two_histories());
         }
         self.recent_mut().restart(end);
@@ -294,7 +294,7 @@ fn of_two_histories() -> StoreError {
 /// list may take as long as it needs.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
-pub(crate) async fn limited<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(crate) async fn read_in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let silent = || Err(StoreError::Unavailable("the database did not answer within 2 s".into()));
     tokio::time::timeout(READ_LIMIT, read).await.unwrap_or_else(|_| silent())
 }

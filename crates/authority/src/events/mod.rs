@@ -1,11 +1,13 @@
 //! What an administrator may want to know later. Never a password, a secret or a token.
 
+pub(crate) mod writer;
+
 use ficha_store::AuditRecord;
 use ficha_token::{Clock, Entropy, ordered_uuid};
 use uuid::Uuid;
 
 use crate::Authority;
-use crate::authn::throttle::Origin;
+use crate::request_source::RequestSource;
 
 /// An event about to be written down.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +22,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    pub(crate) fn new(origin: &Origin) -> Self {
-        Self { address: origin.address_text(), ..Self::default() }
+    pub(crate) fn new(source: &RequestSource) -> Self {
+        Self { address: source.address_text(), ..Self::default() }
     }
 
     pub(crate) fn by(actor: &str, name: &'static str) -> Self {

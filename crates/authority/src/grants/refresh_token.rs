@@ -1,62 +1,16 @@
 //! Refreshing (RFC 6749 §6, RFC 9700 §4.14): one compare-and-set on one row, shared with whoever waits at once.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use ficha_store::{Revocation, RevokeReason, Rotation, RotationTerms, SessionRecord, Store, StoreError};
-use ficha_token::Unverified;
-use ficha_token::{Clock, Grant, Scope};
-use uuid::Uuid;
+use ficha_store::{Revocation, RevokeReason, Rotation, SessionRecord};
+use ficha_token::{Grant, Scope};
 
 use crate::Authority;
-use crate::authn::throttle::Origin;
-use crate::authority::Foundation;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::events::Event;
 use crate::grants::require_grant;
-use crate::group_commit::Batch;
-use crate::settings::Settings;
+use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
 use crate::tokens::refresh_token::RefreshToken;
-
-/// Turns generations of many sessions in one statement.
-pub(crate) struct RotationBatch {
-    store: Store,
-    clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
-}
-
-impl RotationBatch {
-    pub(crate) fn new(base: &Foundation) -> Self {
-        Self { store: base.store.clone(), clock: base.clock.clone(), settings: base.settings.clone() }
-    }
-}
-
-impl Batch for RotationBatch {
-    type Job = Rotation;
-    /// The row after its turn; `None`: the compare-and-set did not match.
-    type Outcome = Option<SessionRecord>;
-    /// One request a session in a batch: two of one session would be one row matched twice.
-    type Key = Uuid;
-
-    fn key(job: &Rotation) -> Uuid {
-        job.session
-    }
-
-    async fn run(&self, jobs: Vec<Rotation>) -> Result<Vec<Option<SessionRecord>>, StoreError> {
-        let now = self.clock.unix_now();
-        let token = &self.settings.token;
-        let terms = RotationTerms {
-            now,
-            access_exp: now + token.access_seconds(),
-            idle_ttl: token.refresh_idle_ttl.as_secs() as i64,
-        };
-        let turned = self.store.rotate_sessions(&jobs, terms).await?;
-        let mut turned: HashMap<Uuid, SessionRecord> = turned.into_iter().map(|row| (row.id, row)).collect();
-        Ok(jobs.iter().map(|job| turned.remove(&job.session)).collect())
-    }
-}
 
 /// What a refresh token turned out to be that did not match its row.
 enum Unmatched {
@@ -75,12 +29,12 @@ impl Authority {
     pub async fn refresh_grant(
         &self,
         client: &AuthenticatedClient,
-        origin: &Origin,
+        source: &RequestSource,
         token: &str,
         scope: Option<Scope>,
     ) -> Result<Issued, AuthorityError> {
         require_grant(client, Grant::RefreshToken)?;
-        self.learn_key_of(token).await?;
+        self.load_unknown_key(token).await?;
         let token = self.read_refresh_token(token).ok_or(AuthorityError::BadRefreshToken)?;
         if let Some(asked) = &scope {
             self.check_narrowing(client, &token, asked).await?;
@@ -92,29 +46,8 @@ impl Authority {
                 self.inner.metrics.refreshes.count();
                 self.answer(&session, scope, session.rotated_at).await
             }
-            None => self.answer_unmatched(client, origin, token, scope).await,
+            None => self.answer_unmatched(client, source, token, scope).await,
         }
-    }
-
-    /// Looks for the key of a token in the database, should it have come with another process' purge a moment ago. A
-    /// token whose key is known costs nothing; whoever waits at once shares one look, so a forger gains little.
-    pub(crate) async fn learn_key_of(&self, text: &str) -> Result<(), StoreError> {
-        let keys = self.inner.keys.current();
-        let is_unknown = match RefreshToken::parse(text) {
-            Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),
-            None => {
-                Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
-            }
-        };
-        if is_unknown { self.follow().await } else { Ok(()) }
-    }
-
-    /// What a text says, if one of our refresh keys made it. No query: a forged token costs the database nothing.
-    pub(crate) fn read_refresh_token(&self, text: &str) -> Option<RefreshToken> {
-        let unchecked = RefreshToken::parse(text)?;
-        let keys = self.inner.keys.current();
-        let key = keys.refresh(unchecked.key_id())?;
-        unchecked.check(key)
     }
 
     /// A refresh may narrow the scope, never widen it (RFC 6749 §6). Looked at before the turn, so that asking for too
@@ -151,11 +84,11 @@ impl Authority {
     async fn answer_unmatched(
         &self,
         client: &AuthenticatedClient,
-        origin: &Origin,
+        source: &RequestSource,
         token: RefreshToken,
         scope: Option<Scope>,
     ) -> Result<Issued, AuthorityError> {
-        let event = Event::new(origin).client(client.id()).session(token.session);
+        let event = Event::new(source).client(client.id()).session(token.session);
         let (reason, event) = match self.classify(client, &token).await? {
             Unmatched::Refused => return Err(AuthorityError::BadRefreshToken),
             Unmatched::Retry(session) => {

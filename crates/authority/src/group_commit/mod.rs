@@ -6,6 +6,9 @@
 //!
 //! What has been started is finished, whether or not its caller is still there.
 
+pub(crate) mod revocation;
+pub(crate) mod rotation;
+
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
@@ -38,11 +41,11 @@ const BATCH_LIMIT: Duration = Duration::from_secs(10);
 type Waiting<B> = (<B as Batch>::Job, oneshot::Sender<Result<<B as Batch>::Outcome, StoreError>>);
 
 /// Hands jobs to the workers of a [`Batch`].
-pub struct Gatherer<B: Batch> {
+pub struct GroupCommit<B: Batch> {
     queue: mpsc::Sender<Waiting<B>>,
 }
 
-impl<B: Batch> Gatherer<B> {
+impl<B: Batch> GroupCommit<B> {
     /// Starts `workers` tasks (batches that may run at once) that take up to `most` jobs each. They end when the
     /// gatherer is dropped.
     pub fn start(batch: B, workers: usize, most: usize) -> Self {
@@ -172,7 +175,7 @@ mod tests {
     async fn whoever_waits_while_a_batch_runs_shares_the_next_one() {
         let batches = Arc::new(AtomicUsize::new(0));
         let gate = Arc::new(tokio::sync::Semaphore::new(0));
-        let gatherer = Arc::new(Gatherer::start(Doubler { batches: batches.clone(), gate: gate.clone() }, 1, 64));
+        let gatherer = Arc::new(GroupCommit::start(Doubler { batches: batches.clone(), gate: gate.clone() }, 1, 64));
         let callers: Vec<_> = [1, 2, 3, 2, 2]
             .into_iter()
             .map(|job| {
@@ -207,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_panics_is_of_unknown_outcome_and_the_next_one_runs() {
-        let gatherer = Gatherer::start(Fragile, 1, 64);
+        let gatherer = GroupCommit::start(Fragile, 1, 64);
         for _ in 0..3 {
             assert!(matches!(gatherer.submit(13).await, Err(StoreError::OutcomeUnknown(_))));
             assert_eq!(gatherer.submit(12).await, Ok(12));

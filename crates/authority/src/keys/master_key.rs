@@ -73,7 +73,7 @@ impl MasterKeySource {
     }
 
     /// Takes back a file that [`MasterKeySource::load_or_make`] made.
-    pub fn take_back(&self) -> Result<(), StartError> {
+    pub fn discard(&self) -> Result<(), StartError> {
         fs::remove_file(&self.file).map_err(|source| StartError::MasterKeyFile { path: self.file.clone(), source })
     }
 }

@@ -55,8 +55,8 @@ pub(crate) async fn beat(authority: Authority) {
         let clock = &authority.inner.time;
         authority.look_at_clock();
         let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let steady = authority.denylist().steady_now(&**clock);
-        let time = BeatTime { at: clock.unix_now(), earliest: clock.earliest(), steady };
+        let expiry = authority.denylist().expiry_now(&**clock);
+        let time = BeatTime { at: clock.unix_now(), earliest: clock.earliest(), expiry };
         let beat = Heartbeat { process, number, time, boot: boot.clone(), elapsed };
         let outcome = store.beat(&beat, suspected || doubted).await;
         if doubted && outcome.is_ok() {

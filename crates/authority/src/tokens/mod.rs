@@ -2,5 +2,6 @@
 
 pub(crate) mod introspect;
 pub(crate) mod issue;
+pub(crate) mod read;
 pub(crate) mod refresh_token;
 pub(crate) mod revoke;

@@ -6,7 +6,8 @@ use ficha_resource::{OAuth2PasswordBearer, VerifyError};
 
 use crate::Outcome;
 use crate::child::ServerProcess;
-use crate::setup::{INTROSPECTOR, ISSUER, Setup};
+use crate::issuer::ISSUER;
+use crate::setup::{INTROSPECTOR, Setup};
 
 /// Whoever has not refused by then never will.
 const GIVE_UP: Duration = Duration::from_secs(20);

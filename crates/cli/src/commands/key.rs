@@ -5,9 +5,9 @@ use ficha_authority::{KeyPurpose, KeyRecord};
 use serde::Serialize;
 
 use super::recover;
+use crate::admin_context::{self, ACTOR, Empty};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty};
 use crate::output::{self, time};
 
 #[derive(Debug, Subcommand)]
@@ -50,9 +50,9 @@ struct Shown {
 }
 
 async fn list(configuration: &Configuration, json: bool) -> Result<(), CliError> {
-    let house = house::open(configuration, Empty::Refuse).await?;
-    let now = house.now();
-    let keys = house.admin.keys().await?;
+    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    let now = context.now();
+    let keys = context.admin.keys().await?;
     let shown: Vec<Shown> = keys.iter().map(|key| show(key, state(key, &keys, now))).collect();
     if json {
         return output::json(&shown);
@@ -93,7 +93,7 @@ fn state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
 }
 
 async fn rotate(configuration: &Configuration) -> Result<(), CliError> {
-    let house = house::open(configuration, Empty::Refuse).await?;
-    let (kid, from) = house.admin.rotate_key(ACTOR).await?;
+    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    let (kid, from) = context.admin.rotate_key(ACTOR).await?;
     output::say(&format!("the key {kid} is published, and signs from {}", time(from)))
 }

@@ -2,12 +2,12 @@
 
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::{house, logging, output};
+use crate::{admin_context, logging, output};
 
 /// Applies what is missing.
 pub async fn run(configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
-    let store = house::connect(configuration).await?;
+    let store = admin_context::connect(configuration).await?;
     let applied = store.migrate().await?;
     store.close().await;
     if applied.is_empty() {

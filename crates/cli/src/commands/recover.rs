@@ -3,9 +3,9 @@
 use clap::Args;
 use ficha_authority::Purged;
 
+use crate::admin_context::{self, ACTOR, Empty};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty};
 use crate::{ask, output};
 
 /// What purging does, as a person is told before it.
@@ -31,15 +31,15 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
 
 /// Revokes everything: `recover`, `key purge` and `session revoke --all` are this.
 pub async fn purge(configuration: &Configuration, yes: bool) -> Result<(), CliError> {
-    let house = house::open(configuration, Empty::Refuse).await?;
-    let shared = house.base.settings.shares_secret();
+    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    let shared = context.base.settings.shares_secret();
     ask::confirm(if shared { CONSEQUENCE_SHARED } else { CONSEQUENCE }, yes)?;
-    match house.admin.purge_keys(ACTOR).await? {
+    match context.admin.purge_keys(ACTOR).await? {
         Purged::All => output::say("new keys are in force; every session has ended"),
         Purged::AllButAccessTokens => output::say(&format!(
             "every session has ended. Access tokens already out are good until they expire, within {} s: to end them now, \
              change token.secret_key on the server and on every service, and restart them",
-            house.base.settings.token.access_seconds()
+            context.base.settings.token.access_seconds()
         )),
     }
 }

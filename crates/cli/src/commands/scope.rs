@@ -3,9 +3,9 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::admin_context::{self, ACTOR, Empty};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty};
 use crate::output;
 
 #[derive(Debug, Subcommand)]
@@ -35,12 +35,12 @@ pub enum Command {
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     match command {
         Command::Add { name, description } => {
-            let house = house::open(configuration, Empty::Make).await?;
-            house.admin.declare_scope(ACTOR, &name, &description).await?;
+            let context = admin_context::open(configuration, Empty::Make).await?;
+            context.admin.declare_scope(ACTOR, &name, &description).await?;
             output::say(&format!("the scope {name} is declared"))
         }
         Command::List { json } => {
-            let scopes = house::open(configuration, Empty::Refuse).await?.admin.scopes().await?;
+            let scopes = admin_context::open(configuration, Empty::Refuse).await?.admin.scopes().await?;
             if json {
                 let shown = |(name, description)| json!({ "name": name, "description": description });
                 return output::json(&scopes.into_iter().map(shown).collect::<Vec<_>>());
@@ -49,7 +49,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
             output::table(["NAME", "DESCRIPTION"], &rows)
         }
         Command::Rm { name } => {
-            house::open(configuration, Empty::Refuse).await?.admin.remove_scope(ACTOR, &name).await?;
+            admin_context::open(configuration, Empty::Refuse).await?.admin.remove_scope(ACTOR, &name).await?;
             output::say(&format!("the scope {name} is no longer declared"))
         }
     }

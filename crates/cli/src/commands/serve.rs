@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::welcome;
 use crate::config::{Configuration, issuer_of};
 use crate::error::CliError;
-use crate::{house, logging, output};
+use crate::{admin_context, logging, output};
 
 /// How often the database is asked for its time: clocks drift, and are set.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
@@ -37,10 +37,10 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     // A malformed one, before a SQLite file is made; whether it fits, before that file is changed.
     configuration.master_key.load()?;
 
-    let store = house::connect_for(&configuration, arguments.first_start).await?;
+    let store = admin_context::connect_for(&configuration, arguments.first_start).await?;
     check_master_key(&store, &configuration.master_key).await?;
     if !arguments.first_start {
-        house::refuse_a_lost_database(&configuration, &store).await?;
+        admin_context::refuse_a_lost_database(&configuration, &store).await?;
     }
     for warning in store.doubtful_settings().await? {
         tracing::warn!("{warning}");
@@ -49,7 +49,7 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     if !steps.is_empty() {
         tracing::info!(steps = steps.len(), "the database is brought up to date");
     }
-    let (base, clock) = house::foundation(&configuration, store.clone()).await?;
+    let (base, clock) = admin_context::foundation(&configuration, store.clone()).await?;
     let first = first_start(&base).await?;
     let server = start(&configuration, base, reserved).await;
     let (authority, server) = match server {

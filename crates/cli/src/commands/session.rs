@@ -8,9 +8,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::recover;
+use crate::admin_context::{self, ACTOR, AdminContext, Empty, all_pages};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty, House, all_pages};
 use crate::output::{self, ended, or_dash, time};
 
 #[derive(Debug, Subcommand)]
@@ -69,19 +69,19 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
     if let Command::Revoke(Revoke { all: true, yes, .. }) = command {
         return recover::purge(configuration, yes).await;
     }
-    let house = house::open(configuration, Empty::Refuse).await?;
+    let context = admin_context::open(configuration, Empty::Refuse).await?;
     match command {
-        Command::List(arguments) => list(&house, arguments).await,
-        Command::Show { id, json } => show(&house, id, json).await,
-        Command::Revoke(which) => revoke(&house, which).await,
+        Command::List(arguments) => list(&context, arguments).await,
+        Command::Show { id, json } => show(&context, id, json).await,
+        Command::Revoke(which) => revoke(&context, which).await,
     }
 }
 
-async fn revoke(house: &House, which: Revoke) -> Result<(), CliError> {
+async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
     let sessions = match (which.id, which.user, which.client) {
-        (Some(id), _, _) => u64::from(house.admin.revoke_session(ACTOR, id).await?),
-        (_, Some(user), _) => house.admin.revoke_user(ACTOR, &user).await?,
-        (_, _, Some(client)) => house.admin.revoke_client(ACTOR, &client).await?,
+        (Some(id), _, _) => u64::from(context.admin.revoke_session(ACTOR, id).await?),
+        (_, Some(user), _) => context.admin.revoke_user(ACTOR, &user).await?,
+        (_, _, Some(client)) => context.admin.revoke_client(ACTOR, &client).await?,
         // clap asks for one of them.
         (None, None, None) => 0,
     };
@@ -111,16 +111,16 @@ struct Shown {
 
 /// What turns a row into what is shown: names of users are looked up once each.
 struct Viewer<'a> {
-    house: &'a House,
+    context: &'a AdminContext,
     now: i64,
     epoch: i64,
     users: HashMap<Uuid, Option<String>>,
 }
 
 impl<'a> Viewer<'a> {
-    async fn new(house: &'a House) -> Result<Self, CliError> {
-        let epoch = house.base.store.head().await?.epoch;
-        Ok(Self { house, now: house.now(), epoch, users: HashMap::new() })
+    async fn new(context: &'a AdminContext) -> Result<Self, CliError> {
+        let epoch = context.base.store.head().await?.epoch;
+        Ok(Self { context, now: context.now(), epoch, users: HashMap::new() })
     }
 
     async fn show(&mut self, session: &SessionRecord) -> Result<Shown, CliError> {
@@ -161,13 +161,13 @@ impl<'a> Viewer<'a> {
         if let Some(name) = self.users.get(&id) {
             return Ok(name.clone());
         }
-        let name = self.house.admin.user_by_id(id).await?.map(|user| user.name);
+        let name = self.context.admin.user_by_id(id).await?.map(|user| user.name);
         self.users.insert(id, name.clone());
         Ok(name)
     }
 }
 
-async fn list(house: &House, arguments: List) -> Result<(), CliError> {
+async fn list(context: &AdminContext, arguments: List) -> Result<(), CliError> {
     let sessions = all_pages(async |last: Option<&SessionRecord>, limit| {
         let query = SessionQuery {
             user: arguments.user.clone(),
@@ -176,9 +176,9 @@ async fn list(house: &House, arguments: List) -> Result<(), CliError> {
             after: last.map(|session| session.id),
             limit,
         };
-        house.admin.sessions(query).await
+        context.admin.sessions(query).await
     });
-    let mut viewer = Viewer::new(house).await?;
+    let mut viewer = Viewer::new(context).await?;
     let mut shown = Vec::new();
     for session in sessions.await? {
         shown.push(viewer.show(&session).await?);
@@ -195,9 +195,9 @@ async fn list(house: &House, arguments: List) -> Result<(), CliError> {
     output::table(["ID", "USER", "CLIENT", "SCOPES", "STATE", "CREATED", "REFRESHED", "ADDRESS"], &rows)
 }
 
-async fn show(house: &House, id: Uuid, json: bool) -> Result<(), CliError> {
-    let session = house.admin.session(id).await?;
-    let session = Viewer::new(house).await?.show(&session).await?;
+async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliError> {
+    let session = context.admin.session(id).await?;
+    let session = Viewer::new(context).await?.show(&session).await?;
     if json {
         return output::json(&session);
     }

@@ -5,10 +5,10 @@ use ficha_authority::{NewUser, UserRecord};
 use ficha_token::Scope;
 use serde::Serialize;
 
+use crate::admin_context::{self, ACTOR, AdminContext, Empty, all_pages};
 use crate::ask::{self, PasswordArguments};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty, House, all_pages};
 use crate::output::{self, ended, or_dash, time, yes_no};
 
 #[derive(Debug, Subcommand)]
@@ -104,16 +104,16 @@ pub struct Set {
 
 /// Does it.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
-    let open = async || house::open(configuration, Empty::Refuse).await;
+    let open = async || admin_context::open(configuration, Empty::Refuse).await;
     match command {
         Command::Add(arguments) => add(arguments, configuration).await,
         Command::List { json } => list(&open().await?, json).await,
         Command::Show { name, json } => show(&open().await?.admin.user(&name).await?, json),
         Command::Passwd { name, password } => {
-            let house = open().await?;
+            let context = open().await?;
             // Before the password is asked for: nobody should type one for a user that is not there.
-            house.admin.user(&name).await?;
-            let sessions = house.admin.set_password(ACTOR, &name, ask::new_password(&password)?).await?;
+            context.admin.user(&name).await?;
+            let sessions = context.admin.set_password(ACTOR, &name, ask::new_password(&password)?).await?;
             output::say(&format!("the password of {name} is set; {}", ended(sessions)))
         }
         Command::Set(arguments) => set(&open().await?, arguments).await,
@@ -141,7 +141,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
 
 async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliError> {
     let password = ask::new_password(&arguments.password)?;
-    let house = house::open(configuration, Empty::Make).await?;
+    let context = admin_context::open(configuration, Empty::Make).await?;
     let new = NewUser {
         name: arguments.name,
         email: arguments.email,
@@ -149,7 +149,7 @@ async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliErr
         scopes: arguments.scope,
         roles: arguments.roles,
     };
-    let user = house.admin.add_user(ACTOR, new).await?;
+    let user = context.admin.add_user(ACTOR, new).await?;
     if arguments.json {
         output::json(&Shown::of(&user))
     } else {
@@ -157,9 +157,9 @@ async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliErr
     }
 }
 
-async fn set(house: &House, arguments: Set) -> Result<(), CliError> {
+async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let name = &arguments.name;
-    let user = house.admin.user(name).await?;
+    let user = context.admin.user(name).await?;
     let mut sessions = 0;
     if arguments.scope.is_some() || arguments.no_roles || !arguments.roles.is_empty() {
         let scopes = arguments.scope.unwrap_or(user.scopes);
@@ -167,10 +167,10 @@ async fn set(house: &House, arguments: Set) -> Result<(), CliError> {
             true => arguments.roles,
             false => user.roles,
         };
-        sessions = house.admin.set_user_rights(ACTOR, name, &scopes, &roles).await?;
+        sessions = context.admin.set_user_rights(ACTOR, name, &scopes, &roles).await?;
     }
     if arguments.no_email || arguments.email.is_some() {
-        house.admin.set_user_email(ACTOR, name, arguments.email.as_deref()).await?;
+        context.admin.set_user_email(ACTOR, name, arguments.email.as_deref()).await?;
     }
     output::say(&format!("{name} is changed; {}", ended(sessions)))
 }
@@ -201,9 +201,9 @@ impl Shown {
     }
 }
 
-async fn list(house: &House, json: bool) -> Result<(), CliError> {
+async fn list(context: &AdminContext, json: bool) -> Result<(), CliError> {
     let users =
-        all_pages(async |last: Option<&UserRecord>, limit| house.admin.users(last.map(|user| user.id), limit).await);
+        all_pages(async |last: Option<&UserRecord>, limit| context.admin.users(last.map(|user| user.id), limit).await);
     let users = users.await?;
     let shown = users.iter().map(Shown::of);
     if json {

@@ -22,7 +22,7 @@ use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::scopes::{AnyScope, RequiredScope};
 use crate::source::OnStale;
-use crate::verifier::Verified;
+use crate::verified::Verified;
 
 /// A request with a good token that has the scope `S` and the custom claims `C`. Without one the handler is not called.
 ///

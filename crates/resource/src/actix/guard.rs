@@ -16,7 +16,8 @@ use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::source::OnStale;
-use crate::verifier::{Verified, Verifier};
+use crate::verified::Verified;
+use crate::verifier::Verifier;
 
 /// What the challenge calls this service unless somebody says otherwise.
 const DEFAULT_REALM: &str = "api";

@@ -18,7 +18,7 @@ use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
 use crate::scopes::is_scope_name;
 use crate::source::OnStale;
-use crate::verifier::Verified;
+use crate::verified::Verified;
 
 /// Lets a request pass only with a good token that has the scopes.
 /// [`OAuth2PasswordBearer::require`](crate::OAuth2PasswordBearer::require) makes it.

@@ -9,7 +9,8 @@ use crate::error::VerifyError;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::source::OnStale;
-use crate::verifier::{Verified, Verifier};
+use crate::verified::Verified;
+use crate::verifier::Verifier;
 
 /// A clone is one or two counters.
 #[derive(Debug, Clone)]

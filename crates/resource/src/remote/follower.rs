@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::backoff::{Backoff, jittered};
+use super::failure_log::FailureLog;
 use super::feed::{Feed, PageHead};
 use super::http::{Ask, Credentials, FetchError, fetch};
 use super::lease::Moment;
-use super::told::Told;
 
 /// The longest that a server holds a poll.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ pub(super) struct Follower {
     backoff: Backoff,
     /// For a server that does not hold polls.
     unheld: Backoff,
-    told: Told,
+    failures: FailureLog,
 }
 
 /// One question to the server.
@@ -93,9 +93,9 @@ impl Follower {
         lease: Duration,
     ) -> Self {
         let wait = Duration::from_secs((lease / 3).min(MAX_WAIT).as_secs().max(1));
-        let told = Told::new();
+        let failures = FailureLog::new();
         let (backoff, unheld) = (Backoff::new(MAX_PAUSE), Backoff::new(MAX_PAUSE));
-        Self { feed, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, told }
+        Self { feed, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, failures }
     }
 
     /// Follows without end.
@@ -181,7 +181,7 @@ impl Follower {
             return Err(Trouble::Overtaken);
         }
         self.feed.count_poll(true);
-        self.told.recovered();
+        self.failures.recovered();
         self.backoff.reset();
         if !poll.wait.is_zero() {
             if page.entries == 0 && poll.started.elapsed() < TOO_SOON {
@@ -231,7 +231,7 @@ impl Follower {
             Trouble::Overtaken => ("", pause.min(Duration::from_millis(100))),
             _ => ("", pause),
         };
-        self.told.failed(self.feed.now(), "following the denylist", self.url.as_str(), trouble, advice);
+        self.failures.failed(self.feed.now(), "following the denylist", self.url.as_str(), trouble, advice);
         pause
     }
 

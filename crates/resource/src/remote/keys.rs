@@ -20,9 +20,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::backoff::{Backoff, jittered};
+use super::failure_log::FailureLog;
 use super::http::{Ask, FetchError, fetch, seconds};
 use super::lease::{Moment, micros};
-use super::told::Told;
 use crate::source::{KeyLookup, KeySource};
 
 /// The shortest time between two fetches that unknown keys ask for.
@@ -149,7 +149,7 @@ impl RemoteKeys {
     /// Fetches without end.
     pub(super) async fn run(&self, client: Client, url: Url) {
         let mut backoff = Backoff::new(MAX_PAUSE);
-        let mut told = Told::new();
+        let mut failures = FailureLog::new();
         loop {
             self.under_way.store(true, Ordering::Release);
             let start = micros(self.clock.elapsed());
@@ -157,14 +157,14 @@ impl RemoteKeys {
                 Ok(max_age) => {
                     self.counts.fetches_ok.fetch_add(1, Ordering::Relaxed);
                     backoff.reset();
-                    told.recovered();
+                    failures.recovered();
                     // Before it expires, and not everybody at once.
                     jittered(max_age.min(self.outage_limit / 2) * 4 / 5)
                 }
                 Err(trouble) => {
                     self.counts.fetches_failed.fetch_add(1, Ordering::Relaxed);
                     self.failing.store(true, Ordering::Release);
-                    told.failed(Moment::now(&*self.clock), "reading the signing keys", url.as_str(), &trouble, "");
+                    failures.failed(Moment::now(&*self.clock), "reading the signing keys", url.as_str(), &trouble, "");
                     self.is_too_old();
                     match trouble {
                         Trouble::Fetch(FetchError::Status { retry_after, .. }) => {

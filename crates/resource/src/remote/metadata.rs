@@ -9,9 +9,9 @@ use url::Url;
 
 use super::address;
 use super::backoff::Backoff;
+use super::failure_log::FailureLog;
 use super::http::{Ask, FetchError, fetch};
 use super::lease::Moment;
-use super::told::Told;
 use crate::build_error::BuildError;
 
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
@@ -57,14 +57,14 @@ impl Search {
     pub(crate) async fn run(&self, client: &Client, clock: &dyn Clock, give_up: bool) -> Result<Endpoints, BuildError> {
         let url = address::metadata(&self.issuer_url);
         let mut backoff = Backoff::new(MAX_PAUSE);
-        let mut told = Told::new();
+        let mut failures = FailureLog::new();
         loop {
             let trouble = match self.look(client, &url).await {
                 Ok(endpoints) => return Ok(endpoints),
                 Err(Trouble::Wrong(error)) if give_up => return Err(error),
                 Err(trouble) => trouble,
             };
-            told.failed(Moment::now(clock), "reading the issuer's metadata", url.as_str(), &trouble, "");
+            failures.failed(Moment::now(clock), "reading the issuer's metadata", url.as_str(), &trouble, "");
             let pause = if matches!(trouble, Trouble::Wrong(_)) { LONG_PAUSE } else { backoff.next() };
             sleep(pause).await;
         }

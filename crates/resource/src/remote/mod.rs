@@ -4,6 +4,7 @@
 
 pub(crate) mod address;
 mod backoff;
+mod failure_log;
 mod feed;
 pub(crate) mod fixed;
 mod follower;
@@ -12,7 +13,6 @@ mod keys;
 mod lasting;
 mod lease;
 pub(crate) mod metadata;
-mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub known: Endpoints,
     /// Where to look for the rest.
     pub search: Option<Search>,
-    /// Told once what was found later.
+    /// FailureLog once what was found later.
     pub found: Box<dyn FnOnce(&Endpoints) + Send>,
     pub keys: Option<Arc<RemoteKeys>>,
     pub feed: Option<Arc<Feed>>,

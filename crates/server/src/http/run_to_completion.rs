@@ -10,7 +10,7 @@ use crate::error::ApiError;
 /// Runs each request in a task of its own, so that a client that hangs up does not stop it half-way: a revocation that
 /// was committed is audited too. Every route has this but the denylist's: a poll ends with its connection, and gives its
 /// place back.
-pub async fn finish_what_began<B: MessageBody + 'static>(
+pub async fn run_to_completion<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {

@@ -17,7 +17,7 @@ use crate::state::State;
     responses(
         (status = 204, description = "The session has ended"),
         (status = 401, description = "No good token (RFC 6750 section 3)"),
-        (status = 503, description = "Nothing was committed; try again", body = crate::openapi::ErrorAnswer),
+        (status = 503, description = "Nothing was committed; try again", body = crate::error::ErrorAnswer),
     )
 )]
 pub async fn logout(
@@ -28,8 +28,8 @@ pub async fn logout(
 ) -> Result<HttpResponse, actix_web::Error> {
     // RFC 6750 §2: a client must not send a token in two ways at once.
     state.guard.check_form(&request, &read_body(payload).await?)?;
-    let origin = state.origins.trace(&request).sender();
-    state.authority.logout(&origin, &token.claims).await.map_err(ApiError::from)?;
+    let source = state.proxies.trace(&request).sender();
+    state.authority.logout(&source, &token.claims).await.map_err(ApiError::from)?;
     let mut response = HttpResponse::NoContent();
     no_store(&mut response);
     Ok(response.finish())

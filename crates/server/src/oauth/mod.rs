@@ -23,7 +23,7 @@ async fn authenticate(
     form: &Form,
 ) -> Result<(AuthenticatedClient, Trace), ApiError> {
     let credentials = client_credentials(request.headers(), form)?;
-    let trace = state.origins.trace(request);
+    let trace = state.proxies.trace(request);
     let client = state.authority.authenticate_client(&credentials, &trace.sender()).await?;
     Ok((client, trace))
 }

@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use utoipa::ToSchema;
 
 use super::authenticate;
 use crate::error::{ApiError, no_store};
@@ -13,12 +14,12 @@ use crate::state::State;
     post,
     path = "/revoke",
     tag = "OAuth2",
-    request_body(content = crate::openapi::RevokeForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = RevokeForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "It is good for nothing from now on, or never was (RFC 7009 section 2.2)"),
-        (status = 400, description = "No token, or a token of another client", body = crate::openapi::ErrorAnswer),
-        (status = 401, description = "The client did not authenticate", body = crate::openapi::ErrorAnswer),
-        (status = 503, description = "Nothing was committed; try again", body = crate::openapi::ErrorAnswer),
+        (status = 400, description = "No token, or a token of another client", body = crate::error::ErrorAnswer),
+        (status = 401, description = "The client did not authenticate", body = crate::error::ErrorAnswer),
+        (status = 503, description = "Nothing was committed; try again", body = crate::error::ErrorAnswer),
     )
 )]
 pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -29,4 +30,19 @@ pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) 
     let mut response = HttpResponse::Ok();
     no_store(&mut response);
     Ok(response.finish())
+}
+
+/// What `POST /revoke` takes.
+#[derive(ToSchema)]
+#[schema(as = RevokeRequest)]
+#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
+pub struct RevokeForm {
+    /// An access token or a refresh token.
+    token: String,
+    /// Not asked: what a token is follows from the token.
+    token_type_hint: Option<String>,
+    /// Where the client does not authenticate by HTTP Basic.
+    client_id: Option<String>,
+    /// Where a confidential client does not authenticate by HTTP Basic.
+    client_secret: Option<String>,
 }

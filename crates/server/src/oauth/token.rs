@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{Grant, Issued, Password, PasswordRequest};
 use ficha_token::Scope;
 use ficha_token::TokenResponse;
+use utoipa::ToSchema;
 
 use super::authenticate;
 use crate::error::{ApiError, no_store};
@@ -16,12 +17,12 @@ use crate::state::State;
     post,
     path = "/token",
     tag = "OAuth2",
-    request_body(content = crate::openapi::TokenForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "Tokens (RFC 6749 section 5.1)", body = crate::openapi::TokenAnswer),
-        (status = 400, description = "Refused (RFC 6749 section 5.2)", body = crate::openapi::ErrorAnswer),
-        (status = 401, description = "The client did not authenticate", body = crate::openapi::ErrorAnswer),
-        (status = 503, description = "Busy, or without its database; Retry-After says when", body = crate::openapi::ErrorAnswer),
+        (status = 200, description = "Tokens (RFC 6749 section 5.1)", body = TokenAnswer),
+        (status = 400, description = "Refused (RFC 6749 section 5.2)", body = crate::error::ErrorAnswer),
+        (status = 401, description = "The client did not authenticate", body = crate::error::ErrorAnswer),
+        (status = 503, description = "Busy, or without its database; Retry-After says when", body = crate::error::ErrorAnswer),
     )
 )]
 pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -29,7 +30,7 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
     let grant = Grant::parse(form.require("grant_type")?).ok_or(ApiError::UnsupportedGrantType)?;
     let scope = requested_scope(&form)?;
     let (client, trace) = authenticate(&state, &request, &form).await?;
-    let origin = trace.on_behalf(client.record().forwards_address);
+    let source = trace.on_behalf(client.record().forwards_address);
     let issued = match grant {
         Grant::Password => {
             let request = PasswordRequest {
@@ -37,13 +38,13 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
                 password: Password::new(form.require("password")?),
                 scope,
             };
-            state.authority.password_grant(&client, &origin, request).await?
+            state.authority.password_grant(&client, &source, request).await?
         }
         Grant::RefreshToken => {
             let token = form.require("refresh_token")?;
-            state.authority.refresh_grant(&client, &origin, token, scope).await?
+            state.authority.refresh_grant(&client, &source, token, scope).await?
         }
-        Grant::ClientCredentials => state.authority.client_credentials_grant(&client, &origin, scope).await?,
+        Grant::ClientCredentials => state.authority.client_credentials_grant(&client, &source, scope).await?,
     };
     Ok(answer(issued))
 }
@@ -61,4 +62,39 @@ fn answer(issued: Issued) -> HttpResponse {
         issued.refresh_token.map(|token| token.expose().to_owned()),
         issued.scope,
     ))
+}
+
+/// What `POST /token` takes.
+#[derive(ToSchema)]
+#[schema(as = TokenRequest)]
+#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
+pub struct TokenForm {
+    /// `password`, `refresh_token` or `client_credentials`.
+    grant_type: String,
+    /// With `password`.
+    username: Option<String>,
+    /// With `password`.
+    password: Option<String>,
+    /// With `refresh_token`.
+    refresh_token: Option<String>,
+    /// Names separated by spaces; left out: all that may be granted but `ficha:*`.
+    scope: Option<String>,
+    /// Where the client does not authenticate by HTTP Basic.
+    client_id: Option<String>,
+    /// Where a confidential client does not authenticate by HTTP Basic.
+    client_secret: Option<String>,
+}
+
+/// RFC 6749 §5.1.
+#[derive(ToSchema)]
+#[schema(as = TokenResponse)]
+#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+pub struct TokenAnswer {
+    access_token: String,
+    /// `Bearer`.
+    token_type: String,
+    /// Seconds.
+    expires_in: u64,
+    refresh_token: Option<String>,
+    scope: String,
 }

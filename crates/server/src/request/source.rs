@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, USER_AGENT};
-use ficha_authority::Origin;
+use ficha_authority::RequestSource;
 
 use crate::http::network::IpNetwork;
 
@@ -13,7 +13,7 @@ const USER_AGENT_CHARS: usize = 200;
 
 /// Finds out where requests come from.
 #[derive(Debug, Clone, Default)]
-pub struct Origins {
+pub struct TrustedProxies {
     trusted: Vec<IpNetwork>,
 }
 
@@ -25,7 +25,7 @@ pub struct Trace {
     user_agent: Option<String>,
 }
 
-impl Origins {
+impl TrustedProxies {
     /// Proxies in `trusted` are believed.
     pub fn new(trusted: Vec<IpNetwork>) -> Self {
         Self { trusted }
@@ -50,14 +50,14 @@ impl Origins {
 
 impl Trace {
     /// Whoever sent the request.
-    pub fn sender(&self) -> Origin {
-        Origin { address: self.sender, user_agent: self.user_agent.clone() }
+    pub fn sender(&self) -> RequestSource {
+        RequestSource { address: self.sender, user_agent: self.user_agent.clone() }
     }
 
     /// The user whom a client acts for, if that client is trusted to say so.
-    pub fn on_behalf(&self, client_forwards: bool) -> Origin {
+    pub fn on_behalf(&self, client_forwards: bool) -> RequestSource {
         let address = if client_forwards { self.before.or(self.sender) } else { self.sender };
-        Origin { address, user_agent: self.user_agent.clone() }
+        RequestSource { address, user_agent: self.user_agent.clone() }
     }
 }
 
@@ -103,11 +103,11 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn sender(peer: &str, header: (&str, &str), trusted: &[&str]) -> (String, String) {
-        let origins = Origins::new(trusted.iter().map(|network| network.parse().unwrap()).collect());
+        let proxies = TrustedProxies::new(trusted.iter().map(|network| network.parse().unwrap()).collect());
         let peer: IpAddr = peer.parse().unwrap();
         let request = TestRequest::default().peer_addr((peer, 1234).into()).insert_header(header).to_http_request();
-        let trace = origins.trace(&request);
-        let text = |origin: Origin| origin.address.map(|address| address.to_string()).unwrap_or_default();
+        let trace = proxies.trace(&request);
+        let text = |source: RequestSource| source.address.map(|address| address.to_string()).unwrap_or_default();
         (text(trace.sender()), text(trace.on_behalf(true)))
     }
 

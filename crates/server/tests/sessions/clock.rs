@@ -142,7 +142,7 @@ ficha_store::on_both_databases! {
         let store = database.store().await;
         eventually("a heartbeat is written", async || {
             let last = store.last_beat(None).await.expect("the database answers").any.expect("there is one");
-            last.at >= app.clock.unix_now() - 1 && last.steady < last.at - 86_400
+            last.at >= app.clock.unix_now() - 1 && last.expiry < last.at - 86_400
         })
         .await;
         let second = app.another(&database).await;

@@ -45,7 +45,7 @@ pub struct BeatTime {
     /// The earliest that it may have been, for the end of sessions.
     pub earliest: i64,
     /// The same for what is removed.
-    pub steady: i64,
+    pub expiry: i64,
 }
 
 /// The newest heartbeats in a database.
@@ -85,7 +85,7 @@ impl Store {
             number: beat.number,
             at: beat.time.at,
             earliest: beat.time.earliest,
-            steady: beat.time.steady,
+            steady: beat.time.expiry,
             boot: beat.boot.clone(),
             elapsed: beat.elapsed,
             proof: self.proof(thorough),
@@ -179,5 +179,5 @@ impl Store {
 }
 
 fn time(row: &Model) -> BeatTime {
-    BeatTime { at: row.at, earliest: row.earliest, steady: row.steady }
+    BeatTime { at: row.at, earliest: row.earliest, expiry: row.steady }
 }

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::database::health::{Condemned, Health, Writes};
 use crate::database::sqlite::file::DatabaseFile;
-use crate::database::timeout::Limited;
+use crate::database::timeout::TimeoutPool;
 use crate::database::write_connection::{WriteConnection, WritePool};
 use crate::{Result, StoreError};
 
@@ -70,7 +70,7 @@ struct Inner {
     /// SQLite's one connection that writes; PostgreSQL's whole pool.
     writer: WritePool,
     /// A pool that only reads from SQLite; PostgreSQL's whole pool.
-    reader: Limited,
+    reader: TimeoutPool,
     target: Target,
     options: StoreOptions,
     health: Arc<Health>,
@@ -158,7 +158,7 @@ impl Store {
         recorder.attach(&mut opened.reader);
         let health = Arc::<Health>::default();
         let inner = Inner {
-            reader: Limited::new(opened.reader, opened.writer.kind(), health.clone()),
+            reader: TimeoutPool::new(opened.reader, opened.writer.kind(), health.clone()),
             writer: opened.writer,
             target: opened.target,
             options,
@@ -258,7 +258,7 @@ impl Store {
         }
     }
 
-    pub(crate) fn reader(&self) -> &Limited {
+    pub(crate) fn reader(&self) -> &TimeoutPool {
         &self.inner.reader
     }
 

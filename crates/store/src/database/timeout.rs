@@ -20,13 +20,13 @@ const QUERY: Duration = Duration::from_secs(10);
 const TRANSACTION: Duration = Duration::from_secs(30);
 
 /// A pool whose queries end in time.
-pub(crate) struct Limited {
+pub(crate) struct TimeoutPool {
     pool: DatabaseConnection,
     limit: Option<Duration>,
     health: Arc<Health>,
 }
 
-impl Limited {
+impl TimeoutPool {
     pub(crate) fn new(pool: DatabaseConnection, kind: DatabaseKind, health: Arc<Health>) -> Self {
         Self { pool, limit: (kind == DatabaseKind::Postgres).then_some(QUERY), health }
     }
@@ -49,7 +49,7 @@ impl Limited {
 }
 
 #[async_trait]
-impl ConnectionTrait for Limited {
+impl ConnectionTrait for TimeoutPool {
     fn get_database_backend(&self) -> DbBackend {
         self.pool.get_database_backend()
     }

@@ -23,7 +23,7 @@ pub enum Revocation {
 
 /// What a shared transaction did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Applied {
+pub struct RevokedBatch {
     /// For each revocation handed in: true if it changed anything; false if that session or token was revoked before, or
     /// there is no such session.
     pub newly: Vec<bool>,
@@ -33,16 +33,16 @@ pub struct Applied {
 
 impl Store {
     /// Does all of `revocations` in one transaction. A session's tokens go on the denylist in it if any of them may live.
-    pub async fn apply(&self, revocations: &[Revocation], now: i64) -> Result<Applied> {
+    pub async fn revoke_batch(&self, revocations: &[Revocation], now: i64) -> Result<RevokedBatch> {
         if revocations.is_empty() {
-            return Ok(Applied::default());
+            return Ok(RevokedBatch::default());
         }
         transaction!(self, |transaction| self.apply_in(transaction, revocations, now).await)
     }
 
     /// Ends one session. True in the answer if it was not ended before.
     pub async fn revoke_session(&self, id: Uuid, reason: RevokeReason, now: i64) -> Result<(bool, Revoked)> {
-        let applied = self.apply(&[Revocation::Session(id, reason)], now).await?;
+        let applied = self.revoke_batch(&[Revocation::Session(id, reason)], now).await?;
         Ok((applied.newly == [true], applied.revoked))
     }
 
@@ -51,7 +51,7 @@ impl Store {
         transaction: &WriteConnection,
         revocations: &[Revocation],
         now: i64,
-    ) -> Result<Applied, Fault> {
+    ) -> Result<RevokedBatch, Fault> {
         let rows = lock_sessions(transaction, &session_ids(revocations)).await?;
         let mut open: HashMap<Uuid, _> =
             rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
@@ -71,7 +71,7 @@ impl Store {
         entries.extend(tokens(revocations).filter(|entry| entry.until > now));
         let mut new_ids = deny(self, transaction, &entries).await?;
         mark_new_tokens(revocations, &mut new_ids, &mut newly);
-        Ok(Applied { newly, revoked: Revoked { sessions: ended.len() as u64, entries, more: false } })
+        Ok(RevokedBatch { newly, revoked: Revoked { sessions: ended.len() as u64, entries, more: false } })
     }
 }
 

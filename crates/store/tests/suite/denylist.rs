@@ -10,7 +10,7 @@ use crate::support::{NOW, id, sessions, token};
 
 async fn deny(store: &Store, entries: &[DenyEntry]) -> Vec<bool> {
     let revocations: Vec<_> = entries.iter().copied().map(Revocation::Token).collect();
-    store.apply(&revocations, NOW).await.unwrap().newly
+    store.revoke_batch(&revocations, NOW).await.unwrap().newly
 }
 
 /// Reads as a server does: what comes after the last number that it has seen.
@@ -79,7 +79,7 @@ on_both_databases! {
                 Revocation::Token(shared),
                 Revocation::Session(first.id, ficha_store::RevokeReason::Admin),
             ];
-            tokio::spawn(async move { store.apply(&work, NOW).await.unwrap() })
+            tokio::spawn(async move { store.revoke_batch(&work, NOW).await.unwrap() })
         });
         let applied = join_all(writers).await;
         done.store(true, Ordering::SeqCst);

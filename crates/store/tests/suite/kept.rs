@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::support::*;
 
 fn beat(number: i64) -> Heartbeat {
-    let time = BeatTime { at: NOW + number, earliest: NOW, steady: NOW - 1 };
+    let time = BeatTime { at: NOW + number, earliest: NOW, expiry: NOW - 1 };
     Heartbeat { process: Uuid::from_u128(7), number, time, boot: None, elapsed: number }
 }
 
@@ -41,9 +41,9 @@ on_both_databases! {
         let (store, raw) = (db.store().await, db.raw().await);
         let made = sessions(&store, 3).await;
         let revoke = |index: usize| [Revocation::Session(made[index].id, RevokeReason::Logout)];
-        store.apply(&revoke(0), NOW).await.unwrap();
+        store.revoke_batch(&revoke(0), NOW).await.unwrap();
         swallow_updates(&raw, db.kind(), "denylist_head").await;
-        let error = store.apply(&revoke(1), NOW).await.unwrap_err();
+        let error = store.revoke_batch(&revoke(1), NOW).await.unwrap_err();
         assert!(matches!(error, StoreError::Lost(_)), "{error:?}");
         assert_eq!((store.changes_lost(), store.failures()), (1, 1));
         assert!(matches!(&*store.writes().borrow(), Writes::Lost(_)));
@@ -55,7 +55,7 @@ on_both_databases! {
         raw.execute("DELETE FROM denylist WHERE number > 1").await;
         store.beat(&beat(1), true).await.unwrap();
         assert_eq!(*store.writes().borrow(), Writes::Kept);
-        store.apply(&revoke(2), NOW).await.unwrap();
+        store.revoke_batch(&revoke(2), NOW).await.unwrap();
         assert!(store.head().await.is_ok());
     }
 
@@ -90,12 +90,12 @@ on_both_databases! {
         let made = sessions(&store, 2).await;
         raw.take_away("denylist").await;
         for session in &made {
-            let failed = store.apply(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await;
+            let failed = store.revoke_batch(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await;
             assert!(failed.is_err(), "{failed:?}");
         }
         tokio::time::timeout(Duration::from_secs(4), raw.give_back("denylist")).await.expect("nobody holds a lock");
         for session in &made {
-            store.apply(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await.unwrap();
+            store.revoke_batch(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await.unwrap();
         }
         assert_eq!(raw.number("SELECT COUNT(*) FROM denylist").await, 2);
         assert_eq!(raw.number("SELECT number FROM denylist_head").await, 2);
@@ -116,13 +116,13 @@ on_both_databases! {
         let made = sessions(&store, 1).await;
         for micros in [50, 200, 500, 1_000, 2_000, 4_000, 8_000] {
             let revocations = [Revocation::Token(token())];
-            let revoking = store.apply(&revocations, NOW);
+            let revoking = store.revoke_batch(&revocations, NOW);
             let _ = tokio::time::timeout(Duration::from_micros(micros), revoking).await;
             raw.execute("UPDATE scopes SET description = ''").await;
         }
         let numbers = raw.number("SELECT number FROM denylist_head").await;
         assert_eq!(raw.number("SELECT COUNT(*) FROM denylist").await, numbers);
-        store.apply(&[Revocation::Session(made[0].id, RevokeReason::Logout)], NOW).await.unwrap();
+        store.revoke_batch(&[Revocation::Session(made[0].id, RevokeReason::Logout)], NOW).await.unwrap();
         assert_eq!(raw.number("SELECT number FROM denylist_head").await, numbers + 1);
     }
 

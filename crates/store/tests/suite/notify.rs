@@ -17,7 +17,7 @@ on_both_databases! {
         };
         store.notify_self().await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
-        other.apply(&[Revocation::Token(token())], NOW).await.unwrap();
+        other.revoke_batch(&[Revocation::Token(token())], NOW).await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
         assert_eq!(store.head().await.unwrap().number, 1);
         other.add_client(client("app")).await.unwrap();

@@ -115,7 +115,7 @@ on_both_databases! {
         .await;
         check(&store, "apply", async |store| {
             let work = [Revocation::Session(session.id, RevokeReason::Logout), Revocation::Token(token())];
-            assert_eq!(store.apply(&work, NOW).await.unwrap().newly, [true, true]);
+            assert_eq!(store.revoke_batch(&work, NOW).await.unwrap().newly, [true, true]);
         })
         .await;
         check(&store, "revoke_user", async |store| {

@@ -55,14 +55,14 @@ on_both_databases! {
             Revocation::Token(jti),
             Revocation::Token(DenyEntry { until: NOW, ..token() }),
         ];
-        let applied = store.apply(&batch, NOW).await.unwrap();
+        let applied = store.revoke_batch(&batch, NOW).await.unwrap();
         assert_eq!(applied.newly, [true, true, false, true, false, false, false]);
         assert_eq!(applied.revoked.sessions, 2);
         assert_eq!(store.head().await.unwrap().number, 3);
         let reason = |session: Option<ficha_store::SessionRecord>| session.unwrap().revoked.unwrap().1;
         assert_eq!(reason(store.session(made[0].id).await.unwrap()), RevokeReason::Replay);
         assert_eq!(reason(store.session(made[1].id).await.unwrap()), RevokeReason::Logout);
-        assert_eq!(store.apply(&[], NOW).await.unwrap(), ficha_store::Applied::default());
+        assert_eq!(store.revoke_batch(&[], NOW).await.unwrap(), ficha_store::RevokedBatch::default());
     }
 
     /// If the denylist can't be written, the session must stay: a revoked session whose tokens work looks finished, and
@@ -113,7 +113,7 @@ on_both_databases! {
         let made = sessions(&one, 60).await;
         let batch: Vec<_> = made.iter().map(|row| Revocation::Session(row.id, RevokeReason::Admin)).collect();
         let backwards: Vec<_> = batch.iter().rev().copied().collect();
-        let (a, b) = join(one.apply(&batch, NOW), other.apply(&backwards, NOW)).await;
+        let (a, b) = join(one.revoke_batch(&batch, NOW), other.revoke_batch(&backwards, NOW)).await;
         assert_eq!(a.unwrap().revoked.sessions + b.unwrap().revoked.sessions, 60);
         assert_eq!(one.head().await.unwrap().number, 60);
         let live = SessionFilter { live_at: Some(NOW), ..SessionFilter::default() };

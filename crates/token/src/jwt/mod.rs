@@ -5,6 +5,7 @@ pub mod claims;
 pub(crate) mod compact;
 pub(crate) mod json;
 pub mod jwk;
+pub mod jwk_set;
 pub mod sign;
 pub(crate) mod token_error;
 pub mod verify;

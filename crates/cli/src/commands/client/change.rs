@@ -4,9 +4,9 @@ use clap::{ArgAction, ArgGroup, Args};
 use ficha_authority::{ClientChange, Grant, NewClient};
 
 use super::{Scopes, grant, show};
+use crate::admin_context::{self, ACTOR, AdminContext, Empty};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty, House};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ pub struct Set {
 
 /// Makes a client.
 pub async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliError> {
-    let house = house::open(configuration, Empty::Make).await?;
+    let context = admin_context::open(configuration, Empty::Make).await?;
     let grants = match arguments.grants.is_empty() {
         false => arguments.grants,
         // A service that checks tokens needs none of its own.
@@ -88,12 +88,12 @@ pub async fn add(arguments: Add, configuration: &Configuration) -> Result<(), Cl
         serves: arguments.serves,
         forwards_address: arguments.forwards_address,
     };
-    let (client, secret) = house.admin.add_client(ACTOR, new).await?;
+    let (client, secret) = context.admin.add_client(ACTOR, new).await?;
     show::added(&client, secret.as_ref(), arguments.json)
 }
 
 /// Changes a client.
-pub async fn set(house: &House, arguments: Set) -> Result<(), CliError> {
+pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let list = |given: bool, none: bool| given || none;
     let change = ClientChange {
         grants: list(!arguments.grants.is_empty(), arguments.no_grants).then_some(arguments.grants),
@@ -102,6 +102,6 @@ pub async fn set(house: &House, arguments: Set) -> Result<(), CliError> {
         serves: list(!arguments.serves.is_empty(), arguments.no_serves).then_some(arguments.serves),
         forwards_address: arguments.forwards_address,
     };
-    let client = house.admin.change_client(ACTOR, &arguments.id, change).await?;
+    let client = context.admin.change_client(ACTOR, &arguments.id, change).await?;
     output::say(&format!("{} is changed", client.id))
 }

@@ -9,9 +9,9 @@ use clap::Subcommand;
 use ficha_authority::{ClientScopes, Grant};
 use ficha_token::{Scope, ScopeError};
 
+use crate::admin_context::{self, ACTOR, Empty};
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::house::{self, ACTOR, Empty};
 use crate::output::{self, ended};
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +61,7 @@ pub enum Command {
 
 /// Does it.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
-    let open = async || house::open(configuration, Empty::Refuse).await;
+    let open = async || admin_context::open(configuration, Empty::Refuse).await;
     match command {
         Command::Add(arguments) => change::add(arguments, configuration).await,
         Command::List { json } => show::list(&open().await?, json).await,

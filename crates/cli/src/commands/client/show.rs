@@ -4,8 +4,8 @@ use ficha_authority::{ClientRecord, ClientScopes, Secret};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::admin_context::{AdminContext, all_pages};
 use crate::error::CliError;
-use crate::house::{House, all_pages};
 use crate::output::{self, or_dash, time, yes_no};
 
 /// A client as it is shown. No stored secret is.
@@ -76,9 +76,9 @@ fn show_secret(id: &str, secret: &Secret) -> Result<(), CliError> {
 }
 
 /// Shows all clients.
-pub async fn list(house: &House, json: bool) -> Result<(), CliError> {
+pub async fn list(context: &AdminContext, json: bool) -> Result<(), CliError> {
     let clients = all_pages(async |last: Option<&ClientRecord>, limit| {
-        house.admin.clients(last.map(|client| client.id.as_str()), limit).await
+        context.admin.clients(last.map(|client| client.id.as_str()), limit).await
     });
     let clients = clients.await?;
     let shown = clients.iter().map(Shown::of);

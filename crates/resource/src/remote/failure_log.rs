@@ -9,11 +9,11 @@ use super::lease::Moment;
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// What has been said last.
-pub(super) struct Told {
+pub(super) struct FailureLog {
     last: Option<(String, Moment)>,
 }
 
-impl Told {
+impl FailureLog {
     pub(super) fn new() -> Self {
         Self { last: None }
     }

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::endpoints::{self, Addresses, Endpoints};
 use crate::error::Error;
 use crate::exchange::{Exchange, HeldUp, LOGIN_LIMIT};
-use crate::patience;
+use crate::retry;
 use crate::state::{Flight, State, Unsaved, is_same};
 use crate::store::{StoreLock, TokenStore};
 use crate::tokens::{AccessToken, Answer, Grant, Tokens};
@@ -253,7 +253,7 @@ impl Renewal {
     /// The store's lock, for longer than anybody with our time limits holds it: a login, or a refresh that is sent until
     /// the server's grace ends, after looking for the endpoints; or a logout with all its attempts.
     pub(crate) async fn lock(&self) -> Result<StoreLock, Error> {
-        let limit = LOGIN_LIMIT.max(patience::LONGEST).saturating_add(self.exchange.limit.saturating_mul(4));
+        let limit = LOGIN_LIMIT.max(retry::LONGEST).saturating_add(self.exchange.limit.saturating_mul(4));
         Ok(self.store.lock(limit.min(Duration::from_secs(86_400))).await?)
     }
 

@@ -23,7 +23,7 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
-/// Nobody waits for a server that asks for more patience than this.
+/// Nobody waits for a server that asks for more retry than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The longest time from the first attempt to the beginning of the last one.
@@ -61,7 +61,7 @@ impl Setback {
 }
 
 /// What is left of it, for one request.
-pub(crate) struct Patience {
+pub(crate) struct Retry {
     began: Instant,
     failures: usize,
     /// The request can be done once, and its answer may be lost.
@@ -69,7 +69,7 @@ pub(crate) struct Patience {
     is_in_doubt: bool,
 }
 
-impl Patience {
+impl Retry {
     /// For a request that may be done twice.
     pub fn new() -> Self {
         Self { began: Instant::now(), failures: 0, once: false, is_in_doubt: false }
@@ -132,10 +132,10 @@ mod tests {
     use super::*;
 
     /// When the attempts begin, in milliseconds, if each fails alike and at once.
-    fn attempts(mut patience: Patience, setback: Setback) -> Vec<u128> {
+    fn attempts(mut retry: Retry, setback: Setback) -> Vec<u128> {
         let mut elapsed = Duration::ZERO;
         let mut times = vec![0];
-        while let Some(pause) = patience.next(setback, elapsed) {
+        while let Some(pause) = retry.next(setback, elapsed) {
             elapsed += pause;
             times.push(elapsed.as_millis());
         }
@@ -149,30 +149,30 @@ mod tests {
     #[test]
     fn what_may_have_been_done_is_sent_until_the_window_closes() {
         let expected = [0, 200, 700, 1_700, 3_700, 7_700, 15_700, 23_700, 25_000];
-        assert_eq!(attempts(Patience::once(), Setback::Lost), expected);
-        assert_eq!(attempts(Patience::once(), busy(None, true)), expected);
-        assert_eq!(attempts(Patience::once(), busy(Some(10), true)), [0, 10_000, 20_000]);
-        assert_eq!(attempts(Patience::once(), busy(Some(60), true)), [0]);
+        assert_eq!(attempts(Retry::once(), Setback::Lost), expected);
+        assert_eq!(attempts(Retry::once(), busy(None, true)), expected);
+        assert_eq!(attempts(Retry::once(), busy(Some(10), true)), [0, 10_000, 20_000]);
+        assert_eq!(attempts(Retry::once(), busy(Some(60), true)), [0]);
     }
 
     #[test]
     fn what_was_not_done_or_may_be_done_twice_is_sent_three_times() {
-        for patience in [Patience::new, Patience::once] {
-            assert_eq!(attempts(patience(), Setback::Unsent), [0, 200, 700]);
-            assert_eq!(attempts(patience(), busy(Some(2), false)), [0, 2_000, 4_000]);
-            assert_eq!(attempts(patience(), busy(Some(3), false)), [0]);
-            assert_eq!(attempts(patience(), Setback::Odd), [0]);
-            assert_eq!(attempts(patience(), Setback::Refused), [0]);
+        for retry in [Retry::new, Retry::once] {
+            assert_eq!(attempts(retry(), Setback::Unsent), [0, 200, 700]);
+            assert_eq!(attempts(retry(), busy(Some(2), false)), [0, 2_000, 4_000]);
+            assert_eq!(attempts(retry(), busy(Some(3), false)), [0]);
+            assert_eq!(attempts(retry(), Setback::Odd), [0]);
+            assert_eq!(attempts(retry(), Setback::Refused), [0]);
         }
-        assert_eq!(attempts(Patience::new(), Setback::Lost), [0, 200, 700]);
+        assert_eq!(attempts(Retry::new(), Setback::Lost), [0, 200, 700]);
     }
 
     #[test]
     fn a_doubt_stays_until_the_server_itself_has_spoken() {
-        let mut patience = Patience::once();
+        let mut retry = Retry::once();
         for setback in [Setback::Lost, Setback::Unsent, Setback::Odd, Setback::Unsent, Setback::Unsent] {
-            assert!(patience.next(setback, Duration::ZERO).is_some(), "{setback:?}");
+            assert!(retry.next(setback, Duration::ZERO).is_some(), "{setback:?}");
         }
-        assert_eq!(patience.next(Setback::Refused, Duration::ZERO), None);
+        assert_eq!(retry.next(Setback::Refused, Duration::ZERO), None);
     }
 }

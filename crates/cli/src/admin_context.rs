@@ -28,14 +28,14 @@ pub enum Empty {
 }
 
 /// A command's rules, and what it shows times and states by.
-pub struct House {
+pub struct AdminContext {
     /// The rules.
     pub admin: Admin,
     /// What they stand on.
     pub base: Foundation,
 }
 
-impl House {
+impl AdminContext {
     /// The database's time, in seconds.
     pub fn now(&self) -> i64 {
         self.base.clock.unix_now()
@@ -100,7 +100,7 @@ pub async fn foundation(
 }
 
 /// Opens the rules for a command that works beside a running server, or before the first start.
-pub async fn open(configuration: &Configuration, empty: Empty) -> Result<House, CliError> {
+pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminContext, CliError> {
     crate::logging::warnings_only(&configuration.log);
     let url = configuration.store_url.expose();
     if empty == Empty::Refuse
@@ -128,7 +128,7 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<House, 
     // A clock that is ahead of what the server has written down would take live tokens for expired, and revoke nothing.
     let clock = Arc::new(IssuerClock::start(clock, &base.store).await);
     let base = Foundation { clock: clock.clone(), ..base };
-    Ok(House { admin: Admin::open(base.clone())?.doubting(&clock), base })
+    Ok(AdminContext { admin: Admin::open(base.clone())?.doubting(&clock), base })
 }
 
 /// Reads a list page by page to its end. `page` is told the last item so far, and how many to read.

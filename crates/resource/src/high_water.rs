@@ -10,14 +10,14 @@ use ficha_token::{Clock, DENY_MARGIN_SECONDS};
 const HELD_FOR: i64 = 86_400 + DENY_MARGIN_SECONDS;
 
 /// The latest time that has been seen, for a verifier whose denylist does not know the time any better.
-pub(crate) struct Latest {
+pub(crate) struct HighWaterClock {
     /// Unix seconds.
     time: AtomicI64,
     /// When that was, in seconds of elapsed time.
     seen: AtomicI64,
 }
 
-impl Latest {
+impl HighWaterClock {
     pub(crate) fn new() -> Self {
         Self { time: AtomicI64::new(i64::MIN), seen: AtomicI64::new(0) }
     }

@@ -1,0 +1,97 @@
+//! The password grant (RFC 6749 §4.3).
+
+use ficha_password::Password;
+use ficha_store::{ClientScopes, InsertOutcome, NewSession, SessionRecord, UserRecord};
+use ficha_token::{Grant, Scope};
+
+use crate::Authority;
+use crate::clients::AuthenticatedClient;
+use crate::error::AuthorityError;
+use crate::grants::{granted, require_grant};
+use crate::request_source::RequestSource;
+use crate::tokens::issue::Issued;
+
+/// A request by the password grant.
+#[derive(Debug, Clone)]
+pub struct PasswordRequest {
+    /// As typed.
+    pub username: String,
+    /// As typed.
+    pub password: Password,
+    /// What is asked for; `None` asks for everything but what must be named.
+    pub scope: Option<Scope>,
+}
+
+impl Authority {
+    /// RFC 6749 §4.3: a user's password for tokens.
+    pub async fn password_grant(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        request: PasswordRequest,
+    ) -> Result<Issued, AuthorityError> {
+        // Read anew: against a record from memory a login would fail at its commit, as if the password were wrong,
+        // for as long as another process' change to the client has not been heard of.
+        let client = &self.current(client).await?;
+        require_grant(client, Grant::Password)?;
+        let user = self.check_password(client, source, &request.username, request.password).await?;
+        let allowed = match &client.record().scopes {
+            ClientScopes::Any => user.scopes.clone(),
+            ClientScopes::Only(scopes) => user.scopes.intersection(scopes),
+        };
+        let scope = granted(&allowed, request.scope)?;
+        let session = self.new_user_session(client, source, &user, scope);
+        let has_refresh = client.record().grants.contains(&Grant::RefreshToken);
+        let session = NewSession {
+            session: if has_refresh { session } else { without_refresh(session) },
+            user_version: Some(user.auth_version),
+            client_version: client.record().auth_version,
+        };
+        let session = self.inserted(self.store().insert_session(session).await?)?;
+        let keys = self.keys_for(&session, AuthorityError::Stale).await?;
+        self.inner.metrics.logins.count();
+        let now = session.created_at;
+        Ok(Issued {
+            access_token: self.sign_access_token(&keys, &session, &session.scopes, now, session.access_exp)?,
+            expires_in: (session.access_exp - now) as u64,
+            refresh_token: has_refresh.then(|| self.refresh_token_of(&keys, &session)).transpose()?,
+            scope: session.scopes,
+        })
+    }
+
+    fn new_user_session(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        user: &UserRecord,
+        scope: Scope,
+    ) -> SessionRecord {
+        let token = &self.settings().token;
+        let now = self.now();
+        let expires_at = now + token.session_ttl.as_secs() as i64;
+        SessionRecord {
+            user_id: Some(user.id),
+            roles: user.roles.clone(),
+            access_exp: (now + token.access_seconds()).min(expires_at),
+            expires_at,
+            idle_expires_at: (now + token.refresh_idle_ttl.as_secs() as i64).min(expires_at),
+            ..self.blank_session(client, source, user.id, scope, now)
+        }
+    }
+
+    /// A user or client that changed between the check and the commit is treated as if the check had failed.
+    fn inserted(&self, outcome: InsertOutcome) -> Result<SessionRecord, AuthorityError> {
+        match outcome {
+            InsertOutcome::Inserted(session) => Ok(session),
+            InsertOutcome::Outdated => {
+                self.inner.clients.clear();
+                Err(AuthorityError::BadCredentials)
+            }
+        }
+    }
+}
+
+/// A session that nobody can refresh ends with its only access token.
+fn without_refresh(session: SessionRecord) -> SessionRecord {
+    SessionRecord { expires_at: session.access_exp, idle_expires_at: session.access_exp, ..session }
+}

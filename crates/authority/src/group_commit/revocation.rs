@@ -1,0 +1,45 @@
+//! Revocations that wait at the same time, as one transaction.
+
+use std::sync::Arc;
+
+use ficha_store::{Revocation, Store, StoreError};
+use ficha_token::Clock;
+
+use crate::denylist::replica::Denylist;
+use crate::foundation::Foundation;
+use crate::group_commit::Batch;
+
+/// Revokes many things in one transaction.
+pub(crate) struct RevocationBatch {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    denylist: Arc<Denylist>,
+}
+
+impl RevocationBatch {
+    pub(crate) fn new(base: &Foundation, denylist: Arc<Denylist>) -> Self {
+        Self { store: base.store.clone(), clock: base.clock.clone(), denylist }
+    }
+}
+
+impl Batch for RevocationBatch {
+    type Job = Revocation;
+    /// True if it was not revoked before.
+    type Outcome = bool;
+    type Key = [u8; 16];
+
+    fn key(job: &Revocation) -> [u8; 16] {
+        match job {
+            Revocation::Session(id, _) => id.into_bytes(),
+            Revocation::Token(entry) => *entry.id.as_bytes(),
+        }
+    }
+
+    async fn run(&self, jobs: Vec<Revocation>) -> Result<Vec<bool>, StoreError> {
+        // By the earliest time that it may be: what a clock that is ahead calls expired is denied all the same.
+        let applied = self.store.revoke_batch(&jobs, self.denylist.expiry_now(&*self.clock)).await?;
+        // In memory before anybody is told, so that after the answer this server refuses at once.
+        self.denylist.add(&applied.revoked.entries);
+        Ok(applied.newly)
+    }
+}

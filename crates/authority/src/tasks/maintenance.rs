@@ -1,0 +1,76 @@
+//! Housekeeping: removing what has expired, finishing what a stopped process left half done, rotating keys that are due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::Authority;
+use crate::denylist::replica::KEPT_LONGER;
+use crate::settings::SigningSettings;
+
+/// How often expired rows are looked for, and how many a batch removes.
+const PRUNE_EVERY: Duration = Duration::from_secs(1);
+const PRUNE_BATCH: u64 = 500;
+const PRUNE_ROUNDS: u32 = 20;
+/// Login failures are forgotten after a day, audit events after a year.
+const FORGET_FAILURES: i64 = 86_400;
+const FORGET_AUDIT: i64 = 365 * 86_400;
+
+/// Removes what has expired, in small batches, and finishes what an ended process left half done.
+pub(crate) async fn maintain(authority: Authority) {
+    let mut cursor = None;
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(PRUNE_EVERY).await;
+        match authority.maintain_once(&mut cursor).await {
+            // An outage has its own line.
+            Err(crate::AdminError::Store(error)) if error.is_outage() => tracing::debug!(%error, "no housekeeping"),
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "expired rows could not be removed; this is tried again");
+            }
+            Err(_) => {}
+            Ok(()) => failing = false,
+        }
+    }
+}
+
+impl Authority {
+    /// One round of housekeeping. `cursor` is where the last one left off in the sessions.
+    pub async fn maintain_once(&self, cursor: &mut Option<Uuid>) -> Result<(), crate::AdminError> {
+        // Not simply the wall clock's: what a clock that was set wrong lets expire would be missing once it is put right.
+        let (store, now) = (self.store(), self.denylist().expiry_now(&**self.clock()));
+        let (next, sessions) = store.prune_sessions(*cursor, PRUNE_BATCH, now).await?;
+        *cursor = next;
+        let mut rows = 0;
+        // Small transactions, so that nobody waits long; enough of them to keep up with whatever revokes.
+        for _ in 0..PRUNE_ROUNDS {
+            let pruned = store.prune_denylist(now - KEPT_LONGER, PRUNE_BATCH).await?;
+            rows += pruned;
+            if pruned < PRUNE_BATCH {
+                break;
+            }
+        }
+        let denylist = Arc::clone(self.denylist());
+        // With millions in it this takes a tenth of a second.
+        let purged = tokio::task::spawn_blocking(move || denylist.purge(now - KEPT_LONGER)).await;
+        if purged.is_err() {
+            tracing::error!("the denylist in memory could not be purged");
+        }
+        if sessions > 0 || rows > 0 {
+            tracing::debug!(sessions, denylist_rows = rows, "removed what has expired");
+        }
+        store.prune_login_failures(now - FORGET_FAILURES, PRUNE_BATCH).await?;
+        store.prune_audit(now - FORGET_AUDIT, PRUNE_BATCH).await?;
+        store.prune_keys(now).await?;
+        let admin = self.admin();
+        for client in store.clients_being_revoked().await? {
+            admin.finish_revoking_client(&client).await?;
+        }
+        if let SigningSettings::KeyPair { rotate_after: Some(after), .. } = &self.settings().signing {
+            admin.rotate_key_if_older_than(after.as_secs() as i64).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! Reading a token that was presented: which key made it, and what it says.
+
+use ficha_store::StoreError;
+use ficha_token::{AccessClaims, Unverified};
+
+use crate::Authority;
+use crate::tokens::refresh_token::RefreshToken;
+
+impl Authority {
+    /// Looks for the key of a token in the database, should it have come with another process' purge a moment ago. A
+    /// token whose key is known costs nothing; whoever waits at once shares one look, so a forger gains little.
+    pub(crate) async fn load_unknown_key(&self, text: &str) -> Result<(), StoreError> {
+        let keys = self.inner.keys.current();
+        let is_unknown = match RefreshToken::parse(text) {
+            Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),
+            None => {
+                Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
+            }
+        };
+        if is_unknown { self.follow().await } else { Ok(()) }
+    }
+
+    /// What a text says, if one of our refresh keys made it. No query: a forged token costs the database nothing.
+    pub(crate) fn read_refresh_token(&self, text: &str) -> Option<RefreshToken> {
+        let unchecked = RefreshToken::parse(text)?;
+        let keys = self.inner.keys.current();
+        let key = keys.refresh(unchecked.key_id())?;
+        unchecked.check(key)
+    }
+
+    /// The claims of a token that one of our keys signed. Neither expiry nor the denylist is looked at.
+    pub(crate) fn read_access_token(&self, text: &str) -> Option<AccessClaims> {
+        let unverified = Unverified::parse(text).ok()?;
+        let key = self.inner.keys.current().verifying(unverified.kid(), self.earliest_now())?;
+        let claims = unverified.verify_signature(&key).ok()?;
+        (claims.iss == self.settings().issuer.as_str()).then_some(claims)
+    }
+}

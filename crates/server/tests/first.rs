@@ -1,18 +1,16 @@
 //! The whole way once: a first start, a login, the token used.
 
-mod support;
-
 use ficha_authority::{Authority, StartError, first_start};
 use ficha_store::testing::TestDatabase;
-use support::{App, error};
+use ficha_testing::{App, error};
 
 ficha_store::on_both_databases! {
     async fn the_first_start_makes_an_admin_who_can_log_in(database: TestDatabase) {
         let app = App::start(&database).await;
         let form = [("grant_type", "password"), ("username", "admin"), ("password", &app.admin_password)];
-        let tokens = support::Tokens::of(app.post("/token", &form).await).await;
+        let tokens = ficha_testing::Tokens::of(app.post("/token", &form).await).await;
         assert_eq!(app.me(&tokens.access).await, 200);
-        let renewed = support::Tokens::of(app.refresh(&tokens.refresh).await).await;
+        let renewed = ficha_testing::Tokens::of(app.refresh(&tokens.refresh).await).await;
         assert_ne!(renewed.refresh, tokens.refresh);
         assert_eq!(app.post("/revoke", &[("token", &renewed.refresh)]).await.status(), 200);
         assert_eq!(app.me(&tokens.access).await, 401);
@@ -26,7 +24,7 @@ ficha_store::on_both_databases! {
             let empty = database.another_empty().await;
             empty.store().await.migrate().await.expect("an empty database can be migrated");
             let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
-            let bases = [support::foundation(&empty, folders[0].path()).await, support::foundation(&empty, folders[1].path()).await];
+            let bases = [ficha_testing::foundation(&empty, folders[0].path()).await, ficha_testing::foundation(&empty, folders[1].path()).await];
             let (one, two) = tokio::join!(first_start(&bases[0]), first_start(&bases[1]));
             let done = [one, two].map(|first| match first {
                 Ok(first) => first.is_some(),
@@ -50,7 +48,7 @@ ficha_store::on_both_databases! {
             let empty = database.another_empty().await;
             empty.store().await.migrate().await.expect("an empty database can be migrated");
             let folder = tempfile::tempdir().expect("a folder");
-            let bases = [support::foundation(&empty, folder.path()).await, support::foundation(&empty, folder.path()).await];
+            let bases = [ficha_testing::foundation(&empty, folder.path()).await, ficha_testing::foundation(&empty, folder.path()).await];
             let (one, two) = tokio::join!(first_start(&bases[0]), first_start(&bases[1]));
             assert!(one.expect("a first start").is_some() != two.expect("a first start").is_some());
             for base in bases {

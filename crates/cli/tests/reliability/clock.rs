@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::report::{is_full, is_wanted};
 use crate::server::{
-    Answer, PASSWORD, PollSlot, Server, is_ready, log_in, log_out, now, post, refresh, revoke, say, skip, who_am_i,
+    Answer, PASSWORD, Place, Server, is_ready, log_in, log_out, now, post, refresh, revoke, say, skip, who_am_i,
 };
 
 const HOUR: i64 = 3_600;
@@ -315,7 +315,7 @@ struct Tokens {
 
 /// One case with one offset.
 struct Run {
-    place: PollSlot,
+    place: Place,
     clock: SetClock,
     secret: String,
     server: Option<Server>,
@@ -565,8 +565,8 @@ impl SetClock {
     }
 
     /// A working directory in which everything goes by this clock.
-    fn place(&self, library: &str) -> PollSlot {
-        PollSlot::new()
+    fn place(&self, library: &str) -> Place {
+        Place::new()
             .with("LD_PRELOAD", library)
             .with("FICHA_CLOCK_SHIM", self.folder.path().join("ahead").to_str().unwrap())
             .with("FICHA_CLOCK_SHIM_BOOT", self.boot().to_str().unwrap())
@@ -588,7 +588,7 @@ impl SetClock {
 }
 
 /// Adds the client that asks about tokens; its secret is shown this once.
-fn add_service(place: &PollSlot) -> String {
+fn add_service(place: &Place) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ficha"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("FICHA_") {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cluster::Cluster;
 use crate::facts::{Compared, Facts};
 use crate::report::number;
-use crate::server::{PASSWORD, PollSlot, Server, is_ready, now, say, skip};
+use crate::server::{PASSWORD, Place, Server, is_ready, now, say, skip};
 
 const THREADS: u64 = 4;
 /// How long they write until the kill: some more each time, so that it comes at another moment.
@@ -36,10 +36,10 @@ const VICTIMS: [Victims; 3] = [Victims::ServerThenDatabase, Victims::DatabaseThe
 /// Kills it on both databases.
 pub fn sweep() {
     let kills = number("FICHA_RELIABILITY_KILLS", CYCLES);
-    kill_again_and_again("SQLite", &PollSlot::new(), kills, None);
+    kill_again_and_again("SQLite", &Place::new(), kills, None);
     match Cluster::new() {
         Ok(mut cluster) => {
-            let place = PollSlot::new().with("FICHA__STORE__URL", &cluster.url());
+            let place = Place::new().with("FICHA__STORE__URL", &cluster.url());
             // Each takes longer: but all three ways come up.
             let fewer = if kills == 0 { 0 } else { (kills / 5).max(3) };
             kill_again_and_again("PostgreSQL", &place, fewer, Some(&mut cluster));
@@ -48,7 +48,7 @@ pub fn sweep() {
     }
 }
 
-fn kill_again_and_again(kind: &str, place: &PollSlot, cycles: u64, mut cluster: Option<&mut Cluster>) {
+fn kill_again_and_again(kind: &str, place: &Place, cycles: u64, mut cluster: Option<&mut Cluster>) {
     let users: Vec<String> = (0..THREADS).map(|thread| format!("user-{thread}")).collect();
     for user in &users {
         place.must_run(&["user", "add", user, "--password-stdin"], PASSWORD);

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::report::{Point, Report, is_full, is_wanted, places};
 use crate::script::{Cast, finish, play};
-use crate::server::{PollSlot, say};
+use crate::server::{Place, say};
 use crate::wire::{Break, Moment, Side, Wire};
 
 /// A kind of fault: its name, what breaks, and where the short form tries it, in hundredths of all messages.
@@ -60,7 +60,7 @@ const FAULTS: [Fault; 5] = [
 /// Tries each fault, at some places or at all.
 pub fn sweep() {
     let Some(database) = database() else { return };
-    let place = PollSlot::new().with("FICHA__STORE__URL", database.url());
+    let place = Place::new().with("FICHA__STORE__URL", database.url());
     let direct = Url::parse(database.url()).unwrap();
     let target = address_of(&direct);
 
@@ -100,7 +100,7 @@ pub fn database() -> Option<TestDatabase> {
 }
 
 /// One start behind this wire, one script, one fault. Commands go to the database directly.
-fn run(place: &PollSlot, direct: &Url, wire: &Wire, cast: &Cast, plan: Option<Break>, purge: bool) -> Point {
+fn run(place: &Place, direct: &Url, wire: &Wire, cast: &Cast, plan: Option<Break>, purge: bool) -> Point {
     cast.prepare(place);
     let mut url = direct.clone();
     url.set_host(Some("127.0.0.1")).unwrap();

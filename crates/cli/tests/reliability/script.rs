@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::facts::Facts;
 use crate::report::Point;
-use crate::server::{PASSWORD, PollSlot, Server, is_ready, now};
+use crate::server::{PASSWORD, Place, Server, is_ready, now};
 
 /// Once there is room again, a login and a revocation must succeed within this.
 const HEAL_LIMIT: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ impl Cast {
     }
 
     /// Adds those who are there from the beginning.
-    pub fn prepare(&self, place: &PollSlot) {
+    pub fn prepare(&self, place: &Place) {
         for user in [&self.alice, &self.bob, &self.carol, &self.dave] {
             place.must_run(&["user", "add", user, "--password-stdin"], PASSWORD);
         }
@@ -55,7 +55,7 @@ impl Cast {
 }
 
 /// Does everything that can be acknowledged. With `purge`, everything ends after that.
-pub fn play(place: &PollSlot, at: SocketAddr, cast: &Cast, purge: bool) -> Facts {
+pub fn play(place: &Place, at: SocketAddr, cast: &Cast, purge: bool) -> Facts {
     let begin = now();
     let mut facts = Facts::default();
     let alice = |facts: &mut Facts| facts.log_in(at, &cast.alice, PASSWORD);
@@ -119,7 +119,7 @@ pub fn play(place: &PollSlot, at: SocketAddr, cast: &Cast, purge: bool) -> Facts
 }
 
 /// What follows once there is room again: it heals, goes on, is killed, and starts without whatever could break it.
-pub fn finish(place: &PollSlot, mut server: Server, cast: &Cast, mut facts: Facts) -> Point {
+pub fn finish(place: &Place, mut server: Server, cast: &Cast, mut facts: Facts) -> Point {
     let at = server.address;
     let begin = now();
     let healed = loop {

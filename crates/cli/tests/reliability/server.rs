@@ -44,7 +44,7 @@ pub fn say(line: &str) {
 }
 
 /// A working directory of its own, and the settings of whatever runs in it.
-pub struct PollSlot {
+pub struct Place {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
@@ -55,7 +55,7 @@ pub struct Ran {
     pub errors: String,
 }
 
-impl PollSlot {
+impl Place {
     /// An empty directory. A later start takes another port; the issuer, and so the tokens, must not change with it.
     pub fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::report::{Point, Report, is_full, is_wanted, places};
 use crate::script::{Cast, finish, play};
-use crate::server::{PollSlot, say, skip};
+use crate::server::{Place, say, skip};
 use crate::shim::{Class, Control, Mode, Plan, compile};
 
 const EIO: u32 = 5;
@@ -119,7 +119,7 @@ pub fn sweep() {
     }
 
     let cast = Cast::of(0);
-    let prepared = PollSlot::new();
+    let prepared = Place::new();
     cast.prepare(&prepared);
     // The first start makes keys.
     prepared.serve(&[]).stop();
@@ -158,7 +158,7 @@ struct Left {
 }
 
 /// One start on a copy of what was prepared, one script, one fault.
-fn run(prepared: &PollSlot, library: &str, cast: &Cast, plan: &Plan, purge: bool, then_busy: bool) -> (Left, Point) {
+fn run(prepared: &Place, library: &str, cast: &Cast, plan: &Plan, purge: bool, then_busy: bool) -> (Left, Point) {
     let place = prepared.copy();
     let folder = tempfile::tempdir().unwrap();
     let control = Control::new(folder.path());
@@ -187,7 +187,7 @@ fn run(prepared: &PollSlot, library: &str, cast: &Cast, plan: &Plan, purge: bool
     (Left { control, _folder: folder }, point)
 }
 
-fn start_holder(place: &PollSlot) -> Child {
+fn start_holder(place: &Place) -> Child {
     let mut command = Command::new("python3");
     command.args(["-c", HOLDER, "data/ficha.db"]).current_dir(place.folder());
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -15,6 +15,3 @@ mod passwords;
 mod refusals;
 mod serving;
 mod sessions;
-#[path = "../../../server/tests/web/webdriver.rs"]
-#[expect(dead_code, reason = "the server's own tests use the rest")]
-mod webdriver;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use futures_util::FutureExt;
 
 use crate::bench::{Bench, PASSWORD, Serving, exchange, skip, until};
-use crate::webdriver::{Browser, Programs};
+use ficha_testing::webdriver::{Browser, Programs};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_authorize_button_of_the_notes_api_logs_in_at_the_server() {

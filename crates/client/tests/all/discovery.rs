@@ -3,8 +3,8 @@
 use ficha_client::{Error, TokenSource};
 
 use crate::network::Parrot;
-use crate::support::{ISSUER, PASSWORD};
 use crate::world::World;
+use ficha_testing::{ISSUER, PASSWORD};
 
 #[tokio::test]
 async fn an_issuer_with_a_path_is_found() {
@@ -17,7 +17,7 @@ async fn an_issuer_with_a_path_is_found() {
 #[tokio::test]
 async fn metadata_of_another_issuer_is_refused() {
     let database = ficha_store::testing::TestDatabase::sqlite().await;
-    let app = crate::support::App::start(&database).await;
+    let app = ficha_testing::App::start(&database).await;
     let issuer = app.url("");
     let source = TokenSource::builder(&issuer, "first-party").build().unwrap();
     match source.login("alice", PASSWORD).await {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ficha_client::{Error, FileStore, StoreError, TokenSource, TokenStore};
 
-use crate::support::PASSWORD;
 use crate::world::World;
+use ficha_testing::PASSWORD;
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777

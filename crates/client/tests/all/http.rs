@@ -5,8 +5,8 @@ use ficha_client::{Error, TokenSource, http_client, http_client_trusting};
 use ficha_store::testing::TestDatabase;
 
 use crate::network::Parrot;
-use crate::support::{App, PASSWORD};
 use crate::world::World;
+use ficha_testing::{App, PASSWORD};
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_with_a_password_whoever_made_the_client() {

@@ -6,8 +6,8 @@ use ficha_authority::Grant;
 use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
 
 use crate::stores::Stubborn;
-use crate::support::{PASSWORD, claims};
 use crate::world::World;
+use ficha_testing::{PASSWORD, claims};
 
 fn session_of(token: &ficha_client::AccessToken) -> String {
     claims(token.secret())["sid"].as_str().unwrap().to_owned()

@@ -11,6 +11,4 @@ mod network;
 mod outages;
 mod source;
 mod stores;
-#[path = "../../../server/tests/support/mod.rs"]
-mod support;
 mod world;

@@ -140,7 +140,7 @@ async fn a_service_that_refuses_every_token_asks_for_one_password_and_not_for_an
         }
         other => panic!("{other:?}"),
     }
-    source.login("alice", crate::support::PASSWORD).await.unwrap();
+    source.login("alice", ficha_testing::PASSWORD).await.unwrap();
     for _ in 0..2 {
         assert_eq!(http.get(service.url("/")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }

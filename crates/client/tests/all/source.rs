@@ -8,8 +8,8 @@ use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
 
 use crate::network::{Parrot, Relay};
 use crate::stores::Counted;
-use crate::support::{PASSWORD, claims};
 use crate::world::{LIFE, World};
+use ficha_testing::{PASSWORD, claims};
 
 #[tokio::test]
 async fn a_user_logs_in_and_the_token_is_good() {

@@ -8,7 +8,7 @@ use ficha_client::{AccessToken, Builder, Clock, TokenSource};
 use ficha_store::testing::TestDatabase;
 use ficha_token::ManualClock;
 
-use crate::support::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD};
 
 /// What an access token lives, unless a test says otherwise.
 pub const LIFE: Duration = Duration::from_secs(600);

@@ -6,8 +6,8 @@ use ficha_authority::{ClientChange, Issuer};
 use ficha_store::testing::TestDatabase;
 use reqwest::StatusCode;
 
-use crate::support::{App, Client, Options, error};
 use crate::world::*;
+use ficha_testing::{App, Client, Options, error};
 
 /// An issuer that other machines can reach: nobody follows without being a client.
 fn public_issuer(options: &mut Options) {

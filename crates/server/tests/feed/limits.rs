@@ -2,8 +2,8 @@
 
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{App, Client};
 use crate::world::*;
+use ficha_testing::{App, Client};
 
 async fn app_with_places(database: &TestDatabase, all: usize, per_source: usize) -> App {
     let app = App::start_with(database, |options| {

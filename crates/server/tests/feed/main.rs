@@ -7,8 +7,6 @@ mod many;
 mod order;
 mod pages;
 mod servers;
-#[path = "../support/mod.rs"]
-mod support;
 mod vouching;
 mod waiting;
 mod world;

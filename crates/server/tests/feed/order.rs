@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 
-use crate::support::App;
 use crate::world::*;
+use ficha_testing::App;
 
 /// Polls, now waiting and now not, until `done`; then to the end.
 async fn follow(app: &App, done: &AtomicBool, wait: u32) -> Follower {

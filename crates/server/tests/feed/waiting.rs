@@ -6,8 +6,8 @@ use ficha_authority::{Secret, SigningSettings};
 use ficha_store::testing::TestDatabase;
 use ficha_token::DenyId;
 
-use crate::support::{App, part};
 use crate::world::*;
+use ficha_testing::{App, part};
 
 ficha_store::on_both_databases! {
     async fn whatever_is_revoked_wakes_a_held_poll(database: TestDatabase) {

@@ -9,7 +9,7 @@ use reqwest::Response;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::support::{App, Client, Tokens, claims};
+use ficha_testing::{App, Client, Tokens, claims};
 
 /// A wait that no test waits for to its end.
 pub const LONG: &str = "wait=30";
@@ -158,5 +158,5 @@ pub async fn metric(app: &App, name: &str) -> u64 {
 pub async fn assert_unavailable(response: Response) {
     let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     assert!(after.is_some_and(|seconds| seconds >= 1), "{:?}", response.headers());
-    crate::support::error(response, 503, "temporarily_unavailable").await;
+    ficha_testing::error(response, 503, "temporarily_unavailable").await;
 }

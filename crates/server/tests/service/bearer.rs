@@ -4,8 +4,8 @@ use ficha_store::testing::TestDatabase;
 
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
-use crate::support::{PASSWORD, Tokens};
 use crate::world::*;
+use ficha_testing::{PASSWORD, Tokens};
 
 ficha_store::on_both_databases! {
     async fn a67_a_token_of_another_server_or_for_another_service_is_refused(database: TestDatabase) {

@@ -6,8 +6,8 @@ use ficha_token::{Clock, ManualClock};
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::support::{App, Tokens};
 use crate::world::*;
+use ficha_testing::{App, Tokens};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_follows_over_https_and_serves_again_when_the_server_is_back() {
@@ -20,7 +20,7 @@ async fn a_service_follows_over_https_and_serves_again_when_the_server_is_back()
         TlsSettings { certificate: files.path().join("certificate.pem"), key: files.path().join("private-key.pem") };
     std::fs::write(&tls.certificate, made.cert.pem()).expect("a file");
     std::fs::write(&tls.key, made.signing_key.serialize_pem()).expect("a file");
-    let over_https = |options: &mut crate::support::Options| {
+    let over_https = |options: &mut ficha_testing::Options| {
         options.settings.issuer = ficha_authority::Issuer::parse(&issuer).expect("a good issuer");
         options.server.tls = Some(tls.clone());
     };

@@ -17,9 +17,4 @@ mod road;
 mod rotation;
 mod serve;
 mod skew;
-#[path = "../support/mod.rs"]
-mod support;
-#[expect(dead_code, reason = "here it only falls silent")]
-#[path = "../sessions/wire.rs"]
-mod wire;
 mod world;

@@ -4,9 +4,9 @@ use ficha_store::testing::TestDatabase;
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::support::{App, Tokens};
-use crate::wire::Wire;
 use crate::world::*;
+use ficha_testing::wire::Wire;
+use ficha_testing::{App, Tokens};
 
 ficha_store::on_both_databases! {
     async fn a_server_without_its_database_renews_no_lease(database: TestDatabase) {

@@ -5,8 +5,8 @@ use ficha_store::testing::TestDatabase;
 use crate::copy::copy_of;
 use crate::place::Place;
 use crate::serve::Service;
-use crate::support::{App, Tokens};
 use crate::world::*;
+use ficha_testing::{App, Tokens};
 
 /// A server on the copy of its database, and a service that has followed it all along.
 struct PutBack {

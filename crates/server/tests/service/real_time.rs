@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
-use crate::support::App;
 use crate::world::*;
+use ficha_testing::App;
 
 /// The shortest that there is.
 const LEASE: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::place::Place;
 use crate::road::Road;
 use crate::serve::{ROUTES, Service};
-use crate::support::{App, Tokens};
 use crate::world::*;
+use ficha_testing::{App, Tokens};
 
 ficha_store::on_both_databases! {
     async fn a32_a_revoked_access_token_is_refused_by_a_service_that_was_never_told_where_the_database_is(database: TestDatabase) {
@@ -57,7 +57,7 @@ ficha_store::on_both_databases! {
         let second = refreshed(&app, &first).await;
         let third = refreshed(&app, &second).await;
         service.takes(&third.access).await;
-        crate::support::error(app.refresh(&first.refresh).await, 400, "invalid_grant").await;
+        ficha_testing::error(app.refresh(&first.refresh).await, 400, "invalid_grant").await;
         service.comes_to_refuse(&third.access).await;
         service.refuses(&second.access).await;
     }
@@ -155,7 +155,7 @@ async fn server_and_service(database: &TestDatabase) -> (App, Service) {
 }
 
 /// A token that a client obtains for itself.
-async fn own_token(app: &App, client: &crate::support::Client) -> Tokens {
+async fn own_token(app: &App, client: &ficha_testing::Client) -> Tokens {
     let form = [("grant_type", "client_credentials"), ("scope", "notes:read")];
     Tokens::of(app.post_as(client, "/token", &form).await).await
 }

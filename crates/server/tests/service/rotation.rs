@@ -10,8 +10,8 @@ use ficha_token::Clock;
 
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
-use crate::support::{App, Tokens, claims, part};
 use crate::world::*;
+use ficha_testing::{App, Tokens, claims, part};
 
 /// How many users work at once, how often keys rotate, and how many of its newest tokens each user uses in turn.
 const USERS: usize = 3;

@@ -9,8 +9,8 @@ use ficha_token::{Clock, ManualClock};
 use reqwest::Response;
 use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
-use crate::support::{App as Server, client};
 use crate::world::{AUDIENCE, eventually};
+use ficha_testing::{App as Server, client};
 
 scopes! { NotesRead = "notes:read"; }
 

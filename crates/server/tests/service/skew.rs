@@ -7,8 +7,8 @@ use ficha_token::{Clock, ManualClock};
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::support::{App, Tokens};
 use crate::world::*;
+use ficha_testing::{App, Tokens};
 
 /// A service whose clock runs so many seconds ahead of the server's.
 async fn service_ahead(place: Place, app: &App, ahead: i64, leeway: u64) -> Service {

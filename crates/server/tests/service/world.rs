@@ -7,7 +7,7 @@ use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
 
 use crate::place::Place;
-use crate::support::{App, Options, Tokens};
+use ficha_testing::{App, Options, Tokens};
 
 /// What the service is called, and every token's audience.
 pub const AUDIENCE: &str = "notes";

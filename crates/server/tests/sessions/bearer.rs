@@ -3,8 +3,8 @@
 use ficha_store::testing::TestDatabase;
 use reqwest::{Method, RequestBuilder, Response};
 
-use crate::support::App;
 use crate::world::*;
+use ficha_testing::App;
 
 const ENDPOINTS: [(Method, &str); 2] = [(Method::GET, "/users/me"), (Method::POST, "/logout")];
 

@@ -3,8 +3,8 @@
 use ficha_store::SessionFilter;
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{Tokens, error};
 use crate::world::*;
+use ficha_testing::{Tokens, error};
 
 /// More than one batch, and more than one page of the denylist.
 const MANY: u32 = 5_200;
@@ -84,7 +84,7 @@ ficha_store::on_both_databases! {
         app.authority.follow().await.expect("the database answers");
         let forms = [
             vec![("grant_type", "client_credentials"), ("scope", "jobs:run")],
-            vec![("grant_type", "password"), ("username", "alice"), ("password", crate::support::PASSWORD)],
+            vec![("grant_type", "password"), ("username", "alice"), ("password", ficha_testing::PASSWORD)],
             vec![("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())],
         ];
         for form in &forms {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ficha_store::testing::TestDatabase;
 use ficha_token::Clock;
 
-use crate::support::{App, Tokens};
 use crate::world::*;
+use ficha_testing::{App, Tokens};
 
 /// Puts the wall clock back; the other clock goes on.
 fn put_back(app: &App, by: Duration) {

@@ -6,9 +6,9 @@ use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 use tokio::join;
 
-use crate::support::{App, PASSWORD, Tokens, error};
-use crate::wire::Wire;
 use crate::world::*;
+use ficha_testing::wire::Wire;
+use ficha_testing::{App, PASSWORD, Tokens, error};
 
 /// A batch that has no answer after 10 s is given up, and getting a connection after 5 s; the rest is room.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -2,8 +2,8 @@
 
 use ficha_store::testing::TestDatabase;
 
-use crate::support::error;
 use crate::world::*;
+use ficha_testing::error;
 
 ficha_store::on_both_databases! {
     async fn a27_a_session_that_is_not_used_ends_by_idleness(database: TestDatabase) {

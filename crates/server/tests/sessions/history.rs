@@ -3,8 +3,8 @@
 use ficha_authority::RevokeReason;
 use ficha_store::testing::TestDatabase;
 
-use crate::support::error;
 use crate::world::*;
+use ficha_testing::error;
 
 ficha_store::on_both_databases! {
     async fn a_token_ahead_of_its_row_ends_the_session_and_raises_the_alarm(database: TestDatabase) {
@@ -34,7 +34,7 @@ ficha_store::on_both_databases! {
         let app = app_with_alice(&database).await;
         let (owner, thief) = (jobs_client(&app, "owner").await, jobs_client(&app, "thief").await);
         let first = app.login_as(&owner, "alice").await;
-        let second = crate::support::Tokens::of(refresh_as(&app, &owner, &first.refresh).await).await;
+        let second = ficha_testing::Tokens::of(refresh_as(&app, &owner, &first.refresh).await).await;
         let raw = database.raw().await;
         let id = raw.literal(sid(&first.access));
         raw.execute(&format!("UPDATE sessions SET generation = 0 WHERE id = {id}")).await;

@@ -4,8 +4,8 @@ use ficha_authority::ClientScopes;
 use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, Tokens, error};
 use crate::world::*;
+use ficha_testing::{App, Client, Tokens, error};
 
 /// A resource server for `notes`.
 async fn notes_api(app: &App) -> Client {

@@ -5,8 +5,8 @@ use ficha_store::testing::TestDatabase;
 use ficha_token::Algorithm;
 use serde_json::Value;
 
-use crate::support::{App, part};
 use crate::world::*;
+use ficha_testing::{App, part};
 
 async fn published(app: &App) -> Vec<String> {
     let set: Value = app.get("/.well-known/jwks.json").await.json().await.expect("JSON");

@@ -3,8 +3,8 @@
 use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 
-use crate::support::App;
 use crate::world::*;
+use ficha_testing::App;
 
 async fn logout(app: &App, token: &str) -> Response {
     app.http.post(app.url("/logout")).bearer_auth(token).send().await.expect("the server answers")

@@ -17,7 +17,4 @@ mod purge;
 mod refresh;
 mod revocation;
 mod servers;
-#[path = "../support/mod.rs"]
-mod support;
-mod wire;
 mod world;

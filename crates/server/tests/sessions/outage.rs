@@ -2,8 +2,8 @@
 
 use ficha_store::testing::TestDatabase;
 
-use crate::support::error;
 use crate::world::*;
+use ficha_testing::error;
 
 ficha_store::on_both_databases! {
     async fn without_its_database_for_two_seconds_the_server_vouches_for_nothing_and_comes_back_by_itself(database: TestDatabase) {
@@ -52,7 +52,7 @@ ficha_store::on_both_databases! {
         for form in [
             vec![("grant_type", "refresh_token"), ("refresh_token", first.refresh.as_str())],
             vec![("grant_type", "refresh_token"), ("refresh_token", first.refresh.as_str()), ("scope", "notes:read")],
-            vec![("grant_type", "password"), ("username", "alice"), ("password", crate::support::PASSWORD)],
+            vec![("grant_type", "password"), ("username", "alice"), ("password", ficha_testing::PASSWORD)],
         ] {
             raw.take_away("sessions").await;
             let response = app.post("/token", &form).await;

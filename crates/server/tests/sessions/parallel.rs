@@ -4,8 +4,8 @@ use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 use tokio::join;
 
-use crate::support::{Tokens, error};
 use crate::world::*;
+use ficha_testing::{Tokens, error};
 
 ficha_store::on_both_databases! {
     // CVE-2026-1035 was several winners.

@@ -27,7 +27,7 @@ ficha_store::on_both_databases! {
 
     async fn a_session_whose_last_token_may_live_is_kept(database: TestDatabase) {
         // The session is idle after a minute; its token lives for ten, and its denial for two more.
-        let app = crate::support::App::start_with(&database, |options| {
+        let app = ficha_testing::App::start_with(&database, |options| {
             options.settings.token.refresh_idle_ttl = seconds(60);
         })
         .await;

@@ -4,8 +4,8 @@ use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 use tokio::join;
 
-use crate::support::{Tokens, error, part};
 use crate::world::*;
+use ficha_testing::{Tokens, error, part};
 
 ficha_store::on_both_databases! {
     async fn a_purge_refuses_every_token_at_once_and_lets_everybody_in_anew(database: TestDatabase) {

@@ -3,8 +3,8 @@
 use ficha_authority::RevokeReason;
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{App, Tokens, error};
 use crate::world::*;
+use ficha_testing::{App, Tokens, error};
 
 ficha_store::on_both_databases! {
     async fn a26_a_refresh_token_turns_with_every_use(database: TestDatabase) {
@@ -133,7 +133,7 @@ ficha_store::on_both_databases! {
 
     async fn a24_asking_for_more_is_refused_and_uses_nothing_up(database: TestDatabase) {
         let app = app_with_alice(&database).await;
-        let form = [("grant_type", "password"), ("username", "alice"), ("password", crate::support::PASSWORD)];
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", ficha_testing::PASSWORD)];
         let asked = [form.as_slice(), &[("scope", "notes:read")]].concat();
         let first = Tokens::of(app.post("/token", &asked).await).await;
         for more in ["notes:read notes:write", "notes:write", "ficha:admin"] {

@@ -4,8 +4,8 @@ use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
 use reqwest::Method;
 
-use crate::support::{App, error};
 use crate::world::*;
+use ficha_testing::{App, error};
 
 ficha_store::on_both_databases! {
     async fn a37_a_client_authenticates_as_at_the_token_endpoint(database: TestDatabase) {
@@ -13,7 +13,7 @@ ficha_store::on_both_databases! {
         let client = jobs_client(&app, "app").await;
         let public = app.add_client("phone", |new| new.public = true).await;
         let tokens = app.login_as(&client, "alice").await;
-        let wrong = crate::support::Client { secret: "wrong".into(), ..client.clone() };
+        let wrong = ficha_testing::Client { secret: "wrong".into(), ..client.clone() };
         // Authentication comes first, whatever the token is.
         for token in [tokens.access.as_str(), "garbage"] {
             let response = app.post_as(&wrong, "/revoke", &[("token", token)]).await;
@@ -127,7 +127,7 @@ ficha_store::on_both_databases! {
 
     async fn a42_a_revoked_refresh_token_takes_every_access_token_of_its_session_with_it(database: TestDatabase) {
         let app = app_with_alice(&database).await;
-        let api = app.add_client("api", |new| new.serves = vec![crate::support::ISSUER.into()]).await;
+        let api = app.add_client("api", |new| new.serves = vec![ficha_testing::ISSUER.into()]).await;
         let bystander = app.login("alice").await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first.refresh).await;

@@ -2,8 +2,8 @@
 
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{error, part};
 use crate::world::*;
+use ficha_testing::{error, part};
 
 ficha_store::on_both_databases! {
     async fn a_revocation_at_one_server_is_seen_by_the_other(database: TestDatabase) {

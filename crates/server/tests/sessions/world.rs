@@ -12,7 +12,7 @@ use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{App, Client, Tokens, claims};
+use ficha_testing::{App, Client, Tokens, claims};
 
 /// What alice may be granted.
 pub const SCOPES: &str = "notes:read notes:write";
@@ -128,7 +128,7 @@ pub fn assert_unavailable(response: &Response) {
 /// Expects that nothing of a session works any more.
 pub async fn assert_dead(app: &App, tokens: &Tokens) {
     assert_eq!(app.me(&tokens.access).await, 401);
-    crate::support::error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
+    ficha_testing::error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
 }
 
 /// The other text of an ES256 token that has the same claims and a good signature: `n - s` in the place of `s`.

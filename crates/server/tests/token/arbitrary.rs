@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::raw::{self, is_plain};
-use crate::support::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD};
 
 const CASES: usize = 64;
 

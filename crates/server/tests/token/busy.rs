@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 
 use crate::raw::{self, Answer, encode};
-use crate::support::{App, Options, PASSWORD, claims};
+use ficha_testing::{App, Options, PASSWORD, claims};
 
 fn login() -> String {
     encode(&[("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)])

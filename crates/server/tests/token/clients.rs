@@ -4,7 +4,7 @@ use ficha_authority::{ClientChange, ClientRecord, ClientScopes, Grant, Secret};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, encode, encode_value};
-use crate::support::{App, Client, PASSWORD, Tokens, claims, error};
+use ficha_testing::{App, Client, PASSWORD, Tokens, claims, error};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 const OWN: &str = "grant_type=client_credentials";

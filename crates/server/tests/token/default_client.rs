@@ -4,7 +4,7 @@ use ficha_authority::{ClientScopes, Issuer};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, encode};
-use crate::support::{App, Options, PASSWORD, claims};
+use ficha_testing::{App, Options, PASSWORD, claims};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 

@@ -4,7 +4,7 @@ use ficha_authority::Grant;
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, Answer, FORM, encode, is_plain};
-use crate::support::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 

@@ -6,7 +6,7 @@ use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, FORM, encode};
-use crate::support::{App, PASSWORD, Tokens, error};
+use ficha_testing::{App, PASSWORD, Tokens, error};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 
@@ -73,7 +73,7 @@ ficha_store::on_both_databases! {
         let both = encode(&[("client_id", &client.id), ("client_secret", &client.secret)]);
         let default = post(&both, "", &encode(&LOGIN)).await;
         assert_eq!(default.status, 200);
-        let claims = crate::support::claims(default.json()["access_token"].as_str().expect("a token"));
+        let claims = ficha_testing::claims(default.json()["access_token"].as_str().expect("a token"));
         assert_eq!(claims["client_id"], "first-party", "the query's client is not who asks");
         let refresh = default.json()["refresh_token"].as_str().expect("a token").to_owned();
         let query = encode(&[("refresh_token", &refresh)]);

@@ -3,7 +3,7 @@
 use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{App, PASSWORD, Tokens, error};
+use ficha_testing::{App, PASSWORD, Tokens, error};
 
 /// The password behind every imported hash.
 const ENGLISH: &str = "correct horse battery staple";

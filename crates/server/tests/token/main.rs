@@ -1,8 +1,5 @@
 //! `POST /token` over HTTP, on both databases.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod arbitrary;
 mod busy;
 mod clients;

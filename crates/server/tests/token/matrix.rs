@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{App, Client, PASSWORD, Tokens};
+use ficha_testing::{App, Client, PASSWORD, Tokens};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -4,7 +4,7 @@ use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, Answer, encode};
-use crate::support::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD};
 
 /// Of 72 times `y`; bcrypt itself would take anything behind them.
 const OF_72_Y: &str = "$2b$04$O81W.SeprmABbtoJ1s6j3utzW.uXX.WjSgu8yUwuHLENqviiqQVmC";

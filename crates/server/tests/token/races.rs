@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use futures_util::future::{join, join_all};
 
 use crate::raw::{self, Answer, encode};
-use crate::support::{App, Client, PASSWORD, claims};
+use ficha_testing::{App, Client, PASSWORD, claims};
 
 /// Hashed apart, so that changing a password takes no lane from the logins beside it.
 const OTHER: &str = "$bcrypt-sha256$v=2,t=2b,r=4$Ukt70ZT6qTaUvT5PDSePS.$TZA5Jn1yPMetfQlhCuUGph2kAWOVPd.";

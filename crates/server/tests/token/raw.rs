@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::form_urlencoded;
 
-use crate::support::App;
+use ficha_testing::App;
 
 /// An answer as it came over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ficha_authority::{ClientScopes, NewClient};
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{App, Client, ISSUER, PASSWORD, Tokens, error};
+use ficha_testing::{App, Client, ISSUER, PASSWORD, Tokens, error};
 
 fn only(scopes: &str) -> impl FnOnce(&mut NewClient) {
     move |new| new.scopes = ClientScopes::Only(scopes.parse().expect("a good scope"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 
-use crate::support::{App, Tokens, error};
+use ficha_testing::{App, Tokens, error};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -9,7 +9,7 @@ use ficha_token::Clock;
 use futures_util::future::{Either, join_all, select};
 
 use crate::raw::{self, encode};
-use crate::support::{App, Client, PASSWORD};
+use ficha_testing::{App, Client, PASSWORD};
 
 /// A request's sender, as far as a test can choose it.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::raw;
 use crate::routes;
-use crate::support::{App, error};
+use ficha_testing::{App, error};
 
 /// The longest body that is read, in bytes.
 const LIMIT: usize = 65_536;

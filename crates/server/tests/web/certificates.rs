@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ficha_server::TlsSettings;
 use rustls::pki_types::CertificateDer;
 
-use crate::support::Options;
+use ficha_testing::Options;
 
 /// A certificate for this machine and its key.
 pub struct Certified {

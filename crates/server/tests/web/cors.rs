@@ -4,7 +4,7 @@ use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
 use reqwest::{Method, Response};
 
-use crate::support::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD};
 
 const PAGE: &str = "http://localhost:8081";
 const NAMED: &str = "https://notes.example.com";

@@ -7,8 +7,8 @@ use std::path::Path;
 use ficha_store::testing::TestDatabase;
 use futures_util::FutureExt;
 
-use crate::support::{App, PASSWORD};
-use crate::webdriver::{Browser, Programs};
+use ficha_testing::webdriver::{Browser, Programs};
+use ficha_testing::{App, PASSWORD};
 
 ficha_store::on_both_databases! {
     async fn the_page_comes_with_a_policy_that_lets_nothing_foreign_in(database: TestDatabase) {

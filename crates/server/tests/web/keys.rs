@@ -10,8 +10,8 @@ use ficha_store::testing::TestDatabase;
 use ficha_token::Algorithm;
 use serde_json::Value;
 
-use crate::support::{App, part};
 use crate::tokens::{ALGORITHMS, key_set, signing_by, verify};
+use ficha_testing::{App, part};
 
 /// RFC 7638 §3.3, written anew: SHA-256 over the required members in the order of their names.
 fn thumbprint(key: &Value) -> String {

@@ -1,12 +1,8 @@
 //! What the server says about itself, and how it speaks HTTP.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod certificates;
 mod raw;
 mod routes;
-mod webdriver;
 
 mod bodies;
 mod cors;

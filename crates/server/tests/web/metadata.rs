@@ -5,7 +5,7 @@ use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, ISSUER, Options, PASSWORD, Tokens, client, error};
+use ficha_testing::{App, Client, ISSUER, Options, PASSWORD, Tokens, client, error};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::raw;
 use crate::routes;
-use crate::support::{App, PASSWORD, error};
+use ficha_testing::{App, PASSWORD, error};
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
 

@@ -10,7 +10,7 @@ use oauth2::{
 };
 
 use crate::certificates::{Certified, Files};
-use crate::support::{App, Client, ISSUER, PASSWORD};
+use ficha_testing::{App, Client, ISSUER, PASSWORD};
 
 type Failed = HttpClientError<reqwest::Error>;
 

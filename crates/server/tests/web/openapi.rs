@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::routes;
-use crate::support::App;
+use ficha_testing::App;
 
 /// Routes that the description leaves out: they are for people and tools that look at it, not part of the API.
 const NOT_DESCRIBED: [&str; 3] = ["/openapi.json", "/docs", "/docs/{file:.*}"];

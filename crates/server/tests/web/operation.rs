@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::raw;
-use crate::support::{App, PASSWORD, Tokens};
+use ficha_testing::{App, PASSWORD, Tokens};
 
 /// Reads the Prometheus text format line by line, strictly; the values by name, with the label where there is one.
 fn parse(text: &str) -> HashMap<String, f64> {
@@ -107,7 +107,7 @@ ficha_store::on_both_databases! {
         let renewed = Tokens::of(app.refresh(&tokens.refresh).await).await;
         Tokens::of(app.refresh(&tokens.refresh).await).await;
         let own = Tokens::of(app.post_as(&client, "/token", &[("grant_type", "client_credentials")]).await).await;
-        let impostor = crate::support::Client { secret: "wrong".into(), ..client.clone() };
+        let impostor = ficha_testing::Client { secret: "wrong".into(), ..client.clone() };
         assert_eq!(app.post_as(&impostor, "/token", &[("grant_type", "client_credentials")]).await.status(), 401);
         assert_eq!(app.me(&renewed.access).await, 200);
         assert_eq!(app.me(&renewed.access).await, 200);

@@ -3,7 +3,7 @@
 use ficha_authority::SessionQuery;
 use ficha_store::testing::TestDatabase;
 
-use crate::support::{App, PASSWORD, Tokens};
+use ficha_testing::{App, PASSWORD, Tokens};
 
 type Header = (&'static str, &'static [u8]);
 

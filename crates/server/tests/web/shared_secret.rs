@@ -7,7 +7,7 @@ use ficha_authority::{Purged, Secret, SigningSettings};
 use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
-use crate::support::{App, ISSUER, Options, PASSWORD, Tokens, claims, error, part};
+use ficha_testing::{App, ISSUER, Options, PASSWORD, Tokens, claims, error, part};
 
 const SECRET: &str = "3f9a1d0c5b7e48261f0d9c8b7a6e5d4c3f9a1d0c5b7e48261f0d9c8b7a6e5d4c";
 

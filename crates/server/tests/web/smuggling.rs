@@ -3,7 +3,7 @@
 use ficha_store::testing::TestDatabase;
 
 use crate::raw;
-use crate::support::App;
+use ficha_testing::App;
 
 /// What an attacker wants to have read as a request of its own.
 const SMUGGLED: &str = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

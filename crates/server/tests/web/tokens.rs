@@ -13,7 +13,7 @@ use ficha_token::Algorithm;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::Value;
 
-use crate::support::{App, ISSUER, PASSWORD, Tokens, claims, part};
+use ficha_testing::{App, ISSUER, PASSWORD, Tokens, claims, part};
 
 pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
 

@@ -1,5 +1,4 @@
 //! An application on port 0, over a real database, with a clock that is moved. Tests speak HTTP to it.
-#![allow(dead_code, reason = "each test binary uses a part of this")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,9 +15,10 @@ use ficha_store::testing::TestDatabase;
 use ficha_token::Algorithm;
 use ficha_token::{ManualClock, SystemEntropy};
 use reqwest::{Response, StatusCode};
-use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::http::{Client, Tokens, client};
 
 /// The issuer of every test's tokens. Nothing is ever sent there.
 pub const ISSUER: &str = "http://127.0.0.1:8000";
@@ -296,61 +296,4 @@ impl Remains {
     pub async fn start_with(self, database: &TestDatabase, change: impl FnOnce(&mut Options)) -> App {
         App::start_at(database, self.clock, self.files, change).await
     }
-}
-
-/// An HTTP client that follows no redirect.
-pub fn client() -> reqwest::Client {
-    // Whichever test comes first installs it.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client")
-}
-
-/// A client's id and secret.
-#[derive(Clone)]
-pub struct Client {
-    pub id: String,
-    pub secret: String,
-}
-
-/// What the token endpoint answered.
-pub struct Tokens {
-    pub access: String,
-    pub refresh: String,
-    pub body: Value,
-}
-
-impl Tokens {
-    pub async fn of(response: Response) -> Self {
-        let status = response.status();
-        let body: Value = response.json().await.expect("a JSON answer");
-        assert_eq!(status, StatusCode::OK, "{body}");
-        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        Self { access: text("access_token"), refresh: text("refresh_token"), body }
-    }
-
-    /// The claims of the access token, unverified.
-    pub fn claims(&self) -> Value {
-        claims(&self.access)
-    }
-}
-
-/// The claims of a token, unverified.
-pub fn claims(token: &str) -> Value {
-    part(token, 1)
-}
-
-/// The header (0) or the claims (1) of a token, unverified.
-pub fn part(token: &str, index: usize) -> Value {
-    use base64::Engine;
-    let text = token.split('.').nth(index).expect("a token has three parts");
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url");
-    serde_json::from_slice(&bytes).expect("JSON")
-}
-
-/// Expects an OAuth error, and gives its description.
-pub async fn error(response: Response, status: u16, code: &str) -> String {
-    let got = response.status().as_u16();
-    let body: Value = response.json().await.expect("a JSON answer");
-    assert_eq!((got, body["error"].as_str()), (status, Some(code)), "{body}");
-    body["error_description"].as_str().unwrap_or_default().to_owned()
 }

@@ -1,7 +1,13 @@
 //! What a health endpoint and a metrics endpoint want to know.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, prometheus_text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::{MetricType, TypedMetric};
+use prometheus_client::registry::Registry;
 
 use crate::cache::CacheStats;
 
@@ -120,112 +126,86 @@ impl Stats {
         Self::prometheus_of([self])
     }
 
-    /// The same for several issuers in one text, in which each metric must stand once.
+    /// The same for several issuers in one text, in which each metric may appear only once.
     pub fn prometheus_of<'s>(all: impl IntoIterator<Item = &'s Self>) -> String {
         let all: Vec<&Self> = all.into_iter().collect();
-        let mut out = String::new();
-        for metric in METRICS {
-            let samples: Vec<_> = all.iter().filter_map(|one| Some((one, (metric.value)(one)?))).collect();
-            if samples.is_empty() {
-                continue;
-            }
-            let (name, kind) = (metric.name, if metric.name.ends_with("_total") { "counter" } else { "gauge" });
-            // Writing to a string can't fail.
-            let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", metric.help);
-            for (one, value) in samples {
-                let _ = writeln!(out, "{name}{{issuer=\"{}\"}} {value}", escaped(&one.issuer));
-            }
+        let mut registry = Registry::default();
+        for (name, help, value) in COUNTERS {
+            registry.register(*name, *help, Samples::of(&all, value, ConstCounter::new));
         }
-        out
+        for (name, help, value) in GAUGES {
+            registry.register(*name, *help, Samples::of(&all, value, ConstGauge::new));
+        }
+        let staleness = |stats: &Self| Some(stats.denylist?.staleness?.as_secs_f64());
+        registry.register(
+            "ficha_resource_denylist_staleness_seconds",
+            "Time since the last poll was sent that made the replica current",
+            Samples::of(&all, staleness, ConstGauge::new),
+        );
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = prometheus_text::encode(&mut text, &registry);
+        text
     }
 }
 
-struct Metric {
-    name: &'static str,
-    help: &'static str,
-    value: fn(&Stats) -> Option<f64>,
-}
+type Value = fn(&Stats) -> Option<u64>;
 
-const METRICS: &[Metric] = &[
-    Metric {
-        name: "ficha_resource_ready",
-        help: "1 if tokens can be decided about now.",
-        value: |stats| Some(f64::from(u8::from(stats.ready))),
-    },
-    Metric {
-        name: "ficha_resource_denylist_staleness_seconds",
-        help: "Time since the last poll was sent that made the denylist current.",
-        value: |stats| Some(stats.denylist?.staleness?.as_secs_f64()),
-    },
-    Metric {
-        name: "ficha_resource_denylist_entries",
-        help: "Ids on the denylist.",
-        value: |stats| Some(stats.denylist?.entries as f64),
-    },
-    Metric {
-        name: "ficha_resource_denylist_bytes",
-        help: "Memory that the denylist takes.",
-        value: |stats| Some(stats.denylist?.bytes as f64),
-    },
-    Metric {
-        name: "ficha_resource_polls_total",
-        help: "Polls of the denylist that were answered.",
-        value: |stats| Some(stats.denylist?.polls_ok as f64),
-    },
-    Metric {
-        name: "ficha_resource_polls_failed_total",
-        help: "Polls of the denylist that failed, or whose answer did not count.",
-        value: |stats| Some(stats.denylist?.polls_failed as f64),
-    },
-    Metric {
-        name: "ficha_resource_denylist_resets_total",
-        help: "How often the server sent the whole list because it did not know our place in it.",
-        value: |stats| Some(stats.denylist?.resets as f64),
-    },
-    Metric {
-        name: "ficha_resource_keys",
-        help: "Signing keys that are known.",
-        value: |stats| Some(stats.keys as f64),
-    },
-    Metric {
-        name: "ficha_resource_key_fetches_total",
-        help: "Fetches of the key set that brought one.",
-        value: |stats| Some(stats.key_fetches_ok as f64),
-    },
-    Metric {
-        name: "ficha_resource_key_fetches_failed_total",
-        help: "Fetches of the key set that failed.",
-        value: |stats| Some(stats.key_fetches_failed as f64),
-    },
-    Metric {
-        name: "ficha_resource_token_cache_hits_total",
-        help: "Checks that found their token in the cache.",
-        value: |stats| Some(stats.cache.hits as f64),
-    },
-    Metric {
-        name: "ficha_resource_token_cache_misses_total",
-        help: "Checks that did not, bad tokens among them.",
-        value: |stats| Some(stats.cache.misses as f64),
-    },
-    Metric {
-        name: "ficha_resource_token_cache_evictions_total",
-        help: "Tokens that had to make room before they expired.",
-        value: |stats| Some(stats.cache.evictions as f64),
-    },
-    Metric {
-        name: "ficha_resource_token_cache_entries",
-        help: "Tokens in the cache.",
-        value: |stats| Some(stats.cache.entries as f64),
-    },
-    Metric {
-        name: "ficha_resource_token_cache_bytes",
-        help: "Memory that the cache takes, by estimate.",
-        value: |stats| Some(stats.cache.bytes as f64),
-    },
+const COUNTERS: &[(&str, &str, Value)] = &[
+    ("ficha_resource_polls", "Polls of the denylist that were answered", |stats| Some(stats.denylist?.polls_ok)),
+    ("ficha_resource_polls_failed", "Polls of the denylist that failed, or whose answer did not count", |stats| {
+        Some(stats.denylist?.polls_failed)
+    }),
+    (
+        "ficha_resource_denylist_resets",
+        "How often the server sent the whole list because it did not know our place in it",
+        |stats| Some(stats.denylist?.resets),
+    ),
+    ("ficha_resource_key_fetches", "Fetches of the key set that brought one", |stats| Some(stats.key_fetches_ok)),
+    ("ficha_resource_key_fetches_failed", "Fetches of the key set that failed", |stats| Some(stats.key_fetches_failed)),
+    ("ficha_resource_token_cache_hits", "Checks that found their token in the cache", |stats| Some(stats.cache.hits)),
+    ("ficha_resource_token_cache_misses", "Checks that did not, bad tokens among them", |stats| {
+        Some(stats.cache.misses)
+    }),
+    ("ficha_resource_token_cache_evictions", "Tokens that had to make room before they expired", |stats| {
+        Some(stats.cache.evictions)
+    }),
 ];
 
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+const GAUGES: &[(&str, &str, Value)] = &[
+    ("ficha_resource_ready", "1 if tokens can be decided about now", |stats| Some(u64::from(stats.ready))),
+    ("ficha_resource_denylist_entries", "Ids on the denylist", |stats| Some(stats.denylist?.entries as u64)),
+    ("ficha_resource_denylist_bytes", "Memory that the denylist takes", |stats| Some(stats.denylist?.bytes as u64)),
+    ("ficha_resource_keys", "Signing keys that are known", |stats| Some(stats.keys as u64)),
+    ("ficha_resource_token_cache_entries", "Tokens in the cache", |stats| Some(stats.cache.entries as u64)),
+    ("ficha_resource_token_cache_bytes", "Memory that the cache takes, by estimate", |stats| {
+        Some(stats.cache.bytes as u64)
+    }),
+];
+
+/// One metric of every issuer that has it, with the label `issuer`.
+#[derive(Debug)]
+struct Samples<M>(Vec<([(&'static str, String); 1], M)>);
+
+impl<M> Samples<M> {
+    fn of<T>(all: &[&Stats], value: impl Fn(&Stats) -> Option<T>, metric: impl Fn(T) -> M) -> Self {
+        let sample = |stats: &&Stats| Some(([("issuer", stats.issuer.clone())], metric(value(stats)?)));
+        Self(all.iter().filter_map(sample).collect())
+    }
+}
+
+impl<M: EncodeMetric + TypedMetric> EncodeMetric for Samples<M> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(labels, metric)| metric.encode(encoder.encode_family(labels)?))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        M::TYPE
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! Health and metrics, for whoever runs the server.
-
-use std::fmt::Write;
+//! Health and metrics, for operators.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::Data;
+use ficha_authority::Metrics;
+use prometheus_client::encoding::prometheus_text;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use serde_json::json;
 
 use crate::state::State;
@@ -15,7 +19,7 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "status": "ok" }))
 }
 
-/// The process can do its work: it has read its database within two seconds, and the database takes changes.
+/// The process can work: it has read its database within the last two seconds, and the database takes changes.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -29,7 +33,7 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
     let (mut response, status) = match (state.authority.is_fresh(), state.authority.takes_changes()) {
         (true, true) => (HttpResponse::Ok(), "ok"),
         (false, _) => (HttpResponse::ServiceUnavailable(), "the database does not answer"),
-        // Tokens are checked as ever.
+        // Tokens can still be checked.
         (true, false) => (HttpResponse::ServiceUnavailable(), "the database takes no changes"),
     };
     if !state.authority.is_ready() {
@@ -46,100 +50,72 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
     responses((status = 200, description = "Prometheus text format", content_type = "text/plain"))
 )]
 pub async fn metrics(state: Data<State>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(render(&state))
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = prometheus_text::encode(&mut text, &registry(&state));
+    HttpResponse::Ok().content_type(prometheus_text::CONTENT_TYPE).body(text)
 }
 
-fn render(state: &State) -> String {
-    let counted = state.authority.metrics();
-    let hashing = state.authority.hashing().stats();
+fn registry(state: &State) -> Registry {
+    let mut registry = Registry::default();
+    authority_counters(&mut registry, state.authority.metrics());
+    let mut counter = |name: &str, help: &str, value: u64| registry.register(name, help, ConstCounter::new(value));
     let cache = state.guard.cache_stats();
-    let mut text = Text::default();
-    text.counter("ficha_logins_total", "Logins that succeeded", counted.logins.get());
-    text.counter("ficha_login_failures_total", "Logins that failed", counted.login_failures.get());
-    text.counter(
-        "ficha_logins_throttled_total",
-        "Failed logins that were throttled unseen",
-        counted.logins_throttled.get(),
-    );
-    text.counter("ficha_logins_busy_total", "Logins turned away by a full queue", counted.logins_busy.get());
-    text.counter("ficha_refreshes_total", "Refreshes that rotated a session", counted.refreshes.get());
-    text.counter("ficha_refresh_retries_total", "Refreshes that repeated the last one", counted.refresh_retries.get());
-    text.counter(
-        "ficha_refresh_replays_total",
-        "Refresh tokens used again past the grace",
-        counted.refresh_replays.get(),
-    );
-    let ahead = counted.future_generations.get();
-    text.counter("ficha_refresh_ahead_of_database_total", "Refresh tokens that prove a restored database", ahead);
-    text.counter(
-        "ficha_client_tokens_total",
-        "Tokens that clients obtained for themselves",
-        counted.client_tokens.get(),
-    );
-    text.counter("ficha_revocations_total", "Sessions and tokens revoked", counted.revocations.get());
-    text.counter("ficha_client_failures_total", "Clients that failed to authenticate", counted.client_failures.get());
-    text.counter("ficha_hashes_total", "Passwords hashed", hashing.completed);
-    text.counter("ficha_verified_token_cache_hits_total", "Tokens found verified", cache.hits);
-    text.counter("ficha_verified_token_cache_misses_total", "Tokens verified anew", cache.misses);
-    text.counter("ficha_denylist_polls_total", "Polls of the denylist that were answered", counted.feed_polls.get());
-    text.counter("ficha_denylist_resets_total", "Polls whose cursor was not known", counted.feed_resets.get());
-    text.counter("ficha_denylist_polls_refused_total", "Polls refused for want of a place", counted.feed_refused.get());
-    text.gauge("ficha_hashing_queue", "Logins waiting for a hashing thread", hashing.queued as u64);
-    text.gauge("ficha_hashing_lanes", "Hashing lanes at work", hashing.running as u64);
-    text.gauge("ficha_denylist_entries", "Ids denied", state.authority.denylist().len() as u64);
-    text.gauge(
-        "ficha_followers_waiting",
-        "Polls of the denylist that are held",
-        state.authority.followers_waiting() as u64,
-    );
-    text.gauge("ficha_database_fresh", "1 while the database answers", u64::from(state.authority.is_fresh()));
-    let writable = u64::from(state.authority.takes_changes());
-    text.gauge("ficha_database_writable", "1 while the database takes changes and keeps them", writable);
+    counter("ficha_verified_token_cache_hits", "Tokens that had been verified before", cache.hits);
+    counter("ficha_verified_token_cache_misses", "Tokens whose signature was verified", cache.misses);
     let database = state.authority.database();
-    text.counter("ficha_database_failures_total", "Calls that failed because of the database", database.failures);
-    text.counter(
-        "ficha_database_changes_lost_total",
+    counter("ficha_database_failures", "Calls that failed because of the database", database.failures);
+    counter(
+        "ficha_database_changes_lost",
         "Changes that were acknowledged and not kept; anything but 0 is an alarm",
         database.changes_lost,
     );
-    text.counter(
-        "ficha_background_restarts_total",
-        "Background tasks that ended and were started again",
-        counted.task_restarts.get(),
-    );
-    text.counter("ficha_audit_events_lost_total", "Audit events that are in the log only", counted.audit_lost.get());
-    text.counter("ficha_log_lines_lost_total", "Log lines that could not be written", counted.log_lost.get());
-    text.lanes(&hashing.lanes_used);
-    text.0
+    let mut gauge = |name: &str, help: &str, value: u64| registry.register(name, help, ConstGauge::new(value));
+    gauge("ficha_denylist_entries", "Denied ids", state.authority.denylist().len() as u64);
+    gauge("ficha_followers_waiting", "Held polls of the denylist", state.authority.followers_waiting() as u64);
+    gauge("ficha_database_fresh", "1 while the database answers", u64::from(state.authority.is_fresh()));
+    let writable = u64::from(state.authority.takes_changes());
+    gauge("ficha_database_writable", "1 while the database takes changes and keeps them", writable);
+    hashing_metrics(&mut registry, state);
+    registry
 }
 
-#[derive(Default)]
-struct Text(String);
+fn authority_counters(registry: &mut Registry, counted: &Metrics) {
+    let mut counter = |name: &str, help: &str, value: u64| registry.register(name, help, ConstCounter::new(value));
+    counter("ficha_logins", "Successful logins", counted.logins.get());
+    counter("ficha_login_failures", "Failed logins", counted.login_failures.get());
+    counter("ficha_logins_throttled", "Failed logins that were throttled", counted.logins_throttled.get());
+    counter("ficha_logins_busy", "Logins refused because the queue was full", counted.logins_busy.get());
+    counter("ficha_refreshes", "Refreshes that rotated the token", counted.refreshes.get());
+    counter("ficha_refresh_retries", "Refreshes that repeated the last one", counted.refresh_retries.get());
+    counter("ficha_refresh_replays", "Refresh tokens replayed after the grace", counted.refresh_replays.get());
+    let ahead = counted.future_generations.get();
+    counter("ficha_refresh_ahead_of_database", "Refresh tokens that prove a restored database", ahead);
+    counter("ficha_client_tokens", "Tokens that clients obtained for themselves", counted.client_tokens.get());
+    counter("ficha_revocations", "Revoked sessions and tokens", counted.revocations.get());
+    counter("ficha_client_failures", "Failed client authentications", counted.client_failures.get());
+    counter("ficha_denylist_polls", "Answered polls of the denylist", counted.feed_polls.get());
+    counter("ficha_denylist_resets", "Polls with an unknown cursor", counted.feed_resets.get());
+    let refused = counted.feed_refused.get();
+    counter("ficha_denylist_polls_refused", "Polls refused because too many were held", refused);
+    counter("ficha_background_restarts", "Background tasks that had to be restarted", counted.task_restarts.get());
+    counter("ficha_audit_events_lost", "Audit events that are in the log only", counted.audit_lost.get());
+    counter("ficha_log_lines_lost", "Log lines that could not be written", counted.log_lost.get());
+}
 
-impl Text {
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.line(name, "counter", help, value);
+fn hashing_metrics(registry: &mut Registry, state: &State) {
+    let hashing = state.authority.hashing().stats();
+    registry.register("ficha_hashes", "Passwords hashed", ConstCounter::new(hashing.completed));
+    registry.register(
+        "ficha_hashing_queue",
+        "Logins waiting for a hashing thread",
+        ConstGauge::new(hashing.queued as u64),
+    );
+    registry.register("ficha_hashing_lanes", "Busy hashing lanes", ConstGauge::new(hashing.running as u64));
+    let by_lanes = Family::<[(&'static str, u64); 1], Counter>::default();
+    for (index, value) in (1..).zip(&hashing.lanes_used) {
+        by_lanes.get_or_create(&[("lanes", index)]).inc_by(*value);
     }
-
-    fn gauge(&mut self, name: &str, help: &str, value: u64) {
-        self.line(name, "gauge", help, value);
-    }
-
-    /// How many passwords were hashed with how many others beside them on their thread.
-    fn lanes(&mut self, used: &[u64]) {
-        let name = "ficha_hashes_by_lanes_total";
-        writeln!(
-            self.0,
-            "# HELP {name} Passwords hashed, by how many lanes were busy on their thread\n# TYPE {name} counter"
-        )
-        .expect("a String takes any text");
-        for (index, value) in used.iter().enumerate() {
-            writeln!(self.0, "{name}{{lanes=\"{}\"}} {value}", index + 1).expect("a String takes any text");
-        }
-    }
-
-    fn line(&mut self, name: &str, kind: &str, help: &str, value: u64) {
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
-            .expect("a String takes any text");
-    }
+    let help = "Passwords hashed, by how many lanes were busy on their thread";
+    registry.register("ficha_hashes_by_lanes", help, by_lanes);
 }

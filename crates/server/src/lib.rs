@@ -15,6 +15,7 @@ mod state;
 mod users;
 
 pub use http::cors::{WebOrigin, WebOriginError};
-pub use http::network::{IpNetwork, NetworkError};
+pub use http::network::{NetworkError, parse_network};
 pub use http::tls::TlsSettings;
+pub use ipnet::IpNet;
 pub use server::{Server, ServerError, ServerSettings};

@@ -12,7 +12,6 @@ use ficha_authority::{Authority, Tasks};
 
 use crate::http::cors::{WebOrigin, cors};
 use crate::http::headers::common_headers;
-use crate::http::network::IpNetwork;
 use crate::http::rlimit;
 use crate::http::tls::{Certificate, TlsSettings};
 use crate::request::source::TrustedProxies;
@@ -35,7 +34,7 @@ pub struct ServerSettings {
     /// HTTPS, where it is set.
     pub tls: Option<TlsSettings>,
     /// Whose `X-Forwarded-For` and `Forwarded` are believed.
-    pub trusted_proxies: Vec<IpNetwork>,
+    pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Web pages of these proxies may read answers; where the issuer is a loopback address, those of any loopback
     /// source besides.
     pub allowed_origins: Vec<WebOrigin>,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ficha_authority::Secret;
-use ficha_server::{IpNetwork, WebOrigin};
+use ficha_server::{IpNet, WebOrigin};
 use ficha_token::Algorithm;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct Server {
     pub bind: Is<SocketAddr>,
     pub issuer: Option<Is<Text>>,
     pub behind_tls_proxy: Is<bool>,
-    pub trusted_proxies: Is<Vec<IpNetwork>>,
+    pub trusted_proxies: Is<Vec<IpNet>>,
     pub allowed_origins: Is<Vec<WebOrigin>>,
     pub workers: Option<Is<Whole<1, 1024>>>,
     #[serde(default)]

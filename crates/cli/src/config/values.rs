@@ -3,11 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use ficha_authority::{Secret, Store};
-use ficha_server::{IpNetwork, WebOrigin};
+use ficha_server::{IpNet, WebOrigin, parse_network};
 use ficha_token::Algorithm;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -174,16 +173,26 @@ impl Setting for SocketAddr {
 }
 
 /// What stands in a list, and how a right list looks.
-trait Item: FromStr + fmt::Display {
+trait Item: Sized + fmt::Display {
     const WANTED: &'static str;
+
+    fn from_item(text: &str) -> Option<Self>;
 }
 
-impl Item for IpNetwork {
+impl Item for IpNet {
     const WANTED: &'static str = "a list of addresses or networks, such as [\"10.0.0.0/8\", \"::1\"]";
+
+    fn from_item(text: &str) -> Option<Self> {
+        parse_network(text).ok()
+    }
 }
 
 impl Item for WebOrigin {
     const WANTED: &'static str = "a list of origins, such as [\"https://notes.example.com\"]";
+
+    fn from_item(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
 }
 
 impl<T: Item> Setting for Vec<T> {
@@ -193,11 +202,11 @@ impl<T: Item> Setting for Vec<T> {
 
     /// From the environment: with commas.
     fn from_text(text: &str) -> Option<Self> {
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| item.parse().ok()).collect()
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(T::from_item).collect()
     }
 
     fn from_list(list: &[String]) -> Option<Self> {
-        list.iter().map(|item| item.parse().ok()).collect()
+        list.iter().map(|item| T::from_item(item)).collect()
     }
 
     fn show(&self) -> String {

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, USER_AGENT};
 use ficha_authority::RequestSource;
-
-use crate::http::network::IpNetwork;
+use ipnet::IpNet;
 
 /// The longest user agent that is kept, in characters.
 const USER_AGENT_CHARS: usize = 200;
@@ -14,7 +13,7 @@ const USER_AGENT_CHARS: usize = 200;
 /// Finds out where requests come from.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
-    trusted: Vec<IpNetwork>,
+    trusted: Vec<IpNet>,
 }
 
 /// The addresses of a request, nearest first, beginning with the one that is believed to have sent it.
@@ -27,7 +26,7 @@ pub struct Trace {
 
 impl TrustedProxies {
     /// Proxies in `trusted` are believed.
-    pub fn new(trusted: Vec<IpNetwork>) -> Self {
+    pub fn new(trusted: Vec<IpNet>) -> Self {
         Self { trusted }
     }
 
@@ -38,7 +37,7 @@ impl TrustedProxies {
         let mut sender = request.peer_addr().map(|peer| peer.ip().to_canonical());
         let mut before = chain.next();
         while let (Some(at), Some(next)) = (sender, before) {
-            if !self.trusted.iter().any(|network| network.contains(at)) {
+            if !self.trusted.iter().any(|network| network.contains(&at.to_canonical())) {
                 break;
             }
             sender = next;
@@ -100,10 +99,11 @@ fn address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::network::parse_network;
     use actix_web::test::TestRequest;
 
     fn sender(peer: &str, header: (&str, &str), trusted: &[&str]) -> (String, String) {
-        let proxies = TrustedProxies::new(trusted.iter().map(|network| network.parse().unwrap()).collect());
+        let proxies = TrustedProxies::new(trusted.iter().map(|network| parse_network(network).unwrap()).collect());
         let peer: IpAddr = peer.parse().unwrap();
         let request = TestRequest::default().peer_addr((peer, 1234).into()).insert_header(header).to_http_request();
         let trace = proxies.trace(&request);

@@ -12,6 +12,17 @@ const PAGE: &str = include_str!("../../../../docs/src/how-to/from-fastapi.md");
 const EXAMPLE: &str = include_str!("../../../resource/examples/from_fastapi.rs");
 
 #[test]
+fn both_pages_show_the_same_follower() {
+    let class = |program: &str| {
+        let class = program.split("class Denylist:\n").nth(1).expect("the follower's class");
+        class.split("\n\n    def refuse_revoked").next().unwrap().split("\n\n\n").next().unwrap().trim_end().to_owned()
+    };
+    let reference = include_str!("../../../../docs/src/reference/denylist.md");
+    let reference = reference.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(class(&block("python", 1)), class(reference));
+}
+
+#[test]
 fn the_page_shows_the_rust_example_as_it_is() {
     let code = EXAMPLE.split_once("\n\n").expect("a blank line behind the example's own words").1;
     assert_eq!(block("rust", 0), code);
@@ -114,7 +125,7 @@ fn the_service_forgets_nothing_by_a_clock_that_is_put_forward_and_back() {
         .arg("jumping.py")
         .args([claims["jti"].as_str().unwrap(), claims["sid"].as_str().unwrap()])
         .current_dir(bench.folder())
-        .envs([("FICHA_ISSUER", format!("http://{}", server.address)), ("FICHA_LEASE", "3".to_owned())])
+        .envs([("FICHA_ISSUER", format!("http://{}", server.address)), ("FICHA_LEASE", "5".to_owned())])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&run.stdout);

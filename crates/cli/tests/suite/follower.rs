@@ -11,7 +11,7 @@ use crate::bench::{Bench, Serving, has};
 /// Asks the follower again and again, and prints each answer that differs from the one before.
 const DRIVER: &str = r#"
 import sys
-LEASE = 3
+LEASE = 5
 denylist = Denylist(*sys.argv[4:])
 before = "nothing"
 while True:
@@ -25,7 +25,7 @@ while True:
 /// Once the token is refused, puts the wall clock a day forward until it has been so for some polls, and then back.
 const JUMPING: &str = r#"
 import sys
-LEASE = 3
+LEASE = 5
 real, ahead = time.time, 0
 time.time = lambda: real() + ahead
 denylist = Denylist(sys.argv[4])

@@ -4,10 +4,14 @@
 //! cargo run -p ficha-resource --example notes
 //! ```
 //!
-//! It asks the authorization server for nothing but its metadata, its keys and its denylist, all of them beside the
-//! requests. `FICHA_ISSUER` names the server (`http://127.0.0.1:8080` unless set), `NOTES_AUDIENCE` what its tokens are
-//! for (the issuer), `NOTES_BIND` where to listen (`127.0.0.1:8081`); `NOTES_CLIENT_ID` and `NOTES_CLIENT_SECRET`, needed
-//! where the issuer is no loopback address, who follows the denylist.
+//! It reads only the metadata, the keys and the denylist of the authorization server, all in the background. Settings
+//! are environment variables:
+//!
+//! - `FICHA_ISSUER`: the issuer (default `http://127.0.0.1:8080`)
+//! - `NOTES_AUDIENCE`: the audience of the tokens (default: the issuer)
+//! - `NOTES_BIND`: the address to listen on (default `127.0.0.1:8081`)
+//! - `NOTES_CLIENT_ID`, `NOTES_CLIENT_SECRET`: the client that follows the denylist (required unless the issuer is a
+//!   loopback address)
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +29,7 @@ scopes! {
     NotesWrite = "notes:write";
 }
 
-/// A note, and whose it is.
+/// A note and its owner.
 #[derive(Clone, Serialize, ToSchema)]
 struct Note {
     id: usize,
@@ -33,17 +37,17 @@ struct Note {
     text: String,
 }
 
-/// What is written.
+/// A note to be written.
 #[derive(Deserialize, ToSchema)]
 struct NewNote {
     text: String,
 }
 
-/// All notes, in the order in which they came. A deleted one leaves its place empty.
+/// All notes, in the order in which they were added. A deleted note leaves `None` in its place.
 #[derive(Default)]
 struct Notes(Mutex<Vec<Option<Note>>>);
 
-/// Who asks, where anybody does.
+/// Greets the user, or an anonymous caller.
 #[utoipa::path(get, path = "/", responses((status = 200, body = str)), security((), ("OAuth2PasswordBearer" = [])))]
 #[get("/")]
 async fn greet(user: MaybeBearer) -> String {
@@ -53,7 +57,7 @@ async fn greet(user: MaybeBearer) -> String {
     }
 }
 
-/// One's own notes.
+/// Lists your notes.
 #[utoipa::path(get, path = "/notes", responses((status = 200, body = [Note])), security(("OAuth2PasswordBearer" = ["notes:read"])))]
 #[get("/notes")]
 async fn list(user: Bearer<NotesRead>, notes: Data<Notes>) -> impl Responder {
@@ -61,7 +65,7 @@ async fn list(user: Bearer<NotesRead>, notes: Data<Notes>) -> impl Responder {
     Json(notes.iter().flatten().filter(|note| note.owner == user.claims.sub).cloned().collect::<Vec<_>>())
 }
 
-/// Writes one.
+/// Adds a note.
 #[utoipa::path(post, path = "/notes", responses((status = 201, body = Note)), security(("OAuth2PasswordBearer" = ["notes:write"])))]
 #[post("/notes")]
 async fn add(user: Bearer<NotesWrite>, notes: Data<Notes>, new: Json<NewNote>) -> impl Responder {
@@ -71,7 +75,7 @@ async fn add(user: Bearer<NotesWrite>, notes: Data<Notes>, new: Json<NewNote>) -
     HttpResponse::Created().json(note)
 }
 
-/// Deletes one of one's own.
+/// Deletes one of your notes.
 #[utoipa::path(delete, path = "/notes/{id}", responses((status = 204), (status = 404)), security(("OAuth2PasswordBearer" = ["notes:write"])))]
 #[delete("/notes/{id}")]
 async fn remove(user: Bearer<NotesWrite>, notes: Data<Notes>, id: Path<usize>) -> impl Responder {
@@ -86,7 +90,7 @@ async fn remove(user: Bearer<NotesWrite>, notes: Data<Notes>, id: Path<usize>) -
     }
 }
 
-/// For whoever restarts services that are not well.
+/// Readiness, for an orchestrator or a load balancer.
 #[get("/health")]
 async fn health(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
     let ready = oauth2.ready();
@@ -101,7 +105,7 @@ async fn health(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
 #[openapi(info(title = "Notes"), paths(greet, list, add, remove))]
 struct Description;
 
-/// Written when it is asked for: this service may start before the server that says where tokens come from.
+/// Built on each request: this service may start before the authorization server, whose metadata has the token URL.
 #[get("/openapi.json")]
 async fn describe(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
     let mut description = Description::openapi();

@@ -1,13 +1,13 @@
-//! Why a bearer can't be built.
+//! Why building fails.
 
 use ficha_token::KeyError;
 
-/// Why a [`Builder`](crate::Builder) refuses: something that waiting won't mend. A server that can't be reached is none
-/// of these.
+/// Why [`Builder::build`](crate::Builder::build) fails: a mistake that waiting does not fix. A server that can't be
+/// reached is not such an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An address can't be used. It is not repeated here, for it may hold a password.
+    /// An address can't be used. It is not repeated here, because it may contain a password.
     #[error("{what} can't be used: {reason}")]
     BadUrl {
         /// Which one.
@@ -15,67 +15,81 @@ pub enum BuildError {
         /// Why.
         reason: &'static str,
     },
-    /// Plain HTTP to another machine: whoever sits in between could hand out keys of their own.
-    #[error("{what} is plain HTTP to another machine; use https, or allow_plain_http() if nobody can sit in between")]
+    /// Plain HTTP to another machine: anyone on the network path could replace the keys.
+    #[error("{what} is plain HTTP to another machine: use https, or allow_plain_http() on a network that you trust")]
     PlainHttp {
         /// Which one.
         what: &'static str,
     },
-    /// No audience: a token for any other service would do here.
-    #[error(
-        "no audience is set: name this service's with audience(), or say any_audience() if tokens for others will do"
-    )]
+    /// No audience is set, so tokens for any other service would be accepted.
+    #[error("no audience is set: set this service's audience(), or any_audience() to accept tokens for other services")]
     NoAudience,
-    /// A leeway above 60 s. Denylist entries are kept for that much longer than tokens, and no more.
-    #[error("the leeway may be 60 seconds at most")]
+    /// The leeway is above 60 s. Denylist entries are not kept long enough for more.
+    #[error("the leeway must be at most 60 seconds")]
     Leeway,
-    /// A lease below 5 s or above 1 h.
+    /// The lease is below 5 s or above 1 h.
     #[error("the lease must be between 5 seconds and 1 hour")]
     Lease,
-    /// An outage limit below 1 min.
+    /// The outage limit of the keys is below 1 min.
     #[error("the keys' outage limit must be at least 1 minute")]
     KeysOutageLimit,
-    /// No algorithm is accepted, so no token would be.
-    #[error("no signature algorithm is accepted")]
+    /// No algorithm is accepted, so no token could be valid.
+    #[error("the list of accepted signature algorithms is empty")]
     NoAlgorithm,
-    /// The algorithms do not fit the keys: no token could be good.
+    /// The algorithms do not fit the keys, so no token could be valid.
     #[error("the algorithms do not fit the keys: {reason}")]
     Algorithms {
         /// Why.
         reason: &'static str,
     },
-    /// A scope that is no scope token (RFC 6749 §3.3).
+    /// A scope is not a valid scope token (RFC 6749 §3.3).
     #[error("{0:?} is not a scope token (RFC 6749 section 3.3)")]
     BadScope(String),
-    /// A key that was given can't be used.
-    #[error("key {position} of the given set can't be used: {error}")]
+    /// One of the given keys can't be used.
+    #[error("key {position} (counted from 0) of the given keys can't be used: {error}")]
     BadKey {
-        /// Where in the set it stands, from 0.
+        /// Its position in the set, from 0.
         position: usize,
         /// What is wrong with it.
         error: KeyError,
     },
-    /// Neither a key set nor an address of one is known.
-    #[error("it is not known where the keys are: set jwks_url(), keys() or shared_secret()")]
+    /// Neither keys nor the address of a key set are known.
+    #[error("it is not known where to get the keys: set jwks_url(), keys() or shared_secret()")]
     NoKeys,
-    /// There is no denylist to follow, so revoked tokens would be accepted until they expire.
-    #[error("it is not known where the denylist is: set denylist_url(), or no_denylist() if revoked tokens may pass")]
+    /// The address of the denylist is not known, so revoked tokens would be accepted until they expire.
+    #[error(
+        "it is not known where the denylist is: set denylist_url(), or no_denylist() to accept revoked tokens until \
+         they expire"
+    )]
     NoDenylist,
-    /// The metadata are another issuer's (RFC 8414 §3.3).
-    #[error("the metadata are not of the issuer that was asked for, {expected:?}, but of {found:?}")]
+    /// The metadata belongs to another issuer (RFC 8414 §3.3).
+    #[error("the metadata is that of the issuer {found:?}, not of {expected:?}: use the exact text of iss")]
     WrongIssuer {
-        /// The issuer that was asked for.
+        /// The issuer that the builder was given.
         expected: String,
-        /// The one that answered.
+        /// The issuer that the metadata names.
         found: String,
     },
-    /// A certificate that was given is no PEM, or no certificate.
-    #[error("the root certificate can't be read")]
+    /// The server refuses this client: its credentials are missing or wrong (401), or it may not follow the denylist (403).
+    #[error("the server refuses this client the denylist ({status}): {}", cure(*status))]
+    Refused {
+        /// The HTTP status, 401 or 403.
+        status: u16,
+    },
+    /// A given root certificate is not PEM, or not a certificate.
+    #[error("the root certificate can't be read: give one or more certificates as PEM")]
     BadCertificate,
-    /// The HTTP client could not be made.
-    #[error("the HTTP client could not be made: {0}")]
+    /// The HTTP client could not be created.
+    #[error("the HTTP client could not be created: {0}")]
     HttpClient(String),
-    /// There is no tokio runtime to follow the denylist on.
-    #[error("there is no tokio runtime here")]
+    /// There is no tokio runtime for the background task.
+    #[error("there is no tokio runtime: call build() within one")]
     NoRuntime,
+}
+
+fn cure(status: u16) -> &'static str {
+    match status {
+        403 => "it serves no audience: run ficha client set ID --serves AUDIENCE on the server",
+        _ => "set credentials() to the id and secret of a client that serves this audience",
+    }
 }

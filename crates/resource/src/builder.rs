@@ -1,4 +1,4 @@
-//! Building a bearer: what to expect of a token, and where to ask.
+//! The builder: what to expect of a token, and where keys and denylist come from.
 
 mod build;
 
@@ -16,8 +16,11 @@ use crate::remote::http::Credentials;
 use crate::source::OnStale;
 use crate::verifier::DEFAULT_CACHE_BYTES;
 
-/// What to expect of a token, and where to ask. [`OAuth2PasswordBearer::discover`] and
-/// [`OAuth2PasswordBearer::by_hand`] start one.
+/// Builds an [`OAuth2PasswordBearer`] (or an [`HttpBearer`](crate::HttpBearer)): what to expect of a token, and where
+/// keys and denylist come from. [`OAuth2PasswordBearer::discover`] and [`OAuth2PasswordBearer::by_hand`] create one.
+///
+/// An audience is required ([`Builder::audience`] or [`Builder::any_audience`]); the rest has defaults if the issuer
+/// publishes its metadata.
 #[must_use = "nothing happens before build()"]
 pub struct Builder<B = OAuth2PasswordBearer> {
     issuer: String,
@@ -43,7 +46,7 @@ pub struct Builder<B = OAuth2PasswordBearer> {
 struct Expectations {
     audiences: Vec<String>,
     any_audience: bool,
-    /// None unless set: what is usual for the keys.
+    /// None unless set; the default depends on the kind of keys.
     algorithms: Option<Vec<Algorithm>>,
     leeway: Duration,
 }
@@ -86,138 +89,142 @@ impl<B> Builder<B> {
         }
     }
 
-    /// Names this service: a token must have this audience, or another one that is named here. At least one is needed.
+    /// Names this service: `aud` must contain this audience, or another one that was added in the same way.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.expected.audiences.push(audience.into());
         self
     }
 
-    /// Takes tokens for any audience. A token that was issued for another service then works here, too.
+    /// Accepts tokens for any audience. A token that was issued for another service is then valid here too.
     pub fn any_audience(mut self) -> Self {
         self.expected.any_audience = true;
         self
     }
 
-    /// The client as which the denylist is followed. The authorization server must let it serve this audience.
+    /// The client id and secret with which the denylist is followed. Required unless the issuer is on a loopback
+    /// address. The authorization server must know this client as one that serves the audience.
     pub fn credentials(mut self, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.credentials = Some(Credentials { client_id: client_id.into(), secret: Secret::from(secret.into()) });
         self
     }
 
-    /// Describes a scope of this service, for OpenAPI.
+    /// Adds a scope of this service with its description, for OpenAPI.
     pub fn scope(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
         self.scopes.push((name.into(), description.into()));
         self
     }
 
-    /// Names what is protected, for challenges (RFC 9110 §11.5). It is `api` unless set.
+    /// The realm in `WWW-Authenticate` challenges (RFC 9110 §11.5), `api` by default.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = realm.into();
         self
     }
 
-    /// By how much clocks may disagree, 0 to 60 s, in whole seconds: a token is good for that much longer than `exp`
-    /// says. It is 30 s unless set.
+    /// How far clocks may disagree: 0 to 60 s, in whole seconds, 30 s by default. A token is accepted for that much
+    /// longer than its `exp` says.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.expected.leeway = leeway;
         self
     }
 
-    /// The signature algorithms that are accepted: ES256, EdDSA and RS256 unless set. A key is for its own one only. With
-    /// [`Builder::shared_secret`] it is HS256 unless set, and may be one of HS256, HS384 and HS512.
+    /// The accepted signature algorithms: ES256, EdDSA and RS256 by default. Each key is used with its own algorithm
+    /// only. With [`Builder::shared_secret`] there is exactly one: HS256 by default, or HS384 or HS512.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.expected.algorithms = Some(algorithms.into_iter().collect());
         self
     }
 
-    /// Where tokens come from, for OpenAPI. The metadata say it unless this does.
+    /// The token endpoint's absolute URL, for OpenAPI. By default it is taken from the issuer's metadata.
     pub fn token_url(mut self, url: impl Into<String>) -> Self {
         self.token_url = Some(url.into());
         self
     }
 
-    /// Where the keys are (RFC 7517).
+    /// The URL of the key set (RFC 7517).
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
         self.keys = Keys::Url(url.into());
         self
     }
 
-    /// The keys themselves. They never change, so the issuer can't rotate them.
+    /// The keys themselves. They are never refreshed: after the issuer rotates its keys, new tokens are refused.
     pub fn keys(mut self, keys: JwkSet) -> Self {
         self.keys = Keys::Set(keys);
         self
     }
 
-    /// The secret that the issuer signs with (`token.secret_key`): of HS256, at least 32 bytes, unless
-    /// [`Builder::algorithms`] names HS384 (48 bytes) or HS512 (64). That is then the only algorithm. Whoever has it can
-    /// make tokens.
+    /// The secret with which the issuer signs (`token.secret_key`), at least 32 bytes, for HS256 unless
+    /// [`Builder::algorithms`] names HS384 (48 bytes) or HS512 (64 bytes). No other algorithm is then accepted. Anyone
+    /// who has the secret can make tokens.
     pub fn shared_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.keys = Keys::Secret(Zeroizing::new(secret.into()));
         self
     }
 
-    /// Where the denylist is followed.
+    /// The URL of the denylist.
     pub fn denylist_url(mut self, url: impl Into<String>) -> Self {
         self.denylist = Denylist::Url(url.into());
         self
     }
 
-    /// Follows no denylist: a revoked token is accepted until it expires.
+    /// Follows no denylist: revoked tokens are accepted until they expire.
     pub fn no_denylist(mut self) -> Self {
         self.denylist = Denylist::None;
         self
     }
 
-    /// For how long the denylist is relied on after a poll was sent whose answer made it current, 5 s to 1 h. It is 30 s
-    /// unless set. It is the longest that a revoked token can be accepted, whatever is cut off.
+    /// How long the denylist is relied on, counted from when the last successful poll was sent: 5 s to 1 h, 30 s by
+    /// default. It is the longest that a revoked token can be accepted, even if this service is cut off from the
+    /// server.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// What a stale denylist means. [`OnStale::Refuse`] unless set.
+    /// What to do with tokens while the denylist is stale: [`OnStale::Refuse`] by default.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
         self
     }
 
-    /// For how long keys are used that can't be fetched again, counted from the last good fetch. It is 24 h unless set,
-    /// and 1 min at least.
+    /// How long keys are used that can't be fetched again, counted from the last successful fetch: at least 1 min, 24 h
+    /// by default.
     pub fn keys_outage_limit(mut self, limit: Duration) -> Self {
         self.keys_outage_limit = limit;
         self
     }
 
-    /// How much memory verified tokens may take, in bytes: 32 MiB unless set, some 13,000 tokens of 700 bytes. With 0
-    /// every signature is verified every time.
+    /// The most memory that verified tokens may take, in bytes: 32 MiB by default, enough for about 13,000 tokens of
+    /// 700 bytes. With 0, every signature is verified every time.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
         self
     }
 
-    /// The HTTP client to ask with, instead of one of our own, which speaks TLS by rustls on aws-lc-rs, trusts what the
-    /// machine trusts, follows no redirect and takes no proxy from the environment. Time limits are set on each request
-    /// in either case. One that follows redirects may carry the credentials elsewhere.
+    /// Uses this HTTP client instead of the built-in one.
+    ///
+    /// The built-in client uses rustls with aws-lc-rs, trusts the certificate authorities that the machine trusts,
+    /// follows no redirects and ignores proxy settings in the environment. Time limits are set on each request in
+    /// either case. A client that follows redirects may send the credentials elsewhere.
     pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Trusts the certificate authorities in this PEM file, beside those that the machine trusts. It has no effect on
-    /// [`Builder::http_client`].
+    /// Trusts the certificate authorities in this PEM text, in addition to those that the machine trusts. It has no
+    /// effect together with [`Builder::http_client`].
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
     }
 
-    /// Lets plain HTTP go to other machines. Whoever sits in between can then hand out keys of their own and make any
-    /// token.
+    /// Allows plain HTTP to other machines. Anyone on the network path can then replace the keys, and so make tokens
+    /// that this service accepts.
     pub fn allow_plain_http(mut self) -> Self {
         self.allow_plain_http = true;
         self
     }
 
-    /// The clock to go by, for tests.
+    /// Uses this clock, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

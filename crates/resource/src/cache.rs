@@ -1,7 +1,7 @@
-//! Tokens whose signature has been verified, so that a warm check costs no cryptography.
+//! A cache of tokens whose signature has been verified, so that checking them again costs no cryptography.
 //!
-//! What is remembered is only what cannot change: that this very text was signed by a key of generation *n* and what it
-//! says. Time, denylist and freshness are looked at on every use, by the verifier. Failures are not remembered.
+//! It keeps only what cannot change: that this exact text was signed by a key of generation *n*, and its claims. The
+//! verifier checks time, denylist and freshness on every use. Failures are not cached.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
@@ -15,26 +15,26 @@ use foldhash::quality::SeedableRandomState;
 
 use crate::verified::Verified;
 
-/// A power of two. More than enough that two cores seldom want the same one.
+/// A power of two, large enough that two cores seldom need the same shard.
 const MAX_SHARDS: usize = 64;
-/// A smaller shard would hold a handful of tokens, and evict at random.
+/// A smaller shard would hold only a handful of tokens, so chance would decide what is evicted.
 const MIN_SHARD_BYTES: usize = 64 * 1024;
-/// What an entry weighs beside its texts: the table, the queue, the claims' fixed part, the allocator. By measurement.
+/// The size of an entry without its texts: table, queue, fixed part of the claims, allocator overhead. Measured.
 const ENTRY_BYTES: usize = 1024;
 
-/// How the cache has done so far.
+/// Counters and size of the verified-token cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Checks that found their token.
+    /// Checks that found their token in the cache.
     pub hits: u64,
-    /// Checks that did not, bad tokens among them.
+    /// Checks that did not, including those of invalid tokens.
     pub misses: u64,
-    /// Tokens that had to make room before they expired.
+    /// Tokens that were evicted before they expired.
     pub evictions: u64,
-    /// Tokens in it now.
+    /// Tokens in the cache now.
     pub entries: usize,
-    /// Bytes that they take, by estimate.
+    /// The estimated size of those tokens, in bytes.
     pub bytes: usize,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct TokenCache<S = SeedableRandomState> {
     seed: S,
 }
 
-// Its own cache lines: the lock words and counters of neighbours are written by other cores.
+// On its own cache lines, because other cores write the locks and counters of neighbouring shards.
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard {
@@ -69,10 +69,10 @@ struct Shard {
 
 #[derive(Default)]
 struct Table {
-    // Keyed by the seeded hash of the whole text. Two texts with one hash displace each other; `find` compares the
+    // Keyed by the seeded hash of the whole text. Two texts with the same hash displace each other; `find` compares the
     // whole text, so neither is ever taken for the other (GHSA-rp9m-7r4c-75qg).
     entries: HashMap<u64, Entry, BuildHasherDefault<AlreadyHashed>>,
-    // Each key of the table once, oldest first.
+    // The keys of the table, each once, oldest first.
     queue: VecDeque<u64>,
     bytes: usize,
 }
@@ -86,7 +86,7 @@ struct Entry {
 }
 
 impl TokenCache {
-    /// A cache that holds at most `bytes`; with 0 it holds nothing.
+    /// A cache of at most `bytes`; with 0 it stays empty.
     pub(crate) fn new(bytes: usize) -> Self {
         // foldhash takes its own seed from addresses; std's comes from the operating system.
         let seed = std::hash::RandomState::new().hash_one(());
@@ -104,7 +104,7 @@ impl<S: BuildHasher> TokenCache<S> {
         Self { shards, shard_budget: bytes / count, seed }
     }
 
-    /// What this very text was verified to say, unless the keys have changed since.
+    /// The verified content of exactly this text, unless the keys have changed since.
     pub(crate) fn find(&self, token: &str, generation: u64) -> Option<Arc<Verified>> {
         let (hash, shard) = self.place(token);
         let found = shard.read().find(hash, token, generation);
@@ -113,9 +113,9 @@ impl<S: BuildHasher> TokenCache<S> {
         found
     }
 
-    /// Remembers that `token` was verified by a key of `generation`. `now` (Unix seconds) tells what has expired.
+    /// Adds a `token` that was verified with a key of `generation`. `now` (Unix seconds) decides what has expired.
     pub(crate) fn insert(&self, token: &str, verified: &Arc<Verified>, generation: u64, now: i64) {
-        // The claims hold about what the text held, as strings of their own.
+        // The claims hold about as much as the text does, in strings of their own.
         let weight = ENTRY_BYTES + 2 * token.len();
         if weight > self.shard_budget {
             return;
@@ -127,7 +127,7 @@ impl<S: BuildHasher> TokenCache<S> {
         shard.evictions.fetch_add(evicted, Ordering::Relaxed);
     }
 
-    /// Adds the shards up.
+    /// The sum over all shards.
     pub(crate) fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
         for shard in &self.shards {
@@ -143,13 +143,13 @@ impl<S: BuildHasher> TokenCache<S> {
 
     fn place(&self, token: &str) -> (u64, &Shard) {
         let hash = self.seed.hash_one(token);
-        // From the middle: the table takes its own bits from both ends.
+        // Bits from the middle: the table itself uses those at both ends.
         (hash, &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)])
     }
 }
 
 impl Shard {
-    // No code of others runs under the lock, so a poisoned one is still whole.
+    // No foreign code runs under the lock, so the table is consistent even if the lock is poisoned.
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,7 +172,7 @@ impl Table {
         Some(Arc::clone(&entry.verified))
     }
 
-    /// Returns how many had to go that were still good.
+    /// Returns how many entries were evicted that were still valid.
     fn insert(&mut self, hash: u64, entry: Entry, budget: usize, now: i64) -> u64 {
         let generation = entry.generation;
         self.bytes += entry.weight;
@@ -180,7 +180,7 @@ impl Table {
             Some(old) => self.bytes -= old.weight,
             None => self.queue.push_back(hash),
         }
-        // Two looks an insert keep what has expired from piling up where the budget is never reached.
+        // Two checks per insert keep expired entries from piling up if the budget is never reached.
         for _ in 0..2 {
             if !self.drop_oldest_if(|entry| entry.is_spent(generation, now)) {
                 break;
@@ -200,7 +200,7 @@ impl Table {
         evicted
     }
 
-    /// Drops the entry at the head of the queue if `condition` holds for it.
+    /// Drops the entry at the head of the queue if `condition` is true for it.
     fn drop_oldest_if(&mut self, condition: impl Fn(&Entry) -> bool) -> bool {
         let Some(hash) = self.queue.front() else { return false };
         if !self.entries.get(hash).is_some_and(condition) {
@@ -215,7 +215,7 @@ impl Table {
 }
 
 impl Entry {
-    /// True once it can't be a hit again, however long its leeway: it has expired, or the keys have changed since.
+    /// True once it can't be a hit again, whatever the leeway: it has expired, or the keys have changed since.
     fn is_spent(&self, generation: u64, now: i64) -> bool {
         self.generation < generation || self.verified.claims.exp.saturating_add(i64::from(MAX_LEEWAY_SECONDS)) <= now
     }
@@ -231,7 +231,7 @@ impl Hasher for AlreadyHashed {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Only u64 keys are used; this keeps any other key right, if slow.
+        // Only u64 keys are used; this is correct for any other key, but slow.
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
@@ -248,10 +248,10 @@ mod tests {
 
     use super::*;
 
-    /// Every text has the same hash.
-    struct OneForAll;
+    /// Gives every text the same hash.
+    struct SameHash;
 
-    impl BuildHasher for OneForAll {
+    impl BuildHasher for SameHash {
         type Hasher = AlwaysOne;
 
         fn build_hasher(&self) -> Self::Hasher {
@@ -293,8 +293,8 @@ mod tests {
     }
 
     #[test]
-    fn two_tokens_with_one_hash_are_never_taken_for_each_other() {
-        let cache = TokenCache::with_seed(1024 * 1024, OneForAll);
+    fn two_tokens_with_the_same_hash_are_never_taken_for_each_other() {
+        let cache = TokenCache::with_seed(1024 * 1024, SameHash);
         cache.insert("a", &verified("a"), 1, 0);
         assert_eq!(client(&cache, "b"), None);
         cache.insert("b", &verified("b"), 1, 0);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_outlives_what_is_not() {
+    fn used_tokens_outlive_unused_ones() {
         let room_for_four = 4 * (ENTRY_BYTES + 2 * 6);
         let cache = TokenCache::new(room_for_four);
         cache.insert("wanted", &verified("wanted"), 1, 0);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_old_generation_verified_is_not_found_and_makes_room_first() {
+    fn tokens_of_an_old_generation_are_not_found_and_are_dropped_first() {
         let cache = TokenCache::new(2 * (ENTRY_BYTES + 2));
         cache.insert("a", &verified("a"), 1, 0);
         assert!(cache.find("a", 1).is_some());
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_verified_again_takes_its_own_place() {
+    fn a_token_that_is_verified_again_replaces_its_entry() {
         let cache = TokenCache::new(1024 * 1024);
         for generation in 1..4 {
             cache.insert("a", &verified("a"), generation, 0);

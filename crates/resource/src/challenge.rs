@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// `Bearer realm="…", error="…", error_description="…", scope="…"`: comma-separated, and each parameter at most once.
+/// A `Bearer` challenge: `Bearer realm="…", error="…", error_description="…", scope="…"`, with each parameter at most
+/// once.
 ///
-/// Whatever is handed in comes out as a legal header value: what RFC 6750 §3 has no room for is replaced by `?`.
+/// The result is always a valid header value. In the realm, quotes and backslashes are escaped; in the other parameters
+/// they become `'`. Every other character that RFC 6750 §3 does not allow becomes `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     realm: String,
@@ -14,24 +16,24 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// The bare challenge, for a request that brought no token: RFC 6750 §3.1 wants no error code in it.
+    /// The bare challenge, for a request without a token. It has no error code (RFC 6750 §3.1).
     pub fn new(realm: &str) -> Self {
         Self { realm: escaped(realm), error: None, description: None, scope: None }
     }
 
-    /// Names what was wrong: `invalid_request`, `invalid_token` or `insufficient_scope` (RFC 6750 §3.1).
+    /// Sets the error code: `invalid_request`, `invalid_token` or `insufficient_scope` (RFC 6750 §3.1).
     pub fn error(mut self, code: &str) -> Self {
         self.error = Some(without_quotes(code));
         self
     }
 
-    /// Says it for a developer. It must hold nothing of the token.
+    /// Sets the error description, for developers. It must not contain anything from the token.
     pub fn description(mut self, text: &str) -> Self {
         self.description = Some(without_quotes(text));
         self
     }
 
-    /// Names the scope that would be enough: scope tokens, separated by single spaces.
+    /// Sets the scope that is required: scope tokens, separated by single spaces.
     pub fn scope(mut self, scope: &str) -> Self {
         self.scope = Some(without_quotes(scope));
         self
@@ -51,7 +53,7 @@ impl fmt::Display for Challenge {
     }
 }
 
-/// A quoted-string (RFC 9110 §5.6.4) may hold quotes and backslashes, escaped. That is for the realm alone.
+/// A quoted-string (RFC 9110 §5.6.4) may contain escaped quotes and backslashes. Used for the realm only.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -64,7 +66,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// RFC 6750 §3 keeps quote and backslash out of the other three: %x20-21 / %x23-5B / %x5D-7E.
+/// RFC 6750 §3 allows no quote or backslash in the other three parameters: %x20-21 / %x23-5B / %x5D-7E.
 fn without_quotes(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a36_parameters_are_comma_separated_and_stand_once() {
+    fn a36_parameters_are_comma_separated_and_appear_once() {
         let challenge = Challenge::new("notes")
             .error("invalid_request")
             .error("insufficient_scope")
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_challenge_has_nothing_but_the_realm() {
+    fn a_bare_challenge_has_only_the_realm() {
         assert_eq!(Challenge::new("notes").to_string(), r#"Bearer realm="notes""#);
     }
 

@@ -1,29 +1,30 @@
-//! Why a token is not accepted.
+//! Why a token is refused.
 
 use std::time::Duration;
 
 use ficha_token::TokenError;
 
-/// Why a token is not accepted, or why nobody can say. No text in here holds anything of the token.
+/// Why a token is refused, or why it can't be checked now. The messages contain nothing from the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// It is no token of ours, is not for us, or has expired: 401.
+    /// The token is malformed, has expired, or is not meant for this service: 401.
     #[error("{0}")]
     Invalid(#[from] TokenError),
-    /// It, its session or its key has been revoked: 401.
+    /// The token, its session or its key has been revoked: 401.
     #[error("the token has been revoked")]
     Denied,
-    /// The denylist is too old to say that it has not been revoked: 503, for a 401 would log everybody out.
-    #[error("it is not known for now what has been revoked")]
+    /// The denylist is too old to say whether the token has been revoked, or the clock was set and it is not known yet
+    /// which time is right: 503, because a 401 would log users out.
+    #[error("the token's revocation status can't be checked at the moment; try again later")]
     Stale {
-        /// When to ask again.
+        /// How long to wait before trying again.
         retry_after: Duration,
     },
-    /// Its key can't be looked up now: 503.
-    #[error("the signing keys are not available for now")]
+    /// The key of the token can't be looked up now: 503.
+    #[error("the signing keys are not available at the moment; try again later")]
     KeysUnavailable {
-        /// When to ask again.
+        /// How long to wait before trying again.
         retry_after: Duration,
     },
 }

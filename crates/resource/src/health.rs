@@ -11,11 +11,11 @@ use prometheus_client::registry::Registry;
 
 use crate::cache::CacheStats;
 
-/// Why a service can't vouch for any token now.
+/// Why a service can't decide about tokens at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotReady {
-    /// The issuer's metadata have not been read yet.
+    /// The issuer's metadata has not been read yet.
     NoMetadata,
     /// The signing keys have not been read yet.
     NoKeys,
@@ -23,12 +23,12 @@ pub enum NotReady {
     KeysTooOld,
     /// The denylist has not been read to its end yet.
     NoDenylist,
-    /// The lease is over: nobody has vouched for the denylist for too long. It does not count where stale lists are
-    /// accepted ([`OnStale::Accept`](crate::OnStale::Accept)).
+    /// The lease is over: the denylist could not be read for too long. It is not a reason if stale lists are accepted
+    /// ([`OnStale::Accept`](crate::OnStale::Accept)).
     LeaseOver,
 }
 
-/// Whether a service can decide about tokens now, and if not, why not.
+/// Whether a service can decide about tokens at the moment, and if not, why.
 ///
 /// ```
 /// # async fn example(oauth2: ficha_resource::OAuth2PasswordBearer) {
@@ -41,19 +41,19 @@ pub struct Readiness {
     reasons: Vec<NotReady>,
 }
 
-/// How following has gone so far. Counters start at the start of the process.
+/// Statistics about one issuer. Counters begin at the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Whose tokens these are about.
+    /// The issuer.
     pub issuer: String,
-    /// True if tokens can be decided about now.
+    /// True if the service can decide about tokens at the moment.
     pub ready: bool,
     /// How many keys are known.
     pub keys: usize,
-    /// Fetches of the key set that brought one.
+    /// Successful fetches of the key set.
     pub key_fetches_ok: u64,
-    /// Fetches of the key set that failed.
+    /// Failed fetches of the key set.
     pub key_fetches_failed: u64,
     /// The denylist, if there is one.
     pub denylist: Option<DenylistStats>,
@@ -65,17 +65,17 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DenylistStats {
-    /// How long ago the last poll was sent that made the list current. None before the first.
+    /// Time since the last poll was sent that made the replica current. `None` before the first.
     pub staleness: Option<Duration>,
     /// How many ids are denied.
     pub entries: usize,
-    /// How many bytes they take.
+    /// How much memory they take, in bytes.
     pub bytes: usize,
     /// Polls that were answered.
     pub polls_ok: u64,
-    /// Polls that failed, or whose answer did not count.
+    /// Polls that failed, or whose answer could not be used.
     pub polls_failed: u64,
-    /// How often the server did not know our place in the list and sent all of it.
+    /// How often the server did not know the cursor and sent the whole list.
     pub resets: u64,
 }
 
@@ -84,7 +84,7 @@ impl Readiness {
         Self { reasons }
     }
 
-    /// True if tokens can be decided about.
+    /// True if the service can decide about tokens.
     pub fn is_ready(&self) -> bool {
         self.reasons.is_empty()
     }
@@ -111,7 +111,7 @@ impl fmt::Display for Readiness {
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoMetadata => "the issuer's metadata have not been read yet",
+            Self::NoMetadata => "the issuer's metadata has not been read yet",
             Self::NoKeys => "the signing keys have not been read yet",
             Self::KeysTooOld => "the signing keys could not be read for too long",
             Self::NoDenylist => "the denylist has not been read to its end yet",
@@ -152,35 +152,33 @@ impl Stats {
 type Value = fn(&Stats) -> Option<u64>;
 
 const COUNTERS: &[(&str, &str, Value)] = &[
-    ("ficha_resource_polls", "Polls of the denylist that were answered", |stats| Some(stats.denylist?.polls_ok)),
-    ("ficha_resource_polls_failed", "Polls of the denylist that failed, or whose answer did not count", |stats| {
+    ("ficha_resource_polls", "Answered polls of the denylist", |stats| Some(stats.denylist?.polls_ok)),
+    ("ficha_resource_polls_failed", "Polls of the denylist that failed, or whose answer could not be used", |stats| {
         Some(stats.denylist?.polls_failed)
     }),
     (
         "ficha_resource_denylist_resets",
-        "How often the server sent the whole list because it did not know our place in it",
+        "How often the server did not know the cursor and sent the whole list",
         |stats| Some(stats.denylist?.resets),
     ),
-    ("ficha_resource_key_fetches", "Fetches of the key set that brought one", |stats| Some(stats.key_fetches_ok)),
-    ("ficha_resource_key_fetches_failed", "Fetches of the key set that failed", |stats| Some(stats.key_fetches_failed)),
-    ("ficha_resource_token_cache_hits", "Checks that found their token in the cache", |stats| Some(stats.cache.hits)),
-    ("ficha_resource_token_cache_misses", "Checks that did not, bad tokens among them", |stats| {
+    ("ficha_resource_key_fetches", "Successful fetches of the key set", |stats| Some(stats.key_fetches_ok)),
+    ("ficha_resource_key_fetches_failed", "Failed fetches of the key set", |stats| Some(stats.key_fetches_failed)),
+    ("ficha_resource_token_cache_hits", "Tokens found in the cache", |stats| Some(stats.cache.hits)),
+    ("ficha_resource_token_cache_misses", "Tokens not found in the cache, invalid ones included", |stats| {
         Some(stats.cache.misses)
     }),
-    ("ficha_resource_token_cache_evictions", "Tokens that had to make room before they expired", |stats| {
+    ("ficha_resource_token_cache_evictions", "Tokens evicted from the cache before they expired", |stats| {
         Some(stats.cache.evictions)
     }),
 ];
 
 const GAUGES: &[(&str, &str, Value)] = &[
-    ("ficha_resource_ready", "1 if tokens can be decided about now", |stats| Some(u64::from(stats.ready))),
-    ("ficha_resource_denylist_entries", "Ids on the denylist", |stats| Some(stats.denylist?.entries as u64)),
-    ("ficha_resource_denylist_bytes", "Memory that the denylist takes", |stats| Some(stats.denylist?.bytes as u64)),
-    ("ficha_resource_keys", "Signing keys that are known", |stats| Some(stats.keys as u64)),
+    ("ficha_resource_ready", "1 if the service can decide about tokens", |stats| Some(u64::from(stats.ready))),
+    ("ficha_resource_denylist_entries", "Denied ids", |stats| Some(stats.denylist?.entries as u64)),
+    ("ficha_resource_denylist_bytes", "Memory used by the replica", |stats| Some(stats.denylist?.bytes as u64)),
+    ("ficha_resource_keys", "Known signing keys", |stats| Some(stats.keys as u64)),
     ("ficha_resource_token_cache_entries", "Tokens in the cache", |stats| Some(stats.cache.entries as u64)),
-    ("ficha_resource_token_cache_bytes", "Memory that the cache takes, by estimate", |stats| {
-        Some(stats.cache.bytes as u64)
-    }),
+    ("ficha_resource_token_cache_bytes", "Memory used by the cache, estimated", |stats| Some(stats.cache.bytes as u64)),
 ];
 
 /// One metric of every issuer that has it, with the label `issuer`.

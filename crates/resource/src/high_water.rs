@@ -1,15 +1,15 @@
-//! The latest time that has been seen.
+//! A clock that keeps to the latest time that it has seen.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use ficha_token::{Clock, DENY_MARGIN_SECONDS};
 
-/// For how long a later time than the wall clock's is held to, in seconds of elapsed time. Ficha's access tokens live for
-/// a day at most. So whatever was dropped from a denylist because a wrong time had come, its tokens have expired by then,
-/// and a wrong time need not be held to for ever.
+/// How long to keep to a time that is later than the wall clock's, in seconds of elapsed time. Ficha's access tokens
+/// live for a day at most. So the tokens of any entry that was dropped from a denylist at a wrong time have expired by
+/// then, and a wrong time is not kept for ever.
 const HELD_FOR: i64 = 86_400 + DENY_MARGIN_SECONDS;
 
-/// The latest time that has been seen, for a verifier whose denylist does not know the time any better.
+/// The latest time that has been seen, for a verifier whose denylist has no better idea of the time.
 pub(crate) struct HighWaterClock {
     /// Unix seconds.
     time: AtomicI64,
@@ -24,11 +24,11 @@ impl HighWaterClock {
 
     /// The wall clock's time, or the latest that it has shown.
     pub(crate) fn now(&self, clock: &dyn Clock) -> i64 {
-        // Before the clock: who has slept since then finds it changed, and changes nothing.
+        // Read before the clock: a thread that was suspended in between finds it changed below, and changes nothing.
         let latest = self.time.load(Ordering::Acquire);
         let now = clock.unix_now();
         if now == latest {
-            // Most calls change nothing, and only read.
+            // Most calls only read.
             return now;
         }
         let elapsed = i64::try_from(clock.elapsed().as_secs()).unwrap_or(i64::MAX);
@@ -36,7 +36,7 @@ impl HighWaterClock {
             return latest;
         }
         if now > latest {
-            // First, so that nobody takes the new time for one that was seen long ago.
+            // First, so that no thread takes the new time for one that was seen long ago.
             self.seen.store(elapsed, Ordering::Release);
         }
         let _ = self.time.compare_exchange(latest, now, Ordering::AcqRel, Ordering::Acquire);

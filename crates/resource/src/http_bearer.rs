@@ -10,58 +10,58 @@ use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
-/// [`OAuth2PasswordBearer`] for a service that only wants a bearer token: OpenAPI is told nothing of where it comes
-/// from. Everything else is the same.
+/// An [`OAuth2PasswordBearer`] whose OpenAPI description asks for a bearer token only, and does not say where to obtain
+/// one. Everything else is the same.
 #[derive(Debug, Clone)]
 pub struct HttpBearer(OAuth2PasswordBearer);
 
 impl HttpBearer {
-    /// As [`OAuth2PasswordBearer::discover`].
+    /// See [`OAuth2PasswordBearer::discover`].
     pub fn discover(issuer: impl Into<String>) -> Builder<Self> {
         Builder::new(issuer.into(), true)
     }
 
-    /// As [`OAuth2PasswordBearer::by_hand`].
+    /// See [`OAuth2PasswordBearer::by_hand`].
     pub fn by_hand(issuer: impl Into<String>) -> Builder<Self> {
         Builder::new(issuer.into(), false)
     }
 
-    /// The same value, as the one with the password flow.
+    /// The same value as an [`OAuth2PasswordBearer`].
     pub fn as_bearer(&self) -> &OAuth2PasswordBearer {
         &self.0
     }
 
-    /// As [`OAuth2PasswordBearer::verifier`].
+    /// See [`OAuth2PasswordBearer::verifier`].
     pub fn verifier(&self) -> &Verifier {
         self.0.verifier()
     }
 
-    /// As [`OAuth2PasswordBearer::verify`].
+    /// See [`OAuth2PasswordBearer::verify`].
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.0.verify(token)
     }
 
-    /// As [`OAuth2PasswordBearer::verify_waiting`].
+    /// See [`OAuth2PasswordBearer::verify_waiting`].
     pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.0.verify_waiting(token).await
     }
 
-    /// As [`OAuth2PasswordBearer::verify_waiting_with`].
+    /// See [`OAuth2PasswordBearer::verify_waiting_with`].
     pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
         self.0.verify_waiting_with(token, on_stale).await
     }
 
-    /// As [`OAuth2PasswordBearer::ready`].
+    /// See [`OAuth2PasswordBearer::ready`].
     pub fn ready(&self) -> Readiness {
         self.0.ready()
     }
 
-    /// As [`OAuth2PasswordBearer::stats`].
+    /// See [`OAuth2PasswordBearer::stats`].
     pub fn stats(&self) -> Stats {
         self.0.stats()
     }
 
-    /// As [`OAuth2PasswordBearer::description`].
+    /// See [`OAuth2PasswordBearer::description`].
     pub fn description(&self) -> &Description {
         self.0.description()
     }

@@ -1,4 +1,4 @@
-//! Several issuers in front of one service.
+//! A service that accepts the tokens of several issuers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,10 +15,10 @@ use crate::password_bearer::OAuth2PasswordBearer;
 use crate::source::OnStale;
 use crate::verified::Verified;
 
-/// Several issuers, any of whose tokens will do. [`OAuth2PasswordBearer::any_of`] makes it; a clone is cheap.
+/// Several issuers, each of whose tokens is accepted. [`OAuth2PasswordBearer::any_of`] creates it; clones are cheap.
 ///
-/// A token goes to the one issuer that its `iss` names, and to no other. Nothing of the token is believed for that: the
-/// issuer that it goes to does every check, `iss` among them. So a key of one issuer never vouches for another's token.
+/// The unverified `iss` of a token only selects the issuer that checks it. That issuer then makes every check,
+/// including that of `iss`, so a key of one issuer never verifies a token of another.
 #[derive(Clone)]
 pub struct Issuers {
     parts: Arc<[Part]>,
@@ -26,11 +26,11 @@ pub struct Issuers {
 
 struct Part {
     bearer: OAuth2PasswordBearer,
-    /// How the payload of this issuer's tokens begins where `iss` stands first, as it does in Ficha's own.
-    opening: String,
+    /// How the payload of this issuer's tokens begins if `iss` comes first, as it does in Ficha's own tokens.
+    prefix: String,
 }
 
-/// All that is read of a payload before its signature is checked.
+/// The only member that is read before the signature is checked.
 #[derive(Deserialize)]
 struct Peeked<'p> {
     #[serde(borrow)]
@@ -38,7 +38,7 @@ struct Peeked<'p> {
 }
 
 impl OAuth2PasswordBearer {
-    /// Takes the tokens of each of these issuers. Of two with the same `iss` the first counts.
+    /// Accepts the tokens of each of these issuers. If two have the same `iss`, the first one is used.
     ///
     /// ```
     /// # use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
@@ -52,28 +52,30 @@ impl OAuth2PasswordBearer {
 }
 
 impl Issuers {
-    /// The issuers, as they were given.
+    /// The issuers, in the order in which they were given.
     pub fn bearers(&self) -> impl ExactSizeIterator<Item = &OAuth2PasswordBearer> {
         self.parts.iter().map(|part| &part.bearer)
     }
 
-    /// Checks a token by the issuer that it names. It never waits.
+    /// Checks a token with the issuer that it names. This never waits; see [`OAuth2PasswordBearer::verify`].
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.pick(token)?.verify(token)
     }
 
-    /// Checks a token by the issuer that it names, and waits a little where that has to fetch a key.
+    /// Checks a token with the issuer that it names, and waits up to 2 s if its key is being fetched; see
+    /// [`OAuth2PasswordBearer::verify_waiting`].
     pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.pick(token)?.verify_waiting(token).await
     }
 
-    /// [`Issuers::verify_waiting`], with a choice of what a stale denylist means: for one route.
+    /// Like [`Issuers::verify_waiting`], but with its own choice of what to do while the denylist is stale, such as for
+    /// a single route.
     pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
         self.pick(token)?.verify_waiting_with(token, on_stale).await
     }
 
-    /// Whether the tokens of all of them can be decided about now, for a health endpoint. What holds up several stands
-    /// there once; [`Issuers::bearers`] tell whose it is.
+    /// Whether the tokens of all issuers can be checked now, for a health endpoint. A reason that several share is
+    /// listed once; [`Issuers::bearers`] gives the readiness of each.
     pub fn ready(&self) -> Readiness {
         let mut reasons = Vec::new();
         for reason in self.bearers().flat_map(|bearer| bearer.ready().reasons().to_vec()) {
@@ -84,35 +86,35 @@ impl Issuers {
         Readiness::new(reasons)
     }
 
-    /// How following has gone so far, for each of them; [`Stats::prometheus_of`] makes one text of it.
+    /// The statistics of each issuer. [`Stats::prometheus_of`] writes them as one text.
     pub fn stats(&self) -> Vec<Stats> {
         self.bearers().map(OAuth2PasswordBearer::stats).collect()
     }
 
-    /// Who is to check this token.
+    /// Selects the issuer that checks this token.
     pub(crate) fn pick(&self, token: &str) -> Result<&OAuth2PasswordBearer, VerifyError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::Invalid(TokenError::TooLong));
         }
         let payload = token.split('.').nth(1).unwrap_or_default();
-        // A comparison of bytes, so that a token seen before costs hardly more than with one issuer. An opening may
-        // lack up to two bytes of the issuer, so where it fits several the payload is read.
-        let mut fitting = self.parts.iter().filter(|part| payload.starts_with(&part.opening));
-        if let (Some(part), None) = (fitting.next(), fitting.next()) {
+        // A comparison of bytes, so that a cached token costs hardly more than with one issuer. A prefix may lack up to
+        // two bytes of the issuer, so if it matches several the payload is parsed.
+        let mut matching = self.parts.iter().filter(|part| payload.starts_with(&part.prefix));
+        if let (Some(part), None) = (matching.next(), matching.next()) {
             return Ok(&part.bearer);
         }
-        let unreadable = || VerifyError::Invalid(TokenError::Malformed("its claims name no issuer"));
+        let unreadable = || VerifyError::Invalid(TokenError::Malformed("its claims have no readable iss"));
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| unreadable())?;
         let peeked: Peeked<'_> = serde_json::from_slice(&payload).map_err(|_| unreadable())?;
         self.named(&peeked.iss).ok_or(VerifyError::Invalid(TokenError::WrongIssuer))
     }
 
-    /// The issuer of this name.
+    /// The issuer with this `iss`.
     pub(crate) fn named(&self, issuer: &str) -> Option<&OAuth2PasswordBearer> {
         self.bearers().find(|bearer| bearer.description().issuer == issuer)
     }
 
-    /// True if both take the tokens of the same verifiers.
+    /// True if both accept the tokens of the same verifiers.
     #[cfg(feature = "actix")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         let mut pairs = self.bearers().zip(other.bearers());
@@ -125,8 +127,8 @@ impl Part {
         let issuer = serde_json::Value::from(bearer.description().issuer.as_str());
         let plain = format!(r#"{{"iss":{issuer}"#).into_bytes();
         // Whole groups of three bytes only: the characters of the last group depend on what follows.
-        let opening = URL_SAFE_NO_PAD.encode(&plain[..plain.len() / 3 * 3]);
-        Self { bearer, opening }
+        let prefix = URL_SAFE_NO_PAD.encode(&plain[..plain.len() / 3 * 3]);
+        Self { bearer, prefix }
     }
 }
 

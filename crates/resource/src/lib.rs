@@ -1,14 +1,18 @@
-//! What a resource server puts in front of its handlers.
+//! Checks the JWT access tokens (RFC 9068) of a resource server, and refuses revoked ones.
 //!
-//! A [`Verifier`] decides whether a token is good: it knows the keys ([`KeySource`]), what has been revoked
-//! ([`DenySource`]) and what to expect ([`VerifierSettings`]), and remembers the tokens that it has verified. It knows
-//! no web framework. [`OAuth2PasswordBearer`] is a verifier with everything that feeds it, the value that a service
-//! holds. The feature `actix` (on by default) makes extractors and middleware of it, with the answers of RFC 6750; the
-//! feature `openapi` (on by default) lets it write itself into an OpenAPI description.
+//! [`OAuth2PasswordBearer`] is the value that a service keeps: a [`Verifier`], and the background task that keeps its
+//! keys and its replica of the denylist up to date. With the feature `actix` (on by default) it provides extractors and
+//! middleware, which answer as RFC 6750 requires; with the feature `openapi` (on by default) it adds its security
+//! scheme to an OpenAPI description.
 //!
-//! - A handler says what it needs: `Bearer`, `Bearer<NotesRead>`, `Bearer<NotesRead, MyClaims>`, `MaybeBearer`.
-//! - A part of an application is guarded whole: `oauth2.require("notes:admin")`.
-//! - [`Issuers`] take the tokens of several issuers, [`TestIssuer`] mints them in a test.
+//! - A handler states what it needs: `Bearer`, `Bearer<NotesRead>`, `Bearer<NotesRead, MyClaims>`, `MaybeBearer`.
+//! - Middleware guards a whole part of an application: `oauth2.require("notes:admin")`.
+//! - [`Issuers`] accepts the tokens of several issuers.
+//! - [`TestIssuer`] issues tokens in tests.
+//!
+//! A [`Verifier`] decides whether a token is valid, and does not depend on a web framework. It looks keys up in a
+//! [`KeySource`] and revocations in a [`DenySource`], compares the token with its [`VerifierSettings`], and caches the
+//! tokens that it has verified.
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
@@ -53,7 +57,7 @@ pub use testing::TestIssuer;
 pub use verified::Verified;
 pub use verifier::{Verifier, VerifierSettings};
 
-// What the signatures here are made of, so that nobody has to find the right version of the crates that it comes from.
+// Types that the public API uses, so that its users need not depend on matching versions of those crates.
 pub use ficha_token::MAX_LEEWAY_SECONDS;
 pub use ficha_token::{
     AccessClaims, Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, DenySet, Expected, Jwk, JwkSet, KeyError,
@@ -62,7 +66,7 @@ pub use ficha_token::{
 };
 pub use {reqwest, serde_json, time, uuid};
 
-/// The code in README.md is run.
+/// Runs the code in README.md as doc tests.
 #[cfg(all(doctest, feature = "actix"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

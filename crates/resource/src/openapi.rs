@@ -1,6 +1,6 @@
-//! What the value writes into a service's OpenAPI description, so that Swagger UI's Authorize works.
+//! Security schemes for a service's OpenAPI description, so that the Authorize button of Swagger UI works.
 //!
-//! A token URL that is still being looked for is not in it yet, so a service writes its description when it is asked.
+//! The token URL is missing while the metadata has not been read, so build the description on each request.
 //!
 //! ```
 //! use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
@@ -32,35 +32,35 @@ use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
 
 impl OAuth2PasswordBearer {
-    /// The name of its security scheme, as `security(("OAuth2PasswordBearer" = ["notes:read"]))` on a handler has it.
+    /// The name of the security scheme, for `security(("OAuth2PasswordBearer" = ["notes:read"]))` on a handler.
     pub const SCHEME: &'static str = "OAuth2PasswordBearer";
 
-    /// The password flow, with its token URL, refresh URL and scopes. A bearer token only where no token URL is known.
+    /// The password flow with its token URL, refresh URL and scopes; a plain bearer token if no token URL is known.
     pub fn security_scheme(&self) -> SecurityScheme {
         let description = self.description();
         let Some(token_url) = &description.token_url else { return bearer_token() };
         let scopes = Scopes::from_iter(description.scopes.iter().cloned());
-        // RFC 6749 §6: refreshing is the token endpoint's, too.
+        // RFC 6749 §6: tokens are refreshed at the token endpoint, too.
         let flow = Password::with_refresh_url(token_url, scopes, token_url);
         SecurityScheme::OAuth2(OAuth2::new([Flow::Password(flow)]))
     }
 
-    /// What a handler, or a whole service, asks for: a token with these scopes.
+    /// The security requirement of a handler or a whole service: a token with these scopes.
     pub fn security_requirement<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> SecurityRequirement {
         SecurityRequirement::new(Self::SCHEME, scopes)
     }
 }
 
 impl HttpBearer {
-    /// The name of its security scheme, as `security(("HttpBearer" = []))` on a handler has it.
+    /// The name of the security scheme, for `security(("HttpBearer" = []))` on a handler.
     pub const SCHEME: &'static str = "HttpBearer";
 
-    /// A JWT as bearer token, and nothing of where it comes from.
+    /// A JWT as bearer token, without saying where to obtain one.
     pub fn security_scheme(&self) -> SecurityScheme {
         bearer_token()
     }
 
-    /// What a handler, or a whole service, asks for. OpenAPI 3.1 takes scope names here as roles.
+    /// The security requirement of a handler or a whole service. In OpenAPI 3.1, scope names here are role names.
     pub fn security_requirement<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> SecurityRequirement {
         SecurityRequirement::new(Self::SCHEME, scopes)
     }
@@ -80,7 +80,7 @@ impl Modify for HttpBearer {
     }
 }
 
-/// Adds one security scheme for each: `OAuth2PasswordBearer`, `OAuth2PasswordBearer2` and so on.
+/// Adds one security scheme per issuer: `OAuth2PasswordBearer`, `OAuth2PasswordBearer2` and so on.
 impl Modify for Issuers {
     fn modify(&self, openapi: &mut OpenApi) {
         for (position, bearer) in self.bearers().enumerate() {

@@ -1,4 +1,4 @@
-//! The value that a resource server is built around.
+//! [`OAuth2PasswordBearer`], the value that a resource server keeps.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -16,12 +16,14 @@ use crate::source::{DenySource, DenyVerdict, OnStale};
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
-/// For how long [`OAuth2PasswordBearer::verify_waiting`] waits for a key.
+/// How long [`OAuth2PasswordBearer::verify_waiting`] waits for a key.
 const KEY_WAIT: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// One issuer, and everything that it takes to check its tokens: FastAPI's `OAuth2PasswordBearer` carried over. A clone
-/// is cheap and shares everything; when the last one is gone, so is the background task that follows the denylist.
+/// Checks the tokens of one issuer. The name is that of FastAPI's `OAuth2PasswordBearer`, which it resembles.
+///
+/// A background task fetches the keys and follows the denylist, so that checking a token needs no request to the
+/// authorization server. Clones are cheap and share everything; the task ends with the last of them.
 ///
 /// ```no_run
 /// # async fn example(secret: String) -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +37,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 ///     .await?;
 /// match oauth2.verify_waiting("eyJ0eXAiOi…").await {
 ///     Ok(verified) => println!("hello, {}", verified.claims.sub),
-///     Err(error) => println!("no: {error}"),
+///     Err(error) => println!("refused: {error}"),
 /// }
 /// # Ok(())
 /// # }
@@ -48,79 +50,82 @@ pub struct OAuth2PasswordBearer {
 pub(crate) struct Shared {
     pub(crate) verifier: Verifier,
     pub(crate) description: Description,
-    /// The description, once the metadata have been found after all.
+    /// The complete description, if the metadata was only found after building.
     pub(crate) found: Arc<OnceLock<Description>>,
     pub(crate) following: Following,
-    /// It may still look for the token URL, though nothing else is left to be fed.
+    /// Kept alive here as well: it may still look for the token URL when no source needs it.
     pub(crate) _task: Option<Arc<Task>>,
 }
 
-/// What is fed over the network, to be asked how it is.
+/// What the background task keeps up to date, for readiness and statistics.
 #[derive(Default)]
 pub(crate) struct Following {
     pub keys: Option<Arc<RemoteKeys>>,
     pub fixed_keys: usize,
     pub feed: Option<Arc<Feed>>,
-    /// Where there is no feed, a denylist of another kind.
+    /// A denylist of another kind, if there is no feed.
     pub denied: Option<Arc<dyn DenySource>>,
     pub on_stale: OnStale,
-    /// True if addresses were to be found that keys or list wait for, and had not been found when this was built.
+    /// True if keys or denylist need an address from the metadata, and it was not known yet when this was built.
     pub awaits_metadata: bool,
 }
 
-/// What an issuer is to those who ask for its tokens. OpenAPI needs it.
+/// What a client needs to know to obtain a token for this service. OpenAPI descriptions are made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {
-    /// The issuer, as `iss` has it.
+    /// The issuer, as in `iss`.
     pub issuer: String,
-    /// Where tokens come from and are refreshed, as an absolute URL. None if it is not known (yet).
+    /// The token endpoint, as an absolute URL. `None` if it is not known (yet).
     pub token_url: Option<String>,
-    /// The scopes of this service, in the order in which they were named, each with what it allows.
+    /// The scopes of this service with their descriptions, in the order in which they were added.
     pub scopes: Vec<(String, String)>,
-    /// What challenges call this service (RFC 9110 §11.5).
+    /// The realm in challenges (RFC 9110 §11.5).
     pub realm: String,
 }
 
 impl OAuth2PasswordBearer {
-    /// Finds keys, denylist and token URL in the issuer's metadata (RFC 8414). `issuer` is the exact text of `iss`.
+    /// Starts a builder that finds keys, denylist and token URL in the issuer's metadata (RFC 8414). `issuer` is the
+    /// exact text of `iss`.
     pub fn discover(issuer: impl Into<String>) -> Builder {
         Builder::new(issuer.into(), true)
     }
 
-    /// Takes keys, denylist and token URL as the builder is told: [`Builder::jwks_url`], [`Builder::keys`] or
-    /// [`Builder::shared_secret`], [`Builder::denylist_url`] or [`Builder::no_denylist`], [`Builder::token_url`].
-    /// `issuer` is the exact text of `iss`; nothing is asked there.
+    /// Starts a builder that does not read the issuer's metadata. Set the keys ([`Builder::jwks_url`],
+    /// [`Builder::keys`] or [`Builder::shared_secret`]), the denylist ([`Builder::denylist_url`] or
+    /// [`Builder::no_denylist`]) and, for OpenAPI, [`Builder::token_url`]. `issuer` is the exact text of `iss`.
     pub fn by_hand(issuer: impl Into<String>) -> Builder {
         Builder::new(issuer.into(), false)
     }
 
-    /// One that needs no network.
+    /// Creates one that needs no network.
     #[allow(dead_code, reason = "only the test issuer makes one this way")]
     pub(crate) fn from_parts(verifier: Verifier, description: Description, denied: Arc<dyn DenySource>) -> Self {
         let following = Following { denied: Some(denied), fixed_keys: 1, ..Following::default() };
         Self { inner: Arc::new(Shared { verifier, description, found: Arc::default(), following, _task: None }) }
     }
 
-    /// The verifier within. It keeps the denylist followed, even when every bearer is gone.
+    /// The verifier inside. A clone of it keeps the background task running even when every bearer has been dropped.
     pub fn verifier(&self) -> &Verifier {
         &self.inner.verifier
     }
 
-    /// Checks a token without waiting. A token whose key is not known is refused, and the keys are fetched beside, at
-    /// most once in 5 s; [`OAuth2PasswordBearer::verify_waiting`] refuses no token for being the first of its key.
+    /// Checks a token without waiting. A token with an unknown key is refused, and the keys are fetched again in the
+    /// background, at most once in 5 s. So the first token that is signed with a new key may be refused; use
+    /// [`OAuth2PasswordBearer::verify_waiting`] to avoid that.
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.inner.verifier.verify(token)
     }
 
-    /// Checks a token, and where its key is not known, waits for the keys that are being fetched: 2 s at most. Every
-    /// other token is decided about at once. However many tokens with made-up keys come, they cause one fetch in 5 s,
-    /// and in between they are refused at once.
+    /// Checks a token. If its key is not known, this waits up to 2 s for the keys that are being fetched; any other
+    /// token is decided at once. Tokens with made-up keys cause at most one fetch in 5 s, and are refused at once in
+    /// between.
     pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.waiting(|| self.verify(token)).await
     }
 
-    /// [`OAuth2PasswordBearer::verify_waiting`], with a choice of what a stale denylist means: for one route.
+    /// Like [`OAuth2PasswordBearer::verify_waiting`], but with its own choice of what to do while the denylist is
+    /// stale, such as for a single route.
     pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
         self.waiting(|| self.inner.verifier.verify_with(token, on_stale)).await
     }
@@ -135,7 +140,7 @@ impl OAuth2PasswordBearer {
             return first;
         };
         let deadline = Instant::now() + KEY_WAIT;
-        // Twice: the fetch that was under way may have set out before the key was published, and the look-up after it
+        // Twice: the fetch that was under way may have started before the key was published, and the look-up after it
         // has then asked for another one.
         let mut last = first;
         for _ in 0..2 {
@@ -150,7 +155,7 @@ impl OAuth2PasswordBearer {
         last
     }
 
-    /// Whether tokens can be decided about now, for a health endpoint.
+    /// Whether tokens can be checked now, and if not, why not: for a health endpoint.
     pub fn ready(&self) -> Readiness {
         let following = &self.inner.following;
         let mut reasons = Vec::new();
@@ -180,7 +185,7 @@ impl OAuth2PasswordBearer {
         Readiness::new(reasons)
     }
 
-    /// How following has gone so far, for a metrics endpoint.
+    /// Statistics of keys, denylist and cache, for a metrics endpoint.
     pub fn stats(&self) -> Stats {
         let following = &self.inner.following;
         let keys = following.keys.as_deref();
@@ -203,7 +208,7 @@ impl OAuth2PasswordBearer {
         }
     }
 
-    /// What it is to those who ask for tokens. The token URL is not there until the metadata have been read.
+    /// What a client needs to know to obtain a token. The token URL is missing until the metadata has been read.
     pub fn description(&self) -> &Description {
         self.inner.found.get().unwrap_or(&self.inner.description)
     }

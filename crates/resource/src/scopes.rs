@@ -1,19 +1,19 @@
-//! Scopes as types, so that a handler's signature says what it needs.
+//! Scopes as types, for the signatures of handlers.
 
 use ficha_token::Scope;
 
-/// What a token must be allowed to do. [`scopes!`](crate::scopes) makes a type for each scope of a service.
+/// The scope that a handler requires. [`scopes!`](crate::scopes) defines a type for each scope of a service.
 pub trait RequiredScope: 'static {
-    /// The scope token (RFC 6749 §3.3), as the challenge names it.
+    /// The scope token (RFC 6749 §3.3), as it appears in the challenge.
     const NAME: &'static str;
 
-    /// True if a token with `granted` may pass.
+    /// True if a token with the scope `granted` may pass.
     fn allows(granted: &Scope) -> bool {
         granted.contains(Self::NAME)
     }
 }
 
-/// Any good token will do.
+/// No particular scope: any valid token may pass.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyScope;
 
@@ -25,8 +25,8 @@ impl RequiredScope for AnyScope {
     }
 }
 
-/// True if `name` can be one scope token: not empty, and no space, quote, backslash or non-ASCII character
-/// (RFC 6749 §3.3).
+/// True if `name` is a valid scope token (RFC 6749 §3.3): not empty, and without spaces, double quotes, backslashes,
+/// control and non-ASCII characters.
 pub const fn is_scope_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut position = 0;
@@ -39,7 +39,7 @@ pub const fn is_scope_name(name: &str) -> bool {
     !bytes.is_empty()
 }
 
-/// Makes a type for each scope.
+/// Defines a type for each scope, for use in `Bearer<NotesRead>`.
 ///
 /// ```
 /// ficha_resource::scopes! {
@@ -48,7 +48,7 @@ pub const fn is_scope_name(name: &str) -> bool {
 /// }
 /// ```
 ///
-/// A name that is no scope token does not compile:
+/// A name that is not a valid scope token does not compile:
 ///
 /// ```compile_fail
 /// ficha_resource::scopes! { Two = "notes:read notes:write"; }
@@ -78,7 +78,7 @@ mod tests {
 
     scopes! {
         NotesRead = "notes:read";
-        /// May change them, too.
+        /// A type may have more docs.
         pub(crate) NotesWrite = "notes:write";
     }
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rfc_6749_does_not_allow_is_no_scope_name() {
+    fn a_name_that_rfc_6749_does_not_allow_is_not_a_scope_name() {
         for name in ["", " ", "a b", "a\"b", "a\\b", "é", "a\n"] {
             assert!(!is_scope_name(name), "{name:?}");
         }

@@ -1,101 +1,103 @@
-//! What somebody else supplies: the keys, and what has been denied.
+//! Sources of keys and of denied ids.
 //!
-//! The authorization server answers both from its own memory, a resource server from what it has fetched. Neither may
-//! wait here: these are called on every request.
+//! The authorization server answers from its own memory, a resource server from what it has fetched. Neither may wait:
+//! sources are called on every request.
 
 use std::time::Duration;
 
 use ficha_token::{DenyId, VerifyingKey};
 
-/// The answer to "which key is that?".
+/// The result of [`KeySource::find`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum KeyLookup {
-    /// The key, with the one algorithm that it is for.
+    /// The key, which includes the one algorithm that it is used with.
     Found(VerifyingKey),
-    /// The set is known, and no such key is in it.
+    /// The key set is known and does not contain the key.
     Unknown,
-    /// Nobody can say now: the set has not been read yet, or is being read again for this very key.
+    /// The key can't be looked up now: the set has not been read yet, or could not be read again.
     Unavailable {
-        /// When to ask again.
+        /// How long to wait before trying again.
         retry_after: Duration,
     },
 }
 
 /// Where verification keys come from.
 pub trait KeySource: Send + Sync + 'static {
-    /// The key that has this `kid`. It does not wait; a source that fetches does so beside.
+    /// Looks up the key with this `kid`. This must not wait; a source that fetches keys does so in the background.
     fn find(&self, kid: &str) -> KeyLookup;
 
-    /// A number that is raised whenever the set changes, so that caches drop what a vanished key verified. It is
-    /// raised after the change can be seen through [`KeySource::find`], and read on every request.
+    /// A number that grows whenever the set changes, so that tokens verified with a removed key leave the cache. It
+    /// must be raised only after [`KeySource::find`] shows the change. It is read on every request.
     fn generation(&self) -> u64;
 }
 
-/// The answer to "is one of these denied?".
+/// The result of [`DenySource::check`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DenyVerdict {
-    /// None is, as far as a list that is fresh enough goes.
+    /// None of the ids is denied, and the list is fresh enough to say so.
     Clear,
-    /// One is.
+    /// At least one of the ids is denied.
     Denied,
-    /// The list is too old to say that nothing is denied.
+    /// The list is too old to say that none of the ids is denied.
     Stale {
-        /// When to ask again.
+        /// How long to wait before trying again.
         retry_after: Duration,
     },
 }
 
 /// Where the denylist comes from.
 pub trait DenySource: Send + Sync + 'static {
-    /// Looks the ids of a token up: its `jti`, its `sid` and its key. `now` is in Unix seconds; an entry whose `until`
-    /// it has reached no longer counts. What is denied may be called denied on a stale list too, for nothing is ever
-    /// taken off before its time.
+    /// Looks up the ids of a token: its `jti`, its `sid` and its key. `now` is in Unix seconds; entries whose `until`
+    /// is not later than `now` no longer count.
+    ///
+    /// Even a stale list may report an id as denied, because no entry is ever removed before its time.
     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict;
 
-    /// False until the whole list has been read once. Until then even [`OnStale::Accept`] accepts nothing: a list that
-    /// was never read says nothing at all, and a service that is started anew would forget every revocation.
+    /// False until the whole list has been read once. Until then even [`OnStale::Accept`] accepts nothing, because a
+    /// service would otherwise forget every revocation when it restarts.
     fn is_complete(&self) -> bool {
         true
     }
 
-    /// The time that has come for certain, in Unix seconds: no token is judged by an earlier one, since entries may have
-    /// been dropped by then, and a wall clock that is put back would make their tokens good again. It is read on every
+    /// The earliest time that it can be now, in Unix seconds. No token is judged by an earlier time: entries may have
+    /// been dropped since, and a wall clock that is set back would make their tokens valid again. It is read on every
     /// request.
     ///
-    /// `None`, as it is unless said otherwise, leaves it to the verifier, which goes by the latest time that it has seen
-    /// for as long as a token of then may be good: a day. A source that drops nothing says `Some(i64::MIN)`.
+    /// With `None`, the default, the verifier remembers the latest time that it has seen, and keeps to it for as long
+    /// as a token from that time could be valid: a day. A source that never drops entries returns `Some(i64::MIN)`.
     fn reached(&self) -> Option<i64> {
         None
     }
 
-    /// When to ask again, where the wall clock was set and nobody can say yet which time is right. A token that looks
-    /// expired is then refused as on a stale list, and not for good. It is asked about such tokens only.
+    /// If the wall clock was set and it is not known yet which time is right: how long to wait before trying again. A
+    /// token that looks expired is then refused as with a stale list, not as expired. Called for such tokens only.
     fn doubts_clock(&self) -> Option<Duration> {
         None
     }
 
-    /// The same of a token that says that it was issued later than it is now.
+    /// The same for a token that seems to be issued in the future.
     fn doubts_start(&self) -> Option<Duration> {
         self.doubts_clock()
     }
 
-    /// The same of a token that looks expired and ends at `exp`, for a source that knows by how much the clock may be wrong.
+    /// The same for a token that looks expired and has this `exp`, for a source that knows how far off the clock may
+    /// be.
     fn doubts_end(&self, exp: i64) -> Option<Duration> {
         let _ = exp;
         self.doubts_clock()
     }
 }
 
-/// What to do with a token that is good but for a denylist that is too old to vouch for it.
+/// What to do with an otherwise valid token when the denylist is stale, that is, too old to be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnStale {
     /// Refuse it: 503 with `Retry-After`.
     #[default]
     Refuse,
-    /// Accept it. A token that is revoked while the list can't be read then gets in for as long as that lasts; what is on
-    /// the list stays refused. It does not help before the list has been read once.
+    /// Accept it, unless it is on the list. A token that is revoked while the list can't be read is then accepted until
+    /// the list can be read again. This has no effect before the list has been read once.
     Accept,
 }

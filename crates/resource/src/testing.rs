@@ -1,4 +1,4 @@
-//! An issuer for a service's own tests.
+//! A token issuer for the tests of a service.
 
 mod mint;
 mod sources;
@@ -20,13 +20,13 @@ use crate::password_bearer::{Description, OAuth2PasswordBearer};
 use crate::source::{DenySource, KeySource};
 use crate::verifier::{Verifier, VerifierSettings};
 
-/// The largest `until` that a test denies anything until: a day after its tokens could have expired.
+/// How long an id stays denied, in seconds: a year and a day.
 const DENIED_FOR: i64 = 366 * 24 * 3600;
 
-/// An issuer in this very process: it mints tokens, revokes them, and moves the clock, without a network.
+/// An issuer for tests, in the same process: it issues tokens, revokes them and moves the clock, without a network.
 ///
-/// It is in no feature of its own, since it brings no dependency; and it is no risk in a release, since its key is made
-/// anew each time and nobody else trusts it.
+/// It needs no feature, because it adds no dependency. It is not a risk in a release build: each issuer generates its
+/// own key, which nothing else trusts.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,8 +51,8 @@ const DENIED_FOR: i64 = 366 * 24 * 3600;
 /// assert!(matches!(refusal(&issuer.token().sign()), VerifyError::Stale { .. }));
 /// ```
 ///
-/// [`TestIssuer::oauth2`] goes where the real one would: `App::new().app_data(issuer.oauth2())`. The answers are then
-/// 200, 401 and 503, and 403 for a token without the scope.
+/// Use [`TestIssuer::oauth2`] in place of the real value: `App::new().app_data(issuer.oauth2())`. The service then
+/// answers with 200, 401 and 503 as above, and with 403 if the token lacks the required scope.
 #[derive(Clone)]
 pub struct TestIssuer {
     inner: Arc<Inner>,
@@ -67,17 +67,18 @@ struct Inner {
 }
 
 impl TestIssuer {
-    /// The issuer of [`TestIssuer::new`].
+    /// The `iss` of [`TestIssuer::new`].
     pub const ISSUER: &'static str = "https://issuer.test";
-    /// The audience of its tokens, and the one that its bearer asks for.
+    /// The audience of its tokens, and the one that [`TestIssuer::oauth2`] requires.
     pub const AUDIENCE: &'static str = "test";
 
-    /// An issuer with one ES256 key, whose clock shows the time of now and then stands still.
+    /// Creates an issuer with one ES256 key. Its clock shows the current time and stands still until
+    /// [`TestIssuer::advance`] moves it.
     pub fn new() -> Self {
         Self::named(Self::ISSUER)
     }
 
-    /// The same under another name, for a test with several.
+    /// Like [`TestIssuer::new`], but with another `iss`, for tests with several issuers.
     ///
     /// # Panics
     /// If the random generator fails.
@@ -85,11 +86,11 @@ impl TestIssuer {
         Self::with_key(issuer, new_key())
     }
 
-    /// The same with a key of the test's own, ES256 or EdDSA, so that a test can sign what no issuer would.
+    /// Like [`TestIssuer::named`], but with a given ES256 or EdDSA key, so that a test can also sign tokens itself.
     pub fn with_key(issuer: &str, key: SigningKey) -> Self {
         let keys = Arc::new(Keys::new(key.verifying_key()));
         let denied = Arc::new(Denied::default());
-        // Whole seconds, so that a token dies exactly when its life is over.
+        // Whole seconds, so that a token expires exactly at the end of its lifetime.
         let now = SystemClock.now();
         let clock = Arc::new(ManualClock::new(now - Duration::from_nanos(u64::from(now.nanosecond()))));
         let expected = Expected {
@@ -115,17 +116,17 @@ impl TestIssuer {
         Self { inner: Arc::new(Inner { key: RwLock::new(Arc::new(key)), keys, denied, clock, bearer }) }
     }
 
-    /// What the application under test gets instead of the real one. Its leeway is 0, and it refuses on a stale list.
+    /// The value for the application under test. Its leeway is 0, and it refuses tokens while the denylist is stale.
     pub fn oauth2(&self) -> OAuth2PasswordBearer {
         self.inner.bearer.clone()
     }
 
-    /// The same for an application that takes an [`HttpBearer`].
+    /// The same, for an application that uses an [`HttpBearer`].
     pub fn http_bearer(&self) -> HttpBearer {
         HttpBearer::from(self.oauth2())
     }
 
-    /// Begins a token: of a user and a session of its own, without scope, good for ten minutes.
+    /// Starts a token for a new user and session, without scope, valid for ten minutes.
     pub fn token(&self) -> TestToken {
         TestToken::new(self)
     }
@@ -133,7 +134,7 @@ impl TestIssuer {
     /// Revokes one token, as `POST /revoke` does with an access token.
     ///
     /// # Panics
-    /// If it is no token of this issuer.
+    /// If it is not a token of this issuer.
     pub fn revoke(&self, token: &str) {
         self.deny(self.claims(token).jti.into());
     }
@@ -141,46 +142,46 @@ impl TestIssuer {
     /// Revokes the session of a token with all its tokens, as `POST /logout` does.
     ///
     /// # Panics
-    /// If it is no token of this issuer.
+    /// If it is not a token of this issuer.
     pub fn revoke_session(&self, token: &str) {
         self.deny(self.claims(token).sid.into());
     }
 
-    /// Makes a new key and revokes the old one with everything that it has signed, as `ficha key purge` does.
+    /// Switches to a new key and revokes every token that the old one has signed, as `ficha key purge` does.
     pub fn purge_key(&self) {
         let old = self.signing_key();
         self.rotate_key();
         self.deny(DenyId::of_key(old.kid()));
     }
 
-    /// Makes a new key. Tokens of the old one stay good.
+    /// Switches to a new key. Tokens signed with the old one stay valid.
     pub fn rotate_key(&self) {
         let key = new_key();
         self.inner.keys.add(key.verifying_key());
         *self.inner.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
 
-    /// Takes all keys but the newest out of the set, as happens when the last of their tokens has expired.
+    /// Removes all keys but the newest from the set, as a server does once their last tokens have expired.
     pub fn forget_old_keys(&self) {
         self.inner.keys.keep_only(self.signing_key().kid());
     }
 
-    /// Says whether the denylist is too old to vouch for anything, as when the authorization server is away.
+    /// Makes the denylist stale, as if the authorization server could not be reached, or fresh again.
     pub fn set_stale(&self, stale: bool) {
         self.inner.denied.set_stale(stale);
     }
 
-    /// Lets time pass.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.inner.clock.advance(by);
     }
 
-    /// The clock that decides about everything here.
+    /// The clock of this issuer and of the values that it hands out.
     pub fn clock(&self) -> &Arc<ManualClock> {
         &self.inner.clock
     }
 
-    /// The name of it, as `iss` has it.
+    /// Its `iss`.
     pub fn issuer(&self) -> &str {
         &self.inner.bearer.description().issuer
     }
@@ -190,7 +191,7 @@ impl TestIssuer {
     }
 
     fn claims(&self, token: &str) -> ficha_token::AccessClaims {
-        let unverified = Unverified::parse(token).expect("it is a token");
+        let unverified = Unverified::parse(token).expect("the text is a token");
         let key = self.inner.keys.of(unverified.kid()).expect("it is a token of this issuer");
         unverified.verify_signature(&key).expect("it is a token of this issuer")
     }
@@ -214,5 +215,5 @@ impl fmt::Debug for TestIssuer {
 }
 
 fn new_key() -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).expect("the random generator answers")
+    SigningKey::generate(Algorithm::ES256).expect("the random generator works")
 }

@@ -2,12 +2,12 @@
 
 use ficha_token::{AccessClaims, DenyId, VerifyingKey};
 
-/// A token that was good when it was checked.
+/// A token that was valid when it was checked.
 #[derive(Debug)]
 pub struct Verified {
-    /// What it says.
+    /// The token's claims.
     pub claims: AccessClaims,
-    /// The key that signed it.
+    /// The `kid` of the key that signed it.
     pub kid: String,
     pub(crate) key: VerifyingKey,
     deny_ids: [DenyId; 3],
@@ -20,7 +20,7 @@ impl Verified {
         Self { claims, kid: key.kid().to_owned(), key: key.clone(), deny_ids }
     }
 
-    /// The ids by which it can be denied: of the token, its session and its key.
+    /// The ids under which it can be denied: that of the token (`jti`), of its session (`sid`) and of its key.
     pub fn deny_ids(&self) -> &[DenyId] {
         &self.deny_ids
     }

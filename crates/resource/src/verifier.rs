@@ -1,4 +1,4 @@
-//! Deciding whether a token is good.
+//! Deciding whether a token is valid.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use crate::high_water::HighWaterClock;
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 use crate::verified::Verified;
 
-/// How much memory the verified-token cache may take unless it is said otherwise.
+/// The default size of the verified-token cache.
 pub(crate) const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-/// What a verifier is told.
+/// What a [`Verifier`] expects of tokens, and how much memory it may use for its cache.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct VerifierSettings {
-    /// Issuer, audiences, algorithms and leeway.
+    /// The issuer, audiences, algorithms and leeway.
     pub expected: Expected,
-    /// How much memory the verified-token cache may take, in bytes. A token of 700 bytes takes some 2.4 KiB; 0 turns the
-    /// cache off.
+    /// The most memory that the verified-token cache may take, in bytes. A token of 700 bytes takes about 2.4 KiB; 0
+    /// turns the cache off.
     pub cache_bytes: usize,
 }
 
 impl VerifierSettings {
-    /// With a cache of 32 MiB, some 13,000 tokens of 700 bytes.
+    /// Settings with a cache of 32 MiB, enough for about 13,000 tokens of 700 bytes.
     pub fn new(expected: Expected) -> Self {
         Self { expected, cache_bytes: DEFAULT_CACHE_BYTES }
     }
 
-    /// The same with another [`VerifierSettings::cache_bytes`].
+    /// Sets [`VerifierSettings::cache_bytes`].
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
         self
     }
 }
 
-/// Decides whether a token is good. A clone is cheap and shares everything.
+/// Decides whether a token is valid. Clones are cheap and share keys, denylist and cache.
 ///
-/// Most services have theirs from an [`OAuth2PasswordBearer`](crate::OAuth2PasswordBearer). It can be given keys and a
-/// denylist of another kind:
+/// Most services get theirs from an [`OAuth2PasswordBearer`](crate::OAuth2PasswordBearer). You can also build one from
+/// your own sources of keys and denied ids:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -98,7 +98,7 @@ struct Inner {
 }
 
 impl Verifier {
-    /// A verifier with an empty cache.
+    /// Creates a verifier with an empty cache.
     pub fn new(
         settings: VerifierSettings,
         keys: Arc<dyn KeySource>,
@@ -111,29 +111,31 @@ impl Verifier {
         Self { inner: Arc::new(inner), on_stale: OnStale::Refuse }
     }
 
-    /// The same verifier, cache included, with another choice for [`Verifier::verify`] of what a stale denylist means.
+    /// Sets what [`Verifier::verify`] does while the denylist is stale. The cache stays shared with other clones.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
         self
     }
 
-    /// Checks a token. Of what has been checked before, only what can change is checked again: time, denylist,
-    /// freshness, and that its key is still in the set.
+    /// Checks a token: its signature, its claims and the denylist.
     ///
-    /// It never waits. A token seen for the first time costs a signature, some 70 µs for ES256.
+    /// For a token in the cache, only what can change is checked again: the time, the denylist and its freshness, and
+    /// that the key is still in the set. This never waits. A token that is not in the cache costs one signature
+    /// verification, about 70 µs for ES256.
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.verify_with(token, self.on_stale)
     }
 
-    /// [`Verifier::verify`], with a choice of what a stale denylist means: for one route.
+    /// Like [`Verifier::verify`], but with its own choice of what to do while the denylist is stale, such as for a
+    /// single route.
     pub fn verify_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
         let inner = &*self.inner;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::Invalid(TokenError::TooLong));
         }
         let now = inner.now();
-        // Read before the key is looked up: should the set change between the two, what is then remembered is already
-        // outdated and gets verified again, rather than the other way round.
+        // Read before the key is looked up: if the set changes in between, the cached entry counts as outdated and the
+        // token is verified again. In the other order an outdated entry would count as current.
         let generation = inner.keys.generation();
         let verified = match inner.cache.find(token, generation) {
             Some(verified) => {
@@ -142,15 +144,15 @@ impl Verifier {
             }
             None => {
                 let verified = Arc::new(inner.verify_signature(token)?);
-                // Only what has passed all of it is remembered, so a hit need not be asked for issuer and audience again.
+                // Only tokens that pass all of it are cached, so a hit needs no second check of issuer and audience.
                 inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
-                // Before the denylist: whoever goes on sending a revoked token, or any token while the list is stale,
-                // shall not cost a signature each time.
+                // Before the denylist: a revoked token that is sent again and again, or any token while the list is
+                // stale, must not cost a signature verification each time.
                 inner.cache.insert(token, &verified, generation, now);
                 verified
             }
         };
-        // By ids, never by the text: one token has several texts (`n - s` of an ECDSA signature).
+        // By ids, never by the text: one token has several valid texts (`n - s` of an ECDSA signature).
         match inner.denied.check(verified.deny_ids(), now) {
             DenyVerdict::Clear => Ok(verified),
             DenyVerdict::Denied => Err(VerifyError::Denied),
@@ -159,27 +161,29 @@ impl Verifier {
         }
     }
 
-    /// How the cache has done so far.
+    /// Counters and size of the cache.
     pub fn stats(&self) -> CacheStats {
         self.inner.cache.stats()
     }
 
-    /// True if both are clones of one, with one choice about a stale list.
-    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "only the skin compares verifiers"))]
+    /// True if both are clones of the same verifier and treat a stale list alike.
+    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "only the actix adapter compares verifiers"))]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner) && self.on_stale == other.on_stale
     }
 
-    /// Looks again at what can have changed since a token was verified: time, its key, denylist and freshness.
+    /// Checks again what can have changed since a token was verified: the time, its key, the denylist and its
+    /// freshness.
     ///
-    /// It is for what outlives a request, as a stream or a WebSocket does. It costs no signature, and needs no text.
+    /// Use it for whatever outlives a request, such as a stream or a WebSocket. It needs neither the token's text nor a
+    /// signature verification.
     pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
         let inner = &*self.inner;
         let now = inner.now();
         inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
         match inner.keys.find(&verified.kid) {
             KeyLookup::Found(key) if key == verified.key => {}
-            // Another key under the same name is not the one that signed this.
+            // Another key with the same `kid` is not the one that signed this token.
             KeyLookup::Found(_) | KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
         }
@@ -207,8 +211,8 @@ impl Inner {
         Ok(Verified::new(claims, &key))
     }
 
-    /// The time to judge by. It does not run backwards: a denylist entry leaves when its time has come, and a clock that
-    /// is put back after that would make its token good again.
+    /// The time to judge tokens by. It never runs backwards: a denylist entry is dropped when its time has come, and a
+    /// clock that is set back after that would make its token valid again.
     fn now(&self) -> i64 {
         match self.denied.reached() {
             Some(reached) => self.clock.unix_now().max(reached),
@@ -216,7 +220,7 @@ impl Inner {
         }
     }
 
-    /// While it is not known which time is right, a token that is not good by the clock is not called so.
+    /// While it is not known which time is right, a token that fails by the clock is undecided rather than invalid.
     fn or_doubt(&self, result: Result<(), TokenError>, claims: &AccessClaims) -> Result<(), VerifyError> {
         let doubt = match result {
             Err(TokenError::Expired) => self.denied.doubts_end(claims.exp),

@@ -1,4 +1,4 @@
-//! What a guard can do, on the values that a service holds.
+//! The methods of [`BearerGuard`] on the values that a service keeps.
 
 use super::error_body::ErrorBody;
 use super::guard::BearerGuard;
@@ -10,7 +10,7 @@ use crate::password_bearer::OAuth2PasswordBearer;
 macro_rules! guards {
     ($($bearer:ty),+) => {$(
         impl $bearer {
-            /// A middleware that lets a request pass if its token has this scope.
+            /// Middleware that requires a valid token with this scope.
             ///
             /// ```
             /// # use actix_web::{App, web};
@@ -24,22 +24,23 @@ macro_rules! guards {
                 BearerGuard::from(self).require(scope)
             }
 
-            /// A middleware that lets a request pass if its token has each of these scopes.
+            /// Middleware that requires a valid token with all of these scopes.
             pub fn require_all(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
                 BearerGuard::from(self).require_all(scopes)
             }
 
-            /// A middleware that lets a request pass if its token has one of these scopes. Of an empty list it has none.
+            /// Middleware that requires a valid token with at least one of these scopes. With an empty list it refuses
+            /// every request.
             pub fn require_any(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
                 BearerGuard::from(self).require_any(scopes)
             }
 
-            /// A middleware that lets a request pass if its token is good, whatever its scope.
+            /// Middleware that requires a valid token, whatever its scope.
             pub fn require_token(&self) -> RequireScopes {
                 BearerGuard::from(self).require_token()
             }
 
-            /// The same with error bodies of its own, as a value for the application's data.
+            /// The same with custom error bodies, as a value for `App::app_data`.
             pub fn error_body(&self, body: ErrorBody) -> BearerGuard {
                 BearerGuard::from(self).error_body(body)
             }

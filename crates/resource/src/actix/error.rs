@@ -1,4 +1,4 @@
-//! What a refused request is answered (RFC 6750 §3).
+//! The responses to refused requests (RFC 6750 §3).
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,42 +14,43 @@ use super::header::Malformed;
 use crate::challenge::Challenge;
 use crate::error::VerifyError;
 
-/// What a challenge says is protected (RFC 9110 §11.5). A clone is cheap.
+/// The realm of a challenge (RFC 9110 §11.5). Clones are cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Realm(Arc<str>);
 
-/// Why a request is not let through. No text in here holds anything of the token.
+/// Why a request is refused. The messages contain nothing from the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It brought no token: 401, and a challenge with no error code.
+    /// It has no token: 401, and a challenge without an error code.
     #[error("the request has no bearer token")]
     Missing,
-    /// Its header can't be read, or it brought two tokens: 400 `invalid_request`.
+    /// Its `Authorization` header is malformed, or it has two tokens: 400 `invalid_request`.
     #[error("{0}")]
     Malformed(#[from] Malformed),
-    /// Its token was not accepted: 401 `invalid_token`, or 503 if nobody can say now.
+    /// Its token is refused: 401 `invalid_token`, or 503 if it can't be checked now.
     #[error("{0}")]
     Token(#[from] VerifyError),
-    /// Its token is good, but its custom claims are not of the type that the handler asks for: 401 `invalid_token`.
-    #[error("the token's custom claims are not what this service needs")]
+    /// Its token is valid, but its custom claims do not have the type that the handler requires: 401 `invalid_token`.
+    #[error("the token's custom claims are missing or have the wrong type")]
     CustomClaims,
-    /// Its token is good, but not for this: 403 `insufficient_scope`.
+    /// Its token is valid, but lacks the required scope: 403 `insufficient_scope`.
     #[error("the token does not have the required scope")]
     InsufficientScope {
-        /// Scope tokens that would be enough, separated by spaces.
+        /// The scope that is required: scope tokens, separated by spaces.
         required: String,
     },
-    /// The application has no guard among its data, or several that disagree: 500. The log says so.
-    #[error("the application does not say whose tokens it takes")]
+    /// The application's data contains nothing to check tokens with, or several values that trust different issuers:
+    /// 500. The log says which.
+    #[error("this service is not configured to check tokens; its log says why")]
     NotConfigured,
 }
 
-/// A request that is not let through, and its answer.
+/// A refused request, and its response.
 ///
-/// The body is `{"error":…,"error_description":…}` unless an [`ErrorBody`] says otherwise. For a request without a token
-/// RFC 6750 §3.1 wants no error code in the challenge, and there is none; its body says `invalid_request`, which of
-/// the three registered codes is the one that tells no client to throw a token away.
+/// The body is `{"error":…,"error_description":…}` unless an [`ErrorBody`] replaces it. For a request without a token
+/// the challenge has no error code (RFC 6750 §3.1). Its body says `invalid_request`: of the three registered codes, the
+/// only one that does not make a client discard its token.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{refusal}")]
 pub struct BearerError {
@@ -58,7 +59,7 @@ pub struct BearerError {
     body: Option<ErrorBody>,
 }
 
-/// What an answer is made of.
+/// The parts of a response.
 struct Answer {
     status: StatusCode,
     code: OAuthErrorCode,
@@ -67,32 +68,33 @@ struct Answer {
 }
 
 impl BearerError {
-    /// For a guard of one's own. The realm stands in the challenge.
+    /// Creates an error, for a guard of your own. The realm appears in the challenge.
     pub fn new(realm: impl Into<Realm>, refusal: impl Into<Refusal>) -> Self {
         Self { refusal: refusal.into(), realm: realm.into(), body: None }
     }
 
-    /// Why it is not let through.
+    /// Why the request is refused.
     pub fn refusal(&self) -> &Refusal {
         &self.refusal
     }
 
-    /// The status that it is answered.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.answer().status
     }
 
-    /// The `error` of its body.
+    /// The `error` in the default body.
     pub fn code(&self) -> OAuthErrorCode {
         self.answer().code
     }
 
-    /// True where nothing is wrong with the token as far as anybody can say now, and asking again later may help.
+    /// True if the token can't be checked now, and trying again later may succeed (503). It says nothing about the
+    /// token.
     pub fn is_temporary(&self) -> bool {
         self.answer().retry_after.is_some()
     }
 
-    /// Answers with this body, unless it has one already.
+    /// Uses this body, unless it has one already.
     pub(super) fn or_body(mut self, body: Option<&ErrorBody>) -> Self {
         if self.body.is_none() {
             self.body = body.cloned();
@@ -100,7 +102,7 @@ impl BearerError {
         self
     }
 
-    /// The one place where a refusal becomes an answer.
+    /// The one place where a refusal becomes a response.
     fn answer(&self) -> Answer {
         match &self.refusal {
             Refusal::Missing => Answer {
@@ -113,7 +115,7 @@ impl BearerError {
             Refusal::Token(VerifyError::Invalid(_) | VerifyError::Denied) | Refusal::CustomClaims => {
                 self.challenged(StatusCode::UNAUTHORIZED, OAuthErrorCode::InvalidToken, "")
             }
-            // No challenge and no 401: a client would throw a good token away.
+            // No challenge and no 401: a client would discard a valid token.
             Refusal::Token(VerifyError::Stale { retry_after } | VerifyError::KeysUnavailable { retry_after }) => {
                 Answer {
                     status: StatusCode::SERVICE_UNAVAILABLE,
@@ -136,17 +138,17 @@ impl BearerError {
 
     fn challenged(&self, status: StatusCode, code: OAuthErrorCode, scope: &str) -> Answer {
         let challenge = Challenge::new(self.realm.as_str()).error(code.as_str()).description(&self.to_string());
-        // RFC 6750 §3: `scope` holds at least one scope token.
+        // RFC 6750 §3: `scope` contains at least one scope token.
         let challenge = if scope.is_empty() { challenge } else { challenge.scope(scope) };
         Answer { status, code, challenge: Some(challenge), retry_after: None }
     }
 }
 
 impl Answer {
-    /// The headers that are ours, each with its value or with none.
+    /// The headers that this response sets, or removes if there is no value.
     fn headers(&self) -> [(HeaderName, Option<HeaderValue>); 3] {
         let challenge = self.challenge.as_ref().and_then(|challenge| challenge.to_string().try_into().ok());
-        // Whole seconds, rounded up, and never "at once".
+        // Whole seconds, rounded up, and at least one.
         let seconds = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
         let retry_after = self.retry_after.map(|after| HeaderValue::from(seconds(after).max(1)));
         [
@@ -156,7 +158,7 @@ impl Answer {
         ]
     }
 
-    /// Puts them in, and whatever else stood under their names out.
+    /// Sets these headers, and removes any other values of them.
     fn write_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in self.headers() {
             match value {
@@ -191,7 +193,7 @@ impl ResponseError for BearerError {
 }
 
 impl Realm {
-    /// Its text.
+    /// The realm as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Error bodies in a service's own words.
+//! Custom error bodies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::error::BearerError;
 
-/// Writes the body of every refusal. A clone is cheap.
+/// Writes the body of the response to a refused request. Clones are cheap.
 ///
-/// Among the application's data it holds for all extractors and middleware below it;
+/// In the application's data it applies to all extractors and middleware below it.
 /// [`BearerGuard::error_body`](super::BearerGuard::error_body) and
-/// [`RequireScopes::error_body`](super::RequireScopes::error_body) come before that. Status, `WWW-Authenticate`,
-/// `Retry-After` and `Cache-Control` stay what RFC 6750 wants, whatever the hook does with them.
+/// [`RequireScopes::error_body`](super::RequireScopes::error_body) take precedence. Status, `WWW-Authenticate`,
+/// `Retry-After` and `Cache-Control` stay as RFC 6750 requires, whatever the hook sets.
 ///
 /// ```
 /// # use actix_web::{App, test::{TestRequest, call_service, init_service, read_body_json}, web};
@@ -43,7 +43,8 @@ pub struct ErrorBody(Arc<Hook>);
 type Hook = dyn Fn(&BearerError, HttpResponseBuilder) -> HttpResponse + Send + Sync;
 
 impl ErrorBody {
-    /// A hook. What it is handed has the status and the headers already; it adds the body, and headers of its own.
+    /// Creates one from a hook. The hook gets a builder with status and headers already set, and adds the body and any
+    /// headers of its own.
     pub fn new(hook: impl Fn(&BearerError, HttpResponseBuilder) -> HttpResponse + Send + Sync + 'static) -> Self {
         Self(Arc::new(hook))
     }

@@ -1,4 +1,4 @@
-//! Extractors: what a handler's signature says is what it gets.
+//! The extractors.
 
 use std::fmt;
 use std::future::Future;
@@ -24,7 +24,8 @@ use crate::scopes::{AnyScope, RequiredScope};
 use crate::source::OnStale;
 use crate::verified::Verified;
 
-/// A request with a good token that has the scope `S` and the custom claims `C`. Without one the handler is not called.
+/// A valid token with the scope `S` and the custom claims `C`. Without one the handler is not called, and the request
+/// is refused (see [`Refusal`]).
 ///
 /// ```
 /// # use actix_web::{App, test::{TestRequest, call_and_read_body, init_service}, web};
@@ -51,10 +52,10 @@ use crate::verified::Verified;
 /// # });
 /// ```
 ///
-/// For a handler that also serves who has no token there is [`MaybeBearer`]. `Option<Bearer>` is not that: actix-web
-/// makes `None` of every failure, so a revoked token would count as anonymous.
+/// For a handler that also serves requests without a token, use [`MaybeBearer`]. Do not use `Option<Bearer>`: actix-web
+/// turns every failure into `None`, so a revoked token would count as anonymous.
 pub struct Bearer<S = AnyScope, C = NoExtra> {
-    /// The token's own claims, those that no RFC names. A token that lacks them, or has them in another shape, is
+    /// The token's custom claims, those that no RFC defines. A token that lacks them, or has them in another shape, is
     /// refused: 401 `invalid_token`.
     pub custom: C,
     verified: Arc<Verified>,
@@ -62,12 +63,11 @@ pub struct Bearer<S = AnyScope, C = NoExtra> {
     scope: PhantomData<fn() -> S>,
 }
 
-/// No custom claims are asked for; whatever a token has is fine.
+/// No custom claims are required; a token may have any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct NoExtra {}
 
-/// A request with a good token, or with none. A token that is not good is refused: missing and invalid are different
-/// things.
+/// A valid token, or no token at all. An invalid token is still refused, unlike with `Option<Bearer>`.
 ///
 /// ```
 /// # use ficha_resource::MaybeBearer;
@@ -82,22 +82,22 @@ pub struct NoExtra {}
 pub struct MaybeBearer<S = AnyScope, C = NoExtra>(pub Option<Bearer<S, C>>);
 
 impl<S, C> Bearer<S, C> {
-    /// The token, to keep beyond the request.
+    /// The token, to keep it beyond the request.
     pub fn into_inner(self) -> Arc<Verified> {
         self.verified
     }
 
-    /// Reads the custom claims into another type. A token that does not have them so is an error, 401 `invalid_token`.
+    /// Reads the custom claims into another type. Claims that do not fit are an error, 401 `invalid_token`.
     pub fn extra<T: DeserializeOwned>(&self) -> Result<T, BearerError> {
         custom_claims(&self.verified).map_err(|refusal| self.guard.refuse(refusal))
     }
 
-    /// Looks again: has the token expired since, been revoked, or lost its key, and can that be said at all?
+    /// Checks again whether the token has expired, been revoked or lost its key since it was checked.
     ///
-    /// A request is checked once, when it comes. A stream or a WebSocket lives on, so it calls this before whatever it
-    /// sends, or every second. It costs less than a microsecond, does not wait, and asks nobody.
+    /// A request is checked once, when it arrives. A stream or a WebSocket lives longer: call this before each message,
+    /// or every second. It takes less than a microsecond, never waits and sends no request.
     ///
-    /// An error that [is temporary](BearerError::is_temporary) says nothing about the token.
+    /// A [temporary](BearerError::is_temporary) error says nothing about the token.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -107,7 +107,7 @@ impl<S, C> Bearer<S, C> {
     /// use actix_web::{HttpResponse, Responder, rt};
     /// use ficha_resource::Bearer;
     ///
-    /// /// Server-sent events that end within a second of the token.
+    /// /// Server-sent events that end at most a second after the token.
     /// async fn events(user: Bearer) -> impl Responder {
     ///     let events = futures_util::stream::unfold(user, |user| async move {
     ///         rt::time::sleep(Duration::from_secs(1)).await;
@@ -121,9 +121,9 @@ impl<S, C> Bearer<S, C> {
         self.guard.recheck(&self.verified)
     }
 
-    /// Refuses a request that has, beside this token, one in its form body (RFC 6750 §2): 400 `invalid_request`.
+    /// Refuses a request that also has a token in its form body (RFC 6750 §2): 400 `invalid_request`.
     ///
-    /// The extractor leaves the body alone, so a handler that reads a form calls this with its bytes.
+    /// The extractor does not read the body. A handler that reads a form calls this with the bytes of the body.
     pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
         self.guard.check_form(request, body)
     }
@@ -142,7 +142,7 @@ impl<S: RequiredScope, C: DeserializeOwned> Bearer<S, C> {
     }
 }
 
-// What serde says may quote the claims, so it goes nowhere.
+// The error of serde may quote the claims, so it is dropped.
 fn custom_claims<T: DeserializeOwned>(verified: &Verified) -> Result<T, Refusal> {
     T::deserialize(&verified.claims.extra).map_err(|_| Refusal::CustomClaims)
 }
@@ -172,16 +172,16 @@ impl<S, C> fmt::Debug for Bearer<S, C> {
     }
 }
 
-/// What an extractor has actix-web wait for: nothing, unless a key is being fetched.
+/// The future of an extractor. It is ready at once unless a key is being fetched.
 pub struct Extraction<T>(Inner<T>);
 
 enum Inner<T> {
-    /// None once it has been handed out.
+    /// `None` once it has been returned.
     Done(Option<Result<T, BearerError>>),
     Waiting(Pin<Box<dyn Future<Output = Result<T, BearerError>>>>),
 }
 
-// Nothing in it is pinned but what is in the box.
+// Only the boxed future is pinned.
 impl<T> Unpin for Extraction<T> {}
 
 impl<T> Extraction<T> {
@@ -195,7 +195,7 @@ impl<T> Future for Extraction<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.get_mut().0 {
-            Inner::Done(result) => Poll::Ready(result.take().expect("it is not polled after it was ready")),
+            Inner::Done(result) => Poll::Ready(result.take().expect("not polled again after it was ready")),
             Inner::Waiting(waiting) => waiting.as_mut().poll(context),
         }
     }
@@ -256,14 +256,14 @@ fn extract<T: 'static>(
     }
 }
 
-/// Who decides about a request.
+/// The guard for a request.
 enum Found {
     Guard(BearerGuard),
-    /// A middleware has, just now.
+    /// Middleware has just accepted the request.
     Admitted(BearerGuard, Arc<Verified>),
 }
 
-/// What a middleware that trusts the same issuers has just verified is not verified again.
+/// Finds the guard. A token that a middleware for the same issuers has just verified is not verified again.
 fn find_guard(request: &HttpRequest) -> Result<Found, BearerError> {
     let guard = guard_in_data(request)?;
     let extensions = request.extensions();
@@ -271,12 +271,13 @@ fn find_guard(request: &HttpRequest) -> Result<Found, BearerError> {
         return guard.map(Found::Guard).ok_or_else(|| {
             tracing::error!(
                 path = request.path(),
-                "nobody to check tokens with: add .app_data(oauth2.clone()) to the App, without web::Data"
+                "nothing in the application's data can check tokens: add .app_data(oauth2.clone()) to the App, without \
+                 web::Data"
             );
             not_configured()
         });
     };
-    // A stale list that the middleware was told to accept need not do for the handler.
+    // The middleware may accept a stale list where the handler does not.
     let wanted = guard.as_ref().and_then(BearerGuard::stale_choice).or(request.app_data::<OnStale>().copied());
     let is_trusted = guard.as_ref().is_none_or(|guard| guard.trusts_as(&admitted.guard));
     if is_trusted && (wanted.is_none() || wanted == admitted.guard.stale_choice()) {
@@ -290,7 +291,7 @@ fn find_guard(request: &HttpRequest) -> Result<Found, BearerError> {
     }))
 }
 
-/// The guard in the application's data, whatever it is called there.
+/// The guard in the application's data, whichever type it has there.
 fn guard_in_data(request: &HttpRequest) -> Result<Option<BearerGuard>, BearerError> {
     let found = [
         request.app_data::<BearerGuard>().cloned(),
@@ -305,8 +306,8 @@ fn guard_in_data(request: &HttpRequest) -> Result<Option<BearerGuard>, BearerErr
     {
         tracing::error!(
             path = request.path(),
-            "the application's data has guards of several kinds that trust different issuers, and which of them is \
-             nearer can't be told: give each as a BearerGuard"
+            "the application's data has values of several types that trust different issuers, and actix-web does not \
+             say which is nearer: add each as a BearerGuard"
         );
         return Err(not_configured());
     }

@@ -1,4 +1,4 @@
-//! Checks requests, and makes the middleware.
+//! Checks requests, and creates the middleware.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
-/// What the challenge calls this service unless somebody says otherwise.
+/// The realm if none is set.
 const DEFAULT_REALM: &str = "api";
 
-/// Checks the bearer token of a request. A clone is cheap and shares the verifier.
+/// Checks the bearer token of a request. Clones are cheap and share the verifier.
 ///
-/// Most services need none: an [`OAuth2PasswordBearer`] does all of this by itself. It is for a [`Verifier`] of one's
-/// own, and for a part of an application that differs from the rest:
+/// Most services don't need one, because [`OAuth2PasswordBearer`] has the same methods. Use it for a [`Verifier`] of
+/// your own, or for a part of an application that differs from the rest:
 ///
 /// ```
 /// # use actix_web::web;
 /// # use ficha_resource::{BearerGuard, OnStale, TestIssuer};
 /// # let oauth2 = TestIssuer::new().oauth2();
-/// // Reading stays possible while the authorization server is away.
+/// // Reading still works while the authorization server is down.
 /// let archive = BearerGuard::from(&oauth2).realm("archive").on_stale(OnStale::Accept);
 /// web::scope("/archive").app_data(archive);
 /// ```
@@ -43,7 +43,7 @@ pub struct BearerGuard {
     error_body: Option<ErrorBody>,
 }
 
-/// What came of a look that did not wait.
+/// The result of a check that did not wait.
 pub(super) enum Look {
     Done(Result<Option<Arc<Verified>>, BearerError>),
     /// The key of this token is being fetched.
@@ -51,7 +51,7 @@ pub(super) enum Look {
 }
 
 impl BearerGuard {
-    /// A guard whose challenges say `realm="api"`.
+    /// Creates a guard whose challenges say `realm="api"`.
     pub fn new(verifier: Verifier) -> Self {
         Self::of(Tokens::Verifier(verifier))
     }
@@ -60,52 +60,52 @@ impl BearerGuard {
         Self { tokens, realm: None, on_stale: None, error_body: None }
     }
 
-    /// Names what is protected, for the challenge (RFC 9110 §11.5).
+    /// Sets the realm of challenges (RFC 9110 §11.5).
     pub fn realm(mut self, realm: impl Into<Realm>) -> Self {
         self.realm = Some(realm.into());
         self
     }
 
-    /// Chooses what a denylist means here that is too old to vouch for a token, whatever the service has chosen for
-    /// the rest.
+    /// Sets what to do here while the denylist is stale, regardless of what the rest of the service does.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = Some(on_stale);
         self
     }
 
-    /// Writes the bodies of refusals.
+    /// Sets the error bodies.
     pub fn error_body(mut self, body: ErrorBody) -> Self {
         self.error_body = Some(body);
         self
     }
 
-    /// A middleware that lets a request pass if its token has this scope.
+    /// Middleware that requires a valid token with this scope.
     pub fn require(&self, scope: impl Into<String>) -> RequireScopes {
         self.require_all([scope])
     }
 
-    /// A middleware that lets a request pass if its token has each of these scopes.
+    /// Middleware that requires a valid token with all of these scopes.
     pub fn require_all(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
         RequireScopes::new(self.clone(), Need::All(scopes.into_iter().map(Into::into).collect()))
     }
 
-    /// A middleware that lets a request pass if its token has one of these scopes. Of an empty list it has none.
+    /// Middleware that requires a valid token with at least one of these scopes. With an empty list it refuses every
+    /// request.
     pub fn require_any(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
         RequireScopes::new(self.clone(), Need::Any(scopes.into_iter().map(Into::into).collect()))
     }
 
-    /// A middleware that lets a request pass if its token is good, whatever its scope.
+    /// Middleware that requires a valid token, whatever its scope.
     pub fn require_token(&self) -> RequireScopes {
         RequireScopes::new(self.clone(), Need::All(Vec::new()))
     }
 
-    /// Checks a token that came by another way than a header. It never waits.
+    /// Checks a token that did not arrive in the `Authorization` header. This never waits.
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
         self.tokens.verify(token, self.on_stale)
     }
 
-    /// Checks the token of these headers. `None` says that they have none; a token that is not good is an error. It
-    /// never waits: extractors and middleware do, for a key that is being fetched.
+    /// Checks the token in these headers. `None` means that there is none; an invalid token is an error. Unlike
+    /// extractors and middleware, this never waits for a key that is being fetched.
     pub fn check(&self, headers: &HeaderMap) -> Result<Option<Arc<Verified>>, BearerError> {
         let token = token_from_header(headers).map_err(|reason| self.refuse(reason))?;
         token.map(|token| self.verify(token)).transpose().map_err(|reason| self.refuse(reason))
@@ -113,8 +113,8 @@ impl BearerGuard {
 
     /// Refuses a request that has a token in its header and another in its form body (RFC 6750 §2).
     ///
-    /// Extractors and middleware leave the body to the handler, so a handler that reads a form calls this, or
-    /// [`Bearer::check_form`](super::Bearer::check_form), itself.
+    /// Extractors and middleware do not read the body. A handler that reads a form calls this or
+    /// [`Bearer::check_form`](super::Bearer::check_form).
     pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
         let token = token_from_header(request.headers()).map_err(|reason| self.refuse(reason))?;
         if token.is_some() && access_token_in_form(request.headers(), body) {
@@ -123,12 +123,12 @@ impl BearerGuard {
         Ok(())
     }
 
-    /// How the verified-token cache has done so far; of several issuers, all of them together.
+    /// Counters and size of the verified-token cache, as a sum if there are several issuers.
     pub fn cache_stats(&self) -> CacheStats {
         self.tokens.cache_stats()
     }
 
-    /// As [`BearerGuard::check`], but tells where waiting would help.
+    /// As [`BearerGuard::check`], but says if waiting could help.
     pub(super) fn look(&self, headers: &HeaderMap) -> Look {
         let token = match token_from_header(headers) {
             Ok(Some(token)) => token,
@@ -155,20 +155,20 @@ impl BearerGuard {
         BearerError::new(realm, refusal).or_body(self.error_body.as_ref())
     }
 
-    /// Takes what the application's data says where the guard itself says nothing.
+    /// Uses the application's data for what the guard itself does not set.
     pub(super) fn or_data(mut self, on_stale: Option<&OnStale>, error_body: Option<&ErrorBody>) -> Self {
         self.on_stale = self.on_stale.or(on_stale.copied());
         self.error_body = self.error_body.or_else(|| error_body.cloned());
         self
     }
 
-    /// Takes what another guard says where this one says nothing.
+    /// Uses another guard's settings for what this one does not set.
     pub(super) fn or_guard(mut self, other: &Self) -> Self {
         self.realm = self.realm.or_else(|| other.realm.clone());
         self.or_data(other.on_stale.as_ref(), other.error_body.as_ref())
     }
 
-    /// True if both take the same tokens.
+    /// True if both accept the same tokens.
     pub(super) fn trusts_as(&self, other: &Self) -> bool {
         self.tokens.is(&other.tokens)
     }

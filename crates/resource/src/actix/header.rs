@@ -2,18 +2,18 @@
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 
-/// Why a request is answered 400 `invalid_request` (RFC 6750 §3.1).
+/// Why a request is malformed: 400 `invalid_request` (RFC 6750 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
     /// More than one `Authorization` header.
     #[error("there is more than one Authorization header")]
     SeveralHeaders,
-    /// What stands before the first space can't be the name of an authentication scheme.
-    #[error("the Authorization header names no authentication scheme")]
+    /// The text before the first space can't be the name of an authentication scheme.
+    #[error("the Authorization header does not start with an authentication scheme")]
     NoScheme,
-    /// `Bearer` and nothing behind it, or something that is no `b64token`.
-    #[error("the Authorization header is not 'Bearer', a space and a token")]
+    /// `Bearer` is followed by nothing, or by something that is not a `b64token`.
+    #[error("the Authorization header is not 'Bearer' followed by a space and a token")]
     NotAToken,
     /// A token in the header and another in the form body (RFC 6750 §2: never more than one method).
     #[error("a token was sent both in the Authorization header and in the body")]
@@ -22,8 +22,8 @@ pub enum Malformed {
 
 /// The bearer token of the `Authorization` header, if there is one.
 ///
-/// `None` stands for no header, and for another scheme than Bearer. The scheme is matched without regard to case
-/// (RFC 9110 §11.1). Nowhere else is a token looked for: one in the query is ignored, as if it were not there.
+/// `None` means no header, or a scheme other than Bearer. The scheme is not case-sensitive (RFC 9110 §11.1). A token
+/// anywhere else, such as in the query, is ignored.
 pub fn token_from_header(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
@@ -53,8 +53,8 @@ pub fn token_from_header(headers: &HeaderMap) -> Result<Option<&str>, Malformed>
 
 /// True if `body` is a form (by `Content-Type`) that has an `access_token` field (RFC 6750 §2.2).
 ///
-/// Sending a token that way is not supported, so such a token is never used. But beside one in the header it makes the
-/// request one that is to be refused; [`BearerGuard::check_form`](super::BearerGuard::check_form) does that.
+/// Sending a token in the body is not supported, so such a token is never used. But a request that also has one in the
+/// header must be refused, which [`BearerGuard::check_form`](super::BearerGuard::check_form) does.
 pub fn access_token_in_form(headers: &HeaderMap, body: &[u8]) -> bool {
     let is_form = headers
         .get(CONTENT_TYPE)
@@ -72,11 +72,11 @@ fn is_token_byte(byte: u8) -> bool {
 /// b64token (RFC 6750 §2.1): 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
 fn is_b64token(text: &[u8]) -> bool {
     let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    // Each byte without a branch: this is a good part of what a token costs that was seen before.
+    // Without branches: this is a large part of the cost of a token that is in the cache.
     end > 0 && text[..end].iter().fold(true, |good, byte| good & IN_B64TOKEN[usize::from(*byte)])
 }
 
-/// What a b64token may have in it before its padding.
+/// The bytes that a b64token may contain before its padding.
 const IN_B64TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0u8;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_or_no_header_is_no_token() {
+    fn another_scheme_or_no_header_means_no_token() {
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(read(&[b""]), Ok(None));
         for header in ["Basic YTpi", "Bearerx abc", "DPoP abc", "Basic \u{e9}", "Digest realm=\"a b\""] {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a31_a_malformed_header_is_told_from_a_missing_one() {
+    fn a31_a_malformed_header_is_distinguished_from_a_missing_one() {
         for header in
             ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer a\t", "Bearer é"]
         {
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn every_b64token_character_may_stand_in_a_token() {
+    fn every_b64token_character_is_accepted() {
         assert_eq!(read(&[b"Bearer aZ09-._~+/=="]), Ok(Some("aZ09-._~+/==".to_owned())));
     }
 
     #[test]
-    fn an_access_token_field_is_seen_in_a_form_only() {
+    fn an_access_token_field_is_found_only_in_a_form() {
         let mut headers = HeaderMap::new();
         assert!(!access_token_in_form(&headers, b"access_token=a"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("Application/X-WWW-Form-Urlencoded; charset=utf-8"));

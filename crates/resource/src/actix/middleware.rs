@@ -1,4 +1,4 @@
-//! The middleware that guards a whole scope of an application.
+//! The middleware that guards a whole part of an application.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -20,25 +20,24 @@ use crate::scopes::is_scope_name;
 use crate::source::OnStale;
 use crate::verified::Verified;
 
-/// Lets a request pass only with a good token that has the scopes.
-/// [`OAuth2PasswordBearer::require`](crate::OAuth2PasswordBearer::require) makes it.
+/// Middleware that lets a request pass only with a valid token that has the required scopes.
+/// [`OAuth2PasswordBearer::require`](crate::OAuth2PasswordBearer::require) creates it.
 ///
-/// It reads the headers only, never the body. A CORS middleware goes outside of it: a preflight request carries no
-/// token.
+/// It reads only the headers, never the body. Put CORS middleware outside it, because a preflight request has no token.
 #[derive(Debug, Clone)]
 pub struct RequireScopes {
     guard: BearerGuard,
     need: Arc<Need>,
 }
 
-/// What a token must be allowed to do.
+/// The scopes that a token must have.
 #[derive(Debug)]
 pub(super) enum Need {
     All(Vec<String>),
     Any(Vec<String>),
 }
 
-/// What the middleware has verified, kept in the request for the extractors behind it.
+/// The token that the middleware has verified, stored in the request for the extractors behind it.
 pub(super) struct Admitted {
     pub(super) guard: BearerGuard,
     pub(super) verified: Arc<Verified>,
@@ -46,15 +45,17 @@ pub(super) struct Admitted {
 
 impl RequireScopes {
     pub(super) fn new(guard: BearerGuard, need: Need) -> Self {
-        // Such a name refuses every token, which is safe; but whoever wrote it meant something else.
+        // No token can have such a scope, which is safe but surely a mistake.
         for name in need.names().iter().filter(|name| !is_scope_name(name)) {
-            tracing::error!(scope = %name, "the required scope is no scope name (RFC 6749 section 3.3): no token has it");
+            tracing::error!(
+                scope = %name,
+                "the required scope is not a valid scope name (RFC 6749 section 3.3), so no token can have it"
+            );
         }
         Self { guard, need: Arc::new(need) }
     }
 
-    /// Chooses what a denylist means here that is too old to vouch for a token, whatever the service has chosen for
-    /// the rest.
+    /// Sets what to do here while the denylist is stale, regardless of what the rest of the service does.
     ///
     /// ```
     /// # use actix_web::web;
@@ -67,7 +68,7 @@ impl RequireScopes {
         self
     }
 
-    /// Writes the bodies of refusals.
+    /// Sets the error bodies.
     pub fn error_body(mut self, body: ErrorBody) -> Self {
         self.guard = self.guard.error_body(body);
         self
@@ -88,9 +89,9 @@ impl Need {
         }
     }
 
-    /// The scope that would be enough (RFC 6750 §3). Of several that would each do, the first: to name them all would
-    /// say that all are needed.
-    fn enough(&self) -> String {
+    /// The required scope, for the challenge (RFC 6750 §3). If any of several is sufficient, the first: naming them all
+    /// would say that all are required.
+    fn required(&self) -> String {
         match self {
             Self::All(names) => names.join(" "),
             Self::Any(names) => names.first().cloned().unwrap_or_default(),
@@ -102,7 +103,7 @@ impl Need {
     fn admit(&self, guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Admitted, BearerError> {
         let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
         if !self.allows(&verified.claims.scope) {
-            return Err(guard.refuse(Refusal::InsufficientScope { required: self.enough() }));
+            return Err(guard.refuse(Refusal::InsufficientScope { required: self.required() }));
         }
         Ok(Admitted { guard, verified })
     }
@@ -124,7 +125,7 @@ where
     }
 }
 
-/// The service that [`RequireScopes`] makes.
+/// The service that [`RequireScopes`] creates.
 pub struct RequireScopesService<S> {
     required: RequireScopes,
     service: Rc<S>,
@@ -138,7 +139,7 @@ impl<S> fmt::Debug for RequireScopesService<S> {
 
 type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
 type Passed<F, B> = MapOk<F, fn(ServiceResponse<B>) -> ServiceResponse<EitherBody<B>>>;
-/// Passed on, or refused.
+/// Passed on or refused without waiting.
 type AtOnce<F, B> = Either<Passed<F, B>, Ready<Answer<B>>>;
 
 impl<S, B> Service<ServiceRequest> for RequireScopesService<S>
@@ -157,7 +158,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let RequireScopes { guard, need } = &self.required;
         let guard = guard.clone().or_data(request.app_data::<OnStale>(), request.app_data::<ErrorBody>());
-        // Only a key that is being fetched is waited for.
+        // Waits only if a key is being fetched.
         match guard.look(request.headers()) {
             Look::Done(looked) => {
                 let admitted = looked.and_then(|verified| need.admit(guard, verified));
@@ -175,7 +176,7 @@ where
     }
 }
 
-/// Hands the request on, or refuses it.
+/// Passes the request on, or refuses it.
 fn answer<S, B>(service: &S, request: ServiceRequest, admitted: Result<Admitted, BearerError>) -> AtOnce<S::Future, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
@@ -186,7 +187,7 @@ where
             let widen: fn(_) -> _ = ServiceResponse::map_into_left_body;
             Either::Left(service.call(request).map_ok(widen))
         }
-        // A response rather than Err, so that the middleware outside (CORS, default headers) still sees to it.
+        // A response rather than Err, so that outer middleware (CORS, default headers) still processes it.
         Err(error) => {
             let (request, _payload) = request.into_parts();
             Either::Right(ready(Ok(ServiceResponse::from_err(error, request).map_into_right_body())))

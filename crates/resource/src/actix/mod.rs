@@ -1,10 +1,12 @@
-//! The actix-web skin: extractors, a middleware, and the answers of RFC 6750.
+//! The adapter for actix-web: extractors, middleware, and the error responses of RFC 6750.
 //!
-//! `App::app_data(oauth2.clone())` is all that the extractors need: they find an
-//! [`OAuth2PasswordBearer`](crate::OAuth2PasswordBearer), an [`HttpBearer`](crate::HttpBearer), several
-//! [`Issuers`](crate::Issuers) or a [`BearerGuard`] there. The nearest of one kind counts, as with all of actix-web's
-//! data. actix-web does not say which of two *kinds* is nearer, so where two kinds would trust different issuers, nobody
-//! gets in (500, and the log says why): give both as [`BearerGuard`].
+//! The extractors only need `App::app_data(oauth2.clone())`. They look in the application's data for an
+//! [`OAuth2PasswordBearer`](crate::OAuth2PasswordBearer), an [`HttpBearer`](crate::HttpBearer),
+//! [`Issuers`](crate::Issuers) or a [`BearerGuard`].
+//!
+//! Of several values of one type the nearest is used, as always in actix-web. But actix-web does not say which of two
+//! *types* is nearer. So if values of two types trust different issuers, every request gets a 500, and the log says
+//! why. To avoid that, add both as [`BearerGuard`].
 
 mod bearers;
 mod error;

@@ -1,4 +1,4 @@
-//! Who says whether a token is good: one verifier, one issuer, or several.
+//! What checks the tokens: one verifier, one issuer, or several.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
-/// A clone is one or two counters.
+/// Cloning costs one or two reference counts.
 #[derive(Debug, Clone)]
 pub(super) enum Tokens {
     Verifier(Verifier),
@@ -21,7 +21,7 @@ pub(super) enum Tokens {
 }
 
 impl Tokens {
-    /// Checks a token without waiting. `None` leaves a stale list to what the service has chosen for all.
+    /// Checks a token without waiting. With `None`, the service's own choice for a stale list applies.
     pub(super) fn verify(&self, token: &str, on_stale: Option<OnStale>) -> Result<Arc<Verified>, VerifyError> {
         match (self, on_stale) {
             (Self::Verifier(verifier), None) => verifier.verify(token),
@@ -31,14 +31,14 @@ impl Tokens {
         }
     }
 
-    /// True if [`Tokens::verify_waiting`] could have another answer than this error.
+    /// True if [`Tokens::verify_waiting`] could have another result than this error.
     pub(super) fn may_wait(&self, error: &VerifyError) -> bool {
         let is_about_keys =
             matches!(error, VerifyError::Invalid(TokenError::UnknownKey) | VerifyError::KeysUnavailable { .. });
         is_about_keys && !matches!(self, Self::Verifier(_))
     }
 
-    /// Checks a token, and waits a little where its key is being fetched.
+    /// Checks a token, and waits a little if its key is being fetched.
     pub(super) async fn verify_waiting(
         &self,
         token: &str,
@@ -55,7 +55,7 @@ impl Tokens {
         }
     }
 
-    /// Looks again at what can have changed about a token since it was verified.
+    /// Checks again what can have changed since a token was verified.
     pub(super) fn recheck(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
         let verifier = match self {
             Self::Verifier(verifier) => verifier,
@@ -71,7 +71,7 @@ impl Tokens {
         }
     }
 
-    /// What the caches hold.
+    /// The sum over all caches.
     pub(super) fn cache_stats(&self) -> CacheStats {
         match self {
             Self::Verifier(verifier) => verifier.stats(),
@@ -80,7 +80,7 @@ impl Tokens {
         }
     }
 
-    /// What the issuer's own value wants challenges to call the service.
+    /// The realm that the issuer's own value has.
     pub(super) fn realm(&self) -> Option<&str> {
         match self {
             Self::Verifier(_) => None,
@@ -89,7 +89,7 @@ impl Tokens {
         }
     }
 
-    /// True if both take exactly the same tokens.
+    /// True if both accept exactly the same tokens.
     pub(super) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Issuers(own), Self::Issuers(others)) => own.is(others),

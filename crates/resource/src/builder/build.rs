@@ -1,4 +1,4 @@
-//! From what the builder was told to what runs.
+//! Checks the builder's settings, and starts the background task.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,16 +23,19 @@ use crate::verifier::{Verifier, VerifierSettings};
 const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
 const LEAST_OUTAGE_LIMIT: Duration = Duration::from_secs(60);
 const PUBLIC_KEY_ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
-/// For how long [`Builder::build`] waits for metadata, keys and list together.
+/// How long [`Builder::build`] waits for metadata, keys and denylist together.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
 impl<B: From<OAuth2PasswordBearer>> Builder<B> {
-    /// Starts to follow, on the tokio runtime that it is called on, and waits for keys and denylist for up to 5 s.
+    /// Starts the background task on the current tokio runtime, and waits up to 5 s for keys and denylist.
     ///
-    /// A service may start before its authorization server: if that can't be reached in time, what is returned refuses
-    /// every token with 503 until keys and list have been loaded, which goes on by itself;
-    /// [`OAuth2PasswordBearer::ready`] tells. What waiting does not mend is an error. Where keys and denylist are given
-    /// the metadata are not waited for: only the token URL comes from them, and a little later.
+    /// A service may start before its authorization server. If keys and denylist can't be loaded in time, `build`
+    /// succeeds anyway: every token is refused with 503 while the background task keeps trying, and
+    /// [`OAuth2PasswordBearer::ready`] says what is missing. Only a mistake that waiting does not fix is an error, such as
+    /// credentials that the server refuses.
+    ///
+    /// If keys and denylist are given, `build` does not wait for the metadata: only the token URL comes from there, and
+    /// is filled in later.
     pub async fn build(mut self) -> Result<B, BuildError> {
         let deadline = Instant::now() + START_LIMIT;
         Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
@@ -42,7 +45,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             Some(client) => client,
             None => http::client(&self.root_certificates)?,
         };
-        // Where keys and list are given there is nothing to wait for: the token URL is looked for beside.
+        // If keys and denylist are given there is nothing to wait for: the token URL is looked up in the background.
         if let Some(needed) = search.take_if(|search| search.needs_keys || search.needs_denylist) {
             match timeout_at(deadline, needed.run(&client, &*self.clock, true)).await {
                 Ok(found) => known = found?,
@@ -56,12 +59,17 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
                 keys.loaded().await;
             }
             if let Some(feed) = &following.feed {
-                feed.completed().await;
+                feed.completed().await.map_err(|status| BuildError::Refused { status })?;
             }
+            Ok(())
         };
-        if timeout_at(deadline, loaded).await.is_err() {
-            let issuer = &bearer.inner.description.issuer;
-            tracing::warn!(issuer, why = %bearer.ready(), "started without the authorization server");
+        match timeout_at(deadline, loaded).await {
+            Ok(loaded) => loaded?,
+            Err(_) => tracing::warn!(
+                issuer = bearer.inner.description.issuer,
+                why = %bearer.ready(),
+                "started before keys and denylist could be loaded; tokens are refused until they are"
+            ),
         }
         Ok(bearer.into())
     }
@@ -86,7 +94,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
         if let Some((name, _)) = self.scopes.iter().find(|(name, _)| !is_scope_name(name)) {
             return Err(BuildError::BadScope(name.clone()));
         }
-        let algorithms = fitting(algorithms.take(), matches!(self.keys, Keys::Secret(_)))?;
+        let algorithms = accepted_algorithms(algorithms.take(), matches!(self.keys, Keys::Secret(_)))?;
         let expected = Expected {
             issuer: self.issuer.clone(),
             audiences: std::mem::take(audiences),
@@ -96,7 +104,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
         Ok(VerifierSettings::new(expected).with_cache_bytes(self.cache_bytes))
     }
 
-    /// The addresses that are given, and where to look for the rest.
+    /// The given addresses, and the search for the rest.
     fn endpoints(&self) -> Result<(Endpoints, Option<Search>), BuildError> {
         let parse = |what, url: &str| address::parse(what, url, self.allow_plain_http);
         let jwks_url = match &self.keys {
@@ -161,7 +169,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             clock: Arc::clone(&self.clock),
             known,
             search,
-            found: remember(description.clone(), Arc::clone(&found)),
+            found: complete_description(description.clone(), Arc::clone(&found)),
             keys: keys.clone(),
             feed: feed.clone(),
             credentials: self.credentials,
@@ -184,18 +192,18 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
     }
 }
 
-/// The algorithms to accept, at least one. A secret is for exactly one, and a published key never for HMAC.
-fn fitting(named: Option<Vec<Algorithm>>, is_secret: bool) -> Result<Vec<Algorithm>, BuildError> {
+/// The algorithms to accept, at least one. A secret is used with exactly one, and a published key never with HMAC.
+fn accepted_algorithms(named: Option<Vec<Algorithm>>, is_secret: bool) -> Result<Vec<Algorithm>, BuildError> {
     let Some(named) = named else {
-        let usual: &[_] = if is_secret { &[Algorithm::HS256] } else { &PUBLIC_KEY_ALGORITHMS };
-        return Ok(usual.to_vec());
+        let default: &[_] = if is_secret { &[Algorithm::HS256] } else { &PUBLIC_KEY_ALGORITHMS };
+        return Ok(default.to_vec());
     };
     if named.is_empty() {
         return Err(BuildError::NoAlgorithm);
     }
     let reason = match (&named[..], is_secret) {
         ([one], true) if one.is_symmetric() => return Ok(named),
-        (_, true) => "a shared secret is for one of HS256, HS384 and HS512",
+        (_, true) => "a shared secret needs exactly one of HS256, HS384 and HS512",
         (several, false) if several.iter().all(|algorithm| algorithm.is_symmetric()) => {
             "HS256, HS384 and HS512 need shared_secret()"
         }
@@ -204,7 +212,7 @@ fn fitting(named: Option<Vec<Algorithm>>, is_secret: bool) -> Result<Vec<Algorit
     Err(BuildError::Algorithms { reason })
 }
 
-/// Keys that are not fetched.
+/// Keys that are given rather than fetched.
 struct Fixed {
     source: Arc<dyn KeySource>,
     count: usize,
@@ -227,11 +235,14 @@ impl Fixed {
     }
 }
 
-/// Completes the description with what is found later.
-fn remember(description: Description, found: Arc<OnceLock<Description>>) -> Box<dyn FnOnce(&Endpoints) + Send> {
+/// Completes the description with the token URL, if it is found later.
+fn complete_description(
+    description: Description,
+    found: Arc<OnceLock<Description>>,
+) -> Box<dyn FnOnce(&Endpoints) + Send> {
     Box::new(move |endpoints| {
         let token_url = description.token_url.clone().or_else(|| endpoints.token_url.clone());
-        // It is found once.
+        // It is set only once.
         let _ = found.set(Description { token_url, ..description });
     })
 }

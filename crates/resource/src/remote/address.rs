@@ -1,4 +1,4 @@
-//! Which addresses are asked.
+//! The addresses that requests may go to.
 
 use std::net::IpAddr;
 
@@ -6,35 +6,35 @@ use url::{Host, Url};
 
 use crate::build_error::BuildError;
 
-/// Reads an address that is to be asked. Plain HTTP goes to this machine only, unless it is allowed: whoever sits in
-/// between could hand out keys of their own.
+/// Parses an address. Plain HTTP is allowed to loopback only, unless `allow_plain_http`: anyone on the network path
+/// could replace the keys.
 pub(crate) fn parse(what: &'static str, text: &str, allow_plain_http: bool) -> Result<Url, BuildError> {
     let bad = |reason| BuildError::BadUrl { what, reason };
-    let url = Url::parse(text).map_err(|_| bad("it is no absolute URL"))?;
+    let url = Url::parse(text).map_err(|_| bad("it is not an absolute URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it has a user name or a password in it; use credentials()"));
+        return Err(bad("it contains a user name or a password; use credentials()"));
     }
     if url.fragment().is_some() {
-        return Err(bad("it has a fragment"));
+        return Err(bad("it contains a fragment"));
     }
     match (url.scheme(), url.host()) {
         ("https", Some(_)) => Ok(url),
         ("http", Some(host)) if allow_plain_http || is_loopback(&host) => Ok(url),
         ("http", Some(_)) => Err(BuildError::PlainHttp { what }),
-        _ => Err(bad("it is neither https nor http")),
+        _ => Err(bad("its scheme is neither https nor http")),
     }
 }
 
-/// Reads an issuer, which has no query either (RFC 8414 §2).
+/// Parses an issuer, which must not have a query either (RFC 8414 §2).
 pub(crate) fn parse_issuer(text: &str, allow_plain_http: bool) -> Result<Url, BuildError> {
     let url = parse("the issuer", text, allow_plain_http)?;
     if url.query().is_some() {
-        return Err(BuildError::BadUrl { what: "the issuer", reason: "it has a query" });
+        return Err(BuildError::BadUrl { what: "the issuer", reason: "it contains a query" });
     }
     Ok(url)
 }
 
-/// Where an issuer's metadata are: the well-known part goes between host and path (RFC 8414 §3.1).
+/// The address of an issuer's metadata: the well-known part goes between host and path (RFC 8414 §3.1).
 pub(crate) fn metadata(issuer: &Url) -> Url {
     let mut url = issuer.clone();
     let path = issuer.path().trim_end_matches('/');
@@ -44,7 +44,7 @@ pub(crate) fn metadata(issuer: &Url) -> Url {
 
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        // Not what ends in it: resolvers need not keep RFC 6761 §6.3, and ask the network for such names.
+        // Not its subdomains: resolvers may ignore RFC 6761 §6.3 and ask the network for such names.
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => IpAddr::V6(*address).to_canonical().is_loopback(),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_goes_to_this_machine_only() {
+    fn plain_http_is_allowed_to_loopback_only() {
         for good in
             ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "http://LOCALHOST:1", "https://a"]
         {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_and_a_password_is_not_repeated() {
+    fn an_invalid_address_is_refused_and_its_password_is_not_repeated() {
         for bad in [
             "",
             "auth",

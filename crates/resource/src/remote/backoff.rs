@@ -1,4 +1,4 @@
-//! How long to wait before trying again.
+//! How long to wait before a retry.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use ficha_token::{Entropy, SystemEntropy};
 
 const FIRST: Duration = Duration::from_millis(100);
 
-/// Twice as long after each failure, up to a bound, and never the same for everybody: the followers of a server that
-/// comes back must not come back in one moment.
+/// Pauses that double after each failure, up to a bound. They are randomized, so that the followers of a server that
+/// comes back do not all return at the same moment.
 pub(crate) struct Backoff {
     failures: u32,
     most: Duration,
@@ -18,7 +18,7 @@ impl Backoff {
         Self { failures: 0, most }
     }
 
-    /// The next pause: between half and all of what the failures so far ask for.
+    /// The next pause: between half and all of what the number of failures calls for.
     pub(crate) fn next(&mut self) -> Duration {
         let longest = FIRST.saturating_mul(1 << self.failures.min(16)).min(self.most);
         self.failures = self.failures.saturating_add(1);
@@ -34,7 +34,7 @@ impl Backoff {
     }
 }
 
-/// Between half and all of a duration.
+/// A random duration between half of `longest` and all of it.
 pub(crate) fn jittered(longest: Duration) -> Duration {
     let mut random = [0; 2];
     SystemEntropy.fill(&mut random);

@@ -1,14 +1,14 @@
-//! Saying what goes wrong, without filling the log.
+//! Logs failures without filling the log.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use super::lease::Moment;
 
-/// The same trouble is said again after this time.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// The same failure is logged again after this time.
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
-/// What has been said last.
+/// The failure that was logged last.
 pub(super) struct FailureLog {
     last: Option<(String, Moment)>,
 }
@@ -18,12 +18,12 @@ impl FailureLog {
         Self { last: None }
     }
 
-    /// Something failed. What was said within the last minute is said again for debugging only.
+    /// Logs a failure. If it is the same as the last one, logged less than a minute ago, it goes to the debug level.
     pub(super) fn failed(&mut self, now: Moment, what: &str, url: &str, why: &dyn Display, advice: &str) {
         let why = why.to_string();
         if let Some((last, when)) = &self.last
             && *last == why
-            && now.since(*when) < AGAIN_AFTER
+            && now.since(*when) < REPEAT_AFTER
         {
             tracing::debug!(url, %why, "{what} failed again");
             return;
@@ -36,7 +36,7 @@ impl FailureLog {
         self.last = Some((why, now));
     }
 
-    /// It works again.
+    /// Called when it works again: the next failure is then logged in any case.
     pub(super) fn recovered(&mut self) {
         self.last = None;
     }

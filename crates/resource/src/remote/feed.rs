@@ -1,4 +1,4 @@
-//! The denylist as it is known here, and for how long that can be relied on.
+//! This service's replica of the denylist, and how long it can be relied on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use tokio::sync::{Notify, watch};
 use super::lease::{Freshness, Jumped, Lease, Moment};
 use crate::source::{DenySource, DenyVerdict};
 
-/// What a caller is told to wait where the list is stale.
+/// The `Retry-After` while the list is stale.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// The list, written by one follower and read by every request.
+/// The replica of the list, written by one follower and read by every request.
 pub(crate) struct Feed {
     issuer: String,
     clock: Arc<dyn Clock>,
@@ -22,13 +22,16 @@ pub(crate) struct Feed {
     /// True once the whole list has been read, and from then on.
     complete: watch::Sender<bool>,
     is_complete: AtomicBool,
-    told_stale: AtomicBool,
-    /// Wakes the follower when a request finds the list stale: it may hang on a connection that died in a suspend.
+    /// The status of the last poll, if the server refused this client (401 or 403).
+    refused: watch::Sender<Option<u16>>,
+    staleness_logged: AtomicBool,
+    /// Wakes the follower when a request finds the list stale: its connection may have died while the machine was
+    /// suspended.
     pub(super) doubted: Notify,
     pub(crate) counts: Counts,
 }
 
-/// What has happened so far.
+/// Counters for the statistics.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub polls_ok: AtomicU64,
@@ -36,7 +39,7 @@ pub(crate) struct Counts {
     pub resets: AtomicU64,
 }
 
-/// A page without its entries, which are in the list by now.
+/// A page without its entries, which have been added to the list.
 pub(super) struct PageHead {
     pub cursor: String,
     pub nonce: Option<String>,
@@ -54,7 +57,8 @@ impl Feed {
             list: DenySet::new(),
             complete: watch::Sender::new(false),
             is_complete: AtomicBool::new(false),
-            told_stale: AtomicBool::new(false),
+            refused: watch::Sender::new(None),
+            staleness_logged: AtomicBool::new(false),
             doubted: Notify::new(),
             counts: Counts::default(),
         }
@@ -79,10 +83,23 @@ impl Feed {
         self.lease.age(&*self.clock)
     }
 
-    /// Waits until the whole list has been read once.
-    pub(crate) async fn completed(&self) {
-        // The sender is ours, so it can't be gone.
-        let _ = self.complete.subscribe().wait_for(|complete| *complete).await;
+    /// Waits until the whole list has been read once. An error is the status (401 or 403) of a server that refuses this
+    /// client.
+    pub(crate) async fn completed(&self) -> Result<(), u16> {
+        let (mut complete, mut refused) = (self.complete.subscribe(), self.refused.subscribe());
+        // Neither wait can fail, because the senders belong to `self`.
+        tokio::select! {
+            _ = complete.wait_for(|complete| *complete) => Ok(()),
+            refused = refused.wait_for(Option::is_some) => match refused.ok().and_then(|status| *status) {
+                Some(status) => Err(status),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Notes that the server refuses this client.
+    pub(super) fn refuse(&self, status: u16) {
+        self.refused.send_replace(Some(status));
     }
 
     pub(super) fn count_poll(&self, ok: bool) {
@@ -95,7 +112,7 @@ impl Feed {
         tracing::info!(
             issuer = self.issuer,
             entries,
-            "the server does not know our place in the denylist, and sends all of it; what is known here stays"
+            "the server does not know the cursor and sends the whole denylist; the entries known here are kept"
         );
     }
 
@@ -107,7 +124,7 @@ impl Feed {
         self.lease.has_jumped(self.now())
     }
 
-    /// Reads a page, and adds what it denies: whoever sent it, no entry can make a bad token good.
+    /// Parses a page, and adds its entries. That is safe whoever sent it: no entry can make an invalid token valid.
     pub(super) fn add(&self, body: &[u8]) -> Result<PageHead, serde_json::Error> {
         let page: DenyPage = serde_json::from_slice(body)?;
         let entries = page.entries.len();
@@ -117,37 +134,37 @@ impl Feed {
         Ok(PageHead { cursor: page.cursor, nonce: page.nonce, reset: page.reset, more: page.more, entries })
     }
 
-    /// The whole list is known as it was at some time after `sent`.
+    /// Renews the lease: the whole list is known as it was at some time after `sent`.
     pub(super) fn renew(&self, sent: Moment) -> Result<(), Jumped> {
         self.lease.renew(sent, self.now())?;
         self.is_complete.store(true, Ordering::Release);
         if !self.complete.send_replace(true) {
-            tracing::info!(issuer = self.issuer, entries = self.list.len(), "the denylist is complete");
-        } else if self.told_stale.swap(false, Ordering::AcqRel) && self.is_fresh() {
+            tracing::info!(issuer = self.issuer, entries = self.list.len(), "the whole denylist has been loaded");
+        } else if self.staleness_logged.swap(false, Ordering::AcqRel) && self.is_fresh() {
             tracing::info!(issuer = self.issuer, entries = self.list.len(), "the denylist is current again");
         }
         Ok(())
     }
 
-    /// The wall clock was set: nothing is vouched for until the whole list has been read anew, because entries may have
-    /// been dropped at a time that was wrong.
+    /// Ends the lease because the wall clock was set: entries may have been dropped at a wrong time, so the list can't
+    /// be relied on until all of it has been read again.
     pub(super) fn end_lease(&self) {
         self.lease.end(self.now());
-        tracing::warn!(issuer = self.issuer, "the wall clock was set, so the denylist is read anew");
+        tracing::warn!(issuer = self.issuer, "the wall clock was set, so the whole denylist is read again");
     }
 
-    /// Says once that the list has become stale.
+    /// Logs once that the list has become stale.
     pub(super) fn notice_staleness(&self) {
         if !self.is_complete.load(Ordering::Acquire) || self.is_fresh() {
             return;
         }
-        if !self.told_stale.swap(true, Ordering::AcqRel) {
+        if !self.staleness_logged.swap(true, Ordering::AcqRel) {
             let age = self.age().unwrap_or_default().as_secs();
             tracing::error!(
                 issuer = self.issuer,
                 age,
-                "the denylist is stale: tokens are not accepted until the authorization server answers again, unless \
-                 this service has chosen otherwise"
+                "the denylist is stale: until the authorization server answers again, tokens are refused except where \
+                 OnStale::Accept is set"
             );
         }
     }
@@ -157,24 +174,29 @@ impl Feed {
         self.lease.longest_pause(&*self.clock)
     }
 
-    /// Gives back the memory of entries whose time has come. It may take a tenth of a second.
+    /// Frees the memory of expired entries. This may take a tenth of a second.
     pub(super) fn purge(&self) {
-        // What is dropped is gone until the list is read anew, so nothing is by a time that nobody has vouched for: not
-        // the wall clock's, which may be set at any moment, and not while the server is away.
+        // A dropped entry is gone until the list is read again, so none is dropped at an unconfirmed time: not by the
+        // wall clock, which may be set at any moment, and not while the server can't be reached.
         if !self.is_fresh() {
             return;
         }
         let removed = self.list.purge(self.lease.reached(&*self.clock));
         if removed > 0 {
-            tracing::debug!(issuer = self.issuer, removed, left = self.list.len(), "expired entries left the denylist");
+            tracing::debug!(
+                issuer = self.issuer,
+                removed,
+                left = self.list.len(),
+                "expired entries were removed from the denylist"
+            );
         }
     }
 }
 
 impl DenySource for Feed {
     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
-        // Taken before the look-up and compared with the clock after it: however long this thread stands still in
-        // between, what is accepted was looked up under a lease that still runs.
+        // Read before the look-up and compared with the clock after it: even if this thread is suspended in between, a
+        // token is only accepted if it was looked up under a lease that is still valid.
         let lease = self.lease.read();
         if self.list.contains_any(ids, now) {
             return DenyVerdict::Denied;
@@ -225,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_is_dropped() {
+    fn expired_entries_are_dropped() {
         let (feed, clock, ids) = feed();
         assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
         feed.purge();
@@ -263,7 +285,7 @@ mod tests {
         let (feed, clock, _) = feed();
         clock.advance(Duration::from_secs(600));
         feed.purge();
-        assert_eq!(feed.list().len(), 1, "nobody has said since that this is the time");
+        assert_eq!(feed.list().len(), 1, "the server has not confirmed this time");
         feed.renew(feed.now()).unwrap();
         feed.purge();
         assert_eq!(feed.list().len(), 1, "the clocks may disagree by two seconds");

@@ -1,4 +1,4 @@
-//! Keys that are given, and a denylist that is not there.
+//! Keys that are given rather than fetched, and an empty denylist.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,8 +36,8 @@ impl KeySource for FixedKeys {
     }
 }
 
-/// One HMAC secret, whatever its issuer calls it. The `kid` is signed like everything else, so nobody without the
-/// secret can choose it; it still says under which name the key would be denied.
+/// One HMAC secret, under any `kid`. The `kid` is signed like everything else, so only someone with the secret can
+/// choose it. It still determines the id under which the key would be denied.
 pub(crate) struct SharedSecret {
     secret: Zeroizing<Vec<u8>>,
     algorithm: Algorithm,
@@ -68,7 +68,7 @@ impl fmt::Debug for SharedSecret {
     }
 }
 
-/// Nothing is ever denied.
+/// A denylist without entries.
 pub(crate) struct NoDenylist;
 
 impl DenySource for NoDenylist {

@@ -1,7 +1,7 @@
 //! Following the denylist (docs/src/reference/denylist.md).
 //!
-//! One poll at a time, without end. The first ones read the whole list page by page; after that each waits at the
-//! server for news. Only an answer that carries the poll's own nonce and leaves no page behind renews the lease.
+//! It polls without end, one request at a time. The first polls read the whole list page by page; after that the server
+//! holds each poll until there is news. Only an answer with the poll's own nonce and no further page renews the lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,24 +19,24 @@ use super::lease::Moment;
 
 /// The longest that a server holds a poll.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// What an answer may take beyond the time that it was asked to wait.
+/// How much longer than the requested wait an answer may take.
 const SLACK: Duration = Duration::from_secs(2);
-/// What a page of the whole list may take beyond that, for its size. No lease hangs on it.
+/// How much longer still a page of the whole list may take, because of its size. It does not affect the lease.
 const PAGE_SLACK: Duration = Duration::from_secs(15);
 const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
-/// A larger page is read where it may block.
+/// A larger page is parsed on a blocking thread.
 const SMALL_PAGE_BYTES: usize = 32 * 1024;
 const MAX_CURSOR_BYTES: usize = 4 * 1024;
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// The pause where trying soon won't help: the server refuses us, or has no denylist.
+/// The pause when an early retry won't help: the server refuses this client, or has no denylist.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
-/// The longest `Retry-After` that is honoured, where the lease is long.
+/// The longest `Retry-After` that is honoured, if the lease allows it.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
-/// What no lease makes a pause shorter than.
+/// The lease never shortens a pause below this.
 const SHORTEST_CAP: Duration = Duration::from_millis(100);
-/// How often the clocks are looked at while a poll waits.
+/// How often the clocks are checked while a poll waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A poll that was to wait and came back empty this soon is no long poll: the next one is not sent at once.
+/// A long poll that comes back empty sooner than this was not held, so the next one is not sent at once.
 const TOO_SOON: Duration = Duration::from_millis(50);
 
 /// One follower of one denylist.
@@ -51,36 +51,36 @@ pub(super) struct Follower {
     /// True until the whole list has been read: from the start, after a jump of the clock, and while pages follow.
     reading: bool,
     backoff: Backoff,
-    /// For a server that does not hold polls.
+    /// Pauses for a server that does not hold polls.
     unheld: Backoff,
     failures: FailureLog,
 }
 
-/// One question to the server.
+/// One request to the server.
 struct Poll {
     url: Url,
     nonce: String,
     wait: Duration,
     limit: Duration,
     sent: Moment,
-    /// The same by the runtime's timer, which a test's clock does not move.
+    /// The same by the runtime's timer, which is independent of a test's clock.
     started: Instant,
 }
 
-/// Why a poll brought no lease.
+/// Why a poll did not renew the lease.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum PollError {
     #[error("{0}")]
     Fetch(#[from] FetchError),
-    #[error("its answer can't be read: {0}")]
+    #[error("the answer can't be parsed: {0}")]
     Unreadable(String),
-    #[error("its answer was not made for this request: something in between replays answers, or drops the nonce")]
+    #[error("the answer lacks the nonce of this request: a proxy or cache replays answers, or drops the nonce")]
     Replayed,
-    #[error("it says that there is more, but not where")]
+    #[error("the server announced another page but repeated the cursor")]
     NoProgress,
-    #[error("it answered at once where it was to wait")]
+    #[error("the server answered at once instead of holding the poll")]
     DidNotWait,
-    #[error("this machine stood still, or its clock was set")]
+    #[error("this machine was suspended, or its clock was set")]
     Overtaken,
 }
 
@@ -98,18 +98,18 @@ impl Follower {
         Self { feed, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, failures }
     }
 
-    /// Follows without end.
+    /// Follows the denylist without end.
     pub(super) async fn run(mut self) {
         loop {
             let poll = self.next_poll();
             let asked = tokio::select! {
                 answer = self.ask(&poll) => answer,
-                () = overtaken(&self.feed, &poll) => Err(Trouble::Overtaken),
+                () = overtaken(&self.feed, &poll) => Err(PollError::Overtaken),
             };
             let outcome = asked.and_then(|page| self.take(&poll, page));
             self.feed.notice_staleness();
-            if let Err(trouble) = outcome {
-                let pause = self.after(&trouble);
+            if let Err(error) = outcome {
+                let pause = self.after(&error);
                 sleep(pause).await;
             }
         }
@@ -117,8 +117,8 @@ impl Follower {
 
     fn next_poll(&self) -> Poll {
         let nonce = random_uuid(&SystemEntropy).simple().to_string();
-        // After a failure an answer is wanted now, while the lease still runs, and not when there is news. So it is where
-        // the lease does not last until the answer, as after a sleep between two polls.
+        // After a failure the server should answer now, while the lease is still valid, and not when there is news. The
+        // same if the lease would end before the answer, as after a suspend between two polls.
         let at_once = self.reading || self.backoff.has_failed() || !self.lease_lasts(self.wait + SLACK);
         let wait = if at_once { Duration::ZERO } else { self.wait };
         let mut url = self.url.clone();
@@ -136,7 +136,7 @@ impl Follower {
         self.feed.age().is_some_and(|age| age + time <= self.lease)
     }
 
-    async fn ask(&self, poll: &Poll) -> Result<PageHead, Trouble> {
+    async fn ask(&self, poll: &Poll) -> Result<PageHead, PollError> {
         let ask = Ask {
             url: poll.url.clone(),
             credentials: self.credentials.as_ref(),
@@ -150,19 +150,19 @@ impl Follower {
         } else {
             let feed = Arc::clone(&self.feed);
             let adding = tokio::task::spawn_blocking(move || feed.add(&body));
-            adding.await.map_err(|error| Trouble::Unreadable(error.to_string()))?
+            adding.await.map_err(|error| PollError::Unreadable(error.to_string()))?
         };
-        added.map_err(|error| Trouble::Unreadable(error.to_string()))
+        added.map_err(|error| PollError::Unreadable(error.to_string()))
     }
 
-    /// Takes in what a page says of the place to go on from, and renews the lease if it may.
-    fn take(&mut self, poll: &Poll, page: PageHead) -> Result<(), Trouble> {
-        // Not even the cursor is taken from another request's answer: what lies between ours and that would be missed.
+    /// Takes the cursor from a page, and renews the lease if the page allows it.
+    fn take(&mut self, poll: &Poll, page: PageHead) -> Result<(), PollError> {
+        // Not even the cursor is taken from the answer to another request: entries in between would be missed.
         if page.nonce.as_deref() != Some(poll.nonce.as_str()) {
-            return Err(Trouble::Replayed);
+            return Err(PollError::Replayed);
         }
         if page.cursor.is_empty() || page.cursor.len() > MAX_CURSOR_BYTES {
-            return Err(Trouble::Unreadable("its cursor is empty or too long".to_owned()));
+            return Err(PollError::Unreadable("the cursor is empty or too long".to_owned()));
         }
         if page.reset {
             self.feed.count_reset(page.entries);
@@ -172,34 +172,34 @@ impl Follower {
         self.reading = page.more;
         if page.more {
             if !moved {
-                return Err(Trouble::NoProgress);
+                return Err(PollError::NoProgress);
             }
             self.feed.count_poll(true);
             return Ok(());
         }
         if self.feed.renew(poll.sent).is_err() {
-            return Err(Trouble::Overtaken);
+            return Err(PollError::Overtaken);
         }
         self.feed.count_poll(true);
         self.failures.recovered();
         self.backoff.reset();
         if !poll.wait.is_zero() {
             if page.entries == 0 && poll.started.elapsed() < TOO_SOON {
-                return Err(Trouble::DidNotWait);
+                return Err(PollError::DidNotWait);
             }
             self.unheld.reset();
         }
         Ok(())
     }
 
-    /// Says what went wrong, and for how long to pause: never for so long that the lease runs out over it.
-    fn after(&mut self, trouble: &Trouble) -> Duration {
-        // A server that is down at the very end of a lease is not hammered for that.
-        self.wanted_pause(trouble).min(self.feed.longest_pause().max(SHORTEST_CAP))
+    /// Logs what went wrong, and returns how long to pause: never so long that the lease runs out meanwhile.
+    fn after(&mut self, error: &PollError) -> Duration {
+        // The minimum keeps a server that is down at the very end of a lease from being hammered.
+        self.wanted_pause(error).min(self.feed.longest_pause().max(SHORTEST_CAP))
     }
 
-    fn wanted_pause(&mut self, trouble: &Trouble) -> Duration {
-        if matches!(trouble, Trouble::DidNotWait) {
+    fn wanted_pause(&mut self, error: &PollError) -> Duration {
+        if matches!(error, PollError::DidNotWait) {
             return self.unheld.next();
         }
         self.feed.count_poll(false);
@@ -208,30 +208,32 @@ impl Follower {
             self.start_over();
         }
         let pause = self.backoff.next();
-        let (advice, pause) = match trouble {
-            Trouble::Fetch(FetchError::Status { status, retry_after }) => match *status {
-                StatusCode::UNAUTHORIZED => (
-                    "check credentials(): the server wants a client id and a secret, and does not know these",
-                    jittered(LONG_PAUSE),
-                ),
-                StatusCode::FORBIDDEN => (
-                    "this client may not follow the denylist: on the server, let it serve this audience",
-                    jittered(LONG_PAUSE),
-                ),
-                StatusCode::NOT_FOUND => {
-                    ("the server has no denylist at this address: check the URL, or its version", jittered(LONG_PAUSE))
+        let (advice, pause) = match error {
+            PollError::Fetch(FetchError::Status { status, retry_after }) => match *status {
+                StatusCode::UNAUTHORIZED => {
+                    self.feed.refuse(status.as_u16());
+                    ("check credentials(): the server requires a valid client id and secret", jittered(LONG_PAUSE))
                 }
+                StatusCode::FORBIDDEN => {
+                    self.feed.refuse(status.as_u16());
+                    let advice = "this client may not follow the denylist: run ficha client set ID --serves AUDIENCE on the server";
+                    (advice, jittered(LONG_PAUSE))
+                }
+                StatusCode::NOT_FOUND => (
+                    "the server has no denylist at this address: check the URL and the server's version",
+                    jittered(LONG_PAUSE),
+                ),
                 StatusCode::BAD_REQUEST | StatusCode::GONE => {
                     self.start_over();
-                    ("the server does not take the place to go on from, so the whole list is read anew", pause)
+                    ("the server does not accept the cursor, so the whole list is read again", pause)
                 }
                 _ => ("", pause.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))),
             },
-            // Nothing failed but this machine's clock, and every request waits for the answer.
-            Trouble::Overtaken => ("", pause.min(Duration::from_millis(100))),
+            // Only this machine was at fault, and until the answer arrives every request is refused.
+            PollError::Overtaken => ("", pause.min(Duration::from_millis(100))),
             _ => ("", pause),
         };
-        self.failures.failed(self.feed.now(), "following the denylist", self.url.as_str(), trouble, advice);
+        self.failures.failed(self.feed.now(), "following the denylist", self.url.as_str(), error, advice);
         pause
     }
 
@@ -241,8 +243,8 @@ impl Follower {
     }
 }
 
-/// Ends when it is no use to wait for a poll's answer any more: the wall clock was set, or the machine stood still for
-/// longer than the answer may take. The runtime's own timers stand still with the machine.
+/// Ends when waiting for a poll's answer is no longer useful: the wall clock was set, or the machine was suspended for
+/// longer than the answer may take. The runtime's own timers do not advance while the machine is suspended.
 async fn overtaken(feed: &Feed, poll: &Poll) {
     loop {
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Asking the authorization server: no redirects, a limit on time and size of everything.
+//! Requests to the authorization server, without redirects and with limits on time and size.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,45 +20,46 @@ use crate::build_error::BuildError;
 const USER_AGENT: &str = concat!("ficha-resource/", env!("CARGO_PKG_VERSION"));
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
-/// Who follows the denylist.
+/// The client that follows the denylist.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub client_id: String,
     pub secret: Secret,
 }
 
-/// One question.
+/// One request.
 pub(crate) struct Ask<'a> {
     pub url: Url,
     pub credentials: Option<&'a Credentials>,
-    /// By when the head of the answer must have come.
+    /// How long the status line and headers may take.
     pub head_within: Duration,
-    /// By when all of it must have come.
+    /// How long the whole response may take.
     pub all_within: Duration,
-    /// How many bytes its body may have.
+    /// The largest allowed body.
     pub most_bytes: usize,
 }
 
-/// A successful answer.
+/// A successful response.
 pub(crate) struct Fetched {
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-/// Why there is none.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    #[error("there was no whole answer in time")]
+    #[error("no complete answer arrived in time")]
     TooSlow,
     #[error("the connection failed: {0}")]
     Connection(String),
-    #[error("it answered {status}")]
+    #[error("the server answered {status}")]
     Status { status: StatusCode, retry_after: Option<Duration> },
-    #[error("its answer is larger than {0} bytes")]
+    #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
 }
 
-/// A client of ours. It takes no proxy from the environment: the denylist would go where nobody meant it to.
+/// The built-in client. It ignores proxy settings in the environment, so that the denylist does not pass through a
+/// proxy by accident.
 pub(crate) fn client(root_certificates: &[Vec<u8>]) -> Result<Client, BuildError> {
     Client::builder()
         .tls_backend_preconfigured(tls(root_certificates)?)
@@ -70,7 +71,7 @@ pub(crate) fn client(root_certificates: &[Vec<u8>]) -> Result<Client, BuildError
         .map_err(|error| BuildError::HttpClient(error.without_url().to_string()))
 }
 
-/// TLS by aws-lc-rs, named here rather than installed for the whole process: that choice is the application's.
+/// TLS with aws-lc-rs, set here rather than installed for the whole process: that choice is the application's.
 fn tls(root_certificates: &[Vec<u8>]) -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = Vec::new();
@@ -92,8 +93,8 @@ fn tls(root_certificates: &[Vec<u8>]) -> Result<ClientConfig, BuildError> {
     let mut config = match PlatformVerifier::new_with_extra_roots(roots, provider) {
         Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth(),
         Err(error) => {
-            // A container without certificates, perhaps, beside an authorization server on the same machine.
-            tracing::warn!(%error, "no certificate authority is known here, so no https server will be trusted");
+            // Perhaps a container without certificates, with an authorization server on the same machine.
+            tracing::warn!(%error, "no certificate authorities found on this machine, so no https server is trusted");
             builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
         }
     };
@@ -101,16 +102,16 @@ fn tls(root_certificates: &[Vec<u8>]) -> Result<ClientConfig, BuildError> {
     Ok(config)
 }
 
-/// Asks, and reads the whole answer.
+/// Sends a request, and reads the whole response.
 pub(crate) async fn fetch(client: &Client, ask: Ask<'_>) -> Result<Fetched, FetchError> {
     let start = Instant::now();
     let mut request = client
         .get(ask.url)
         .header(reqwest::header::USER_AGENT, USER_AGENT)
         .header(ACCEPT, "application/json")
-        // Whoever asks wants to know how it is now: a cache in between would hide a new key.
+        // The current state is needed: a cache in between would hide a new key.
         .header(CACHE_CONTROL, "no-cache")
-        // Over whatever a client that was handed in has set: a long poll may take longer than its owner thought of.
+        // Overrides the timeout of a client that the application has supplied: a long poll may take longer.
         .timeout(ask.all_within + Duration::from_secs(1));
     if let Some(credentials) = ask.credentials {
         // RFC 6749 §2.3.1: each is form-encoded before they are joined.
@@ -136,7 +137,7 @@ pub(crate) async fn fetch(client: &Client, ask: Ask<'_>) -> Result<Fetched, Fetc
     Ok(Fetched { headers, body })
 }
 
-/// A header that is a whole number.
+/// A header with a whole number of seconds.
 pub(crate) fn seconds(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
@@ -145,7 +146,7 @@ fn connection(error: reqwest::Error) -> FetchError {
     if error.is_timeout() {
         return FetchError::TooSlow;
     }
-    // The innermost error says most; the URL is known, and holds nonce and cursor.
+    // The innermost error says most. The URL is known anyway, and contains nonce and cursor.
     let error = error.without_url();
     let mut source: &dyn std::error::Error = &error;
     while let Some(inner) = source.source() {

@@ -1,8 +1,8 @@
-//! The issuer's public keys, fetched.
+//! The issuer's public keys, fetched over HTTP.
 //!
 //! One task fetches, and requests only read what it has stored: no request waits for a fetch under a lock, and there is
-//! never more than one fetch under way. A `kid` that is not known asks for a fetch, at most once in [`COOL_DOWN`]; a
-//! bad signature asks for none.
+//! never more than one fetch under way. An unknown `kid` causes a fetch, at most once in [`COOL_DOWN`]; a bad signature
+//! causes none.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -25,7 +25,7 @@ use super::http::{Ask, FetchError, fetch, seconds};
 use super::lease::{Moment, micros};
 use crate::source::{KeyLookup, KeySource};
 
-/// The shortest time between two fetches that unknown keys ask for.
+/// The shortest time between two fetches that unknown keys cause.
 pub(crate) const COOL_DOWN: Duration = Duration::from_secs(5);
 /// The longest that a fetch may take.
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
@@ -34,9 +34,10 @@ const LEAST_MAX_AGE: Duration = Duration::from_secs(60);
 const MOST_MAX_AGE: Duration = Duration::from_secs(86_400);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-/// What a caller is told to wait where its key can't be looked up.
+/// The `Retry-After` if a key can't be looked up.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How often the clock is looked at between fetches: the runtime's own timers stand still while a machine is suspended.
+/// How often the clock is checked between fetches: the runtime's own timers do not advance while a machine is
+/// suspended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const NEVER: i64 = i64::MIN;
 
@@ -46,15 +47,15 @@ pub(crate) struct RemoteKeys {
     outage_limit: Duration,
     loaded: RwLock<Loaded>,
     generation: AtomicU64,
-    /// When the last good set was asked for, in microseconds of elapsed time.
+    /// When the last good set was requested, in microseconds of elapsed time.
     last_good: AtomicI64,
-    /// The last good set that was found older than the outage limit.
-    given_up: AtomicI64,
-    /// True if the last fetch brought nothing: then a key that is not known may be a new one.
+    /// The `last_good` of the set that was last found to be older than the outage limit.
+    outdated: AtomicI64,
+    /// True if the last fetch failed: then an unknown key may be a new one.
     failing: AtomicBool,
-    /// True from the asking for a fetch to its end.
+    /// True from the request for a fetch until its end.
     under_way: AtomicBool,
-    /// When an unknown key may ask for a fetch again.
+    /// When an unknown key may cause a fetch again.
     next_allowed: AtomicI64,
     wanted: Notify,
     /// How many fetches have ended.
@@ -62,7 +63,7 @@ pub(crate) struct RemoteKeys {
     pub(crate) counts: Counts,
 }
 
-/// What has happened so far.
+/// Counters for the statistics.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub fetches_ok: AtomicU64,
@@ -72,19 +73,19 @@ pub(crate) struct Counts {
 #[derive(Default)]
 struct Loaded {
     keys: HashMap<String, VerifyingKey>,
-    /// The set as published, each key by itself and in order, to see whether another one says anything new.
-    /// None before the first, and where not all of it was taken.
+    /// The set as published, key by key and sorted, to see whether another one differs. `None` before the first one,
+    /// and if not all of it was used.
     published: Option<Vec<String>>,
 }
 
-/// Why a fetch brought no keys.
+/// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum LoadError {
     #[error("{0}")]
     Fetch(#[from] FetchError),
     #[error("{0}")]
     NotASet(#[from] ficha_token::KeySetError),
-    #[error("none of its {0} keys can be used")]
+    #[error("none of the {0} published keys can be used")]
     NoneUsable(usize),
 }
 
@@ -96,7 +97,7 @@ impl RemoteKeys {
             loaded: RwLock::default(),
             generation: AtomicU64::new(0),
             last_good: AtomicI64::new(NEVER),
-            given_up: AtomicI64::new(NEVER),
+            outdated: AtomicI64::new(NEVER),
             failing: AtomicBool::new(false),
             under_way: AtomicBool::new(false),
             next_allowed: AtomicI64::new(0),
@@ -118,12 +119,12 @@ impl RemoteKeys {
     pub(crate) async fn loaded(&self) {
         let mut ended = self.ended.subscribe();
         while !self.is_loaded() {
-            // The sender is ours, so it can't be gone.
+            // It can't fail, because the sender belongs to `self`.
             let _ = ended.changed().await;
         }
     }
 
-    /// True from the asking for a fetch to its end.
+    /// True from the request for a fetch until its end.
     pub(crate) fn is_under_way(&self) -> bool {
         self.under_way.load(Ordering::Acquire)
     }
@@ -134,19 +135,22 @@ impl RemoteKeys {
         !self.is_under_way() || timeout_at(deadline, ended.changed()).await.is_ok()
     }
 
-    /// True if the last good set is too old to go by. The first who sees it makes caches forget what it verified.
+    /// True if the last good set is too old to be used. The first call that finds it so makes caches drop the tokens
+    /// that it verified.
     pub(crate) fn is_too_old(&self) -> bool {
         let last_good = self.last_good.load(Ordering::Acquire);
         let age = micros(self.clock.elapsed()).saturating_sub(last_good);
         let too_old = last_good != NEVER && age >= micros(self.outage_limit);
-        if too_old && self.given_up.swap(last_good, Ordering::AcqRel) != last_good {
+        if too_old && self.outdated.swap(last_good, Ordering::AcqRel) != last_good {
             self.generation.fetch_add(1, Ordering::AcqRel);
-            tracing::error!("the signing keys could not be read for too long, so no token is accepted");
+            tracing::error!(
+                "the signing keys could not be read for longer than the outage limit, so every token is refused"
+            );
         }
         too_old
     }
 
-    /// Fetches without end.
+    /// Fetches the keys without end.
     pub(super) async fn run(&self, client: Client, url: Url) {
         let mut backoff = Backoff::new(MAX_PAUSE);
         let mut failures = FailureLog::new();
@@ -158,16 +162,16 @@ impl RemoteKeys {
                     self.counts.fetches_ok.fetch_add(1, Ordering::Relaxed);
                     backoff.reset();
                     failures.recovered();
-                    // Before it expires, and not everybody at once.
+                    // Before the set expires, and not all services at once.
                     jittered(max_age.min(self.outage_limit / 2) * 4 / 5)
                 }
-                Err(trouble) => {
+                Err(error) => {
                     self.counts.fetches_failed.fetch_add(1, Ordering::Relaxed);
                     self.failing.store(true, Ordering::Release);
-                    failures.failed(Moment::now(&*self.clock), "reading the signing keys", url.as_str(), &trouble, "");
+                    failures.failed(Moment::now(&*self.clock), "reading the signing keys", url.as_str(), &error, "");
                     self.is_too_old();
-                    match trouble {
-                        Trouble::Fetch(FetchError::Status { retry_after, .. }) => {
+                    match error {
+                        LoadError::Fetch(FetchError::Status { retry_after, .. }) => {
                             backoff.next().max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
                         }
                         _ => backoff.next(),
@@ -180,14 +184,14 @@ impl RemoteKeys {
         }
     }
 
-    /// Waits for the next fetch's time, or for somebody who wants one now.
+    /// Waits until the next fetch is due or wanted.
     async fn pause(&self, pause: Duration) {
         let due = self.clock.elapsed() + pause;
         let timer = sleep(pause);
         tokio::pin!(timer);
         while self.clock.elapsed() < due {
             tokio::select! {
-                // If none is under way, that was for the fetch that has just been done.
+                // If none is under way, this was for the fetch that has just ended.
                 () = self.wanted.notified() => if self.under_way.load(Ordering::Acquire) { return },
                 () = &mut timer => return,
                 () = sleep(LOOK_EVERY) => {}
@@ -195,8 +199,8 @@ impl RemoteKeys {
         }
     }
 
-    /// Fetches the set once. The answer is for how long it is good.
-    async fn load(&self, client: &Client, url: &Url, start: i64) -> Result<Duration, Trouble> {
+    /// Fetches the set once, and returns how long it is valid.
+    async fn load(&self, client: &Client, url: &Url, start: i64) -> Result<Duration, LoadError> {
         let ask = Ask {
             url: url.clone(),
             credentials: None,
@@ -211,8 +215,8 @@ impl RemoteKeys {
         Ok(max_age(&fetched.headers))
     }
 
-    /// Puts a published set in the place of the last one.
-    fn take(&self, body: &[u8]) -> Result<(), Trouble> {
+    /// Replaces the last set by a published one.
+    fn take(&self, body: &[u8]) -> Result<(), LoadError> {
         let (keys, problems) = JwkSet::parse(body)?;
         let published = published(body);
         if self.read().published.as_ref() == Some(&published) {
@@ -230,8 +234,8 @@ impl RemoteKeys {
         Ok(())
     }
 
-    /// None of a set's keys can be used, so those that are known stay. But one that the set no longer names has been
-    /// taken out on purpose.
+    /// Called if none of a set's keys can be used: the known keys stay, except those that the set no longer names,
+    /// because they have been removed on purpose.
     fn keep_named(&self, problems: &[KeyProblem]) {
         let named: Option<Vec<&str>> = problems.iter().map(|problem| problem.kid.as_deref()).collect();
         let Some(named) = named else { return };
@@ -245,7 +249,7 @@ impl RemoteKeys {
 
     fn replace(&self, change: impl FnOnce(&mut Loaded)) {
         change(&mut self.loaded.write().unwrap_or_else(PoisonError::into_inner));
-        // After the change can be seen: see `KeySource::generation`.
+        // Only after the change is visible: see `KeySource::generation`.
         self.generation.fetch_add(1, Ordering::AcqRel);
         tracing::info!(keys = self.len(), "the signing keys have changed");
     }
@@ -254,14 +258,14 @@ impl RemoteKeys {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for a fetch, unless one is under way or has been a moment ago.
-    fn want(&self) {
+    /// Requests a fetch, unless one is under way or was requested a moment ago.
+    fn request_fetch(&self) {
         let now = micros(self.clock.elapsed());
         if self.under_way.load(Ordering::Acquire) || now < self.next_allowed.load(Ordering::Acquire) {
             return;
         }
         if !self.under_way.swap(true, Ordering::AcqRel) {
-            // Only these count: a key that is rotated in a moment after a fetch of the usual kind is not refused for that.
+            // Only these fetches count, so that a key rotated just after a scheduled fetch is not refused.
             self.next_allowed.store(now.saturating_add(micros(COOL_DOWN)), Ordering::Release);
             self.wanted.notify_one();
         }
@@ -276,9 +280,9 @@ impl KeySource for RemoteKeys {
         if let Some(key) = self.read().keys.get(kid) {
             return KeyLookup::Found(key.clone());
         }
-        self.want();
+        self.request_fetch();
         if self.failing.load(Ordering::Acquire) {
-            // It may be a key that was published after the last good set.
+            // The key may have been published after the last good set.
             return KeyLookup::Unavailable { retry_after: RETRY_AFTER };
         }
         KeyLookup::Unknown
@@ -289,8 +293,8 @@ impl KeySource for RemoteKeys {
     }
 }
 
-fn none_usable(problems: &[KeyProblem]) -> Trouble {
-    Trouble::NoneUsable(problems.len())
+fn none_usable(problems: &[KeyProblem]) -> LoadError {
+    LoadError::NoneUsable(problems.len())
 }
 
 fn published(body: &[u8]) -> Vec<String> {
@@ -304,7 +308,7 @@ fn published(body: &[u8]) -> Vec<String> {
     keys
 }
 
-/// For how long an answer is good (RFC 9111 §5.2.2.1), within bounds.
+/// How long a response is valid (RFC 9111 §5.2.2.1), within bounds.
 fn max_age(headers: &HeaderMap) -> Duration {
     let mut directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let stated = directives.find_map(|value| value.split(',').find_map(stated_max_age));
@@ -329,7 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_good_for_its_max_age_within_bounds() {
+    fn a_response_is_valid_for_its_max_age_within_bounds() {
         for (cache_control, age, expected) in [
             (None, None, 300),
             (Some("public, max-age=600"), None, 600),

@@ -1,23 +1,23 @@
-//! For how long the denylist's last answer vouches.
+//! How long the last answer of the denylist can be relied on.
 //!
-//! The lease runs from the moment the answered poll was *sent*: what the server said held at some time after that, so
-//! a slow answer makes the lease shorter and never longer. It runs on [`Clock::elapsed`], which goes on while the
-//! machine is suspended. A machine that its host paused does not even see that; there the wall clock jumps when it is
-//! set right, so the wall clock is watched as well: by how far it runs ahead of the elapsed time counts as time gone
-//! by, and a jump of more than [`MAX_DRIFT`] either way ends the lease.
+//! The lease starts when the answered poll was *sent*: what the server said was true at some time after that, so a slow
+//! answer makes the lease shorter, never longer. It is measured by [`Clock::elapsed`], which goes on while the machine
+//! is suspended. A virtual machine that its host paused does not notice even that, but its wall clock jumps once it is
+//! corrected. So the wall clock is watched as well: the time by which it runs ahead of the elapsed time counts as
+//! elapsed, and a jump of more than [`MAX_DRIFT`] in either direction ends the lease.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ficha_token::Clock;
 
-/// By how much the two clocks may drift apart between two answers, in microseconds. Time services slew by far less in
-/// a minute, and a leap second is half of it.
+/// How far the two clocks may drift apart between two answers, in microseconds. Time services slew by far less in a
+/// minute, and a leap second is half of it.
 const MAX_DRIFT: i64 = 2_000_000;
-/// Reading both clocks takes a microsecond. If it took this long, in microseconds, the thread was put aside between.
+/// Reading both clocks takes a microsecond. If it took this long, in microseconds, the thread was suspended in between.
 const UNDISTURBED: i64 = 10_000;
 
-/// One look at both clocks, in microseconds.
+/// A reading of both clocks, in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Time since some fixed moment.
@@ -54,23 +54,23 @@ impl Moment {
     }
 }
 
-/// The lease. Requests read it without a lock; one follower writes it.
+/// The lease. Requests read it without a lock, and one follower writes it.
 pub(crate) struct Lease {
     length: i64,
-    /// The elapsed time at which it is over; 0 if there is none.
+    /// The elapsed time at which it ends; 0 if there is none.
     deadline: AtomicI64,
-    /// The clocks' offset that the next look is compared with.
+    /// The offset between the clocks that the next reading is compared with.
     offset: AtomicI64,
-    /// The offset under which the whole list was read last.
+    /// The offset at which the whole list was last read.
     trusted: AtomicI64,
-    /// When the last poll was sent whose answer renewed it; -1 before the first.
+    /// When the poll was sent whose answer renewed it last; -1 before the first.
     sent: AtomicI64,
 }
 
-/// What a look at the lease says.
+/// The state of the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It runs.
+    /// It is valid.
     Fresh,
     /// It is over, or never began.
     Over,
@@ -78,12 +78,12 @@ pub(crate) enum Freshness {
     Jumped,
 }
 
-/// The wall clock was set between sending a poll and taking its answer, or since the last one.
+/// The wall clock was set between a poll and its answer, or since the last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Jumped;
 
-/// The lease as it was at one moment. What is looked up after this was taken is covered by it, if it is still fresh
-/// once the look-up is done, even if the thread stood still in between.
+/// The lease as it was at one moment. It covers a look-up made after it was read if it is still fresh after the
+/// look-up, even if the thread was suspended in between.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
     deadline: i64,
@@ -103,15 +103,15 @@ impl Lease {
     }
 
     pub(crate) fn read(&self) -> Reading {
-        // In this order. `end` writes the deadline first: whoever reads its offset reads its deadline, too, or a later
-        // one, and never the deadline of before, which the new offset would make good. `renew` writes the deadline last:
-        // a new one beside the offset of before is compared with that, which it has not left by more than MAX_DRIFT; and
-        // beside one from before a jump it counts as jumped.
+        // The order matters. `end` writes the deadline first: a thread that reads its offset also reads its deadline or
+        // a later one, never the previous deadline, which the new offset would make valid again. `renew` writes the
+        // deadline last: a new deadline with the previous offset is compared with that offset, from which it is at most
+        // MAX_DRIFT away; with an offset from before a jump, it counts as jumped.
         let offset = self.offset.load(Ordering::Acquire);
         Reading { deadline: self.deadline.load(Ordering::Acquire), offset }
     }
 
-    /// A whole answer has come to the poll sent at `sent`, and now is `now`.
+    /// Renews the lease at `now`, after a complete answer to the poll sent at `sent`.
     pub(crate) fn renew(&self, sent: Moment, now: Moment) -> Result<(), Jumped> {
         if self.has_jumped(sent) || now.drift_from(sent.offset).abs() > MAX_DRIFT {
             return Err(Jumped);
@@ -128,32 +128,32 @@ impl Lease {
         moment.drift_from(self.offset.load(Ordering::Acquire)).abs() > MAX_DRIFT
     }
 
-    /// Ends it. From now on the clocks are compared with `moment`.
+    /// Ends the lease. From now on the clocks are compared with `moment`.
     pub(crate) fn end(&self, moment: Moment) {
         self.deadline.store(0, Ordering::Release);
         self.offset.store(moment.offset, Ordering::Release);
     }
 
-    /// The time that has come for certain, in Unix seconds: from when the whole list was read last it has gone on as fast
-    /// as the elapsed time, and no faster.
+    /// The earliest time that it can be now, in Unix seconds: the time at which the whole list was last read, plus the
+    /// time elapsed since, less the allowed drift.
     pub(crate) fn reached(&self, clock: &dyn Clock) -> i64 {
         let wall = micros(clock.elapsed()).saturating_add(self.trusted.load(Ordering::Acquire));
         wall.saturating_sub(MAX_DRIFT).div_euclid(1_000_000)
     }
 
-    /// True if the wall clock has been set since the whole list was read last. Unlike [`Lease::has_jumped`] it stays
+    /// True if the wall clock has been set since the whole list was last read. Unlike [`Lease::has_jumped`], it stays
     /// true after [`Lease::end`].
     pub(crate) fn is_clock_doubted(&self, moment: Moment) -> bool {
         moment.drift_from(self.trusted.load(Ordering::Acquire)).abs() > MAX_DRIFT
     }
 
-    /// The longest pause after a failure: a third of what is left, or of the whole once it is over.
+    /// The longest pause after a failure: a third of what is left of the lease, or of its whole length once it is over.
     pub(crate) fn longest_pause(&self, clock: &dyn Clock) -> Duration {
         let left = self.deadline.load(Ordering::Acquire) - micros(clock.elapsed());
         Duration::from_micros((if left > 0 { left } else { self.length } / 3).unsigned_abs())
     }
 
-    /// How long ago the poll was sent that renewed it last. None before the first.
+    /// How long ago the poll was sent that last renewed it. `None` before the first.
     pub(crate) fn age(&self, clock: &dyn Clock) -> Option<Duration> {
         let sent = self.sent.load(Ordering::Acquire);
         (sent >= 0).then(|| Duration::from_micros((micros(clock.elapsed()) - sent).max(0) as u64))
@@ -161,7 +161,7 @@ impl Lease {
 }
 
 impl Reading {
-    /// Reads the clock now.
+    /// Compares it with the clock now.
     pub(crate) fn look(self, clock: &dyn Clock) -> Freshness {
         match self.at(Moment::quick(clock)) {
             Freshness::Jumped => self.at(Moment::now(clock)),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_none_before_the_first_answer() {
+    fn there_is_no_lease_before_the_first_answer() {
         let clock = clock();
         let lease = Lease::new(LENGTH, &clock);
         assert_eq!(lease.read().look(&clock), Freshness::Over);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn it_runs_from_the_sending_and_not_from_the_answer() {
+    fn it_starts_when_the_poll_is_sent_and_not_with_the_answer() {
         let clock = clock();
         let lease = Lease::new(LENGTH, &clock);
         let sent = Moment::now(&clock);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_while_an_answer_is_under_way_renews_nothing() {
+    fn a_jump_between_a_poll_and_its_answer_prevents_the_renewal() {
         let clock = clock();
         let lease = renewed(&clock);
         let sent = Moment::now(&clock);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_step_forward_counts_as_time_gone_by_and_slewing_does_no_harm() {
+    fn a_small_step_forward_counts_as_elapsed_time_and_slewing_is_harmless() {
         let clock = clock();
         let lease = renewed(&clock);
         clock.advance(Duration::from_millis(28_500));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_a_renewal_is_not_made_fresh_by_it() {
+    fn a_reading_from_before_a_renewal_is_not_made_fresh_by_it() {
         let clock = clock();
         let lease = renewed(&clock);
         let before = lease.read();
@@ -300,11 +300,15 @@ mod tests {
         assert_eq!(lease.reached(&clock), clock.unix_now() - 2);
         clock.set_wall(right);
         assert!(lease.is_clock_doubted(Moment::now(&clock)));
-        assert_eq!(lease.reached(&clock), right.unix_timestamp() + 86_400 + 8, "it never runs backwards by itself");
+        assert_eq!(
+            lease.reached(&clock),
+            right.unix_timestamp() + 86_400 + 8,
+            "it does not follow the wall clock back"
+        );
     }
 
     #[test]
-    fn pauses_leave_time_for_another_try() {
+    fn pauses_leave_time_for_another_attempt() {
         let clock = clock();
         let lease = renewed(&clock);
         assert_eq!(lease.longest_pause(&clock), LENGTH / 3);

@@ -1,4 +1,4 @@
-//! Finding the addresses in an issuer's metadata (RFC 8414).
+//! Finds the addresses in an issuer's metadata (RFC 8414).
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use crate::build_error::BuildError;
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
 const MAX_BYTES: usize = 1024 * 1024;
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// The pause after metadata that are wrong, rather than away.
+/// The pause after metadata that was read but is wrong.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
 
-/// What is looked for.
+/// What to look for.
 #[derive(Clone)]
 pub(crate) struct Search {
-    /// The issuer as `iss` has it.
+    /// The issuer, as in `iss`.
     pub issuer: String,
-    /// The same, read.
+    /// The same, parsed.
     pub issuer_url: Url,
     pub allow_plain_http: bool,
     pub needs_keys: bool,
     pub needs_denylist: bool,
-    /// What is known already. It counts more than what the metadata say.
+    /// The addresses that are given. They take precedence over those in the metadata.
     pub given: Endpoints,
 }
 
-/// What is found.
+/// The addresses found.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Endpoints {
     pub token_url: Option<String>,
@@ -43,34 +43,34 @@ pub(crate) struct Endpoints {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
+pub(crate) enum SearchError {
     #[error("{0}")]
     Fetch(#[from] FetchError),
-    #[error("they can't be read: {0}")]
+    #[error("the metadata can't be parsed: {0}")]
     Unreadable(#[from] serde_json::Error),
     #[error("{0}")]
     Wrong(BuildError),
 }
 
 impl Search {
-    /// Looks until the addresses are found. What is wrong for good ends it if `give_up`.
+    /// Retries until the addresses are found. With `give_up`, wrong metadata ends the search with an error.
     pub(crate) async fn run(&self, client: &Client, clock: &dyn Clock, give_up: bool) -> Result<Endpoints, BuildError> {
         let url = address::metadata(&self.issuer_url);
         let mut backoff = Backoff::new(MAX_PAUSE);
         let mut failures = FailureLog::new();
         loop {
-            let trouble = match self.look(client, &url).await {
+            let error = match self.look(client, &url).await {
                 Ok(endpoints) => return Ok(endpoints),
-                Err(Trouble::Wrong(error)) if give_up => return Err(error),
-                Err(trouble) => trouble,
+                Err(SearchError::Wrong(error)) if give_up => return Err(error),
+                Err(error) => error,
             };
-            failures.failed(Moment::now(clock), "reading the issuer's metadata", url.as_str(), &trouble, "");
-            let pause = if matches!(trouble, Trouble::Wrong(_)) { LONG_PAUSE } else { backoff.next() };
+            failures.failed(Moment::now(clock), "reading the issuer's metadata", url.as_str(), &error, "");
+            let pause = if matches!(error, SearchError::Wrong(_)) { LONG_PAUSE } else { backoff.next() };
             sleep(pause).await;
         }
     }
 
-    async fn look(&self, client: &Client, url: &Url) -> Result<Endpoints, Trouble> {
+    async fn look(&self, client: &Client, url: &Url) -> Result<Endpoints, SearchError> {
         let ask = Ask {
             url: url.clone(),
             credentials: None,
@@ -79,16 +79,16 @@ impl Search {
             most_bytes: MAX_BYTES,
         };
         let metadata = serde_json::from_slice(&fetch(client, ask).await?.body)?;
-        self.read(metadata).map_err(Trouble::Wrong)
+        self.read(metadata).map_err(SearchError::Wrong)
     }
 
     fn read(&self, metadata: ServerMetadata) -> Result<Endpoints, BuildError> {
-        // RFC 8414 §3.3: exactly the same text, or nothing of it may be used.
+        // RFC 8414 §3.3: the text must be identical, or the metadata must not be used.
         if metadata.issuer != self.issuer {
             return Err(BuildError::WrongIssuer { expected: self.issuer.clone(), found: metadata.issuer });
         }
         let read = |what, text: &str| address::parse(what, text, self.allow_plain_http).map(Some);
-        // What is not needed may be as wrong as it likes.
+        // Only what is needed is checked.
         let Endpoints { token_url, mut jwks_url, mut denylist_url } = self.given.clone();
         if self.needs_keys {
             jwks_url = read("the metadata's jwks_uri", &metadata.jwks_uri.ok_or(BuildError::NoKeys)?)?;

@@ -1,6 +1,6 @@
 //! Everything that comes over the network: metadata, keys, and the denylist with its lease.
 //!
-//! One background task does all the asking. It ends when nobody holds the sources any more that it feeds.
+//! One background task sends all the requests. It ends when the last of the sources that it feeds is dropped.
 
 pub(crate) mod address;
 mod backoff;
@@ -10,9 +10,9 @@ pub(crate) mod fixed;
 mod follower;
 pub(crate) mod http;
 mod keys;
-mod lasting;
 mod lease;
 pub(crate) mod metadata;
+mod supervise;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,20 +30,20 @@ pub(crate) use keys::RemoteKeys;
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
 use follower::Follower;
 use http::Credentials;
-use lasting::lasting;
 use metadata::{Endpoints, Search};
+use supervise::keep_running;
 
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 
-/// What the background task does.
+/// What the background task needs.
 pub(crate) struct Plan {
     pub client: Client,
     pub clock: Arc<dyn Clock>,
-    /// The addresses that are known.
+    /// The addresses that are known already.
     pub known: Endpoints,
-    /// Where to look for the rest.
+    /// The search for the rest.
     pub search: Option<Search>,
-    /// FailureLog once what was found later.
+    /// Called once with what the search finds.
     pub found: Box<dyn FnOnce(&Endpoints) + Send>,
     pub keys: Option<Arc<RemoteKeys>>,
     pub feed: Option<Arc<Feed>>,
@@ -51,7 +51,7 @@ pub(crate) struct Plan {
     pub lease: Duration,
 }
 
-/// The background task. It is ended when this is dropped.
+/// The background task. Dropping this ends it.
 pub(crate) struct Task(JoinHandle<()>);
 
 impl Drop for Task {
@@ -60,7 +60,7 @@ impl Drop for Task {
     }
 }
 
-/// A source together with the task that feeds it, so that neither outlives the other.
+/// A source together with the task that feeds it, which runs as long as the source is used.
 pub(crate) struct Fed<T> {
     source: Arc<T>,
     _task: Arc<Task>,
@@ -108,7 +108,7 @@ impl DenySource for Fed<Feed> {
     }
 }
 
-/// Starts the background task on the runtime that this is called on.
+/// Starts the background task on the current runtime.
 pub(crate) fn spawn(plan: Plan) -> Task {
     Task(tokio::spawn(plan.run()))
 }
@@ -116,21 +116,21 @@ pub(crate) fn spawn(plan: Plan) -> Task {
 impl Plan {
     async fn run(self) {
         let Self { client, clock, known, search, found, keys, feed, credentials, lease } = self;
-        let (tell, known) = watch::channel(known);
+        let (publish, known) = watch::channel(known);
         let search = async {
-            // It was told not to give up.
+            // With `give_up` false it never fails.
             if let Some(search) = search
                 && let Ok(endpoints) = search.run(&client, &*clock, false).await
             {
                 found(&endpoints);
-                tell.send_replace(endpoints);
+                publish.send_replace(endpoints);
             }
         };
         let keys = async {
             if let Some(keys) = &keys
                 && let Some(url) = first(known.clone(), |known| known.jwks_url.clone()).await
             {
-                lasting("reading the signing keys", || {
+                keep_running("reading the signing keys", || {
                     let (keys, client, url) = (Arc::clone(keys), client.clone(), url.clone());
                     async move { keys.run(client, url).await }
                 })
@@ -141,11 +141,11 @@ impl Plan {
             if let Some(feed) = &feed
                 && let Some(url) = first(known.clone(), |known| known.denylist_url.clone()).await
             {
-                let following = lasting("following the denylist", || {
+                let following = keep_running("following the denylist", || {
                     let credentials = credentials.clone();
                     Follower::new(Arc::clone(feed), client.clone(), url.clone(), credentials, lease).run()
                 });
-                let purging = lasting("dropping what has run out", || purge(Arc::clone(feed)));
+                let purging = keep_running("purging the denylist", || purge(Arc::clone(feed)));
                 tokio::join!(following, purging);
             }
         };
@@ -162,7 +162,7 @@ async fn purge(feed: Arc<Feed>) {
     loop {
         sleep(PURGE_EVERY).await;
         let feed = Arc::clone(&feed);
-        // Only a panic could fail it, and the next one tries again.
+        // It fails only if it panics, and the next round tries again.
         let _ = tokio::task::spawn_blocking(move || feed.purge()).await;
     }
 }

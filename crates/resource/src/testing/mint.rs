@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::TestIssuer;
 
-/// How long a token is good unless it is said otherwise, in seconds. It is Ficha's own default.
+/// The default lifetime of a token, in seconds; Ficha's own default.
 const LIFE_SECONDS: i64 = 600;
 
-/// A token that is being made. [`TestIssuer::token`] begins it, [`TestToken::sign`] ends it.
+/// A token that is being built, from [`TestIssuer::token`] to [`TestToken::sign`].
 ///
 /// ```
 /// # use ficha_resource::TestIssuer;
@@ -23,7 +23,7 @@ const LIFE_SECONDS: i64 = 600;
 /// let verified = issuer.oauth2().verify(&token).unwrap();
 /// assert_eq!(verified.claims.extra["team"], "blue");
 /// ```
-#[must_use = "it is no token before sign() is called"]
+#[must_use = "call sign() to get the token"]
 pub struct TestToken {
     key: Arc<SigningKey>,
     claims: AccessClaims,
@@ -57,61 +57,61 @@ impl TestToken {
         Self { key: issuer.signing_key(), claims }
     }
 
-    /// For whom: `sub`.
+    /// Sets the user: `sub`.
     pub fn subject(mut self, subject: Uuid) -> Self {
         self.claims.sub = subject;
         self
     }
 
-    /// What it allows: names separated by spaces.
+    /// Sets the scope: names separated by spaces.
     ///
     /// # Panics
-    /// If it is no scope (RFC 6749 §3.3).
+    /// If it is not a valid scope (RFC 6749 §3.3).
     pub fn scope(mut self, scope: &str) -> Self {
-        self.claims.scope = scope.parse().expect("it is a scope by RFC 6749 section 3.3");
+        self.claims.scope = scope.parse().expect("a valid scope (RFC 6749 section 3.3)");
         self
     }
 
-    /// The one service that it is for, instead of [`TestIssuer::AUDIENCE`].
+    /// Sets the only audience, instead of [`TestIssuer::AUDIENCE`].
     pub fn audience(mut self, audience: &str) -> Self {
         self.claims.aud = vec![audience.to_owned()];
         self
     }
 
-    /// The client that it was issued to.
+    /// Sets the client that it was issued to: `client_id`.
     pub fn client(mut self, client_id: &str) -> Self {
         client_id.clone_into(&mut self.claims.client_id);
         self
     }
 
-    /// The session that it belongs to, so that two tokens can share one.
+    /// Sets the session: `sid`. Two tokens can share one.
     pub fn session(mut self, session: Uuid) -> Self {
         self.claims.sid = session;
         self
     }
 
-    /// The user's roles.
+    /// Sets the user's roles.
     pub fn roles(mut self, roles: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.claims.roles = roles.into_iter().map(Into::into).collect();
         self
     }
 
-    /// A claim of one's own.
+    /// Adds a custom claim.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.extra.insert(name.to_owned(), value.into());
         self
     }
 
-    /// How long it is good, by the issuer's clock. Parts of a second don't count.
+    /// Sets the lifetime, by the issuer's clock. Fractions of a second are ignored.
     pub fn expires_in(mut self, life: Duration) -> Self {
         self.claims.exp = self.claims.iat + i64::try_from(life.as_secs()).unwrap_or(i64::MAX / 2);
         self
     }
 
-    /// Signs it.
+    /// Signs the token.
     ///
     /// # Panics
-    /// If no verifier would take such claims: an empty audience, a name in [`TestToken::claim`] that an RFC has taken.
+    /// If no verifier would accept such claims: an empty audience, or a registered name in [`TestToken::claim`].
     pub fn sign(self) -> String {
         self.key.sign(&self.claims).expect("the claims can be signed")
     }

@@ -1,4 +1,4 @@
-//! The keys and the denylist of a test's issuer.
+//! The keys and the denylist of a [`TestIssuer`](super::TestIssuer).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use ficha_token::{DenyEntry, DenyId, DenySet, VerifyingKey};
 
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
 
-/// What a refused caller is told to wait.
+/// The `Retry-After` while the list is stale.
 const STALE_RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Keys {
@@ -69,7 +69,7 @@ impl Denied {
 
 impl DenySource for Denied {
     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
-        // First, so that a service which accepts on a stale list still refuses what it knows.
+        // First, so that a service which accepts a stale list still refuses known revocations.
         if self.entries.contains_any(ids, now) {
             DenyVerdict::Denied
         } else if self.stale.load(Ordering::SeqCst) {

@@ -1,4 +1,4 @@
-//! The extractors, and what a refused request is answered.
+//! The extractors, and the responses to refused requests.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn write(_user: Bearer<NotesWrite>) -> &'static str {
 }
 
 async fn feed(user: MaybeBearer) -> &'static str {
-    if user.0.is_some() { "yours" } else { "everybody's" }
+    if user.0.is_some() { "yours" } else { "public" }
 }
 
 fn routes(config: &mut web::ServiceConfig) {
@@ -47,7 +47,7 @@ fn guard(world: &World) -> BearerGuard {
     BearerGuard::new(world.verifier.clone()).realm("notes")
 }
 
-/// What came back, taken apart.
+/// The parts of a response.
 struct Answer {
     status: StatusCode,
     challenge: Option<String>,
@@ -101,7 +101,7 @@ async fn get(world: &World, path: &str, authorization: &str) -> Answer {
 }
 
 #[actix_web::test]
-async fn a_good_token_reaches_the_handler() {
+async fn a_valid_token_reaches_the_handler() {
     let world = World::new();
     let claims = claims();
     let token = world.key.sign(&claims).unwrap();
@@ -149,7 +149,10 @@ async fn a31_a_token_in_the_header_and_in_a_form_is_an_invalid_request() {
     let other = request().insert_header(("content-type", "text/plain")).to_http_request();
     assert!(guard.check_form(&other, b"access_token=x").is_ok());
     let alone = TestRequest::post().insert_header(("content-type", form)).to_http_request();
-    assert!(guard.check_form(&alone, b"access_token=x").is_ok(), "that is no token to us, and no second one");
+    assert!(
+        guard.check_form(&alone, b"access_token=x").is_ok(),
+        "a token in the body alone does not count, so there are not two"
+    );
 }
 
 #[actix_web::test]
@@ -169,7 +172,7 @@ async fn a32_bad_expired_and_revoked_tokens_are_invalid() {
 }
 
 #[actix_web::test]
-async fn a33_too_little_scope_says_which_would_do() {
+async fn a33_insufficient_scope_names_the_required_one() {
     let world = World::new();
     let answer = get(&world, "/write", &format!("Bearer {}", world.token())).await;
     answer.assert_error(StatusCode::FORBIDDEN, "insufficient_scope");
@@ -195,7 +198,7 @@ async fn a35_the_scheme_is_matched_without_regard_to_case() {
 }
 
 #[actix_web::test]
-async fn a36_each_challenge_parameter_stands_once() {
+async fn a36_each_challenge_parameter_appears_once() {
     let world = World::new();
     let answer = get(&world, "/write", &format!("Bearer {}", world.token())).await;
     let challenge = answer.challenge.unwrap();
@@ -205,7 +208,7 @@ async fn a36_each_challenge_parameter_stands_once() {
 }
 
 #[actix_web::test]
-async fn who_cannot_be_decided_about_is_asked_to_come_again() {
+async fn a_token_that_cannot_be_checked_gets_a_503_with_retry_after() {
     let world = World::new();
     let token = format!("Bearer {}", world.token());
     let assert_later = |answer: &Answer, after: &str| {
@@ -220,15 +223,15 @@ async fn who_cannot_be_decided_about_is_asked_to_come_again() {
         assert_later(&get(&world, path, &token).await, "3");
     }
     world.denied.set_stale(None);
-    world.keys.set_away(Some(Duration::ZERO));
+    world.keys.set_unavailable(Some(Duration::ZERO));
     assert_later(&get(&world, "/me", &format!("Bearer {}", world.token())).await, "1");
 }
 
 #[actix_web::test]
 async fn optional_means_missing_and_never_invalid() {
     let world = World::new();
-    assert_eq!(ask(&world, TestRequest::get().uri("/feed")).await.body, "everybody's");
-    assert_eq!(get(&world, "/feed", "Basic YTpi").await.body, "everybody's");
+    assert_eq!(ask(&world, TestRequest::get().uri("/feed")).await.body, "public");
+    assert_eq!(get(&world, "/feed", "Basic YTpi").await.body, "public");
     assert_eq!(get(&world, "/feed", &format!("Bearer {}", world.token())).await.body, "yours");
     get(&world, "/feed", "Bearer abc").await.assert_error(StatusCode::UNAUTHORIZED, "invalid_token");
     get(&world, "/feed", "Bearer").await.assert_error(StatusCode::BAD_REQUEST, "invalid_request");
@@ -239,7 +242,7 @@ async fn optional_means_missing_and_never_invalid() {
 }
 
 #[actix_web::test]
-async fn without_a_guard_nobody_gets_in() {
+async fn without_a_guard_every_request_is_refused() {
     let world = World::new();
     let app = init_service(App::new().configure(routes)).await;
     for path in ["/me", "/feed"] {
@@ -265,7 +268,7 @@ async fn no_answer_repeats_the_token() {
 }
 
 #[test]
-fn every_error_has_its_answer() {
+fn every_refusal_has_its_status_and_code() {
     let retry_after = Duration::from_secs(1);
     let answers: [(Refusal, u16, bool, &str); 9] = [
         (Refusal::Missing, 401, true, "invalid_request"),

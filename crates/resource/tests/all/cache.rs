@@ -1,4 +1,4 @@
-//! What is remembered of a verified token, and what is looked at again each time.
+//! What is cached of a verified token, and what is checked again each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ fn refusal(world: &World, token: &str) -> VerifyError {
 }
 
 #[test]
-fn a_token_seen_before_is_found() {
+fn a_token_seen_before_is_found_in_the_cache() {
     let world = World::new();
     let token = world.token();
     let first = world.verifier.verify(&token).unwrap();
@@ -26,7 +26,7 @@ fn a_token_seen_before_is_found() {
 }
 
 #[test]
-fn a_token_denied_after_it_was_remembered_is_refused_at_once() {
+fn a_token_denied_after_it_was_cached_is_refused_at_once() {
     let world = World::new();
     let token = world.token();
     let ids = world.verifier.verify(&token).unwrap().deny_ids().to_vec();
@@ -36,7 +36,7 @@ fn a_token_denied_after_it_was_remembered_is_refused_at_once() {
 }
 
 #[test]
-fn a_token_that_expires_after_it_was_remembered_is_refused() {
+fn a_token_that_expires_after_it_was_cached_is_refused() {
     let world = World::new();
     let token = world.token();
     assert!(world.verifier.verify(&token).is_ok());
@@ -48,7 +48,7 @@ fn a_token_that_expires_after_it_was_remembered_is_refused() {
 }
 
 #[test]
-fn what_a_vanished_key_verified_is_refused() {
+fn a_cached_token_is_refused_once_its_key_is_removed() {
     let world = World::new();
     let token = world.token();
     assert!(world.verifier.verify(&token).is_ok());
@@ -59,7 +59,7 @@ fn what_a_vanished_key_verified_is_refused() {
 }
 
 #[test]
-fn a_new_key_under_an_old_name_is_not_taken_for_the_old_one() {
+fn a_new_key_with_an_old_kid_is_not_taken_for_the_old_one() {
     let old = SigningKey::from_secret(&[1; 32], "k".to_owned()).unwrap();
     let new = SigningKey::from_secret(&[2; 32], "k".to_owned()).unwrap();
     let expected =
@@ -73,14 +73,14 @@ fn a_new_key_under_an_old_name_is_not_taken_for_the_old_one() {
 }
 
 #[test]
-fn looking_again_tells_a_new_key_under_an_old_name_from_the_old_one() {
+fn recheck_distinguishes_a_new_key_with_an_old_kid_from_the_old_one() {
     let key = |secret: u8| SigningKey::from_secret(&[secret; 32], "k".to_owned()).unwrap();
     let expected =
         Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
     let world = World::with_settings(VerifierSettings::new(expected));
     world.keys.add(key(1).verifying_key());
     let verified = world.verifier.verify(&key(1).sign(&claims()).unwrap()).unwrap();
-    // Read anew, it is the same key.
+    // Loaded again, it is the same key.
     world.keys.add(key(1).verifying_key());
     assert_eq!(world.verifier.recheck(&verified), Ok(()));
     world.keys.add(key(2).verifying_key());
@@ -88,7 +88,7 @@ fn looking_again_tells_a_new_key_under_an_old_name_from_the_old_one() {
 }
 
 #[test]
-fn without_room_every_token_is_verified_anew() {
+fn without_a_cache_every_token_is_verified_each_time() {
     let world = World::with_cache(0);
     let token = world.token();
     for _ in 0..3 {
@@ -99,7 +99,7 @@ fn without_room_every_token_is_verified_anew() {
 }
 
 #[test]
-fn the_cache_keeps_within_its_bytes() {
+fn the_cache_stays_within_its_size() {
     let bytes = 256 * 1024;
     let world = World::with_cache(bytes);
     for _ in 0..400 {
@@ -111,8 +111,8 @@ fn the_cache_keeps_within_its_bytes() {
 }
 
 #[test]
-fn expired_tokens_leave_while_new_ones_come() {
-    // Small enough to be one shard: where there are several, chance decides which of them the new tokens go to.
+fn expired_tokens_are_dropped_as_new_ones_arrive() {
+    // Small enough for one shard: with several, chance decides which of them the new tokens go to.
     let world = World::with_cache(127 * 1024);
     for _ in 0..20 {
         assert!(world.verifier.verify(&world.token()).is_ok());
@@ -128,7 +128,7 @@ fn expired_tokens_leave_while_new_ones_come() {
 }
 
 #[test]
-fn a_stale_list_costs_one_signature_a_token_and_not_one_a_request() {
+fn a_stale_list_costs_one_signature_per_token_and_not_one_per_request() {
     let world = World::new();
     world.denied.set_stale(Some(Duration::from_secs(1)));
     let token = world.token();
@@ -139,7 +139,7 @@ fn a_stale_list_costs_one_signature_a_token_and_not_one_a_request() {
 }
 
 #[test]
-fn nobody_is_ever_taken_for_another_while_keys_come_and_go() {
+fn tokens_are_never_mixed_up_while_keys_come_and_go() {
     let world = World::with_cache(64 * 1024);
     let tokens: Vec<_> = (0..100)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! RFC 6750, over real HTTP: through extractors and middleware, on each of the values that an application can hold.
+//! RFC 6750 over real HTTP: through extractors and middleware, with each type of value that an application can hold.
 
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
@@ -40,7 +40,7 @@ async fn write(_user: Bearer<NotesWrite>) -> &'static str {
 }
 
 async fn feed(user: MaybeBearer) -> &'static str {
-    if user.0.is_some() { "yours" } else { "everybody's" }
+    if user.0.is_some() { "yours" } else { "public" }
 }
 
 async fn team(user: Bearer<NotesRead, Extra>) -> String {
@@ -70,7 +70,7 @@ fn handlers(config: &mut web::ServiceConfig) {
         .route("/form", web::post().to(form));
 }
 
-/// The same application on each kind of value. Where the middleware stands no handler looks at the token.
+/// The same application with each type of value. Behind the middleware, no handler looks at the token.
 fn services(issuer: &TestIssuer) -> Vec<(&'static str, Service)> {
     macro_rules! service {
         ($value:expr) => {{
@@ -97,11 +97,11 @@ fn services(issuer: &TestIssuer) -> Vec<(&'static str, Service)> {
     ]
 }
 
-/// Both ways to a handler that wants `notes:read`.
+/// Both ways to a handler that requires `notes:read`.
 const READ: [&str; 2] = ["/read", "/guarded/read"];
 
 #[actix_web::test]
-async fn a_good_token_passes_whatever_value_the_application_holds() {
+async fn a_valid_token_passes_with_each_type_of_app_data() {
     let issuer = TestIssuer::new();
     let token = issuer.token().scope("notes:read").sign();
     for (kind, service) in services(&issuer) {
@@ -156,7 +156,7 @@ async fn a31_a_token_in_the_header_and_in_a_form_is_an_invalid_request() {
         post(&service, &[("text", "a"), ("access_token", &token)], true).await.assert_error(400, "invalid_request");
         post(&service, &[("access_token", "")], true).await.assert_error(400, "invalid_request");
         post(&service, &[("text", "access_token=b")], true).await.assert_ok();
-        // RFC 6750 §2.2 is not supported, so such a token is none.
+        // RFC 6750 §2.2 is not supported, so such a token does not count.
         post(&service, &[("access_token", &token)], false).await.assert_asks_for_a_token();
     }
 }
@@ -194,7 +194,7 @@ async fn a32_bad_expired_and_revoked_tokens_are_invalid() {
 }
 
 #[actix_web::test]
-async fn a33_too_little_scope_says_which_would_do() {
+async fn a33_insufficient_scope_names_the_required_one() {
     let issuer = TestIssuer::new();
     let token = issuer.token().scope("notes:read").sign();
     for (_, service) in services(&issuer) {
@@ -220,7 +220,7 @@ async fn a34_a_token_in_the_query_is_ignored() {
             service.get(&path, "abc").await.assert_error(401, "invalid_token");
         }
         let path = format!("/feed?access_token={token}");
-        assert_eq!(service.get_with(&path, &[]).await.body, "everybody's");
+        assert_eq!(service.get_with(&path, &[]).await.body, "public");
     }
 }
 
@@ -238,7 +238,7 @@ async fn a35_the_scheme_is_matched_without_regard_to_case() {
 }
 
 #[actix_web::test]
-async fn a36_each_challenge_parameter_stands_once() {
+async fn a36_each_challenge_parameter_appears_once() {
     let issuer = TestIssuer::new();
     let token = issuer.token().scope("notes:read").sign();
     for (_, service) in services(&issuer) {
@@ -257,8 +257,8 @@ async fn optional_means_missing_and_never_invalid() {
     let revoked = issuer.token().sign();
     issuer.revoke(&revoked);
     for (_, service) in services(&issuer) {
-        assert_eq!(service.get_with("/feed", &[]).await.body, "everybody's");
-        assert_eq!(service.get_with("/feed", &["Basic YTpi"]).await.body, "everybody's");
+        assert_eq!(service.get_with("/feed", &[]).await.body, "public");
+        assert_eq!(service.get_with("/feed", &["Basic YTpi"]).await.body, "public");
         service.get("/feed", &revoked).await.assert_error(401, "invalid_token");
         service.get("/feed", "abc").await.assert_error(401, "invalid_token");
     }
@@ -274,7 +274,7 @@ async fn custom_claims_that_do_not_fit_make_the_token_invalid() {
         for token in [mint("team", json!(7)), mint("crew", json!("blue"))] {
             let answer = service.get("/team", &token).await;
             answer.assert_error(401, "invalid_token");
-            assert!(!answer.body.contains("blue"), "nothing of the token is repeated");
+            assert!(!answer.body.contains("blue"), "nothing from the token is repeated");
         }
         service.get("/badge", &mint("badge", json!("seven"))).await.assert_error(401, "invalid_token");
         let little = issuer.token().claim("team", json!(7)).sign();
@@ -283,14 +283,14 @@ async fn custom_claims_that_do_not_fit_make_the_token_invalid() {
 }
 
 #[actix_web::test]
-async fn bodies_are_the_services_own_and_headers_stay_ours() {
+async fn custom_error_bodies_keep_the_status_and_the_required_headers() {
     let issuer = TestIssuer::new();
     let oauth2 = issuer.oauth2();
     let service = Service::start(move |config| {
         let own = ErrorBody::new(|error, mut response| {
             response.insert_header(("x-own", "1")).json(json!({"detail": error.to_string()}))
         });
-        // Whatever it was handed it throws away.
+        // Ignores the response that it is given.
         let rude = ErrorBody::new(|_, _| {
             HttpResponse::Ok()
                 .insert_header(("www-authenticate", "Basic"))
@@ -343,7 +343,7 @@ async fn a_scope_within_a_scope_has_its_own_guard() {
 }
 
 #[actix_web::test]
-async fn two_kinds_that_trust_different_issuers_let_nobody_in() {
+async fn two_types_of_app_data_for_different_issuers_refuse_every_request() {
     let (outer, inner) = (TestIssuer::new(), TestIssuer::named("https://inner.test"));
     let (outside, inside, same) = (outer.oauth2(), inner.http_bearer(), outer.http_bearer());
     let service = Service::start(move |config| {
@@ -359,7 +359,7 @@ async fn two_kinds_that_trust_different_issuers_let_nobody_in() {
     service.get("/same/read", &outer.token().scope("notes:read").sign()).await.assert_ok();
 }
 
-/// A67, A69 to A76 in the verifier's own tests are many more; these see that none is lost on the way through HTTP.
+/// The verifier's own tests of A67 and A69 to A76 have many more cases; these check that none is lost over HTTP.
 #[actix_web::test]
 async fn a67_to_a76_no_check_is_lost_on_the_way_through_http() {
     let key = SigningKey::generate(Algorithm::ES256).unwrap();

@@ -1,4 +1,4 @@
-//! Several issuers in front of one service.
+//! A service that accepts the tokens of several issuers.
 
 use ficha_resource::{Issuers, NotReady, OAuth2PasswordBearer, TestIssuer, VerifyError};
 use ficha_token::{Algorithm, SigningKey, TokenError};
@@ -11,7 +11,7 @@ fn refusal(issuers: &Issuers, token: &str) -> VerifyError {
 
 #[test]
 fn each_token_is_checked_by_the_issuer_that_it_names() {
-    // The first is the second's beginning; of the others only the last character differs, whatever their length.
+    // The first is a prefix of the second; the others, of different lengths, differ only in their last characters.
     let names = ["https://a.test/te", "https://a.test/tenant", "https://a.test/1", "https://a.test/2"];
     let names =
         names.into_iter().chain(["https://a.test/10", "https://a.test/11", "https://a.test/100", "https://a.test/101"]);
@@ -28,17 +28,17 @@ fn each_token_is_checked_by_the_issuer_that_it_names() {
 }
 
 #[test]
-fn a_key_of_one_issuer_vouches_for_no_token_of_another() {
+fn a_key_of_one_issuer_does_not_verify_tokens_of_another() {
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     let document = key.to_pkcs8().unwrap().to_vec();
     let honest = TestIssuer::named("https://honest.test");
     let rogue = TestIssuer::with_key("https://rogue.test", key);
     let both = OAuth2PasswordBearer::any_of([honest.oauth2(), rogue.oauth2()]);
-    // Signed with the rogue's key, in the honest one's name.
+    // Signed with the rogue issuer's key, but with the honest issuer's `iss`.
     let key = SigningKey::from_pkcs8(Algorithm::ES256, &document).unwrap();
     let forger = TestIssuer::with_key("https://honest.test", key);
     let forged = forger.token().sign();
-    assert!(forger.oauth2().verify(&forged).is_ok(), "its signature is right");
+    assert!(forger.oauth2().verify(&forged).is_ok(), "its signature is valid");
     assert_eq!(refusal(&both, &forged), VerifyError::Invalid(TokenError::UnknownKey));
     assert!(both.verify(&rogue.token().sign()).is_ok());
 }
@@ -57,13 +57,13 @@ fn a_token_seen_before_is_found_in_its_issuers_cache() {
 }
 
 #[test]
-fn an_issuer_is_found_wherever_it_stands_in_the_claims() {
+fn the_issuer_is_found_wherever_iss_is_in_the_claims() {
     let issuer = TestIssuer::named("https://one.test");
     let other = TestIssuer::named("https://two.test");
     let both = OAuth2PasswordBearer::any_of([issuer.oauth2(), other.oauth2()]);
     let [header, signature] = [0, 2].map(|part| issuer.token().sign().split('.').nth(part).unwrap().to_owned());
     let with_claims = |claims: &str| format!("{header}.{}.{signature}", encode(claims));
-    // Not signed: that it gets as far as the signature shows where it went.
+    // The signature does not match. Getting as far as the signature shows which issuer was selected.
     let moved = with_claims(r#"{"sub":"x","iss":"https:\/\/one.test"}"#);
     assert!(matches!(refusal(&both, &moved), VerifyError::Invalid(TokenError::UnknownKey | TokenError::BadSignature)));
     for claims in [r#"{"iss":7}"#, r#"{"sub":"x"}"#, "{", r#"{"iss":"https://one.test","iss":"https://two.test"}"#] {
@@ -75,20 +75,20 @@ fn an_issuer_is_found_wherever_it_stands_in_the_claims() {
 }
 
 #[test]
-fn of_no_issuer_no_token_is_good() {
+fn without_issuers_every_token_is_refused() {
     let none = OAuth2PasswordBearer::any_of([]);
     assert_eq!(refusal(&none, &TestIssuer::new().token().sign()), VerifyError::Invalid(TokenError::WrongIssuer));
 }
 
 #[test]
-fn several_issuers_are_ready_when_each_is() {
+fn several_issuers_are_ready_when_each_of_them_is() {
     let (one, two) = (TestIssuer::named("https://one.test"), TestIssuer::named("https://two.test"));
     let both = OAuth2PasswordBearer::any_of([one.oauth2(), two.oauth2()]);
     assert!(both.ready().is_ready());
     two.set_stale(true);
     assert_eq!(both.ready().reasons(), [NotReady::LeaseOver]);
     one.set_stale(true);
-    assert_eq!(both.ready().reasons(), [NotReady::LeaseOver], "once");
+    assert_eq!(both.ready().reasons(), [NotReady::LeaseOver], "listed once");
     one.set_stale(false);
     let stats: Vec<_> = both.stats().into_iter().map(|stats| (stats.issuer, stats.ready)).collect();
     assert_eq!(stats, [("https://one.test".to_owned(), true), ("https://two.test".to_owned(), false)]);

@@ -1,4 +1,4 @@
-//! What a resource server may rely on, through the public API only.
+//! The guarantees of the crate, tested through its public API only.
 
 #[cfg(feature = "actix")]
 #[cfg(test)]

@@ -77,7 +77,7 @@ async fn all_means_each_of_them_and_any_means_one() {
 }
 
 #[actix_web::test]
-async fn of_nothing_any_lets_nobody_pass_and_all_everybody_with_a_token() {
+async fn require_any_of_nothing_refuses_all_tokens_and_require_all_accepts_any() {
     let world = World::new();
     let none: [&str; 0] = [];
     let (status, challenge) = ask(&world, guard(&world).require_any(none), Some("a")).await;
@@ -89,7 +89,7 @@ async fn of_nothing_any_lets_nobody_pass_and_all_everybody_with_a_token() {
 }
 
 #[actix_web::test]
-async fn a_name_that_is_no_scope_lets_nobody_pass() {
+async fn an_invalid_scope_name_refuses_every_token() {
     let world = World::new();
     for name in ["", "a b", "a\"b"] {
         assert_eq!(ask(&world, guard(&world).require(name), Some("a b")).await.0, StatusCode::FORBIDDEN);
@@ -116,7 +116,7 @@ async fn extractors_behind_the_middleware_need_no_app_data_and_verify_nothing_tw
 }
 
 #[actix_web::test]
-async fn an_extractor_believes_its_own_guard_only() {
+async fn an_extractor_trusts_only_its_own_guard() {
     let (outer, inner) = (World::new(), World::new());
     let scope = web::scope("").wrap(guard(&outer).require("a")).route("/who", web::get().to(who));
     let app = init_service(App::new().app_data(guard(&inner)).service(scope)).await;

@@ -1,4 +1,4 @@
-//! What the values write into a description.
+//! The security schemes in an OpenAPI description.
 
 use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn schemes(modifier: &dyn Modify) -> Value {
 }
 
 #[test]
-fn the_password_flow_names_its_token_url_as_an_absolute_one() {
+fn the_password_flow_has_an_absolute_token_url() {
     let token_url = "https://issuer.test/token";
     let flow = json!({"password": {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": {}}});
     let expected = json!({"OAuth2PasswordBearer": {"type": "oauth2", "flows": flow}});
@@ -21,7 +21,7 @@ fn the_password_flow_names_its_token_url_as_an_absolute_one() {
 }
 
 #[test]
-fn a_plain_bearer_token_says_nothing_of_where_it_comes_from() {
+fn the_plain_bearer_scheme_has_no_token_url() {
     let expected = json!({"HttpBearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}});
     assert_eq!(schemes(&TestIssuer::new().http_bearer()), expected);
 }

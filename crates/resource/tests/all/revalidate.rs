@@ -1,4 +1,4 @@
-//! Looking again at a token, for what outlives its request.
+//! Checking a token again in what outlives its request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::service::Service;
 
-/// A test lets one event out at a time.
+/// Lets a test release one event at a time.
 type Gate = Arc<Semaphore>;
 
 async fn events(user: Bearer, gate: Data<Gate>) -> impl Responder {
@@ -25,7 +25,7 @@ async fn events(user: Bearer, gate: Data<Gate>) -> impl Responder {
     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
 }
 
-/// A service, and what lets its events out.
+/// A service, and the gate that releases its events.
 fn service(oauth2: OAuth2PasswordBearer) -> (Service, Gate) {
     let gate = Gate::new(Semaphore::new(0));
     let data = Data::new(Arc::clone(&gate));
@@ -42,7 +42,7 @@ async fn open(service: &Service, token: &str) -> reqwest::Response {
     response
 }
 
-/// The next event, or `None` where the stream has ended.
+/// The next event, or `None` if the stream has ended.
 async fn next(response: &mut reqwest::Response, gate: &Gate) -> Option<String> {
     gate.add_permits(1);
     let chunk = tokio::time::timeout(Duration::from_secs(10), response.chunk()).await.expect("an event or the end");
@@ -50,7 +50,7 @@ async fn next(response: &mut reqwest::Response, gate: &Gate) -> Option<String> {
 }
 
 #[actix_web::test]
-async fn a_stream_ends_when_its_token_does() {
+async fn a_stream_ends_when_its_token_is_no_longer_valid() {
     type End = fn(&TestIssuer, &str);
     let ends: [(&str, End); 6] = [
         ("revoked", |issuer, token| issuer.revoke(token)),
@@ -95,7 +95,7 @@ async fn again(user: Bearer, issuer: Data<TestIssuer>) -> String {
 }
 
 #[actix_web::test]
-async fn looking_again_tells_what_will_pass_and_keeps_the_routes_choice() {
+async fn revalidate_marks_temporary_errors_and_keeps_to_the_routes_choice() {
     for kind in ["one", "several"] {
         for (path, expected) in [("/again", "stale"), ("/lenient/again", "fresh enough")] {
             let issuer = TestIssuer::new();

@@ -15,7 +15,7 @@ pub struct Service {
 impl Service {
     /// Serves what `configure` adds, until it is dropped.
     pub fn start(configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> Self {
-        // Whichever test comes first installs it.
+        // The first test to get here installs it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let server = HttpServer::new(move || App::new().configure(configure.clone()))
             .workers(1)
@@ -53,7 +53,7 @@ impl Drop for Service {
     }
 }
 
-/// What came back, taken apart.
+/// The parts of a response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -94,7 +94,7 @@ impl Answer {
         assert!(challenge.starts_with(&start), "{self:?}");
     }
 
-    /// RFC 6750 §3.1: no code in the challenge where there was no token.
+    /// RFC 6750 §3.1: no code in the challenge for a request without a token.
     #[track_caller]
     pub fn assert_asks_for_a_token(&self) {
         assert_eq!((self.status, self.challenge.as_deref()), (401, Some(r#"Bearer realm="test""#)), "{self:?}");
@@ -103,7 +103,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn assert_come_again(&self) {
+    pub fn assert_try_later(&self) {
         assert_eq!((self.status, self.retry_after.as_deref()), (503, Some("1")), "{self:?}");
         assert_eq!(self.challenge, None);
         assert_eq!(self.json()["error"], "temporarily_unavailable");

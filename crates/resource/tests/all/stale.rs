@@ -1,4 +1,4 @@
-//! What a stale denylist means, for a service and for a part of it.
+//! How a service, or a part of it, treats a stale denylist.
 
 use actix_web::web;
 use ficha_resource::{Bearer, BearerGuard, ErrorBody, MaybeBearer, OAuth2PasswordBearer, OnStale, TestIssuer};
@@ -28,7 +28,7 @@ fn service(issuer: &TestIssuer) -> Service {
             .route("/me", me())
             .route("/feed", web::get().to(feed))
             .service(web::scope("/guarded").wrap(oauth2.require_token()).route("", web::get().to(hello)))
-            // Four ways to accept in one part of an application.
+            // Four ways to accept a stale list in one part of an application.
             .service(web::scope("/data").app_data(OnStale::Accept).route("", me()))
             .service(
                 web::scope("/both")
@@ -40,7 +40,7 @@ fn service(issuer: &TestIssuer) -> Service {
             .service(
                 web::scope("/guard").app_data(BearerGuard::from(&oauth2).on_stale(OnStale::Accept)).route("", me()),
             )
-            // The handler is stricter than what stands before it.
+            // The handler is stricter than the middleware in front of it.
             .service(
                 web::scope("/stricter")
                     .wrap(lenient())
@@ -53,17 +53,17 @@ const ACCEPTING: [&str; 4] = ["/data", "/both", "/middleware", "/guard"];
 const REFUSING: [&str; 4] = ["/me", "/feed", "/guarded", "/stricter/within"];
 
 #[actix_web::test]
-async fn a_stale_list_is_answered_503_with_retry_after() {
+async fn with_a_stale_list_requests_get_a_503_with_retry_after() {
     let issuer = TestIssuer::new();
     let service = service(&issuer);
     let seen = issuer.token().sign();
     service.get("/me", &seen).await.assert_ok();
     issuer.set_stale(true);
     for path in REFUSING {
-        service.get(path, &seen).await.assert_come_again();
-        service.get(path, &issuer.token().sign()).await.assert_come_again();
+        service.get(path, &seen).await.assert_try_later();
+        service.get(path, &issuer.token().sign()).await.assert_try_later();
     }
-    // It says nothing of the token, and a bad one is bad all the same.
+    // An invalid token is still invalid.
     service.get("/me", "abc").await.assert_error(401, "invalid_token");
     issuer.set_stale(false);
     for path in REFUSING {
@@ -72,7 +72,7 @@ async fn a_stale_list_is_answered_503_with_retry_after() {
 }
 
 #[actix_web::test]
-async fn a_part_that_accepts_on_a_stale_list_still_refuses_what_it_knows() {
+async fn routes_that_accept_a_stale_list_still_refuse_known_revocations() {
     let issuer = TestIssuer::new();
     let service = service(&issuer);
     let (good, revoked) = (issuer.token().sign(), issuer.token().sign());
@@ -87,7 +87,7 @@ async fn a_part_that_accepts_on_a_stale_list_still_refuses_what_it_knows() {
 }
 
 #[actix_web::test]
-async fn several_issuers_are_stale_each_for_itself() {
+async fn each_of_several_issuers_is_stale_on_its_own() {
     let (one, two) = (TestIssuer::new(), TestIssuer::named("https://two.test"));
     let both = OAuth2PasswordBearer::any_of([one.oauth2(), two.oauth2()]);
     let service = Service::start(move |config| {
@@ -97,13 +97,13 @@ async fn several_issuers_are_stale_each_for_itself() {
             .service(web::scope("/data").app_data(OnStale::Accept).route("", web::get().to(me)));
     });
     one.set_stale(true);
-    service.get("/me", &one.token().sign()).await.assert_come_again();
+    service.get("/me", &one.token().sign()).await.assert_try_later();
     service.get("/me", &two.token().sign()).await.assert_ok();
     service.get("/data", &one.token().sign()).await.assert_ok();
 }
 
 #[actix_web::test]
-async fn a_body_of_ones_own_keeps_retry_after() {
+async fn a_custom_error_body_keeps_retry_after() {
     let issuer = TestIssuer::new();
     let oauth2 = issuer.oauth2();
     let service = Service::start(move |config| {

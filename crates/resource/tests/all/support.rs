@@ -1,4 +1,4 @@
-//! An issuer, its keys, its denylist and a clock, all in this process.
+//! An issuer, its keys, its denylist and a clock, all in the same process.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,11 +19,11 @@ pub const ISSUER: &str = "https://auth.example.com";
 pub const START: i64 = 1_800_000_000;
 pub const LIFE: i64 = 600;
 
-/// A key set that can be changed, and can be away.
+/// A key set that can be changed or made unavailable.
 #[derive(Default)]
 pub struct Keys {
     set: RwLock<HashMap<String, VerifyingKey>>,
-    away: Mutex<Option<Duration>>,
+    unavailable: Mutex<Option<Duration>>,
     generation: AtomicU64,
 }
 
@@ -38,14 +38,14 @@ impl Keys {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub fn set_away(&self, retry_after: Option<Duration>) {
-        *self.away.lock().unwrap() = retry_after;
+    pub fn set_unavailable(&self, retry_after: Option<Duration>) {
+        *self.unavailable.lock().unwrap() = retry_after;
     }
 }
 
 impl KeySource for Keys {
     fn find(&self, kid: &str) -> KeyLookup {
-        if let Some(retry_after) = *self.away.lock().unwrap() {
+        if let Some(retry_after) = *self.unavailable.lock().unwrap() {
             return KeyLookup::Unavailable { retry_after };
         }
         match self.set.read().unwrap().get(kid) {
@@ -59,7 +59,7 @@ impl KeySource for Keys {
     }
 }
 
-/// A denylist that can be stale.
+/// A denylist that can be made stale.
 #[derive(Default)]
 pub struct Denied {
     ids: RwLock<HashMap<DenyId, i64>>,
@@ -90,7 +90,7 @@ impl DenySource for Denied {
     }
 }
 
-/// Everything that a test moves.
+/// A verifier, and everything that a test can change about it.
 pub struct World {
     pub key: SigningKey,
     pub keys: Arc<Keys>,
@@ -129,7 +129,7 @@ impl World {
         Self { key, keys, denied, clock, verifier }
     }
 
-    /// A good token that may read notes.
+    /// A valid token with the scope `notes:read`.
     pub fn token(&self) -> String {
         self.key.sign(&claims()).unwrap()
     }
@@ -138,7 +138,7 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds.unsigned_abs()));
     }
 
-    /// A token with a header and claims that the issuer would never sign, and a signature of its that is right.
+    /// A token with a valid signature over a header and claims that the issuer would never sign.
     pub fn forge(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, self.key.to_pkcs8().unwrap()).unwrap();
@@ -151,7 +151,7 @@ impl World {
     }
 }
 
-/// Good claims, with ids of their own.
+/// Valid claims with fresh ids.
 pub fn claims() -> AccessClaims {
     AccessClaims {
         iss: ISSUER.to_owned(),
@@ -170,7 +170,7 @@ pub fn claims() -> AccessClaims {
     }
 }
 
-/// Good claims as JSON, to be changed by hand.
+/// Valid claims as JSON, for tests that change them.
 pub fn claims_json() -> Value {
     serde_json::to_value(claims()).unwrap()
 }
@@ -184,7 +184,7 @@ fn fresh_id() -> Uuid {
     Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed), 7)
 }
 
-/// The other signature that is right for the same text: `n - s` in the place of `s`.
+/// The same token with the other valid signature: `n - s` in place of `s`.
 pub fn twin(token: &str) -> String {
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6,

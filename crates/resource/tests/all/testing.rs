@@ -1,4 +1,4 @@
-//! The issuer for a user's own tests.
+//! `TestIssuer`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn refusal(issuer: &TestIssuer, token: &str) -> VerifyError {
 }
 
 #[test]
-fn a_token_says_what_it_was_told_to() {
+fn a_test_token_has_the_claims_that_were_set() {
     let issuer = TestIssuer::new();
     let (subject, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let token = issuer
@@ -32,7 +32,7 @@ fn a_token_says_what_it_was_told_to() {
 }
 
 #[test]
-fn each_way_of_revoking_reaches_as_far_as_it_says() {
+fn each_kind_of_revocation_covers_what_it_should() {
     let issuer = TestIssuer::new();
     let session = Uuid::from_u128(3);
     let [first, second] = [0, 1].map(|_| issuer.token().session(session).sign());
@@ -49,7 +49,7 @@ fn each_way_of_revoking_reaches_as_far_as_it_says() {
 }
 
 #[test]
-fn a_rotated_key_is_good_until_it_is_forgotten() {
+fn a_rotated_key_is_valid_until_it_is_removed() {
     let issuer = TestIssuer::new();
     let old = issuer.token().sign();
     issuer.rotate_key();
@@ -61,7 +61,7 @@ fn a_rotated_key_is_good_until_it_is_forgotten() {
 }
 
 #[test]
-fn a_token_dies_when_the_clock_is_moved() {
+fn a_token_expires_when_the_clock_is_moved() {
     let issuer = TestIssuer::new();
     let token = issuer.token().expires_in(Duration::from_secs(10)).sign();
     issuer.advance(Duration::from_millis(9_999));
@@ -71,7 +71,7 @@ fn a_token_dies_when_the_clock_is_moved() {
 }
 
 #[test]
-fn what_is_stale_is_not_ready() {
+fn a_stale_issuer_is_not_ready() {
     let issuer = TestIssuer::new();
     assert!(issuer.oauth2().ready().is_ready());
     issuer.set_stale(true);

@@ -1,4 +1,4 @@
-//! Which tokens are good.
+//! Which tokens are valid.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn invalid(error: TokenError) -> VerifyError {
     VerifyError::Invalid(error)
 }
 
-/// Good claims, changed, and signed all the same.
+/// A signed token with one claim changed.
 fn with_claim(world: &World, name: &str, value: Value) -> String {
     let mut claims = claims_json();
     claims[name] = value;
@@ -26,7 +26,7 @@ fn with_claim(world: &World, name: &str, value: Value) -> String {
 }
 
 #[test]
-fn a_good_token_is_accepted_with_what_it_says() {
+fn a_valid_token_is_accepted_with_its_claims() {
     let world = World::new();
     let claims = claims();
     let verified = world.verifier.verify(&world.key.sign(&claims).unwrap()).unwrap();
@@ -53,7 +53,7 @@ fn a67_another_type_issuer_or_audience_is_refused() {
 }
 
 #[test]
-fn a69_a_key_is_for_one_algorithm_and_a_service_takes_those_it_lists() {
+fn a69_a_key_is_for_one_algorithm_and_a_service_accepts_those_it_lists() {
     let world = World::new();
     let mut header = world.header();
     header["alg"] = "ES384".into();
@@ -71,7 +71,7 @@ fn a69_a_key_is_for_one_algorithm_and_a_service_takes_those_it_lists() {
         header["alg"] = name.into();
         assert_eq!(refusal(&lenient, &lenient.forge(&header, &claims_json())), invalid(TokenError::WrongAlgorithm));
     }
-    // In the set, but its algorithm is not expected.
+    // Its key is in the set, but its algorithm is not accepted.
     let edwards = SigningKey::generate(Algorithm::EdDSA).unwrap();
     lenient.keys.add(edwards.verifying_key());
     let token = edwards.sign(&claims()).unwrap();
@@ -120,7 +120,7 @@ fn a73_a_missing_audience_is_refused() {
 }
 
 #[test]
-fn a74_a_time_that_is_no_sane_number_is_refused() {
+fn a74_a_time_that_is_not_a_sane_number_is_refused() {
     let world = World::new();
     for name in ["exp", "iat", "nbf"] {
         for value in [json!("1900000000"), json!(-1), json!(1e300), json!(null), json!(253_402_300_800_i64)] {
@@ -130,7 +130,7 @@ fn a74_a_time_that_is_no_sane_number_is_refused() {
 }
 
 #[test]
-fn a75_a_member_that_stands_twice_is_refused() {
+fn a75_a_duplicate_member_is_refused() {
     let world = World::new();
     let good = world.token();
     let [header, claims, signature] = good.split('.').collect::<Vec<_>>()[..] else { unreachable!() };
@@ -141,9 +141,9 @@ fn a75_a_member_that_stands_twice_is_refused() {
 }
 
 #[test]
-fn a76_encrypted_and_json_tokens_are_refused_without_asking_for_a_key() {
+fn a76_encrypted_and_json_tokens_are_refused_without_a_key_lookup() {
     let world = World::new();
-    world.keys.set_away(Some(Duration::from_secs(1)));
+    world.keys.set_unavailable(Some(Duration::from_secs(1)));
     for token in ["a.b.c.d.e", r#"{"payload":"a","signatures":[]}"#, "", "a", "a.b", "...."] {
         assert!(matches!(refusal(&world, token), VerifyError::Invalid(TokenError::Malformed(_))), "{token}");
     }
@@ -151,7 +151,7 @@ fn a76_encrypted_and_json_tokens_are_refused_without_asking_for_a_key() {
 }
 
 #[test]
-fn a_changed_signature_is_refused_however_often_it_comes() {
+fn a_changed_signature_is_refused_every_time() {
     let world = World::new();
     let token = world.token();
     let (signed, _) = token.rsplit_once('.').unwrap();
@@ -159,12 +159,12 @@ fn a_changed_signature_is_refused_however_often_it_comes() {
     for _ in 0..3 {
         assert_eq!(refusal(&world, &format!("{signed}.{other}")), invalid(TokenError::BadSignature));
     }
-    assert_eq!(world.verifier.stats().entries, 0, "failures are not remembered");
+    assert_eq!(world.verifier.stats().entries, 0, "failures are not cached");
     assert!(world.verifier.verify(&token).is_ok());
 }
 
 #[test]
-fn a_token_is_good_until_its_exp_and_from_its_nbf() {
+fn a_token_is_valid_from_its_nbf_until_its_exp() {
     let world = World::new();
     let token = world.token();
     let later = with_claim(&world, "nbf", (START + 10).into());
@@ -207,9 +207,9 @@ fn the_time_never_runs_backwards() {
 }
 
 #[test]
-fn a_time_that_was_wrong_is_forgotten_when_no_token_of_then_can_be_good_any_more() {
+fn a_wrong_time_is_dropped_once_no_token_from_then_can_be_valid() {
     let world = World::new();
-    // It is a week earlier in truth.
+    // The clock is a week ahead.
     let right = OffsetDateTime::from_unix_timestamp(START).unwrap() - time::Duration::weeks(1);
     let claims = AccessClaims { iat: right.unix_timestamp(), exp: START, ..claims() };
     let token = world.key.sign(&claims).unwrap();
@@ -224,7 +224,7 @@ fn a_time_that_was_wrong_is_forgotten_when_no_token_of_then_can_be_good_any_more
 }
 
 #[test]
-fn a_token_is_denied_by_itself_its_session_or_its_key() {
+fn a_token_is_denied_by_its_own_id_its_session_or_its_key() {
     for number in 0..3 {
         let world = World::new();
         let token = world.token();
@@ -232,7 +232,7 @@ fn a_token_is_denied_by_itself_its_session_or_its_key() {
         let ids = world.verifier.verify(&token).unwrap().deny_ids().to_vec();
         world.denied.deny(ids[number], START + LIFE + 120);
         assert_eq!(refusal(&world, &token), VerifyError::Denied);
-        // The key is of both.
+        // Both tokens have the same key.
         assert_eq!(world.verifier.verify(&other).is_ok(), number < 2);
     }
 }
@@ -255,14 +255,14 @@ fn the_twin_of_a_denied_token_is_refused() {
     let token = world.key.sign(&claims).unwrap();
     let twin = twin(&token);
     assert_ne!(token, twin);
-    assert!(world.verifier.verify(&twin).is_ok(), "the twin's signature is right");
+    assert!(world.verifier.verify(&twin).is_ok(), "the twin's signature is valid");
     world.denied.deny(claims.jti, START + LIFE + 120);
     assert_eq!(refusal(&world, &token), VerifyError::Denied);
     assert_eq!(refusal(&world, &twin), VerifyError::Denied);
 }
 
 #[test]
-fn a_stale_denylist_is_told_from_a_bad_token() {
+fn a_stale_denylist_is_distinguished_from_an_invalid_token() {
     let world = World::new();
     let good = world.token();
     assert!(world.verifier.verify(&good).is_ok());
@@ -271,21 +271,21 @@ fn a_stale_denylist_is_told_from_a_bad_token() {
     assert_eq!(refusal(&world, &good), VerifyError::Stale { retry_after }, "seen before");
     assert_eq!(refusal(&world, &world.token()), VerifyError::Stale { retry_after }, "never seen");
     let wrong = with_claim(&world, "aud", "mail".into());
-    assert_eq!(refusal(&world, &wrong), invalid(TokenError::WrongAudience), "bad whatever the list says");
+    assert_eq!(refusal(&world, &wrong), invalid(TokenError::WrongAudience), "invalid whatever the list says");
     world.denied.set_stale(None);
     assert!(world.verifier.verify(&good).is_ok());
 }
 
 #[test]
-fn an_unknown_key_is_told_from_one_that_cannot_be_looked_up() {
+fn an_unknown_key_is_distinguished_from_one_that_cannot_be_looked_up() {
     let world = World::new();
     let stranger = SigningKey::generate(Algorithm::ES256).unwrap();
     let token = stranger.sign(&claims()).unwrap();
     assert_eq!(refusal(&world, &token), invalid(TokenError::UnknownKey));
     let retry_after = Duration::from_secs(2);
-    world.keys.set_away(Some(retry_after));
+    world.keys.set_unavailable(Some(retry_after));
     assert_eq!(refusal(&world, &token), VerifyError::KeysUnavailable { retry_after });
-    world.keys.set_away(None);
+    world.keys.set_unavailable(None);
     world.keys.add(stranger.verifying_key());
     assert!(world.verifier.verify(&token).is_ok());
 }

@@ -1,4 +1,4 @@
-//! What a token says about its own algorithm.
+//! The algorithm that a token claims for itself.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::hmac;
@@ -24,15 +24,15 @@ fn a70_none_is_refused_in_every_case_with_and_without_a_signature() {
         for kid in [Some(ES256.kid()), Some(RS256.kid()), None] {
             let header = json!({ "typ": "at+jwt", "alg": name, "kid": kid }).to_string();
             let text = format!("{}.{}", encode(header), encode(claims_json().to_string()));
-            service.refuses_unasked(&name, &format!("{text}."), UNSIGNED);
-            service.refuses_unasked(&name, &format!("{text}.AA"), TokenError::UnsupportedAlgorithm);
-            service.refuses_unasked(&name, &sign_text(&text), TokenError::UnsupportedAlgorithm);
+            service.refuses_before_lookup(&name, &format!("{text}."), UNSIGNED);
+            service.refuses_before_lookup(&name, &format!("{text}.AA"), TokenError::UnsupportedAlgorithm);
+            service.refuses_before_lookup(&name, &sign_text(&text), TokenError::UnsupportedAlgorithm);
         }
     }
 }
 
 #[test]
-fn a69_a70_an_algorithm_that_is_no_name_of_one_is_refused() {
+fn a69_a70_an_unknown_algorithm_name_is_refused() {
     let service = Service::new();
     for name in
         ["", " ", "none ", "NONE\0", "es256", "ES256 ", "ES256\0", "ES521", "ES256K", "HS1", "RS1", "dir", "A128KW"]
@@ -47,7 +47,7 @@ fn a69_a70_an_algorithm_that_is_no_name_of_one_is_refused() {
 }
 
 #[test]
-fn a69_a_public_key_in_any_form_is_no_hmac_secret() {
+fn a69_a_public_key_in_any_form_is_not_an_hmac_secret() {
     let service = Service::new();
     for (key, forms) in [(&*RS256, rsa_forms()), (&*ES256, ec_forms()), (&*EDDSA, jwk_forms(&EDDSA))] {
         for (form, secret) in forms {
@@ -69,7 +69,7 @@ fn a69_a_public_key_in_any_form_is_no_hmac_secret() {
 #[test]
 fn a69_a_key_is_not_used_for_another_algorithm_of_its_kind() {
     let service = Service::new();
-    // The same RSA key signs by another padding or hash, which the issuer never does.
+    // The same RSA key signs with another padding or hash, which the issuer never does.
     for algorithm in [Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512] {
         let same_key = SigningKey::from_pkcs8(algorithm, RS256.to_pkcs8().unwrap()).unwrap();
         assert_eq!(same_key.kid(), RS256.kid());
@@ -79,7 +79,7 @@ fn a69_a_key_is_not_used_for_another_algorithm_of_its_kind() {
     for alg in ["ES384", "ES512", "EdDSA", "Ed25519", "RS256", "PS256", "HS256"] {
         service.refuses_header(alg, &with(header(), "alg", alg), TokenError::WrongAlgorithm);
     }
-    // One key of the issuer under the name of another.
+    // One key of the issuer with the `kid` of another.
     let text = |kid: &str| {
         let header = json!({ "typ": "at+jwt", "alg": "ES256", "kid": kid }).to_string();
         format!("{}.{}", encode(header), encode(claims_json().to_string()))

@@ -1,4 +1,4 @@
-//! Claims under a signature that is good.
+//! Claims with a valid signature.
 
 use ficha_resource::VerifyError;
 use ficha_token::TokenError;
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// No sane number of seconds, as JSON text.
-const NO_TIME: [&str; 25] = [
+/// JSON texts that are not a sane number of seconds.
+const NOT_A_TIME: [&str; 25] = [
     "\"1800000600\"",
     "\"\"",
     "\"never\"",
@@ -36,10 +36,10 @@ const NO_TIME: [&str; 25] = [
 ];
 
 #[test]
-fn a74_a_time_that_is_no_sane_number_is_refused() {
+fn a74_a_time_that_is_not_a_sane_number_is_refused() {
     let service = Service::new();
     for name in ["exp", "iat", "nbf", "auth_time"] {
-        for wrong in NO_TIME {
+        for wrong in NOT_A_TIME {
             let text = claims_text_with(&format!("\"{name}\":{wrong}"));
             service.refuses_claims(&format!("{name}: {wrong}"), &text, TokenError::BadClaim(name));
         }
@@ -56,14 +56,14 @@ fn a74_a_time_that_is_no_sane_number_is_refused() {
 }
 
 #[test]
-fn a74_a_time_that_is_sane_decides() {
+fn a74_a_sane_time_is_compared_with_the_clock() {
     let service = Service::new();
     for (member, outcome) in [
         ("\"exp\":0", Err(TokenError::Expired)),
         ("\"exp\":1", Err(TokenError::Expired)),
         ("\"exp\":1800000000", Err(TokenError::Expired)),
         ("\"exp\":1800000001", Ok(())),
-        // Milliseconds in the place of seconds are the year 59010.
+        // Milliseconds in place of seconds: the year 59010.
         ("\"exp\":1800000600000", Err(TokenError::BadClaim("exp"))),
         ("\"exp\":253402300799", Ok(())),
         ("\"nbf\":1800000000", Ok(())),
@@ -81,7 +81,7 @@ fn a74_a_time_that_is_sane_decides() {
 }
 
 #[test]
-fn a67_a73_an_audience_that_is_missing_malformed_or_anothers_is_refused() {
+fn a67_a73_a_missing_malformed_or_foreign_audience_is_refused() {
     let service = Service::new();
     service.refuses_claims("no aud", &without(claims_json(), "aud").to_string(), TokenError::MissingClaim("aud"));
     let malformed = TokenError::BadClaim("aud");
@@ -198,7 +198,7 @@ fn an_id_is_a_uuid_with_its_hyphens_and_nothing_else() {
     }
 }
 
-/// Two texts of one id must be one id, or a denied token could be written another way.
+/// Two spellings of an id must be the same id, or a denied token could be written in another way.
 #[test]
 fn an_id_in_capitals_is_denied_by_the_same_entry() {
     for name in ["jti", "sid"] {
@@ -217,7 +217,7 @@ fn an_id_in_capitals_is_denied_by_the_same_entry() {
 }
 
 #[test]
-fn a75_a_claim_that_stands_twice_is_refused() {
+fn a75_a_duplicate_claim_is_refused() {
     let service = Service::new();
     let error = TokenError::Malformed("its claims are not a JSON object with each member once");
     let good = claims_json();

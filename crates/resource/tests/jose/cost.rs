@@ -1,4 +1,4 @@
-//! What is no token of ours must cost next to nothing.
+//! Refusing what is not a token of the issuer must cost next to nothing.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ fn a76_a_token_of_16_mb_is_refused_by_its_length_alone() {
         "{".repeat(16_000_000),
         format!("{good}{}", "A".repeat(16_000_000)),
     ] {
-        service.refuses_unasked("16 MB", &text, TokenError::TooLong);
-        // Looking at each byte 2,000 times, 32 GB, takes seconds on any machine; looking at the length does not.
+        service.refuses_before_lookup("16 MB", &text, TokenError::TooLong);
+        // Reading each byte 2,000 times (32 GB) takes seconds on any machine; reading the length does not.
         let start = SystemClock.elapsed();
         for _ in 0..2_000 {
             assert!(service.verifier.verify(&text).is_err());
@@ -32,7 +32,7 @@ fn a76_a_token_of_16_mb_is_refused_by_its_length_alone() {
 }
 
 #[test]
-fn a76_the_longest_token_is_taken_and_one_byte_more_is_not() {
+fn a76_the_longest_token_is_accepted_and_one_byte_more_is_not() {
     let service = Service::new();
     let mut claims = claims();
     let length = |claims: &ficha_token::AccessClaims| ES256.sign(claims).map(|token| token.len());
@@ -44,7 +44,7 @@ fn a76_the_longest_token_is_taken_and_one_byte_more_is_not() {
         if token.len() <= MAX_TOKEN_BYTES {
             assert_eq!(service.accepts("just short enough", &token).claims, claims);
         } else {
-            service.refuses_unasked("just too long", &token, TokenError::TooLong);
+            service.refuses_before_lookup("just too long", &token, TokenError::TooLong);
         }
     }
 }
@@ -60,11 +60,11 @@ fn a76_encrypted_tokens_are_refused_before_anything_is_decoded() {
         "....".into(),
         "....AA".into(),
         format!("{}..AAAA.{}.AAAA", encode(header.to_string()), encode(claims_json().to_string())),
-        // A count of rounds that would take minutes.
+        // A number of rounds that would take minutes.
         format!("{}.AAAA.AAAA.AAAA.AAAA", encode(slow.to_string())),
         format!("{good}.AAAA.AAAA"),
     ] {
-        service.refuses_unasked(&text, &text, ENCRYPTED);
+        service.refuses_before_lookup(&text, &text, ENCRYPTED);
     }
 }
 
@@ -84,10 +84,10 @@ fn a76_the_json_serialization_is_refused_by_its_first_byte() {
         "{".repeat(MAX_TOKEN_BYTES),
         format!("{{{good}}}"),
     ] {
-        service.refuses_unasked(&text, &text, SERIALIZED);
+        service.refuses_before_lookup(&text, &text, SERIALIZED);
     }
     for text in [" {}".to_owned(), json!([good]).to_string(), json!(good).to_string()] {
-        service.refuses_unasked(&text, &text, TokenError::Malformed("it has a character that no token has"));
+        service.refuses_before_lookup(&text, &text, TokenError::Malformed("it has a character that no token has"));
     }
 }
 
@@ -96,7 +96,7 @@ fn a_header_has_its_own_bound() {
     let service = Service::new();
     let long = with(header(), "x", "x".repeat(3_100));
     let token = forge(long.to_string(), claims_json().to_string());
-    service.refuses_unasked("a long header", &token, TokenError::Malformed("its header is too long"));
+    service.refuses_before_lookup("a long header", &token, TokenError::Malformed("its header is too long"));
     let short = with(header(), "x", "x".repeat(2_800));
     service.accepts("a shorter one", &forge(short.to_string(), claims_json().to_string()));
 }

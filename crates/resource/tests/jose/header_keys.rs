@@ -1,4 +1,4 @@
-//! Headers that bring a key, say where one is, or name one that is not ours.
+//! Headers that contain a key, say where one is, or name an unknown one.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// Somebody who waits for a verifier to come and fetch a key.
+/// A server that a verifier must never connect to.
 struct Bait(TcpListener);
 
 impl Bait {
@@ -19,18 +19,18 @@ impl Bait {
         format!("http://{}/{path}", self.0.local_addr().unwrap())
     }
 
-    /// Connections queue in order, so if ours is the first to be accepted, none came before it.
-    fn assert_nobody_came(&self) {
+    /// Connections queue in order: if our own is the first to be accepted, there was none before it.
+    fn assert_no_connection(&self) {
         let own = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
         let (_, first) = self.0.accept().unwrap();
-        assert_eq!(first, own.local_addr().unwrap(), "somebody fetched");
+        assert_eq!(first, own.local_addr().unwrap(), "the verifier connected");
     }
 }
 
-/// The attacker's token: their key, their signature, and a header that has it verified by that key if it is believed.
+/// The attacker's token: signed with their key, with a header that makes a gullible verifier use that key.
 fn attacker_token(header: &Value, attacker: &SigningKey) -> String {
     let text = format!("{}.{}", encode(header.to_string()), encode(claims_json().to_string()));
-    // Signed over this very text, so that only the choice of the key stands between it and acceptance.
+    // Signed over exactly this text, so that only the choice of the key decides whether it is accepted.
     let key = aws_lc_rs::signature::EcdsaKeyPair::from_pkcs8(
         &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
         attacker.to_pkcs8().unwrap(),
@@ -40,7 +40,7 @@ fn attacker_token(header: &Value, attacker: &SigningKey) -> String {
 }
 
 #[test]
-fn a69_a_key_that_the_header_brings_or_points_to_is_neither_used_nor_fetched() {
+fn a69_a_key_that_the_header_contains_or_points_to_is_not_used_or_fetched() {
     let service = Service::new();
     let bait = Bait::new();
     let attacker = SigningKey::generate(Algorithm::ES256).unwrap();
@@ -63,17 +63,21 @@ fn a69_a_key_that_the_header_brings_or_points_to_is_neither_used_nor_fetched() {
         ("issuer", json!(bait.url(""))),
     ] {
         let row = format!("{name}: {value}");
-        // Under the issuer's kid, under the attacker's own, and with no kid at all.
+        // With the issuer's kid, with the attacker's own, and without a kid.
         let ours = with(header(), name, value);
         service.refuses(&row, &attacker_token(&ours, &attacker), TokenError::BadSignature);
         let theirs = with(ours.clone(), "kid", attacker.kid());
         service.refuses(&row, &attacker_token(&theirs, &attacker), TokenError::UnknownKey);
         let nameless = without(ours.clone(), "kid");
-        service.refuses_unasked(&row, &attacker_token(&nameless, &attacker), TokenError::Malformed("it has no kid"));
-        // Beside a good signature it is ignored, as RFC 7515 §4 asks for.
+        service.refuses_before_lookup(
+            &row,
+            &attacker_token(&nameless, &attacker),
+            TokenError::Malformed("it has no kid"),
+        );
+        // With a valid signature it is ignored, as RFC 7515 §4 requires.
         service.accepts(&row, &forge(ours.to_string(), claims_json().to_string()));
     }
-    bait.assert_nobody_came();
+    bait.assert_no_connection();
 }
 
 #[test]
@@ -85,11 +89,11 @@ fn an_issuer_in_the_claims_is_not_asked_for_its_keys() {
     claims.iss = bait.url("");
     service.refuses("iss", &attacker.sign(&claims).unwrap(), TokenError::UnknownKey);
     service.refuses("iss", &ES256.sign(&claims).unwrap(), TokenError::WrongIssuer);
-    bait.assert_nobody_came();
+    bait.assert_no_connection();
 }
 
 #[test]
-fn a_kid_is_compared_and_nothing_else_is_done_with_it() {
+fn a_kid_is_only_ever_compared() {
     let service = Service::new();
     let good = ES256.kid();
     let half = good.len() / 2;
@@ -132,7 +136,7 @@ fn a_kid_is_compared_and_nothing_else_is_done_with_it() {
 }
 
 #[test]
-fn a_kid_that_is_no_short_text_is_refused_before_a_key_is_asked_for() {
+fn a_kid_that_is_not_a_short_string_is_refused_before_the_key_lookup() {
     let service = Service::new();
     let malformed = TokenError::Malformed("its kid is not a string of 1 to 256 bytes");
     let good = ES256.kid();
@@ -151,6 +155,6 @@ fn a_kid_that_is_no_short_text_is_refused_before_a_key_is_asked_for() {
     ] {
         let header = with(header(), "kid", kid);
         let token = forge(header.to_string(), claims_json().to_string());
-        service.refuses_unasked("kid", &token, error);
+        service.refuses_before_lookup("kid", &token, error);
     }
 }

@@ -1,4 +1,4 @@
-//! Every other member of the header: `typ`, `crit`, `b64`, `zip`, and what stands twice.
+//! Every other member of the header: `typ`, `crit`, `b64`, `zip`, and duplicates.
 
 use ficha_token::TokenError;
 use serde_json::json;
@@ -6,10 +6,11 @@ use serde_json::json;
 use crate::support::*;
 
 const NOT_AN_OBJECT: TokenError = TokenError::Malformed("its header is not a JSON object with each member once");
-const CLAIMS_NO_OBJECT: TokenError = TokenError::Malformed("its claims are not a JSON object with each member once");
+const CLAIMS_NOT_AN_OBJECT: TokenError =
+    TokenError::Malformed("its claims are not a JSON object with each member once");
 
 #[test]
-fn a67_only_the_type_of_an_access_token_is_taken() {
+fn a67_only_the_type_of_an_access_token_is_accepted() {
     let service = Service::new();
     for typ in ["at+jwt", "AT+JWT", "At+Jwt", "application/at+jwt", "APPLICATION/AT+JWT"] {
         service.accepts(typ, &forge(with(header(), "typ", typ).to_string(), claims_json().to_string()));
@@ -39,13 +40,13 @@ fn a67_only_the_type_of_an_access_token_is_taken() {
     ] {
         let row = typ.to_string();
         let token = forge(with(header(), "typ", typ).to_string(), claims_json().to_string());
-        service.refuses_unasked(&row, &token, TokenError::WrongType);
+        service.refuses_before_lookup(&row, &token, TokenError::WrongType);
     }
     service.refuses_header("none", &without(header(), "typ"), TokenError::WrongType);
 }
 
 #[test]
-fn a71_whatever_is_said_to_be_critical_is_refused() {
+fn a71_any_critical_extension_is_refused() {
     let service = Service::new();
     for crit in [
         json!(["exp"]),
@@ -67,7 +68,7 @@ fn a71_whatever_is_said_to_be_critical_is_refused() {
         let row = crit.to_string();
         let header = with(with(header(), "exp", NOW + 600), "crit", crit);
         let token = forge(header.to_string(), claims_json().to_string());
-        service.refuses_unasked(&row, &token, TokenError::UnsupportedExtension);
+        service.refuses_before_lookup(&row, &token, TokenError::UnsupportedExtension);
     }
 }
 
@@ -80,14 +81,14 @@ fn a71_an_unencoded_payload_is_refused() {
         let critical = with(unencoded, "crit", json!(["b64"]));
         service.refuses_header("b64 and crit", &critical, TokenError::UnsupportedExtension);
     }
-    // As RFC 7797 §5.2 would have it: the payload as it is, and signed so.
+    // As in RFC 7797 §5.2: the payload as it is, and signed like that.
     let header = with(with(header(), "b64", false), "crit", json!(["b64"]));
     let detached = sign_text(&format!("{}.{}", encode(header.to_string()), "payload"));
-    service.refuses_unasked("as it is", &detached, TokenError::UnsupportedExtension);
+    service.refuses_before_lookup("as it is", &detached, TokenError::UnsupportedExtension);
 }
 
 #[test]
-fn a75_a_header_member_that_stands_twice_is_refused() {
+fn a75_a_duplicate_header_member_is_refused() {
     let service = Service::new();
     let good = header().to_string();
     let kid = ES256.kid();
@@ -109,10 +110,10 @@ fn a75_a_header_member_that_stands_twice_is_refused() {
         let first = good.replacen('{', &format!("{{{more},"), 1);
         let last = format!("{},{more}}}", &good[..good.len() - 1]);
         for text in [first, last] {
-            service.refuses_unasked(&more, &forge(&text, claims_json().to_string()), NOT_AN_OBJECT);
+            service.refuses_before_lookup(&more, &forge(&text, claims_json().to_string()), NOT_AN_OBJECT);
         }
     }
-    // Names that only look alike are different members, and unknown ones are ignored.
+    // Names that only look alike are other members, and unknown members are ignored.
     for other in [r#""Alg":"none""#, r#""alg ":"none""#, r#""alg\u0000":"none""#, r#""аlg":"none""#] {
         service.accepts(other, &forge(good.replacen('{', &format!("{{{other},"), 1), claims_json().to_string()));
     }
@@ -121,10 +122,10 @@ fn a75_a_header_member_that_stands_twice_is_refused() {
 #[test]
 fn a_compressed_payload_is_never_inflated() {
     let service = Service::new();
-    // `{"a":"b"}` by DEFLATE. JWS has no compression (RFC 7516 §4.1.3 is of JWE), so `zip` is an unknown member.
+    // `{"a":"b"}`, deflated. JWS has no compression (RFC 7516 §4.1.3 is about JWE), so `zip` is an unknown member.
     let deflated = [0xab, 0x56, 0x4a, 0x54, 0xb2, 0x52, 0x4a, 0x52, 0xaa, 0x05, 0x00];
     let header = with(header(), "zip", "DEF").to_string();
-    service.refuses("deflated", &forge(&header, deflated), CLAIMS_NO_OBJECT);
+    service.refuses("deflated", &forge(&header, deflated), CLAIMS_NOT_AN_OBJECT);
     service.accepts("not deflated", &forge(&header, claims_json().to_string()));
 }
 
@@ -133,6 +134,6 @@ fn a_token_inside_a_token_is_not_opened() {
     let service = Service::new();
     let inner = ES256.sign(&claims()).unwrap();
     let header = with(header(), "cty", "JWT").to_string();
-    service.refuses("nested", &forge(&header, &inner), CLAIMS_NO_OBJECT);
-    service.refuses("nested, quoted", &forge(&header, format!("\"{inner}\"")), CLAIMS_NO_OBJECT);
+    service.refuses("nested", &forge(&header, &inner), CLAIMS_NOT_AN_OBJECT);
+    service.refuses("nested, quoted", &forge(&header, format!("\"{inner}\"")), CLAIMS_NOT_AN_OBJECT);
 }

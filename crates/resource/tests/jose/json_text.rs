@@ -1,5 +1,5 @@
-//! JSON that is meant to confuse, exhaust or crash who reads it. The signature is good each time: an issuer that signs
-//! what its users say must not be a way in either.
+//! JSON that is meant to confuse, exhaust or crash a parser. The signature is valid each time: an issuer that signs
+//! what its users enter must not be a way to attack a service.
 
 use ficha_token::TokenError;
 use serde_json::{Value, json};
@@ -10,20 +10,20 @@ const HEADER: TokenError = TokenError::Malformed("its header is not a JSON objec
 const CLAIMS: TokenError = TokenError::Malformed("its claims are not a JSON object with each member once");
 
 #[test]
-fn what_nests_too_deeply_is_refused() {
+fn json_that_is_nested_too_deeply_is_refused() {
     let service = Service::new();
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        // 100,000 brackets are more than a token can hold; what it can hold must not use up the stack either.
+        // 100,000 brackets do not fit into a token; what does fit must not exhaust the stack either.
         for (depth, error) in [(17, CLAIMS), (1_500, CLAIMS), (100_000, TokenError::TooLong)] {
             let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             service.refuses_claims("deep", &claims_text_with(&format!("\"x\":{deep}")), error);
             service.refuses_claims("deep and torn", &claims_text_with(&format!("\"x\":{}", open.repeat(depth))), error);
-            service.refuses_claims("nothing but deep", &deep, error);
+            service.refuses_claims("deep and nothing else", &deep, error);
         }
         for depth in [16, 300] {
             let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             let text = header().to_string().replacen('{', &format!("{{\"x\":{deep},"), 1);
-            service.refuses_unasked("deep header", &forge(text, claims_json().to_string()), HEADER);
+            service.refuses_before_lookup("deep header", &forge(text, claims_json().to_string()), HEADER);
         }
         let flat = format!("\"x\":{}1{}", open.repeat(15), close.repeat(15));
         service.accepts("deep enough", &forge(header().to_string(), claims_text_with(&flat)));
@@ -33,7 +33,7 @@ fn what_nests_too_deeply_is_refused() {
 }
 
 #[test]
-fn what_is_no_utf_8_is_refused() {
+fn invalid_utf_8_is_refused() {
     let service = Service::new();
     let good = (header().to_string(), claims_json().to_string());
     for bad in [
@@ -46,12 +46,12 @@ fn what_is_no_utf_8_is_refused() {
         b"\xED\xA0\x80\xED\xB0\x80",
         b"\xF4\x90\x80\x80", // beyond Unicode
         b"\xF8\x88\x80\x80\x80",
-        b"\xE2\x82", // torn
+        b"\xE2\x82", // truncated
     ] {
         for member in [[b"{\"x\":\"", bad, b"\","].concat(), [b"{\"", bad, b"\":1,"].concat()] {
             let spoil = |text: &str| [&member[..], &text.as_bytes()[1..]].concat();
             service.refuses(&format!("{bad:x?}"), &forge(&good.0, spoil(&good.1)), CLAIMS);
-            service.refuses_unasked(&format!("{bad:x?}"), &forge(spoil(&good.0), &good.1), HEADER);
+            service.refuses_before_lookup(&format!("{bad:x?}"), &forge(spoil(&good.0), &good.1), HEADER);
         }
     }
 }
@@ -70,25 +70,25 @@ fn a_byte_order_mark_or_another_encoding_is_refused() {
         |text: &str, _: &dyn Fn(&str, bool) -> Vec<u8>| [text.as_bytes(), b"\0"].concat(),
     ] {
         service.refuses("claims", &forge(&good.0, spoil(&good.1, &utf16)), CLAIMS);
-        service.refuses_unasked("header", &forge(spoil(&good.0, &utf16), &good.1), HEADER);
+        service.refuses_before_lookup("header", &forge(spoil(&good.0, &utf16), &good.1), HEADER);
     }
 }
 
 #[test]
-fn a_surrogate_without_its_other_half_is_refused() {
+fn a_lone_surrogate_is_refused() {
     let service = Service::new();
     for bad in [r"\ud800", r"\udc00", r"\ud800\ud800", r"\udc00\ud800", r"\ud800x", r"\ud800\n", r"\uD8", r"\uzzzz"] {
         service.refuses_claims(bad, &claims_text_with(&format!("\"x\":\"{bad}\"")), CLAIMS);
         service.refuses_claims(bad, &claims_text_with(&format!("\"client_id\":\"{bad}\"")), CLAIMS);
         let text = header().to_string().replacen('{', &format!("{{\"x\":\"{bad}\","), 1);
-        service.refuses_unasked(bad, &forge(text, claims_json().to_string()), HEADER);
+        service.refuses_before_lookup(bad, &forge(text, claims_json().to_string()), HEADER);
     }
     let pair = claims_text_with(r#""x":"\ud83d\ude00""#);
     assert_eq!(service.accepts("a pair", &forge(header().to_string(), pair)).claims.extra["x"], "😀");
 }
 
 #[test]
-fn what_is_no_json_object_is_refused() {
+fn anything_but_a_json_object_is_refused() {
     let service = Service::new();
     let (good_header, good) = (header().to_string(), claims_json().to_string());
     for text in [
@@ -128,14 +128,14 @@ fn what_is_no_json_object_is_refused() {
         service.refuses(text, &forge(&good_header, text), CLAIMS);
     }
     for text in ["", "null", "[]", "0", "\"at+jwt\"", &format!("[{good_header}]"), &good_header[1..]] {
-        service.refuses_unasked(text, &forge(text, &good), HEADER);
+        service.refuses_before_lookup(text, &forge(text, &good), HEADER);
     }
 }
 
 #[test]
-fn odd_json_that_is_json_is_read_as_what_it_says() {
+fn unusual_but_valid_json_is_read_correctly() {
     let service = Service::new();
-    // White space and escapes are free (RFC 8259).
+    // White space and escapes may be used freely (RFC 8259).
     let claims = claims();
     let text = serde_json::to_string_pretty(&claims).unwrap().replace("\"exp\"", r#""\u0065xp""#);
     assert_eq!(service.accepts("pretty", &forge(header().to_string(), text)).claims, claims);
@@ -148,7 +148,7 @@ fn odd_json_that_is_json_is_read_as_what_it_says() {
         let verified = service.accepts(member, &forge(header().to_string(), claims_text_with(member)));
         assert_eq!(verified.claims.extra[member.split('"').nth(1).unwrap()], value, "{member}");
     }
-    // Names that merely begin like a claim's are other members.
+    // Names that only begin like a claim are other members.
     let look_alike = claims_text_with(r#""exp\u0000":1"#);
     service.accepts("exp and NUL", &forge(header().to_string(), look_alike));
 }

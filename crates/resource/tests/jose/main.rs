@@ -1,7 +1,7 @@
-//! The verifier against public vectors and against an attacker. Test names carry the line of the standards that they
-//! cover.
+//! The verifier against public test vectors and against an attacker. A test name starts with the assertions that it
+//! covers (docs/src/reference/assertions.md).
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop by panicking, as tests do")]
+#![expect(clippy::unwrap_used, reason = "test helpers may panic, as tests do")]
 
 mod algorithms;
 mod claims;

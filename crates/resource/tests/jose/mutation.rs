@@ -1,21 +1,21 @@
-//! Every place of a good token, changed.
+//! A valid token, changed at every position.
 
 use ficha_resource::VerifyError;
 use ficha_token::SigningKey;
 
 use crate::support::*;
 
-/// What a character is changed into, beside each of its bits turned over.
+/// What a character is replaced by, in addition to flipping each of its bits.
 const OTHERS: [char; 10] = ['A', 'z', '0', '-', '_', '.', '=', ' ', '\n', 'é'];
 
-/// One character changed, one more, one less, and neighbours changed over, at every place.
+/// At every position: the character changed, removed or doubled, another one added, and two neighbours swapped.
 fn mutants(token: &str) -> Vec<String> {
     let mut mutants = Vec::new();
     for place in 0..token.len() {
         let (before, here, after) = (&token[..place], token.as_bytes()[place], &token[place + 1..]);
-        // The eighth bit would make it no text, which no header can bring to a verifier.
-        let turned = (0..7).map(|bit| char::from(here ^ 1 << bit));
-        mutants.extend(turned.chain(OTHERS).map(|other| format!("{before}{other}{after}")));
+        // With the eighth bit it would not be valid text, which never reaches a verifier.
+        let flipped = (0..7).map(|bit| char::from(here ^ 1 << bit));
+        mutants.extend(flipped.chain(OTHERS).map(|other| format!("{before}{other}{after}")));
         mutants.push(format!("{before}{after}"));
         mutants.push(format!("{before}A{}", &token[place..]));
         mutants.push(format!("{before}{0}{0}{after}", char::from(here)));
@@ -37,13 +37,13 @@ fn every_token_with_one_character_changed_is_refused() {
             let result = service.verifier.verify(&mutant).map(|verified| verified.claims.clone());
             assert!(matches!(result, Err(VerifyError::Invalid(_))), "{}: {mutant}", key.algorithm());
         }
-        assert_eq!(service.verifier.stats().entries, 1, "nothing but the token is remembered");
+        assert_eq!(service.verifier.stats().entries, 1, "only the token itself is cached");
     }
 }
 
-/// Of the texts that are accepted in its place, the twin of an ECDSA signature, each is denied with it.
+/// The only other accepted text of a token, the twin of its ECDSA signature, is denied together with it.
 #[test]
-fn what_is_accepted_in_a_tokens_place_is_denied_with_it() {
+fn every_accepted_variant_of_a_token_is_denied_with_it() {
     let service = Service::new();
     let claims = claims();
     let token = SigningKey::sign(&ES256, &claims).unwrap();

@@ -1,4 +1,4 @@
-//! Signatures that are changed and still right, and those that never were.
+//! Signatures that are changed and still valid, and invalid ones.
 
 use ficha_resource::VerifyError;
 use ficha_token::{Algorithm, DenyId, SigningKey, TokenError};
@@ -11,7 +11,7 @@ const ORDER: [u8; 32] = [
     0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
 ];
 
-/// The token with `n - s` in the place of `s`: another text whose signature is right too.
+/// The token with `n - s` in place of `s`: another text with a valid signature.
 pub fn twin(token: &str) -> String {
     let [header, claims, signature] = parts(token);
     let signature = decode(signature);
@@ -31,7 +31,7 @@ fn order_less(s: &[u8]) -> [u8; 32] {
 }
 
 #[test]
-fn a69_an_ecdsa_signature_out_of_range_or_of_another_size_is_refused() {
+fn a69_an_ecdsa_signature_out_of_range_or_of_the_wrong_size_is_refused() {
     let service = Service::new();
     let [header, claims, signature] = parts(&ES256.sign(&claims()).unwrap()).map(str::to_owned);
     let signature = decode(&signature);
@@ -49,7 +49,7 @@ fn a69_an_ecdsa_signature_out_of_range_or_of_another_size_is_refused() {
         ("s the order", [r, &ORDER].concat()),
         ("r and s the order less one", [order_less_one, order_less_one].concat()),
         ("all ones", vec![0xFF; 64]),
-        ("r and s changed over", [s, r].concat()),
+        ("r and s swapped", [s, r].concat()),
         ("a byte short", signature[..63].to_vec()),
         ("a byte short in front", signature[1..].to_vec()),
         ("a zero behind", [&signature[..], &[0]].concat()),
@@ -68,7 +68,7 @@ fn a69_an_ecdsa_signature_out_of_range_or_of_another_size_is_refused() {
     service.refuses("none", &format!("{header}.{claims}."), TokenError::Malformed("it has no signature"));
 }
 
-/// As other protocols write it.
+/// The signature in DER, as other protocols write it.
 fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |bytes: &[u8]| {
         let sign = if bytes[0] >= 0x80 { &[0][..] } else { &[] };
@@ -80,7 +80,7 @@ fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_denied_id_denies_the_other_text_of_a_token_too() {
+fn every_denied_id_also_denies_the_twin_of_a_token() {
     for denied in 0..3 {
         let service = Service::new();
         let claims = claims();
@@ -88,7 +88,7 @@ fn every_denied_id_denies_the_other_text_of_a_token_too() {
         let twin = twin(&token);
         assert_ne!(token, twin);
         let ids: [DenyId; 3] = claims.deny_ids(ES256.kid());
-        // The one was seen and is in the cache, the other was never seen.
+        // The token has been seen and is in the cache; its twin has not.
         assert_eq!(service.accepts("the token", &token).deny_ids(), &ids);
         service.denied.deny(ids[denied]);
         for text in [&token, &twin] {

@@ -1,4 +1,4 @@
-//! A verifier with fixed keys, that counts what it asks for, and tokens that no issuer would make.
+//! A verifier with fixed keys that counts key lookups, and tokens that no issuer would make.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,20 +19,20 @@ use uuid::Uuid;
 pub const ISSUER: &str = "https://auth.example.com";
 pub const NOW: i64 = 1_800_000_000;
 
-/// The issuer's keys: of all tests, for making an RSA key takes a while.
+/// The issuer's keys, shared by all tests because generating an RSA key takes a while.
 pub static ES256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).unwrap());
 pub static EDDSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA).unwrap());
 pub static RS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256).unwrap());
 
-/// Fixed keys, that count how often one was asked for.
+/// Fixed keys that count lookups.
 pub struct CountingKeys {
     set: HashMap<String, VerifyingKey>,
-    asked: AtomicUsize,
+    lookups: AtomicUsize,
 }
 
 impl KeySource for CountingKeys {
     fn find(&self, kid: &str) -> KeyLookup {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.lookups.fetch_add(1, Ordering::SeqCst);
         self.set.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Found(key.clone()))
     }
 
@@ -41,7 +41,7 @@ impl KeySource for CountingKeys {
     }
 }
 
-/// Denied ids, for ever.
+/// Ids that are denied for ever.
 #[derive(Default)]
 pub struct Denied(Mutex<HashSet<DenyId>>);
 
@@ -58,7 +58,7 @@ impl DenySource for Denied {
     }
 }
 
-/// A service that takes every algorithm there is, so that only the key's own stands between it and an attacker.
+/// A service that accepts every algorithm, so that only the algorithm of the key protects it from an attacker.
 pub struct Service {
     pub verifier: Verifier,
     pub denied: Arc<Denied>,
@@ -66,14 +66,14 @@ pub struct Service {
 }
 
 impl Service {
-    /// One that knows the three keys of the issuer.
+    /// A service that knows the three keys of the issuer.
     pub fn new() -> Self {
         Self::with_keys([&*ES256, &*EDDSA, &*RS256].map(SigningKey::verifying_key))
     }
 
     pub fn with_keys(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
         let set = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
-        let keys = Arc::new(CountingKeys { set, asked: AtomicUsize::new(0) });
+        let keys = Arc::new(CountingKeys { set, lookups: AtomicUsize::new(0) });
         let denied = Arc::new(Denied::default());
         let expected = Expected {
             issuer: ISSUER.to_owned(),
@@ -87,30 +87,30 @@ impl Service {
         Self { verifier, denied, keys }
     }
 
-    /// How often a key was asked for.
-    pub fn asked(&self) -> usize {
-        self.keys.asked.load(Ordering::SeqCst)
+    /// How often a key was looked up.
+    pub fn lookups(&self) -> usize {
+        self.keys.lookups.load(Ordering::SeqCst)
     }
 
     pub fn accepts(&self, row: &str, token: &str) -> Arc<Verified> {
         self.verifier.verify(token).unwrap_or_else(|error| panic!("{row}: refused, {error}"))
     }
 
-    /// Refused with that error, the second time too, and not remembered.
+    /// Asserts that the token is refused with this error, a second time too, and not cached.
     pub fn refuses(&self, row: &str, token: &str, error: TokenError) {
         let before = self.verifier.stats().entries;
         for time in ["first", "second"] {
             let result = self.verifier.verify(token).map(|verified| verified.claims.clone());
             assert_eq!(result, Err(VerifyError::Invalid(error)), "{row}, the {time} time");
         }
-        assert_eq!(self.verifier.stats().entries, before, "{row} was remembered");
+        assert_eq!(self.verifier.stats().entries, before, "{row} was cached");
     }
 
-    /// As [`Service::refuses`], and no key was asked for: whoever sends that costs no fetch and no signature.
-    pub fn refuses_unasked(&self, row: &str, token: &str, error: TokenError) {
-        let before = self.asked();
+    /// As [`Service::refuses`], and without a key lookup: such a token causes neither a fetch nor a signature check.
+    pub fn refuses_before_lookup(&self, row: &str, token: &str, error: TokenError) {
+        let before = self.lookups();
         self.refuses(row, token, error);
-        assert_eq!(self.asked(), before, "{row} made it ask for a key");
+        assert_eq!(self.lookups(), before, "{row} caused a key lookup");
     }
 
     pub fn refuses_header(&self, row: &str, header: &Value, error: TokenError) {
@@ -122,7 +122,7 @@ impl Service {
     }
 }
 
-/// Good claims, with ids of their own.
+/// Valid claims with fresh ids.
 pub fn claims() -> AccessClaims {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let id = || Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed) as u64, 7);
@@ -147,7 +147,7 @@ pub fn claims_json() -> Value {
     serde_json::to_value(claims()).unwrap()
 }
 
-/// Good claims as text, with `member` (`"name":value`) in the place of the one of that name, or added.
+/// Valid claims as text, in which `member` (`"name":value`) is added or replaces the one of that name.
 pub fn claims_text_with(member: &str) -> String {
     let name = member.split('"').nth(1).unwrap();
     let mut json = claims_json();
@@ -160,7 +160,7 @@ pub fn header() -> Value {
     json!({ "typ": "at+jwt", "alg": "ES256", "kid": ES256.kid() })
 }
 
-/// The JSON with one member set to something else.
+/// The JSON with one member replaced.
 pub fn with(mut json: Value, name: &str, value: impl Into<Value>) -> Value {
     json[name] = value.into();
     json
@@ -172,12 +172,12 @@ pub fn without(mut json: Value, name: &str) -> Value {
     json
 }
 
-/// Signs whatever bytes as header and claims: the issuer's ES256 signature over them is good.
+/// A token with any bytes as header and claims, and the issuer's valid ES256 signature over them.
 pub fn forge(header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
     sign_text(&format!("{}.{}", encode(header), encode(claims)))
 }
 
-/// The text with the issuer's ES256 signature over it, whatever it is.
+/// Any text with the issuer's ES256 signature over it.
 pub fn sign_text(text: &str) -> String {
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ES256.to_pkcs8().unwrap()).unwrap();
     let signature = key.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
@@ -192,7 +192,7 @@ pub fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// Header, claims and signature of a good token.
+/// Header, claims and signature of a token.
 pub fn parts(token: &str) -> [&str; 3] {
     token.split('.').collect::<Vec<_>>().try_into().unwrap()
 }

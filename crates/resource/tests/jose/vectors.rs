@@ -1,7 +1,7 @@
-//! The JOSE vectors of Wycheproof, at the layer where they are vectors: they are signed texts such as `foo`, no access
-//! tokens, so `verify_jws` is asked, which is all of the verifier but `typ` and the claims.
+//! The JOSE vectors of Wycheproof. They are signed texts such as `foo` rather than access tokens, so they are checked
+//! with `verify_jws`, which is all of the verifier except `typ` and the claims.
 //!
-//! Each difference from what Wycheproof expects stands here with its reason. One more, or one less, fails.
+//! Each difference from what Wycheproof expects is listed here with its reason. One more, or one less, fails the test.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use crate::support::Service;
 /// Valid for Wycheproof, refused here.
 const SIGNATURE_REFUSED: [(usize, &str); 6] = [
     (346, "RFC 7520 figure 20: the token says PS384, its key PS256; a key is for one algorithm (A69)"),
-    (347, "RFC 7520 figure 27: its key says ES521, which no algorithm is called; see the test below"),
+    (347, "RFC 7520 figure 27: its key says ES521, which is not the name of an algorithm; see the test below"),
     (350, "as 346, with key_ops"),
     (351, "as 347, with key_ops"),
     (372, "a `?` in the header, to be skipped: other characters are refused (A72)"),
@@ -24,7 +24,7 @@ const SIGNATURE_REFUSED: [(usize, &str); 6] = [
 
 /// Invalid for Wycheproof, accepted here.
 const SIGNATURE_ACCEPTED: [(usize, &str); 2] = [
-    (367, "called bad padding, but it is byte for byte the text of 357, which is valid: nobody can do both"),
+    (367, "called bad padding, but it is byte for byte the text of 357, which is valid: both can't be satisfied"),
     (370, "called bad padding in the payload, but it too is byte for byte the text of 357"),
 ];
 
@@ -41,21 +41,21 @@ const CRYPTO_REFUSED: [(usize, &str); 3] = [
 
 const CRYPTO_ACCEPTED: [(usize, &str); 1] = [(46, "ROCA, as above")];
 
-/// What came out of one file.
+/// The results for one file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     valid: usize,
     valid_accepted: usize,
     invalid: usize,
     invalid_refused: usize,
-    /// Refused though valid.
+    /// Refused although valid.
     refused: Vec<usize>,
-    /// Accepted though invalid.
+    /// Accepted although invalid.
     accepted: Vec<usize>,
 }
 
 #[test]
-fn a69_a70_a72_signature_vectors_differ_only_where_it_is_said_why() {
+fn a69_a70_a72_signature_vectors_differ_only_where_documented() {
     let outcome = run(TestName::JsonWebSignature);
     println!("json_web_signature: {outcome:?}");
     assert_eq!((outcome.valid_accepted, outcome.valid), (40, 46));
@@ -64,7 +64,7 @@ fn a69_a70_a72_signature_vectors_differ_only_where_it_is_said_why() {
 }
 
 #[test]
-fn a69_key_vectors_differ_only_where_it_is_said_why() {
+fn a69_key_vectors_differ_only_where_documented() {
     let outcome = run(TestName::JsonWebKey);
     println!("json_web_key: {outcome:?}");
     assert_eq!((outcome.valid_accepted, outcome.valid), (4, 5));
@@ -73,7 +73,7 @@ fn a69_key_vectors_differ_only_where_it_is_said_why() {
 }
 
 #[test]
-fn a69_a76_mixed_vectors_differ_only_where_it_is_said_why() {
+fn a69_a76_mixed_vectors_differ_only_where_documented() {
     let outcome = run(TestName::JsonWebCrypto);
     println!("json_web_crypto: {outcome:?}");
     assert_eq!((outcome.valid_accepted, outcome.valid), (3, 6));
@@ -82,7 +82,7 @@ fn a69_a76_mixed_vectors_differ_only_where_it_is_said_why() {
 }
 
 #[test]
-fn a76_every_encrypted_vector_is_refused_without_a_key() {
+fn a76_every_encrypted_vector_is_refused_without_a_key_lookup() {
     let service = Service::new();
     let set = TestSet::load(TestName::JsonWebEncryption).unwrap();
     let texts: Vec<_> = tests(&set).map(|(_, text, _, _)| text).collect();
@@ -91,7 +91,7 @@ fn a76_every_encrypted_vector_is_refused_without_a_key() {
         assert!(matches!(Unverified::parse(text).unwrap_err(), TokenError::Malformed(_)), "{text}");
         assert!(service.verifier.verify(text).is_err());
     }
-    assert_eq!(service.asked(), 0);
+    assert_eq!(service.lookups(), 0);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_two_accepted_invalid_vectors_are_the_text_of_a_valid_one() {
     }
 }
 
-/// What 347 and 351 are about is ES512, which works once the key names it right.
+/// 347 and 351 are about ES512, which works once the key names it correctly.
 #[test]
 fn rfc_7520_figure_27_verifies_when_its_key_says_es512() {
     let set = TestSet::load(TestName::JsonWebSignature).unwrap();
@@ -117,7 +117,7 @@ fn rfc_7520_figure_27_verifies_when_its_key_says_es512() {
     }
 }
 
-/// And 346 and 350 are about PS384.
+/// 346 and 350 are about PS384.
 #[test]
 fn rfc_7520_figure_20_verifies_when_its_key_says_ps384() {
     let set = TestSet::load(TestName::JsonWebSignature).unwrap();
@@ -130,7 +130,7 @@ fn rfc_7520_figure_20_verifies_when_its_key_says_ps384() {
     }
 }
 
-/// Nothing that is no access token gets past the whole verifier, however good its signature.
+/// Only access tokens get past the whole verifier, even with a valid signature.
 #[test]
 fn a67_no_vector_is_an_access_token() {
     for name in [TestName::JsonWebSignature, TestName::JsonWebKey, TestName::JsonWebCrypto] {
@@ -158,7 +158,7 @@ fn run(name: TestName) -> Outcome {
     outcome
 }
 
-/// Number, text, group, and whether it must be refused.
+/// Number, text, group, and whether the text must be refused.
 fn tests(set: &TestSet) -> impl Iterator<Item = (usize, String, &TestGroup, bool)> {
     set.test_groups.iter().flat_map(|group| {
         group.tests.iter().map(move |test| {
@@ -179,7 +179,7 @@ fn assert_differences(outcome: &Outcome, refused: &[(usize, &str)], accepted: &[
 fn group_keys(group: &TestGroup) -> Vec<VerifyingKey> {
     let json = group.public_key.as_ref().or(group.private_key.as_ref()).unwrap();
     match json.get("keys").and_then(Value::as_array).map(Vec::as_slice) {
-        // One secret, which a service would have in its settings.
+        // A single secret, which a service would have in its settings.
         Some([one]) if one["kty"] == "oct" => secret(one).into_iter().collect(),
         Some(_) => JwkSet::parse(json.to_string().as_bytes()).unwrap().0,
         None if json["kty"] == "oct" => secret(json).into_iter().collect(),

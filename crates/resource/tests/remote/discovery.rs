@@ -1,4 +1,4 @@
-//! Finding the addresses, and what building refuses.
+//! Finding the addresses, and the errors of building.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ficha_resource::{BuildError, Builder, NotReady, OAuth2PasswordBearer};
 use ficha_token::{Algorithm, JwkSet};
 use serde_json::json;
 
-use crate::support::{World, eventually, new_key, no_keys};
+use crate::support::{World, eventually, keys_unavailable, new_key};
 
 async fn error(builder: Builder) -> BuildError {
     builder.build().await.map(|_| ()).unwrap_err()
@@ -38,7 +38,7 @@ async fn a54_an_issuer_with_a_path_has_its_metadata_between_host_and_path() {
 }
 
 #[tokio::test]
-async fn the_metadata_of_another_issuer_are_refused() {
+async fn the_metadata_of_another_issuer_is_refused() {
     let world = World::new().await;
     let expected = world.server.state().issuer.clone();
     for found in [format!("{expected}/"), "https://evil.example.com".to_owned(), expected.to_uppercase()] {
@@ -52,7 +52,7 @@ async fn the_metadata_of_another_issuer_are_refused() {
 }
 
 #[tokio::test]
-async fn metadata_that_lead_nowhere_are_refused() {
+async fn metadata_without_usable_addresses_is_refused() {
     let world = World::new().await;
     let issuer = world.server.state().issuer.clone();
     let with = |jwks: Option<&str>, denylist: Option<&str>| {
@@ -67,7 +67,7 @@ async fn metadata_that_lead_nowhere_are_refused() {
     assert!(matches!(error(with(elsewhere, good)).await, BuildError::PlainHttp { .. }));
     assert!(matches!(error(with(good, elsewhere)).await, BuildError::PlainHttp { .. }));
     assert!(matches!(error(with(Some("jwks"), good)).await, BuildError::BadUrl { .. }));
-    // What is given counts more than what is found, and what is not needed may be as wrong as it likes.
+    // Given addresses take precedence over the metadata, and what is not needed is not checked.
     let metadata =
         json!({"issuer": issuer, "jwks_uri": elsewhere, "denylist_endpoint": "x", "token_endpoint": "https://a/token"});
     world.server.change(|state| state.metadata = Some(metadata));
@@ -84,7 +84,7 @@ async fn a_service_may_start_before_its_authorization_server() {
     world.server.stop().await;
     let oauth2 = world.service().build().await.unwrap();
     assert_eq!(oauth2.ready().reasons(), [NotReady::NoMetadata, NotReady::NoKeys, NotReady::NoDenylist]);
-    assert!(no_keys(&oauth2, &token));
+    assert!(keys_unavailable(&oauth2, &token));
     assert_eq!(oauth2.description().token_url, None);
     world.server.restart().await;
     eventually("it serves", || oauth2.verify(&token).is_ok()).await;
@@ -99,11 +99,11 @@ async fn a_redirect_is_not_followed() {
     world.server.change(|state| state.feed = crate::server::Feed::Other(moved));
     let oauth2 = world.service().credentials("notes-api", "secret").build().await.unwrap();
     assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist]);
-    assert_eq!(world.server.state().jwks_fetches, 1, "that is what the keys took");
+    assert_eq!(world.server.state().jwks_fetches, 1, "only the fetch of the keys");
 }
 
 #[tokio::test]
-async fn what_is_wrong_for_good_is_refused() {
+async fn build_fails_for_mistakes_that_waiting_does_not_fix() {
     let world = World::new().await;
     let issuer = world.server.state().issuer.clone();
     let seconds = Duration::from_secs;
@@ -119,7 +119,7 @@ async fn what_is_wrong_for_good_is_refused() {
         assert!(matches!(contradiction, BuildError::Algorithms { .. }));
     }
     let contradiction = error(world.service().algorithms([Algorithm::HS256])).await;
-    assert!(matches!(contradiction, BuildError::Algorithms { .. }), "no published key is for that");
+    assert!(matches!(contradiction, BuildError::Algorithms { .. }), "a published key is never used with HMAC");
     assert_eq!(error(world.service().scope("a b", "")).await, BuildError::BadScope("a b".into()));
     assert_eq!(error(world.service().root_certificate("x")).await, BuildError::BadCertificate);
     assert_eq!(error(by_hand(&world).no_denylist()).await, BuildError::NoKeys);
@@ -146,7 +146,7 @@ async fn what_is_wrong_for_good_is_refused() {
 }
 
 #[tokio::test]
-async fn the_audience_is_this_services_own_unless_any_will_do() {
+async fn a_token_must_be_for_this_service_unless_any_audience_is_accepted() {
     let world = World::new().await;
     let token = world.token();
     let issuer = world.server.state().issuer.clone();
@@ -157,7 +157,7 @@ async fn the_audience_is_this_services_own_unless_any_will_do() {
 }
 
 #[tokio::test]
-async fn the_leeway_is_half_a_minute_unless_set() {
+async fn the_default_leeway_is_half_a_minute() {
     let world = World::new().await;
     let mut claims = world.claims();
     claims.exp = claims.iat + 600;
@@ -174,8 +174,8 @@ async fn the_leeway_is_half_a_minute_unless_set() {
 }
 
 #[test]
-fn there_must_be_a_runtime() {
-    // Any executor will do to see that.
+fn build_needs_a_tokio_runtime() {
+    // Polled by hand, without any runtime.
     let mut building = Box::pin(OAuth2PasswordBearer::discover("https://a").audience("a").build());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = building.as_mut().poll(&mut context) else { panic!("it waits") };
@@ -183,7 +183,7 @@ fn there_must_be_a_runtime() {
 }
 
 #[tokio::test]
-async fn given_keys_wait_for_no_metadata_and_the_token_url_is_found_later() {
+async fn with_given_keys_build_does_not_wait_and_the_token_url_is_found_later() {
     let mut world = World::new().await;
     let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
     world.server.stop().await;
@@ -196,7 +196,7 @@ async fn given_keys_wait_for_no_metadata_and_the_token_url_is_found_later() {
 }
 
 #[tokio::test]
-async fn a_service_that_needs_nothing_of_the_metadata_is_ready_without_them() {
+async fn a_service_that_needs_no_metadata_is_ready_without_it() {
     let mut world = World::new().await;
     let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
     world.server.stop().await;
@@ -207,9 +207,9 @@ async fn a_service_that_needs_nothing_of_the_metadata_is_ready_without_them() {
 }
 
 #[tokio::test]
-async fn given_addresses_are_asked_at_once_while_the_metadata_are_looked_for() {
+async fn given_addresses_are_used_at_once_while_the_metadata_is_missing() {
     let world = World::new().await;
-    // Nobody listens there.
+    // Nothing listens there.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).unwrap();
     let issuer = format!("http://{closed}");
     let builder = OAuth2PasswordBearer::discover(issuer.as_str())

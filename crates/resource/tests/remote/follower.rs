@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use ficha_resource::{HttpBearer, NotReady, OAuth2PasswordBearer, OnStale, VerifyError};
+use ficha_resource::{BuildError, HttpBearer, NotReady, OAuth2PasswordBearer, OnStale, VerifyError};
 use serde_json::json;
 
 use crate::server::{Answer, Feed};
-use crate::support::{FAR, World, a_moment, eventually, fresh_id, is_denied, is_stale, refusal};
+use crate::support::{FAR, World, eventually, fresh_id, is_denied, is_stale, refusal, wait_briefly};
 
 #[tokio::test]
 async fn a_revocation_reaches_a_service_whose_poll_is_held() {
@@ -23,11 +23,11 @@ async fn a_revocation_reaches_a_service_whose_poll_is_held() {
     world.server.deny(claims.sid, FAR);
     eventually("the session is denied", || is_denied(&oauth2, &token)).await;
     assert!(start.elapsed() < Duration::from_secs(5), "it came with the held poll, not with the next one");
-    assert!(oauth2.verify(&world.token()).is_ok(), "another session's");
+    assert!(oauth2.verify(&world.token()).is_ok(), "of another session");
 }
 
 #[tokio::test]
-async fn what_was_revoked_before_the_service_started_is_refused_from_the_first_token_on() {
+async fn tokens_revoked_before_the_service_started_are_refused_from_the_start() {
     let world = World::new().await;
     let claims = world.claims();
     world.server.deny(claims.jti, FAR);
@@ -36,7 +36,7 @@ async fn what_was_revoked_before_the_service_started_is_refused_from_the_first_t
 }
 
 #[tokio::test]
-async fn nothing_is_accepted_before_the_list_has_been_read_to_its_end() {
+async fn nothing_is_accepted_before_the_whole_list_has_been_read() {
     let world = World::new().await;
     let last = world.claims();
     world.server.change(|state| {
@@ -44,28 +44,28 @@ async fn nothing_is_accepted_before_the_list_has_been_read_to_its_end() {
         state.entries = (0..4).map(|_| (fresh_id(), FAR)).collect();
         state.entries.push((last.jti, FAR));
     });
-    // The third page does not come: the cursor of the second leads nowhere.
+    // At first, answers without a nonce, whose cursor must not be used.
     world.server.change(|state| state.feed = Feed::Replay(r#"{"cursor":"a.4","entries":[]}"#.into()));
     let building = tokio::spawn(world.service().build());
-    a_moment().await;
-    world.server.change(|state| state.feed = Feed::Right);
+    wait_briefly().await;
+    world.server.change(|state| state.feed = Feed::Normal);
     let oauth2 = building.await.unwrap().unwrap();
     assert!(is_denied(&oauth2, &world.key.sign(&last).unwrap()));
     let places: Vec<_> = world.server.polls().into_iter().map(|poll| poll.after).collect();
     let read: Vec<_> =
         places.iter().skip_while(|after| after.is_none()).take(2).map(|after| after.as_deref()).collect();
-    assert_eq!(read, [Some("a.2"), Some("a.4")], "page by page, and no cursor from an answer that was not for us");
+    assert_eq!(read, [Some("a.2"), Some("a.4")], "page by page, and no cursor from an answer to another request");
     assert_eq!(oauth2.stats().denylist.unwrap().entries, 5);
 }
 
 #[tokio::test]
-async fn a_page_with_more_behind_it_renews_nothing() {
+async fn a_page_that_is_not_the_last_does_not_renew_the_lease() {
     let world = World::new().await;
     world.server.change(|state| state.entries = (0..5).map(|_| (fresh_id(), FAR)).collect());
     let oauth2 = world.service().build().await.unwrap();
     let token = world.token();
     assert!(oauth2.verify(&token).is_ok());
-    // Without end: each page leads to another.
+    // Practically endless: each page leads to another.
     world.server.change(|state| {
         state.page_size = 1;
         state.entries.extend((0..20_000).map(|_| (fresh_id(), FAR)));
@@ -73,35 +73,35 @@ async fn a_page_with_more_behind_it_renews_nothing() {
     eventually("it reads on", || world.server.polls().len() > 20).await;
     world.advance(30);
     assert!(is_stale(&oauth2, &token));
-    a_moment().await;
+    wait_briefly().await;
     assert!(is_stale(&oauth2, &token));
     assert_eq!(oauth2.ready().reasons(), [NotReady::LeaseOver]);
     world.server.change(|state| state.page_size = 100_000);
-    eventually("the list is whole", || oauth2.verify(&token).is_ok()).await;
+    eventually("the list is complete", || oauth2.verify(&token).is_ok()).await;
 }
 
 #[tokio::test]
-async fn a_follower_only_ever_adds() {
+async fn a_follower_only_ever_adds_entries() {
     let world = World::new().await;
     let (first, second) = (world.claims(), world.claims());
     world.server.deny(first.jti, FAR);
     let oauth2 = world.service().build().await.unwrap();
     let tokens = [&first, &second].map(|claims| world.key.sign(claims).unwrap());
     assert!(is_denied(&oauth2, &tokens[0]) && oauth2.verify(&tokens[1]).is_ok());
-    // The database is put back from an older copy: another history, in which the first was never revoked.
+    // The database is restored from an older backup: another history, in which the first was never revoked.
     world.server.change(|state| {
         state.history = "b".into();
         state.entries = vec![(second.jti, FAR)];
     });
     eventually("the second is denied", || is_denied(&oauth2, &tokens[1])).await;
-    assert!(is_denied(&oauth2, &tokens[0]), "still");
+    assert!(is_denied(&oauth2, &tokens[0]), "still denied");
     let stats = oauth2.stats().denylist.unwrap();
     assert_eq!((stats.entries, stats.resets), (2, 1));
     assert!(oauth2.ready().is_ready());
 }
 
 #[tokio::test]
-async fn an_entry_leaves_by_its_own_time_alone() {
+async fn an_entry_is_dropped_only_at_its_own_time() {
     let world = World::new().await;
     let claims = world.claims();
     let token = world.key.sign(&claims).unwrap();
@@ -111,11 +111,11 @@ async fn an_entry_leaves_by_its_own_time_alone() {
     world.advance(599);
     assert!(is_denied(&oauth2, &token));
     world.advance(1);
-    assert!(oauth2.verify(&token).is_ok(), "its exp lies beyond: such an entry is the server's mistake");
+    assert!(oauth2.verify(&token).is_ok(), "the token outlives its entry, which no real server lets happen");
 }
 
 #[tokio::test]
-async fn a_cache_that_replays_answers_renews_no_lease() {
+async fn replayed_answers_do_not_renew_the_lease() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let token = world.token();
@@ -123,32 +123,32 @@ async fn a_cache_that_replays_answers_renews_no_lease() {
     let old = json!({"cursor": "a.0", "nonce": "of another poll", "reset": false, "entries": [[revoked.jti, FAR]]});
     world.server.change(|state| state.feed = Feed::Replay(old.to_string()));
     eventually("answers are refused", || oauth2.stats().denylist.unwrap().polls_failed > 2).await;
-    assert!(oauth2.verify(&token).is_ok(), "the lease runs");
-    assert!(is_denied(&oauth2, &world.key.sign(&revoked).unwrap()), "what is denied can be added by anybody");
+    assert!(oauth2.verify(&token).is_ok(), "the lease is still valid");
+    assert!(is_denied(&oauth2, &world.key.sign(&revoked).unwrap()), "entries are added from any answer");
     world.advance(29);
-    a_moment().await;
+    wait_briefly().await;
     assert!(oauth2.verify(&token).is_ok());
     world.advance(1);
     assert!(is_stale(&oauth2, &token));
-    a_moment().await;
+    wait_briefly().await;
     assert!(is_stale(&oauth2, &token));
-    world.server.change(|state| state.feed = Feed::Right);
+    world.server.change(|state| state.feed = Feed::Normal);
     eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
-    assert!(world.server.polls().iter().skip(1).all(|poll| poll.after.is_some()), "it went on where it was");
+    assert!(world.server.polls().iter().skip(1).all(|poll| poll.after.is_some()), "it went on from its cursor");
 }
 
 #[tokio::test]
-async fn an_answer_without_the_nonce_renews_no_lease() {
+async fn an_answer_without_the_nonce_does_not_renew_the_lease() {
     let world = World::new().await;
     world.server.change(|state| state.feed = Feed::Replay(r#"{"cursor":"a.0","reset":false,"entries":[]}"#.into()));
     let building = tokio::spawn(world.service().build());
     eventually("it asks more than once", || world.server.polls().len() > 2).await;
-    world.server.change(|state| state.feed = Feed::Right);
+    world.server.change(|state| state.feed = Feed::Normal);
     assert!(building.await.unwrap().unwrap().ready().is_ready());
 }
 
 #[tokio::test]
-async fn garbage_renews_nothing_and_breaks_nothing() {
+async fn garbage_does_not_renew_the_lease_and_breaks_nothing() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let token = world.token();
@@ -160,24 +160,24 @@ async fn garbage_renews_nothing_and_breaks_nothing() {
     }
     world.advance(30);
     assert!(is_stale(&oauth2, &token));
-    world.server.change(|state| state.feed = Feed::Right);
+    world.server.change(|state| state.feed = Feed::Normal);
     eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
 }
 
 #[tokio::test]
-async fn a_cursor_that_the_server_does_not_take_is_given_up() {
+async fn a_cursor_that_the_server_rejects_is_given_up() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     world.server.change(|state| state.feed = Feed::Other(Answer::status(400, "")));
     eventually("it starts over", || world.server.polls().last().unwrap().after.is_none()).await;
-    world.server.change(|state| state.feed = Feed::Right);
+    world.server.change(|state| state.feed = Feed::Normal);
     world.advance(30);
     let token = world.token();
     eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
 }
 
 #[tokio::test]
-async fn it_comes_as_the_client_that_it_was_given() {
+async fn the_follower_authenticates_with_the_given_credentials() {
     let world = World::new().await;
     let oauth2 = world.service().credentials("notes api", "s:%é").build().await.unwrap();
     assert!(oauth2.ready().is_ready());
@@ -188,21 +188,46 @@ async fn it_comes_as_the_client_that_it_was_given() {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_is_not_ready_and_goes_on_trying() {
-    let turned_away = |status| async move {
+async fn refused_credentials_fail_the_build() {
+    for status in [401, 403] {
         let world = World::new().await;
         world.server.change(|state| state.feed = Feed::Other(Answer::status(status, "")));
-        let building = tokio::spawn(world.service().build());
-        eventually("it has asked", || !world.server.polls().is_empty()).await;
-        world.server.change(|state| state.feed = Feed::Right);
-        let oauth2 = building.await.unwrap().unwrap();
-        assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist], "{status}");
-        assert!(is_stale(&oauth2, &world.token()));
-        assert_eq!(world.server.polls().len(), 1, "it does not hammer");
-        eventually("it is let in", || oauth2.ready().is_ready()).await;
+        let error = world.service().build().await.unwrap_err();
+        assert_eq!(error, BuildError::Refused { status });
+        let advice = if status == 401 { "credentials()" } else { "--serves" };
+        assert!(error.to_string().contains(advice), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_follower_that_is_rejected_later_keeps_trying() {
+    let rejected = |status| async move {
+        let world = World::new().await;
+        let oauth2 = world.service().build().await.unwrap();
+        world.server.change(|state| state.feed = Feed::Other(Answer::status(status, "")));
+        eventually("it was rejected", || oauth2.stats().denylist.unwrap().polls_failed == 1).await;
+        let polls = world.server.polls().len();
+        world.server.change(|state| state.feed = Feed::Normal);
+        assert!(oauth2.verify(&world.token()).is_ok(), "the lease is still valid");
+        assert_eq!(world.server.polls().len(), polls, "it does not hammer");
+        eventually("it is accepted", || world.server.polls().len() > polls).await;
     };
-    // Side by side, for each takes as long as the pause.
-    tokio::join!(turned_away(401), turned_away(403), turned_away(404));
+    // Concurrently, because each takes as long as the pause.
+    tokio::join!(rejected(401), rejected(403));
+}
+
+#[tokio::test]
+async fn a_service_of_a_server_without_denylist_is_not_ready_and_keeps_trying() {
+    let world = World::new().await;
+    world.server.change(|state| state.feed = Feed::Other(Answer::status(404, "")));
+    let building = tokio::spawn(world.service().build());
+    eventually("it has asked", || !world.server.polls().is_empty()).await;
+    world.server.change(|state| state.feed = Feed::Normal);
+    let oauth2 = building.await.unwrap().unwrap();
+    assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist]);
+    assert!(is_stale(&oauth2, &world.token()));
+    assert_eq!(world.server.polls().len(), 1, "it does not hammer");
+    eventually("it is accepted", || oauth2.ready().is_ready()).await;
 }
 
 #[tokio::test]
@@ -210,16 +235,16 @@ async fn retry_after_is_honoured() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     world.server.change(|state| state.feed = Feed::Other(Answer::status(503, "retry-after: 2\r\n")));
-    eventually("it was told", || oauth2.stats().denylist.unwrap().polls_failed == 1).await;
+    eventually("it was refused", || oauth2.stats().denylist.unwrap().polls_failed == 1).await;
     let polls = world.server.polls().len();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(world.server.polls().len(), polls);
     eventually("it tries again", || world.server.polls().len() > polls).await;
-    assert_eq!(world.server.polls().last().unwrap().wait, Some(0), "it wants to know at once whether all is well");
+    assert_eq!(world.server.polls().last().unwrap().wait, Some(0), "it asks for an answer at once");
 }
 
 #[tokio::test]
-async fn a_server_that_holds_no_poll_is_not_hammered() {
+async fn a_server_that_does_not_hold_polls_is_not_hammered() {
     let world = World::new().await;
     world.server.change(|state| state.feed = Feed::NeverHolds);
     let oauth2 = world.service().build().await.unwrap();
@@ -250,7 +275,7 @@ async fn a_stale_list_can_be_accepted_but_what_is_on_it_stays_refused() {
 }
 
 #[tokio::test]
-async fn a_list_that_was_never_read_is_not_merely_stale() {
+async fn a_list_that_was_never_read_is_not_accepted_as_stale() {
     let world = World::new().await;
     world.server.change(|state| state.feed = Feed::Other(Answer::Silence));
     let oauth2 = world.service().on_stale(OnStale::Accept).build().await.unwrap();
@@ -259,7 +284,7 @@ async fn a_list_that_was_never_read_is_not_merely_stale() {
 }
 
 #[test]
-fn a_large_page_is_read_where_it_may_block() {
+fn a_large_page_is_parsed_on_a_blocking_thread() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let world = World::new().await;
@@ -267,7 +292,7 @@ fn a_large_page_is_read_where_it_may_block() {
             state.page_size = 20_000;
             state.entries = (0..20_000).map(|_| (fresh_id(), FAR)).collect();
         });
-        // The one thread that may block is taken, so a page that is read anywhere else gives itself away.
+        // The only blocking thread is occupied, so the build would finish early if the page were parsed anywhere else.
         let (release, held) = std::sync::mpsc::channel::<()>();
         let taken = tokio::task::spawn_blocking(move || held.recv());
         let building = tokio::spawn(world.service().build());
@@ -283,23 +308,23 @@ fn a_large_page_is_read_where_it_may_block() {
 }
 
 #[tokio::test]
-async fn it_ends_with_the_last_clone() {
+async fn the_follower_stops_with_the_last_clone() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let (second, verifier) = (oauth2.clone(), oauth2.verifier().clone());
     eventually("a poll is held", || world.server.state().open_polls == 1).await;
     drop((oauth2, second));
-    a_moment().await;
-    assert_eq!(world.server.state().open_polls, 1, "the verifier wants a list that is current");
+    wait_briefly().await;
+    assert_eq!(world.server.state().open_polls, 1, "the verifier still needs a current list");
     drop(verifier);
     eventually("it hangs up", || world.server.state().open_polls == 0).await;
     let polls = world.server.polls().len();
-    a_moment().await;
+    wait_briefly().await;
     assert_eq!(world.server.polls().len(), polls);
 }
 
 #[tokio::test]
-async fn without_a_denylist_none_is_asked_for() {
+async fn without_a_denylist_nothing_is_polled() {
     let world = World::new().await;
     let oauth2: OAuth2PasswordBearer = world.service().no_denylist().build().await.unwrap();
     assert!(oauth2.ready().is_ready() && oauth2.stats().denylist.is_none());
@@ -309,7 +334,7 @@ async fn without_a_denylist_none_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_one_without_the_password_flow_follows_as_well() {
+async fn an_http_bearer_follows_the_denylist_too() {
     let world = World::new().await;
     let issuer = world.server.state().issuer.clone();
     let bearer = HttpBearer::discover(issuer).audience("notes").clock(world.shared_clock()).build().await.unwrap();

@@ -1,4 +1,4 @@
-//! Where keys come from, and how long they stay.
+//! Where keys come from, and how long they are used.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use ficha_token::{Algorithm, JwkSet, SigningKey, TokenError};
 use serde_json::json;
 
 use crate::server::{Answer, key_set};
-use crate::support::{UNKNOWN_KEY, World, a_moment, eventually, new_key, no_keys, refusal};
+use crate::support::{UNKNOWN_KEY, World, eventually, keys_unavailable, new_key, refusal, wait_briefly};
 
 fn unavailable(error: &VerifyError) -> bool {
     matches!(error, VerifyError::KeysUnavailable { .. })
@@ -21,13 +21,13 @@ fn fetches(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn a_first_load_that_fails_is_503_and_then_mends_itself() {
+async fn after_a_failed_first_load_requests_get_a_503_until_a_retry_succeeds() {
     let world = World::new().await;
     world.server.change(|state| state.jwks = Answer::status(500, ""));
     let oauth2 = world.service().build().await.unwrap();
     assert_eq!(oauth2.ready().reasons(), [NotReady::NoKeys]);
     let token = world.token();
-    assert!(no_keys(&oauth2, &token));
+    assert!(keys_unavailable(&oauth2, &token));
     assert!(oauth2.verify_waiting(&token).await.is_err_and(|error| unavailable(&error)));
     assert!(oauth2.stats().key_fetches_failed > 1, "it tries again by itself");
     world.server.change(|state| state.jwks = key_set(&[&world.key]));
@@ -54,17 +54,17 @@ async fn the_first_token_of_a_new_key_is_not_refused() {
     for caller in callers {
         assert!(caller.await.unwrap());
     }
-    assert_eq!(fetches(&world), before + 1, "one flight for all of them");
-    assert!(oauth2.verify(&world.token()).is_ok(), "the old key is still good");
+    assert_eq!(fetches(&world), before + 1, "one fetch for all of them");
+    assert!(oauth2.verify(&world.token()).is_ok(), "the old key is still valid");
 }
 
 #[tokio::test]
-async fn the_first_token_of_a_new_key_is_not_refused_for_a_fetch_that_set_out_before() {
+async fn the_first_token_of_a_new_key_is_not_refused_because_of_an_earlier_fetch() {
     let world = World::new().await;
     let oauth2 = world.service().lease(Duration::from_secs(3_600)).build().await.unwrap();
     let new = new_key();
     world.server.change(|state| state.jwks = key_set(&[&world.key]).late(Duration::from_millis(500)));
-    // The keys are due, so they are fetched as always; and while that is under way a new one is published.
+    // A scheduled fetch is due, and while it is under way a new key is published.
     world.advance(300);
     eventually("a fetch is under way", || fetches(&world) == 2).await;
     world.server.change(|state| state.jwks = key_set(&[&world.key, &new]));
@@ -73,7 +73,7 @@ async fn the_first_token_of_a_new_key_is_not_refused_for_a_fetch_that_set_out_be
 }
 
 #[tokio::test]
-async fn a_key_that_is_rotated_in_a_moment_after_a_fetch_is_not_refused_for_that() {
+async fn a_key_rotated_just_after_a_fetch_is_not_refused() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let new = new_key();
@@ -82,7 +82,7 @@ async fn a_key_that_is_rotated_in_a_moment_after_a_fetch_is_not_refused_for_that
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_401_at_once_where_nobody_waits_and_is_fetched_beside() {
+async fn verify_refuses_an_unknown_key_at_once_while_keys_are_fetched() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let new = new_key();
@@ -127,12 +127,12 @@ async fn a_bad_signature_causes_no_fetch() {
         let error = oauth2.verify_waiting(&forged).await.map(|_| ()).unwrap_err();
         assert_eq!(error, VerifyError::Invalid(TokenError::BadSignature));
     }
-    a_moment().await;
+    wait_briefly().await;
     assert_eq!(fetches(&world), 1);
 }
 
 #[tokio::test]
-async fn a_slow_answer_stalls_nobody() {
+async fn a_slow_fetch_does_not_stall_other_requests() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let (token, unseen) = (world.token(), world.token());
@@ -150,7 +150,7 @@ async fn a_slow_answer_stalls_nobody() {
     }
     assert!(start.elapsed() < Duration::from_millis(1_500));
     let error = oauth2.verify_waiting(&strange).await.map(|_| ()).unwrap_err();
-    assert!(unavailable(&error), "nobody can say yet");
+    assert!(unavailable(&error), "not decided yet");
     let waited = start.elapsed();
     assert!((Duration::from_millis(1_900)..Duration::from_millis(4_500)).contains(&waited), "{waited:?}");
 }
@@ -160,16 +160,16 @@ async fn a_fetch_has_a_time_limit() {
     let world = World::new().await;
     world.server.change(|state| state.jwks = Answer::Silence);
     let building = tokio::spawn(world.service().build());
-    eventually("it asks", || fetches(&world) == 1).await;
+    eventually("it fetches", || fetches(&world) == 1).await;
     world.server.change(|state| state.jwks = key_set(&[&world.key]));
     let oauth2 = building.await.unwrap().unwrap();
     let token = world.token();
-    eventually("it asks again", || oauth2.verify(&token).is_ok()).await;
+    eventually("it fetches again", || oauth2.verify(&token).is_ok()).await;
     assert_eq!(fetches(&world), 2);
 }
 
 #[tokio::test]
-async fn one_key_that_cannot_be_used_never_loses_the_rest() {
+async fn one_unusable_key_does_not_discard_the_others() {
     let world = World::new().await;
     let good = world.key.public_jwk().unwrap();
     let bad = json!({"kty": "EC", "crv": "P-256", "kid": "bad", "x": "AA", "y": "AA"});
@@ -180,7 +180,7 @@ async fn one_key_that_cannot_be_used_never_loses_the_rest() {
     assert_eq!(oauth2.stats().keys, 1);
 }
 
-/// Lets the keys be fetched again, and waits for that.
+/// Makes the service fetch the keys again, and waits for it.
 async fn refetch(world: &World, oauth2: &OAuth2PasswordBearer) {
     let count = |stats: &ficha_resource::Stats| stats.key_fetches_ok + stats.key_fetches_failed;
     let before = count(&oauth2.stats());
@@ -190,7 +190,7 @@ async fn refetch(world: &World, oauth2: &OAuth2PasswordBearer) {
 }
 
 #[tokio::test]
-async fn a_set_of_which_nothing_can_be_used_takes_no_key_away() {
+async fn a_set_without_usable_keys_removes_no_key() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let (token, kid) = (world.token(), world.key.kid().to_owned());
@@ -208,7 +208,7 @@ async fn a_set_of_which_nothing_can_be_used_takes_no_key_away() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_taken_out_is_gone_with_what_it_verified() {
+async fn a_removed_key_is_gone_and_so_are_the_cached_tokens_it_verified() {
     let others = new_key();
     let named_only = json!({"keys": [{"kty": "quantum", "kid": "another"}]});
     for without in [key_set(&[&others]), key_set(&[]), Answer::json(&named_only)] {
@@ -223,12 +223,12 @@ async fn a_key_that_is_taken_out_is_gone_with_what_it_verified() {
         }
         world.server.change(|state| state.jwks = key_set(&[&world.key]));
         refetch(&world, &oauth2).await;
-        assert!(oauth2.verify(&seen).is_ok() && oauth2.verify(&unseen).is_ok(), "it was put back");
+        assert!(oauth2.verify(&seen).is_ok() && oauth2.verify(&unseen).is_ok(), "it was added again");
     }
 }
 
 #[tokio::test]
-async fn a_set_that_says_nothing_new_keeps_the_cache_warm() {
+async fn an_unchanged_set_keeps_the_cache_warm() {
     let world = World::new().await;
     let second = new_key();
     world.server.change(|state| state.jwks = key_set(&[&world.key, &second]));
@@ -256,7 +256,7 @@ async fn keys_are_fetched_again_before_they_expire() {
 }
 
 #[tokio::test]
-async fn keys_outlive_an_outage_up_to_the_bound() {
+async fn keys_outlive_an_outage_up_to_the_limit() {
     let world = World::new().await;
     let limit = Duration::from_secs(3_600);
     let oauth2 = world.service().no_denylist().keys_outage_limit(limit).build().await.unwrap();
@@ -267,18 +267,18 @@ async fn keys_outlive_an_outage_up_to_the_bound() {
     world.advance(3_593);
     assert!(oauth2.verify(&token).is_ok() && oauth2.verify(&world.token()).is_ok());
     let strange = new_key().sign(&world.claims()).unwrap();
-    assert!(unavailable(&refusal(&oauth2, &strange)), "it may be a key that nobody here could hear of");
+    assert!(unavailable(&refusal(&oauth2, &strange)), "it may be a new key");
     world.advance(1);
-    assert!(no_keys(&oauth2, &world.token()));
-    assert!(no_keys(&oauth2, &token), "one that was seen before as well");
+    assert!(keys_unavailable(&oauth2, &world.token()));
+    assert!(keys_unavailable(&oauth2, &token), "one that was seen before as well");
     assert_eq!(oauth2.ready().reasons(), [NotReady::KeysTooOld]);
     world.server.change(|state| state.jwks = key_set(&[&world.key]));
-    eventually("they are good again", || oauth2.verify(&token).is_ok()).await;
+    eventually("they are valid again", || oauth2.verify(&token).is_ok()).await;
     assert!(oauth2.ready().is_ready());
 }
 
 #[tokio::test]
-async fn a_warm_token_does_not_outlive_the_bound_when_nobody_looks_a_key_up() {
+async fn a_cached_token_does_not_outlive_the_limit_without_any_key_lookup() {
     let world = World::new().await;
     let limit = Duration::from_secs(3_600);
     let oauth2 = world.service().no_denylist().keys_outage_limit(limit).build().await.unwrap();
@@ -286,7 +286,7 @@ async fn a_warm_token_does_not_outlive_the_bound_when_nobody_looks_a_key_up() {
     assert!(oauth2.verify(&token).is_ok());
     world.server.change(|state| state.jwks = Answer::status(500, ""));
     world.advance(3_600);
-    eventually("it is given up", || no_keys(&oauth2, &token)).await;
+    eventually("it is given up", || keys_unavailable(&oauth2, &token)).await;
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn given_keys_need_no_network() {
 }
 
 #[tokio::test]
-async fn a_shared_secret_verifies_whatever_its_key_is_called_and_nothing_else() {
+async fn a_shared_secret_verifies_its_tokens_under_any_kid_and_no_others() {
     let world = World::new().await;
     let secret = [7; 32];
     let claims = world.claims();
@@ -331,7 +331,7 @@ async fn a_shared_secret_verifies_whatever_its_key_is_called_and_nothing_else() 
 }
 
 #[tokio::test]
-async fn a_shared_secret_is_for_the_algorithm_that_is_named() {
+async fn a_shared_secret_is_used_only_with_the_named_algorithm() {
     let world = World::new().await;
     let (claims, secret) = (world.claims(), [7; 64]);
     for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
@@ -360,7 +360,7 @@ async fn a_shared_secret_is_for_the_algorithm_that_is_named() {
 }
 
 #[tokio::test]
-async fn only_the_algorithms_that_are_listed_are_taken() {
+async fn only_the_listed_algorithms_are_accepted() {
     let world = World::new().await;
     let edwards = SigningKey::generate(Algorithm::EdDSA).unwrap();
     let p384 = SigningKey::generate(Algorithm::ES384).unwrap();

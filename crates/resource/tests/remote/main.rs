@@ -1,5 +1,8 @@
-//! What comes over the network: discovery, keys, and following the denylist. The other side is a real socket.
+//! What comes over the network: discovery, keys, and following the denylist. The server is a real socket.
 
+#[cfg(feature = "actix")]
+#[cfg(test)]
+mod adapter;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
@@ -10,9 +13,6 @@ mod keys;
 mod lease;
 #[cfg(test)]
 mod server;
-#[cfg(feature = "actix")]
-#[cfg(test)]
-mod skin;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! An authorization server by hand: real sockets and real HTTP, and answers that a test decides about.
+//! A scripted authorization server: real sockets and real HTTP, with answers that a test controls.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 use uuid::Uuid;
 
-/// The server. What it answers can be changed at any time.
+/// The server. A test can change its answers at any time.
 pub struct AuthServer {
     pub address: SocketAddr,
     script: Arc<Script>,
@@ -27,15 +27,15 @@ struct Script {
     changed: watch::Sender<u64>,
 }
 
-/// What it answers, and what it has seen.
+/// Its answers, and the requests that it has seen.
 pub struct State {
     pub issuer: String,
     pub metadata: Option<Value>,
     pub jwks: Answer,
     pub feed: Feed,
-    /// What has been denied, in order.
+    /// The denied ids, in order.
     pub entries: Vec<(Uuid, i64)>,
-    /// Cursors of another history are not known.
+    /// Part of each cursor. Cursors of another history are unknown.
     pub history: String,
     pub page_size: usize,
     pub metadata_fetches: usize,
@@ -44,7 +44,7 @@ pub struct State {
     pub open_polls: usize,
 }
 
-/// A poll as it came.
+/// A poll as it arrived.
 #[derive(Clone, Debug)]
 pub struct Poll {
     pub after: Option<String>,
@@ -60,21 +60,21 @@ pub enum Answer {
         headers: String,
         body: String,
     },
-    /// What it was when it was asked for, as much later.
+    /// This body, sent later by this much.
     Late(Duration, String),
     /// The connection stays open, and nothing comes.
     Silence,
 }
 
-/// What the denylist answers.
+/// How the denylist endpoint answers.
 #[derive(Clone)]
 pub enum Feed {
-    /// As it should.
-    Right,
-    /// The same bytes to everybody, as a cache would that takes no notice of the query.
+    /// As a real server does.
+    Normal,
+    /// The same bytes for every poll, as from a cache that ignores the query.
     Replay(String),
     Other(Answer),
-    /// At once, whatever the poll wanted to wait.
+    /// At once, however long the poll asked to wait.
     NeverHolds,
 }
 
@@ -94,7 +94,7 @@ impl Answer {
         }
     }
 
-    /// The same, but not at once.
+    /// The same answer, but delayed.
     pub fn late(self, by: Duration) -> Self {
         match self {
             Self::Reply { body, .. } => Self::Late(by, body),
@@ -103,7 +103,7 @@ impl Answer {
     }
 }
 
-/// A key set as it is published.
+/// A published key set.
 pub fn key_set(keys: &[&SigningKey]) -> Answer {
     Answer::json(&json!({ "keys": keys.iter().map(|key| key.public_jwk().unwrap()).collect::<Vec<_>>() }))
 }
@@ -117,7 +117,7 @@ impl AuthServer {
             issuer: format!("http://{address}"),
             metadata: None,
             jwks: key_set(&[]),
-            feed: Feed::Right,
+            feed: Feed::Normal,
             entries: Vec::new(),
             history: "a".to_owned(),
             page_size: 1_000,
@@ -135,12 +135,12 @@ impl AuthServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// Looks at it, without a change.
+    /// Gives access to the state without waking held polls.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.script.state.lock().unwrap()
     }
 
-    /// Changes it, and lets held polls see that.
+    /// Changes the state, and wakes held polls.
     pub fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state());
         self.script.changed.send_modify(|count| *count += 1);
@@ -154,7 +154,7 @@ impl AuthServer {
         self.state().polls.clone()
     }
 
-    /// Dies: the port is closed, and every connection cut.
+    /// Stops abruptly: closes the port and cuts every connection.
     pub async fn stop(&mut self) {
         if let Some(task) = self.task.take() {
             task.abort();
@@ -163,7 +163,7 @@ impl AuthServer {
         self.state().open_polls = 0;
     }
 
-    /// Is there again, on the same port.
+    /// Starts again on the same port.
     pub async fn restart(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.task = Some(tokio::spawn(serve(listener, Arc::clone(&self.script))));
@@ -183,11 +183,11 @@ async fn serve(listener: TcpListener, script: Arc<Script>) {
     let mut connections = JoinSet::new();
     loop {
         let (connection, _) = listener.accept().await.unwrap();
-        connections.spawn(converse(connection, Arc::clone(&script)));
+        connections.spawn(serve_connection(connection, Arc::clone(&script)));
     }
 }
 
-async fn converse(mut connection: TcpStream, script: Arc<Script>) {
+async fn serve_connection(mut connection: TcpStream, script: Arc<Script>) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut connection, &mut buffer).await {
         let answer = tokio::select! {
@@ -259,17 +259,17 @@ async fn respond(request: &Request, script: &Script) -> Answer {
             let mut state = script.state.lock().unwrap();
             state.metadata_fetches += 1;
             let base = state.issuer.trim_end_matches("/tenant").to_owned();
-            let usual = json!({
+            let default = json!({
                 "issuer": state.issuer,
                 "token_endpoint": format!("{base}/token"),
                 "jwks_uri": format!("{base}/jwks"),
                 "denylist_endpoint": format!("{base}/denylist"),
             });
-            let right = path.strip_prefix("/.well-known/oauth-authorization-server").unwrap();
-            if !state.issuer.ends_with(right) {
+            let suffix = path.strip_prefix("/.well-known/oauth-authorization-server").unwrap();
+            if !state.issuer.ends_with(suffix) {
                 return Answer::status(404, "");
             }
-            Answer::json(state.metadata.as_ref().unwrap_or(&usual))
+            Answer::json(state.metadata.as_ref().unwrap_or(&default))
         }
         _ => Answer::status(404, ""),
     }
@@ -300,7 +300,7 @@ async fn poll(request: &Request, script: &Script) -> Answer {
         .unwrap_or_else(|| script.state.lock().unwrap().empty(&query))
 }
 
-/// One more poll that is held.
+/// Counts an open poll until it is dropped.
 struct Open<'s>(&'s Script);
 
 impl Drop for Open<'_> {
@@ -315,7 +315,7 @@ async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
 }
 
 impl State {
-    /// What there is to say now. None if there is nothing and the poll may wait.
+    /// The answer to give now. `None` if there is no news and the poll may wait.
     fn page(&self, query: &HashMap<String, String>) -> Option<Answer> {
         match &self.feed {
             Feed::Replay(body) => {
@@ -324,7 +324,7 @@ impl State {
             Feed::Other(Answer::Silence) => return Some(Answer::Silence),
             Feed::Other(answer) => return Some(answer.clone()),
             Feed::NeverHolds => {}
-            Feed::Right => {}
+            Feed::Normal => {}
         }
         let place = query.get("after").and_then(|after| after.strip_prefix(&format!("{}.", self.history)));
         let place = place.and_then(|place| place.parse::<usize>().ok());

@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Shared test helpers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ impl World {
         Self { server, key, clock: Arc::new(clock()) }
     }
 
-    /// A service that takes everything from the metadata.
+    /// A service that finds everything in the metadata.
     pub fn service(&self) -> Builder {
         let issuer = self.server.state().issuer.clone();
         OAuth2PasswordBearer::discover(issuer).audience("notes").clock(self.shared_clock())
@@ -39,7 +39,7 @@ impl World {
         Arc::clone(&self.clock) as Arc<dyn Clock>
     }
 
-    /// Claims that are good for a fortnight.
+    /// Claims that are valid for over a week.
     pub fn claims(&self) -> AccessClaims {
         let issuer = self.server.state().issuer.clone();
         AccessClaims {
@@ -81,18 +81,18 @@ pub fn fresh_id() -> Uuid {
     Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed), 7)
 }
 
-/// Waits for something that the network brings.
+/// Waits until a condition is true.
 pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(15), async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });
-    assert!(waited.await.is_ok(), "it never came: {what}");
+    assert!(waited.await.is_ok(), "timed out waiting for: {what}");
 }
 
-/// Lets the network bring what it might.
-pub async fn a_moment() {
+/// Gives the network time for whatever may still arrive.
+pub async fn wait_briefly() {
     tokio::time::sleep(Duration::from_millis(150)).await;
 }
 
@@ -108,7 +108,7 @@ pub fn is_denied(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
     matches!(oauth2.verify(token), Err(VerifyError::Denied))
 }
 
-pub fn no_keys(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
+pub fn keys_unavailable(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
     matches!(oauth2.verify(token), Err(VerifyError::KeysUnavailable { .. }))
 }
 

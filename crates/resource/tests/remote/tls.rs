@@ -1,4 +1,4 @@
-//! HTTPS, with a certificate authority of one's own.
+//! HTTPS with a private certificate authority.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -33,7 +33,7 @@ fn publish(key: &SigningKey, identity: &CertifiedKey<rcgen::KeyPair>) -> SocketA
         for connection in listener.incoming() {
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(session, connection.unwrap());
-            // Who does not trust the certificate hangs up here.
+            // A client that does not trust the certificate hangs up here.
             if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
                 let _ = stream.write_all(answer.as_bytes());
                 stream.conn.send_close_notify();
@@ -45,7 +45,7 @@ fn publish(key: &SigningKey, identity: &CertifiedKey<rcgen::KeyPair>) -> SocketA
 }
 
 #[tokio::test]
-async fn a_certificate_authority_of_ones_own_is_trusted_where_it_is_named() {
+async fn a_private_certificate_authority_is_trusted_only_where_it_is_given() {
     let world = World::new().await;
     let key = new_key();
     let identity = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();

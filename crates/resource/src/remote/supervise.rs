@@ -1,27 +1,26 @@
-//! Work in the background that must not end: a service whose keys or denylist nobody reads any more would refuse
-//! everything.
+//! Restarts background tasks that end: a service that no longer reads keys or denylist would refuse everything.
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How long to wait before it is begun again.
+/// How long to wait before a restart.
 const PAUSE: Duration = if cfg!(test) { Duration::from_millis(5) } else { Duration::from_secs(1) };
 
-/// Does what `work` makes, again whenever it ends. It only ends by a panic, which would be a bug of ours or of a clock or
-/// an HTTP client that was handed in.
-pub(super) async fn lasting<W>(what: &'static str, mut work: impl FnMut() -> W)
+/// Runs the future that `work` makes, and starts another one whenever it ends. It only ends by a panic: a bug in this
+/// crate, or in a clock or an HTTP client that the application has supplied.
+pub(super) async fn keep_running<W>(what: &'static str, mut work: impl FnMut() -> W)
 where
     W: Future<Output = ()> + Send + 'static,
 {
     loop {
-        // A set of one: it ends with us.
+        // A set of one task, so that it is aborted together with this future.
         let mut task = JoinSet::new();
         task.spawn(work());
-        // Nothing but a panic ends it, and the process' hook has said where that was.
+        // Only a panic ends it, and the panic hook has reported where.
         let _ = task.join_next().await;
-        tracing::error!(what, "work in the background has ended, and is begun again");
+        tracing::error!(what, "a background task ended unexpectedly and is restarted");
         sleep(PAUSE).await;
     }
 }
@@ -31,13 +30,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_panics_is_begun_again() {
+    async fn a_task_that_panics_is_restarted() {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-        let mut begun = 0;
-        let work = lasting("test", || {
-            begun += 1;
-            let _ = sender.send(begun);
-            let last = begun == 3;
+        let mut starts = 0;
+        let work = keep_running("test", || {
+            starts += 1;
+            let _ = sender.send(starts);
+            let last = starts == 3;
             async move {
                 assert!(last, "a bug");
                 std::future::pending().await

@@ -1,4 +1,4 @@
-//! Extractors and middleware over what comes from the network.
+//! Extractors and middleware with keys and denylist from the network.
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
@@ -48,7 +48,7 @@ async fn the_first_request_with_a_new_key_waits_for_it_and_passes() {
 }
 
 #[actix_web::test]
-async fn what_the_feed_says_is_refused_by_extractors_and_middleware() {
+async fn revocations_in_the_feed_are_enforced_by_extractors_and_middleware() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
     let claims = world.claims();
@@ -58,7 +58,7 @@ async fn what_the_feed_says_is_refused_by_extractors_and_middleware() {
         assert_eq!(status(&oauth2, path, &token).await, 200, "{path}");
     }
     world.server.deny(claims.jti, FAR);
-    eventually("the list has it", || is_denied(&oauth2, &token)).await;
+    eventually("the token is on the list", || is_denied(&oauth2, &token)).await;
     for path in paths {
         assert_eq!(status(&oauth2, path, &token).await, 401, "{path}");
     }

@@ -7,9 +7,9 @@
 //! cargo run -p ficha-client --example notes_app -- logout
 //! ```
 //!
-//! `FICHA_ISSUER` names the authorization server (`http://127.0.0.1:8080` unless set), `NOTES_URL` the API
-//! (`http://127.0.0.1:8081`), `NOTES_APP` the client id (`notes-app`), and `NOTES_TOKENS` the file that keeps the tokens
-//! (`notes-tokens.json`). The password comes from `NOTES_PASSWORD`, or else from standard input.
+//! Settings, with their defaults: `FICHA_ISSUER` is the authorization server (`http://127.0.0.1:8080`), `NOTES_URL` the
+//! API (`http://127.0.0.1:8081`), `NOTES_APP` the client id (`notes-app`), and `NOTES_TOKENS` the file for the tokens
+//! (`notes-tokens.json`). The password is read from `NOTES_PASSWORD`, or else from standard input.
 
 use std::error::Error;
 use std::io::{BufRead, IsTerminal};
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "one of: login NAME | add TEXT | list | refresh | logout";
+const USAGE: &str = "usage: notes_app login NAME | add TEXT | list | refresh | logout";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,31 +43,31 @@ async fn run() -> Outcome<()> {
             .scope("notes:read notes:write")
             .store(FileStore::new(setting("NOTES_TOKENS", "notes-tokens.json")))
             .build()?;
-    // Every request to the API carries a token that is good; elsewhere none goes.
+    // Every request to the API carries a valid token. No token is sent anywhere else.
     let http = ClientBuilder::new(http_client()?.build()?).with(tokens.middleware([api.as_str()])?).build();
 
-    let done = carry_out(&arguments, &tokens, &http, &api).await;
-    // A refresh that goes on by itself would end with the process, and its answer be lost.
+    let outcome = run_command(&arguments, &tokens, &http, &api).await;
+    // A refresh may still continue in the background. Its result would be lost with the process.
     tokens.settled().await;
-    done
+    outcome
 }
 
-async fn carry_out(arguments: &[&str], tokens: &TokenSource, http: &ClientWithMiddleware, api: &str) -> Outcome<()> {
+async fn run_command(arguments: &[&str], tokens: &TokenSource, http: &ClientWithMiddleware, api: &str) -> Outcome<()> {
     match arguments[..] {
         ["login", name] => {
             tokens.login(name, &password()?).await?;
             println!("{name} is logged in");
         }
-        ["add", text] => println!("note {} is written", add(http, api, text).await?),
+        ["add", text] => println!("note {} added", add(http, api, text).await?),
         ["list"] => list(http, api).await?,
         ["refresh"] => {
             let before = tokens.access_token().await?;
             tokens.replace(&before).await?;
-            println!("there is a new access token");
+            println!("the access token has been refreshed");
         }
         ["logout"] => {
             tokens.logout().await?;
-            println!("logged out: the tokens are revoked, and gone from the file");
+            println!("logged out: the tokens are revoked and deleted from the file");
         }
         _ => return Err(USAGE.into()),
     }
@@ -95,7 +95,7 @@ async fn answer(response: reqwest::Response) -> Outcome<Value> {
     if status.is_success() {
         Ok(serde_json::from_str(&body)?)
     } else {
-        Err(format!("the API said {status}: {body}").into())
+        Err(format!("the API returned {status}: {body}").into())
     }
 }
 

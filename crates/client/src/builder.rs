@@ -1,4 +1,4 @@
-//! What an app says about itself and its server.
+//! The settings of a token source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +8,20 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::clock::{Clock, SystemClock};
-use crate::endpoints::{Addresses, Endpoints, address, is_loopback, redacted};
+use crate::endpoints::{Addresses, Endpoints, is_loopback, parse_address, redacted};
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::single_flight::Renewal;
+use crate::single_flight::Refresher;
 use crate::source::TokenSource;
 use crate::store::{MemoryStore, TokenStore};
 use crate::tls;
 use crate::tokens::Grant;
 
-/// Long enough for a slow network, and short enough that two more attempts fit into the server's grace (30 s unless set).
+/// Long enough for a slow network, and short enough for two more attempts within the server's grace period (30 s by
+/// default).
 const LIMIT: Duration = Duration::from_secs(9);
 
-/// Makes a [`TokenSource`]; begin with [`TokenSource::builder`]. Nothing is sent before the first token is asked for.
+/// Builds a [`TokenSource`]. Start with [`TokenSource::builder`].
 #[must_use]
 pub struct Builder {
     issuer: String,
@@ -53,61 +54,63 @@ impl Builder {
         }
     }
 
-    /// The secret of a confidential client. It is sent by HTTP Basic (RFC 6749 §2.3.1). An app that is given to its
-    /// users keeps no secret, and needs none.
+    /// Sets the secret of a confidential client, which is sent with HTTP Basic (RFC 6749 §2.3.1). An app that runs on
+    /// its users' machines cannot keep a secret, and should not have one.
     pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
         self.client_secret = Some(ClientSecret::new(secret.into()));
         self
     }
 
-    /// What tokens are for: scope names with single spaces between. Left out, the server grants what it grants by
-    /// default.
+    /// Sets the scope to request: scope names separated by spaces (RFC 6749 §3.3). Without it, the server grants its
+    /// default scope.
     pub fn scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|scope| !scope.is_empty());
         self
     }
 
-    /// The app acts for itself and for no user, with `client_credentials` (RFC 6749 §4.4): tokens are obtained when
-    /// they are needed, and [`login`](TokenSource::login) is refused. Needs a [`client_secret`](Self::client_secret).
+    /// Uses the `client_credentials` grant (RFC 6749 §4.4): the app acts for itself, without a user. Tokens are
+    /// obtained when they are needed, and [`login`](TokenSource::login) returns an error. Requires a
+    /// [`client_secret`](Self::client_secret).
     pub fn client_credentials(mut self) -> Self {
         self.grant = Grant::ClientCredentials;
         self
     }
 
-    /// Where tokens are kept; in memory unless said.
+    /// Sets where tokens are stored. The default is a [`MemoryStore`].
     pub fn store(mut self, store: impl TokenStore) -> Self {
         self.store = Arc::new(store);
         self
     }
 
-    /// The endpoints of a server that publishes no metadata. Without this they are asked for (RFC 8414) when they are
-    /// first needed.
+    /// Sets the endpoints of a server that publishes no metadata. By default they are taken from the issuer's metadata
+    /// (RFC 8414), which is fetched when an endpoint is first needed.
     pub fn endpoints(mut self, token: &str, revocation: Option<&str>) -> Self {
         self.endpoints = Some((token.to_owned(), revocation.map(str::to_owned)));
         self
     }
 
-    /// Speaks to the server without TLS although it is on another machine. Passwords and tokens then travel in clear:
-    /// only for a network that is trusted as a whole, as inside one composition of containers. The middleware then sends
-    /// tokens to such services, too.
+    /// Allows plain HTTP to addresses other than loopback, for the authorization server and for the origins of
+    /// [`TokenSource::middleware`]. Passwords and tokens are then sent unencrypted, so use this only in a network that
+    /// is trusted as a whole, such as the internal network of a Compose stack.
     pub fn allow_plain_http(mut self) -> Self {
         self.allowed = Addresses::Any;
         self
     }
 
-    /// How long one request may take, 9 seconds unless said; a login always has 30. It should be far shorter than the
-    /// server's grace (`token.refresh_grace`, 30 seconds unless set): a refresh without an answer is sent again within
-    /// the grace, and not when it is over.
+    /// Sets how long one request may take. The default is 9 seconds; a login always has 30 seconds. The limit should be
+    /// far shorter than the server's grace period (`token.refresh_grace`, 30 seconds by default), because a refresh
+    /// without a response is only retried within it.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Another HTTP client, for a proxy, or for other certificate authorities than the system's. Begin with
-    /// [`http_client`](crate::http_client) or [`http_client_trusting`](crate::http_client_trusting): they set TLS up.
+    /// Sets the HTTP client, for a proxy or for certificate authorities other than the system's. Start from
+    /// [`http_client`](crate::http_client) or [`http_client_trusting`](crate::http_client_trusting), which set up TLS.
     ///
-    /// Whatever is said here, redirects are not followed: one would take the password along. If a used address is a
-    /// loopback one without TLS, no proxy is used.
+    /// Redirects are never followed, whatever this client is set to, because the password would be sent along. If the
+    /// issuer or an endpoint set with [`endpoints`](Self::endpoints) is a loopback address without TLS, no proxy is
+    /// used.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -123,16 +126,17 @@ impl Builder {
         self
     }
 
-    /// A clock of your own, for tests.
+    /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The token source. Nothing is sent.
+    /// Builds the token source. No request is sent yet.
     ///
     /// # Errors
-    /// [`Error::PlainHttp`] or [`Error::Setting`] if what was said can't be used.
+    /// [`Error::PlainHttp`] if a URL has neither TLS nor a loopback address, and [`Error::Setting`] if a setting is
+    /// invalid.
     pub fn build(self) -> Result<TokenSource, Error> {
         if self.client_id.is_empty() {
             return Err(Error::Setting("the client id is empty".into()));
@@ -140,12 +144,12 @@ impl Builder {
         if self.grant == Grant::ClientCredentials && self.client_secret.is_none() {
             return Err(Error::Setting("client_credentials needs a client secret".into()));
         }
-        let issuer = address(&self.issuer, self.allowed)?;
+        let issuer = parse_address(&self.issuer, self.allowed)?;
         let endpoints = match &self.endpoints {
             None => OnceCell::new(),
             Some((token, revocation)) => {
-                let revocation = revocation.as_deref().map(|text| address(text, self.allowed)).transpose()?;
-                OnceCell::from(Endpoints { token: address(token, self.allowed)?, revocation })
+                let revocation = revocation.as_deref().map(|text| parse_address(text, self.allowed)).transpose()?;
+                OnceCell::from(Endpoints { token: parse_address(token, self.allowed)?, revocation })
             }
         };
         let mut used = vec![&issuer];
@@ -159,20 +163,21 @@ impl Builder {
             scope: self.scope,
             limit: self.limit,
         };
-        let renewal = Renewal::new(self.issuer, self.allowed, endpoints, exchange, self.grant, self.store, self.clock);
-        Ok(TokenSource::new(renewal))
+        let refresher =
+            Refresher::new(self.issuer, self.allowed, endpoints, exchange, self.grant, self.store, self.clock);
+        Ok(TokenSource::new(refresher))
     }
 }
 
-/// Without TLS no proxy comes in between: it would read the passwords. One that the app names itself may stand before
-/// another machine that it trusts without TLS, but not before its own.
+/// Without TLS no proxy is used, because it could read the passwords. The exception is a proxy that the app configures
+/// itself, for addresses other than loopback.
 fn http_for(own: Option<reqwest::ClientBuilder>, used: &[&Url]) -> Result<reqwest::Client, Error> {
     let is_own = own.is_some();
     let mut builder = own.map_or_else(tls::http_client, Ok)?.redirect(reqwest::redirect::Policy::none());
     if used.iter().any(|url| url.scheme() == "http" && (!is_own || is_loopback(url))) {
         builder = builder.no_proxy();
     }
-    builder.build().map_err(|error| Error::Setting(format!("the HTTP client can't be made: {error}")))
+    builder.build().map_err(|error| Error::Setting(format!("cannot build the HTTP client: {error}")))
 }
 
 impl std::fmt::Debug for Builder {

@@ -1,14 +1,16 @@
-//! Time, handed in.
+//! The source of the wall-clock time, which tests replace.
 
 use std::time::SystemTime;
 
-/// Where the time comes from. A test hands in one that it moves; everybody else has [`SystemClock`].
+/// A source of the wall-clock time. Programs use [`SystemClock`], which is the default; tests pass a clock that they
+/// control.
 pub trait Clock: Send + Sync + 'static {
-    /// The wall-clock time. Expiry is kept in it, since it must be understood after a restart and by other processes.
+    /// The current wall-clock time. Expiry times are stored in it, because they must keep their meaning after a restart
+    /// and in other processes.
     fn now(&self) -> SystemTime;
 }
 
-/// The machine's own clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,4 +1,4 @@
-//! Where the endpoints are: by metadata (RFC 8414), or said by the app.
+//! The endpoints: from metadata (RFC 8414), or set by the app.
 
 use std::time::Duration;
 
@@ -17,22 +17,21 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// All of them.
     pub fn addresses(&self) -> impl Iterator<Item = &Url> {
         std::iter::once(&self.token).chain(&self.revocation)
     }
 }
 
-/// Which addresses may be used.
+/// Which URLs may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Addresses {
-    /// TLS, or a loopback address.
+    /// With TLS, or with a loopback address.
     Safe,
-    /// Any: the app has said so.
+    /// All, because the app allowed plain HTTP.
     Any,
 }
 
-/// Of RFC 8414 §2, what an app needs.
+/// The part of RFC 8414 §2 that an app needs.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -40,30 +39,31 @@ struct Metadata {
     revocation_endpoint: Option<String>,
 }
 
-/// Asks the issuer. Its metadata must name it exactly as it was named to us (RFC 8414 §3.3).
+/// Fetches the issuer's metadata, which must contain exactly the issuer that the app configured (RFC 8414 §3.3).
 pub(crate) async fn discover(
     http: &reqwest::Client,
     issuer: &str,
     allowed: Addresses,
     limit: Duration,
 ) -> Result<Endpoints, Error> {
-    let url = well_known(&address(issuer, allowed)?)?;
+    let url = well_known(&parse_address(issuer, allowed)?)?;
     let answer = transport::get(http, &url, limit).await?;
     if answer.status() != StatusCode::OK {
-        return Err(Error::Metadata(format!("{url} answered {}", answer.status())));
+        return Err(Error::Metadata(format!("{url} returned {}", answer.status())));
     }
-    let metadata: Metadata = serde_json::from_slice(answer.body())
-        .map_err(|error| Error::Metadata(format!("{url} holds no metadata: {}", printable(&error.to_string()))))?;
+    let metadata: Metadata = serde_json::from_slice(answer.body()).map_err(|error| {
+        Error::Metadata(format!("{url} did not return valid metadata: {}", printable(&error.to_string())))
+    })?;
     if metadata.issuer != issuer {
         let other = printable(&metadata.issuer);
-        return Err(Error::Metadata(format!("{url} is about the issuer {other}, and not about {issuer}")));
+        return Err(Error::Metadata(format!("{url} describes the issuer {other}, not {issuer}")));
     }
-    let token = metadata.token_endpoint.ok_or_else(|| Error::Metadata(format!("{url} names no token endpoint")))?;
+    let token = metadata.token_endpoint.ok_or_else(|| Error::Metadata(format!("{url} contains no token endpoint")))?;
     let named = |text: &str| {
-        let endpoint = address(text, allowed)?;
-        // It would go on without TLS where the app began with it, and through a proxy.
+        let endpoint = parse_address(text, allowed)?;
+        // The app chose TLS. Without it, passwords would be sent unencrypted, and through a proxy.
         match url.scheme() == "https" && endpoint.scheme() != "https" && allowed == Addresses::Safe {
-            true => Err(Error::Metadata(format!("{url} has TLS, and names {endpoint}, which has none"))),
+            true => Err(Error::Metadata(format!("{url} uses TLS, but its endpoint {endpoint} does not"))),
             false => Ok(endpoint),
         }
     };
@@ -71,19 +71,21 @@ pub(crate) async fn discover(
     Ok(Endpoints { token: named(&token)?, revocation })
 }
 
-/// True if what is secret may be sent there.
-pub(crate) fn is_private(url: &Url, allowed: Addresses) -> bool {
+/// True if secrets may be sent there.
+pub(crate) fn may_carry_secrets(url: &Url, allowed: Addresses) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && (allowed == Addresses::Any || is_loopback(url)))
 }
 
-/// An address that passwords and tokens may be sent to.
-pub(crate) fn address(text: &str, allowed: Addresses) -> Result<Url, Error> {
-    let url = Url::parse(text).map_err(|error| Error::Setting(format!("{} is no URL: {error}", redacted(text))))?;
+/// Parses a URL that passwords and tokens may be sent to.
+pub(crate) fn parse_address(text: &str, allowed: Addresses) -> Result<Url, Error> {
+    let url = Url::parse(text).map_err(|error| Error::Setting(format!("{} is not a URL: {error}", redacted(text))))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::Setting("a URL of an authorization server holds no user name and no password".into()));
+        return Err(Error::Setting(
+            "the URL of an authorization server must not contain a user name or password".into(),
+        ));
     }
     match url.scheme() {
-        "https" | "http" if is_private(&url, allowed) => Ok(url),
+        "https" | "http" if may_carry_secrets(&url, allowed) => Ok(url),
         "http" => Err(Error::PlainHttp(url.to_string())),
         _ => Err(Error::Setting(format!("{} is neither https nor http", redacted(text)))),
     }
@@ -98,7 +100,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// RFC 8414 §3.1: the well-known part stands between host and path.
+/// RFC 8414 §3.1: the well-known part comes between host and path.
 fn well_known(issuer: &Url) -> Result<Url, Error> {
     if issuer.query().is_some() || issuer.fragment().is_some() {
         return Err(Error::Setting(format!("the issuer {issuer} has a query or a fragment")));
@@ -109,14 +111,14 @@ fn well_known(issuer: &Url) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// An address for a message, whatever it looks like: what may be a user name and a password is left out.
+/// A URL for a message, valid or not, without what may be a user name and a password.
 pub(crate) fn redacted(text: &str) -> String {
     let Some((user, host)) = text.rsplit_once('@') else { return printable(text) };
     let scheme = user.split_once("//").map(|(scheme, _)| format!("{scheme}//")).unwrap_or_default();
     printable(&format!("{scheme}[redacted]@{host}"))
 }
 
-/// What somebody else wrote, for a message: no control characters, and not too long.
+/// Untrusted text for a message: without control characters, and cut to 200 characters.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_well_known_part_stands_between_host_and_path() {
+    fn the_well_known_part_comes_between_host_and_path() {
         for (issuer, expected) in [
             ("https://auth.example.com", "https://auth.example.com/.well-known/oauth-authorization-server"),
             ("https://auth.example.com/", "https://auth.example.com/.well-known/oauth-authorization-server"),
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_shown_without_its_password() {
+    fn a_url_is_shown_without_its_password() {
         for (text, shown) in [
             ("https://auth.example.com/a", "https://auth.example.com/a"),
             ("https://user:wo@rd@auth.example.com/a", "https://[redacted]@auth.example.com/a"),
@@ -150,20 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn without_tls_only_this_machine_is_spoken_to() {
+    fn plain_http_is_allowed_to_loopback_addresses_only() {
         for good in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]", "http://localhost:1"] {
-            assert!(address(good, Addresses::Safe).is_ok(), "{good}");
+            assert!(parse_address(good, Addresses::Safe).is_ok(), "{good}");
         }
         for plain in
             ["http://auth.example.com", "http://10.0.0.1", "http://localhost.example.com", "http://a.localhost"]
         {
-            assert!(matches!(address(plain, Addresses::Safe), Err(Error::PlainHttp(_))), "{plain}");
-            assert!(address(plain, Addresses::Any).is_ok(), "{plain}");
+            assert!(matches!(parse_address(plain, Addresses::Safe), Err(Error::PlainHttp(_))), "{plain}");
+            assert!(parse_address(plain, Addresses::Any).is_ok(), "{plain}");
         }
-        let with_words =
+        let with_password =
             ["https://me:otters@auth.example.com", "https://me:two/otters@x y", "ftp:me:otters@x", "otters@"];
-        for bad in ["auth.example.com", "ftp://auth.example.com", ""].into_iter().chain(with_words) {
-            let error = address(bad, Addresses::Any).unwrap_err();
+        for bad in ["auth.example.com", "ftp://auth.example.com", ""].into_iter().chain(with_password) {
+            let error = parse_address(bad, Addresses::Any).unwrap_err();
             assert!(matches!(error, Error::Setting(_)), "{bad}");
             assert!(!error.to_string().contains("otters"), "{error}");
         }

@@ -1,4 +1,4 @@
-//! The requests to the authorization server, by the `oauth2` crate.
+//! The requests to the authorization server, made with the `oauth2` crate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,93 +13,94 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::endpoints::{Endpoints, printable};
 use crate::error::Error;
-use crate::retry::{Retry, Setback};
+use crate::retry::{FailureKind, Retry};
 use crate::tokens::{Answer, Secret, Tokens};
 use crate::transport::{self, Failure};
 
-/// A login may wait for a hash, and for others that wait for theirs.
+/// Longer than for other requests: the server has to hash the password, and may have others to hash first.
 pub(crate) const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// RFC 6749 §5.1 lets a server leave `expires_in` out. Then a token is taken to live this long.
-const LIFE_UNLESS_SAID: Duration = Duration::from_secs(300);
+/// The assumed lifetime of a token without `expires_in`, which RFC 6749 §5.1 only recommends.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 type OAuthClient = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 type Refusal = RequestTokenError<Failure, BasicErrorResponse>;
 
-/// Speaks for one client to one server.
+/// Sends the requests of one client.
 pub(crate) struct Exchange {
     pub http: reqwest::Client,
     pub clock: Arc<dyn Clock>,
     pub client_id: String,
     pub client_secret: Option<ClientSecret>,
     pub scope: Option<String>,
-    /// How long one request may take, but for a login.
+    /// How long one request may take, except for a login.
     pub limit: Duration,
 }
 
 impl Exchange {
-    /// RFC 6749 §4.3. Sent once: a second one would be a second session.
+    /// RFC 6749 §4.3. Sent only once, because a second request would start a second session.
     pub async fn password(&self, to: &Endpoints, username: &str, password: &str) -> Result<Answer, Error> {
-        let (name, word) = (ResourceOwnerUsername::new(username.into()), ResourceOwnerPassword::new(password.into()));
+        let username = ResourceOwnerUsername::new(username.into());
+        let password = ResourceOwnerPassword::new(password.into());
         let client = self.client(to)?;
         let http = transport::sender(&self.http, &to.token, LOGIN_LIMIT);
-        let asked_at = self.clock.now();
-        let request = client.exchange_password(&name, &word).add_scopes(self.scopes());
+        let requested_at = self.clock.now();
+        let request = client.exchange_password(&username, &password).add_scopes(self.scopes());
         let answer = request.request_async(&http).await.map_err(|error| refused(error, || Error::WrongPassword))?;
-        self.read(answer, asked_at)
+        self.read(answer, requested_at)
     }
 
-    /// RFC 6749 §6. Sent again when the answer is lost: within its grace the server gives the same successor.
-    pub async fn refresh(&self, to: &Endpoints, token: &Secret, held_up: &HeldUp) -> Result<Answer, Error> {
+    /// RFC 6749 §6. Retried if the response is lost: within its grace period the server returns the same successor.
+    pub async fn refresh(&self, to: &Endpoints, token: &Secret, hooks: &RetryHooks) -> Result<Answer, Error> {
         let client = self.client(to)?;
         let token = RefreshToken::new(token.expose().to_owned());
         let http = transport::sender(&self.http, &to.token, self.limit);
         let mut retry = Retry::once();
         loop {
-            let asked_at = self.clock.now();
+            let requested_at = self.clock.now();
             let error = match client.exchange_refresh_token(&token).request_async(&http).await {
-                Ok(answer) => return self.read(answer, asked_at),
+                Ok(answer) => return self.read(answer, requested_at),
                 Err(error) => error,
             };
-            let pause = retry.after(Setback::of(&error));
+            let pause = retry.after(FailureKind::of(&error));
             let error = refused(error, || Error::SessionOver);
             let Some(pause) = pause else { return Err(error) };
-            tracing::debug!(%error, ?pause, "the refresh is sent again");
-            if retry.is_worn(pause) {
-                held_up.say(&error);
+            tracing::debug!(%error, ?pause, "retrying the refresh");
+            if retry.is_long_delay(pause) {
+                (hooks.on_delay)(&error);
             }
-            if !held_up.rest(pause).await {
+            if !hooks.pause(pause).await {
                 return Err(error);
             }
         }
     }
 
     /// RFC 6749 §4.4.
-    pub async fn for_itself(&self, to: &Endpoints) -> Result<Answer, Error> {
+    pub async fn client_credentials(&self, to: &Endpoints) -> Result<Answer, Error> {
         let client = self.client(to)?;
         let http = transport::sender(&self.http, &to.token, self.limit);
         let mut retry = Retry::new();
         loop {
-            let asked_at = self.clock.now();
+            let requested_at = self.clock.now();
             let request = client.exchange_client_credentials().add_scopes(self.scopes());
             let error = match request.request_async(&http).await {
-                Ok(answer) => return self.read(answer, asked_at),
+                Ok(answer) => return self.read(answer, requested_at),
                 Err(error) => error,
             };
-            let pause = retry.after(Setback::of(&error));
+            let pause = retry.after(FailureKind::of(&error));
             let error = refused(error, || Error::Refused("invalid_grant".into()));
             let Some(pause) = pause else { return Err(error) };
-            tracing::debug!(%error, ?pause, "the request is sent again");
+            tracing::debug!(%error, ?pause, "retrying the request");
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// RFC 7009: the session, by its refresh token, or else the access token alone.
+    /// RFC 7009. Revokes the session by its refresh token, or else only the access token.
     pub async fn revoke(&self, to: &Endpoints, tokens: &Tokens) -> Result<(), Error> {
         let address = to.revocation.as_ref();
         let address = address.ok_or_else(|| Error::Setting("the server has no revocation endpoint".into()))?;
-        // The crate refuses any URL but https here. Whether this one may be used is decided by now (endpoints.rs), and
-        // `send` goes to it, so the crate gets a name that it takes.
+        // The crate accepts only https URLs here. The real address has been checked (endpoints.rs), and the sender
+        // uses it, so the crate gets a placeholder.
         let url = RevocationUrl::new("https://revocation.invalid".into()).map_err(|error| setting(&error))?;
         let client = self.client(to)?.set_revocation_url(url);
         let http = transport::sender(&self.http, address, self.limit);
@@ -111,13 +112,13 @@ impl Exchange {
             };
             let request = client.revoke_token(token).map_err(|error| setting(&error))?;
             let Err(error) = request.request_async(&http).await else { return Ok(()) };
-            let pause = retry.after(Setback::of(&error));
+            let pause = retry.after(FailureKind::of(&error));
             let error = match error {
                 RequestTokenError::ServerResponse(body) => refusal(body.error(), body.error_description()),
-                other => unanswered(other),
+                other => without_error_code(other),
             };
             let Some(pause) = pause else { return Err(error) };
-            tracing::debug!(%error, ?pause, "the revocation is sent again");
+            tracing::debug!(%error, ?pause, "retrying the revocation");
             tokio::time::sleep(pause).await;
         }
     }
@@ -134,37 +135,33 @@ impl Exchange {
         self.scope.iter().flat_map(|scope| scope.split(' ')).map(|name| Scope::new(name.to_owned()))
     }
 
-    fn read(&self, answer: BasicTokenResponse, asked_at: std::time::SystemTime) -> Result<Answer, Error> {
+    fn read(&self, answer: BasicTokenResponse, requested_at: std::time::SystemTime) -> Result<Answer, Error> {
         if answer.token_type() != &BasicTokenType::Bearer {
-            return Err(Error::BadAnswer("the token is no bearer token".into()));
+            return Err(Error::BadAnswer("the token type is not Bearer".into()));
         }
         let granted = answer.scopes().map(|names| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "));
         Ok(Answer {
             access_token: Secret::new(answer.access_token().secret()),
             refresh_token: answer.refresh_token().map(|token| Secret::new(token.secret())),
-            // RFC 6749 §5.1: left out, it is what was asked for.
+            // RFC 6749 §5.1: if the scope is left out, it is the requested one.
             scope: granted.or_else(|| self.scope.clone()),
-            lives: answer.expires_in().unwrap_or(LIFE_UNLESS_SAID),
-            asked_at,
+            lifetime: answer.expires_in().unwrap_or(DEFAULT_LIFETIME),
+            requested_at,
         })
     }
 }
 
-/// What a refresh that is held up has to do with others.
-pub(crate) struct HeldUp {
-    /// Told that it takes long, and why.
-    pub tell: Box<dyn Fn(&Error) + Send + Sync>,
-    /// How many wait to change the session themselves.
+/// How a refresh that is being retried affects its callers, and a login or logout affects the refresh.
+pub(crate) struct RetryHooks {
+    /// Called with the cause if the refresh will take long.
+    pub on_delay: Box<dyn Fn(&Error) + Send + Sync>,
+    /// How many logins and logouts are waiting.
     pub waiting: watch::Receiver<usize>,
 }
 
-impl HeldUp {
-    fn say(&self, error: &Error) {
-        (self.tell)(error);
-    }
-
-    /// False if somebody waits who changes the session anyway: a login or a logout makes the refresh pointless.
-    async fn rest(&self, pause: Duration) -> bool {
+impl RetryHooks {
+    /// False if a login or logout is waiting, because that makes the refresh pointless.
+    async fn pause(&self, pause: Duration) -> bool {
         let mut waiting = self.waiting.clone();
         tokio::select! {
             () = tokio::time::sleep(pause) => true,
@@ -173,35 +170,35 @@ impl HeldUp {
     }
 }
 
-/// `bad_grant` is what `invalid_grant` means for this grant.
+/// `bad_grant` is the meaning of `invalid_grant` for this grant.
 fn refused(error: Refusal, bad_grant: impl FnOnce() -> Error) -> Error {
     match error {
         RequestTokenError::ServerResponse(body) if body.error() == &BasicErrorResponseType::InvalidGrant => bad_grant(),
         RequestTokenError::ServerResponse(body) => refusal(body.error(), body.error_description()),
-        other => unanswered(other),
+        other => without_error_code(other),
     }
 }
 
 /// RFC 6749 §5.2.
-fn refusal(code: &(impl AsRef<str> + ?Sized), words: Option<&String>) -> Error {
+fn refusal(code: &(impl AsRef<str> + ?Sized), description: Option<&String>) -> Error {
     let code = printable(code.as_ref());
-    let words = words.map(|words| format!(" ({})", printable(words))).unwrap_or_default();
+    let description = description.map(|text| format!(" ({})", printable(text))).unwrap_or_default();
     match code.as_str() {
-        "invalid_client" | "unauthorized_client" => Error::ClientRefused(format!("{code}{words}")),
-        "invalid_scope" => Error::InvalidScope(format!("{code}{words}")),
-        _ => Error::Refused(format!("{code}{words}")),
+        "invalid_client" | "unauthorized_client" => Error::ClientRefused(format!("{code}{description}")),
+        "invalid_scope" => Error::InvalidScope(format!("{code}{description}")),
+        _ => Error::Refused(format!("{code}{description}")),
     }
 }
 
-fn unanswered<T: oauth2::ErrorResponse + 'static>(error: RequestTokenError<Failure, T>) -> Error {
+fn without_error_code<T: oauth2::ErrorResponse + 'static>(error: RequestTokenError<Failure, T>) -> Error {
     match error {
         RequestTokenError::Request(failure) => failure.into(),
-        // Its body may hold tokens, and serde's message may quote it: only the place is said.
+        // The body may contain tokens, and serde's message may quote it, so the error names only the place.
         RequestTokenError::Parse(error, _) => {
-            Error::BadAnswer(format!("not what RFC 6749 describes, at {}", printable(&error.path().to_string())))
+            Error::BadAnswer(format!("it does not match RFC 6749, at {}", printable(&error.path().to_string())))
         }
-        RequestTokenError::Other(words) => Error::BadAnswer(printable(&words)),
-        RequestTokenError::ServerResponse(_) => Error::BadAnswer("a refusal".into()),
+        RequestTokenError::Other(text) => Error::BadAnswer(printable(&text)),
+        RequestTokenError::ServerResponse(_) => Error::BadAnswer("an unexpected error response".into()),
     }
 }
 

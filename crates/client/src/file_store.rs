@@ -1,4 +1,4 @@
-//! Tokens in a file that nobody else can read.
+//! A token store in a file that only its owner can read.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -13,47 +13,49 @@ use zeroize::Zeroizing;
 use crate::store::{StoreError, StoreLock, TokenStore};
 use crate::tokens::Tokens;
 
-/// Tokens need a thousandth of it.
-const MOST_BYTES: u64 = 1_000_000;
+/// Far more than any tokens need.
+const MAX_BYTES: u64 = 1_000_000;
 
-/// How often a lock that another process holds is tried.
+/// The pause between attempts to take a lock that another process holds.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// A link to a link to a link …
-const MOST_LINKS: usize = 16;
+/// How many symbolic links are followed to the file.
+const MAX_LINKS: usize = 16;
 
-/// Keeps tokens in a file of mode 0600, as JSON, in clear: whoever can read the file as you is logged in as you.
+/// Stores tokens as JSON in a file of mode 0600. The tokens are not encrypted: anyone who can read the file can use the
+/// session.
 ///
-/// - The file is replaced as a whole: after a crash it holds the old tokens or the new ones.
-/// - A file that others can read is refused, and the error says how to mend it.
-/// - Several processes may use one file: a lock beside it (`NAME.lock`) lets one of them refresh at a time, and the
-///   others take what it got.
-/// - Where `path` is a symbolic link, the file that it points to is kept so, and the link stays.
-/// - What a process that was killed has left half written (`NAME.PID-N.new`) is removed by the next one.
+/// - The file is replaced atomically: after a crash it contains either the old tokens or the new ones.
+/// - A file that others can read is refused, and the error says how to fix it.
+/// - Several processes can use one file: with a lock file next to it (`NAME.lock`) they refresh one at a time, and the
+///   others use the result.
+/// - If the path is a symbolic link, the link is kept and the file that it points to is replaced.
+/// - Temporary files of a process that was killed (`NAME.PID-N.new`) are removed the next time the store is locked.
 ///
-/// On systems other than Unix the file has the permissions that its folder gives it.
+/// On systems other than Unix the file has the permissions that its directory gives it.
 #[derive(Debug, Clone)]
 pub struct FileStore {
     path: PathBuf,
 }
 
 impl FileStore {
-    /// In the file `path`. It is made when something is saved, and its folder (mode 0700) with it.
+    /// Stores tokens in the file `path`. The file is created by the first save, and its directory (mode 0700) if it
+    /// does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The file.
+    /// The path that was passed to [`new`](Self::new).
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file that holds the tokens: where a link points, or else what was named.
-    fn real(&self) -> PathBuf {
+    /// The file that contains the tokens, with symbolic links followed.
+    fn target(&self) -> PathBuf {
         let mut path = self.path.clone();
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             match std::fs::read_link(&path) {
-                Ok(target) => path = folder(&path).join(target),
+                Ok(target) => path = parent(&path).join(target),
                 Err(_) => break,
             }
         }
@@ -65,18 +67,18 @@ impl FileStore {
 impl TokenStore for FileStore {
     async fn load(&self) -> Result<Option<Tokens>, StoreError> {
         let path = self.path.clone();
-        off_the_runtime(move || read(&path)).await
+        blocking(move || read(&path)).await
     }
 
     async fn save(&self, tokens: &Tokens) -> Result<(), StoreError> {
         let (store, tokens) = (self.clone(), tokens.clone());
-        off_the_runtime(move || replace(&store.real(), &tokens)).await
+        blocking(move || replace(&store.target(), &tokens)).await
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        off_the_runtime(move || {
-            let path = store.real();
+        blocking(move || {
+            let path = store.target();
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&path, error)),
                 _ => Ok(()),
@@ -86,30 +88,30 @@ impl TokenStore for FileStore {
     }
 
     async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
-        // Not the file itself: that one is replaced, and a lock on the old one keeps nobody out.
-        let real = self.real();
-        let path = beside(&real, ".lock");
-        make_folder(&path)?;
-        let file = private().write(true).create(true).truncate(false).open(&path);
+        // The token file itself cannot be locked: it is replaced, and a lock on the old file would not exclude anyone.
+        let target = self.target();
+        let path = with_suffix(&target, ".lock");
+        create_parent(&path)?;
+        let file = private_file().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|error| failed(&path, error))?;
-        let began = Instant::now();
+        let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if began.elapsed() < limit => tokio::time::sleep(LOCK_PAUSE).await,
+                Err(TryLockError::WouldBlock) if started.elapsed() < limit => tokio::time::sleep(LOCK_PAUSE).await,
                 Err(TryLockError::WouldBlock) => return Err(StoreError::locked(path.display().to_string())),
                 Err(TryLockError::Error(error)) => return Err(failed(&path, error)),
             }
         }
-        remove_leftovers(&real);
+        remove_leftovers(&target);
         Ok(StoreLock::new(file))
     }
 }
 
-/// Only who holds the lock writes, so what is half written now is nobody's. It holds tokens.
+/// Only the holder of the lock writes, so other temporary files are abandoned. They may contain tokens.
 fn remove_leftovers(path: &Path) {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
-    let Ok(files) = std::fs::read_dir(folder(path)) else { return };
+    let Ok(files) = std::fs::read_dir(parent(path)) else { return };
     for file in files.flatten() {
         if file.file_name().to_str().is_some_and(|other| is_leftover(other, name)) {
             let _ = std::fs::remove_file(file.path());
@@ -125,7 +127,7 @@ fn is_leftover(other: &str, name: &str) -> bool {
     numbers.is_some_and(|(process, count)| is_number(process) && is_number(count))
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.to_owned().into_os_string();
     name.push(suffix);
     name.into()
@@ -137,16 +139,16 @@ fn read(path: &Path) -> Result<Option<Tokens>, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(path, error)),
     };
-    refuse_open_file(path, &file)?;
+    check_permissions(path, &file)?;
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| failed(path, error))?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| failed(path, error))?;
     // serde's message may quote what it read.
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| StoreError::NoTokens { path: path.to_owned() })
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| StoreError::InvalidFile { path: path.to_owned() })
 }
 
-/// Asks the open file, not the path: what is read is what was looked at.
+/// Checks the opened file and not the path, so that the file that is read is the one that was checked.
 #[cfg(unix)]
-fn refuse_open_file(path: &Path, file: &File) -> Result<(), StoreError> {
+fn check_permissions(path: &Path, file: &File) -> Result<(), StoreError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = file.metadata().map_err(|error| failed(path, error))?.permissions().mode() & 0o777;
     match mode & 0o077 {
@@ -156,31 +158,31 @@ fn refuse_open_file(path: &Path, file: &File) -> Result<(), StoreError> {
 }
 
 #[cfg(not(unix))]
-fn refuse_open_file(_: &Path, _: &File) -> Result<(), StoreError> {
+fn check_permissions(_: &Path, _: &File) -> Result<(), StoreError> {
     Ok(())
 }
 
 fn replace(path: &Path, tokens: &Tokens) -> Result<(), StoreError> {
-    make_folder(path)?;
+    create_parent(path)?;
     let text = serde_json::to_vec(tokens).map(Zeroizing::new).map_err(StoreError::other)?;
     let (new, file) = new_file(path)?;
     let written = write_through(file, &text).and_then(|()| std::fs::rename(&new, path));
-    written.and_then(|()| sync_folder(path)).map_err(|error| {
-        // It holds tokens; after the rename it is not there any more.
+    written.and_then(|()| sync_parent(path)).map_err(|error| {
+        // It contains tokens. After the rename it no longer exists.
         let _ = std::fs::remove_file(&new);
         failed(path, error)
     })
 }
 
-/// A file beside the real one that was not there before: nobody has it open, and nobody else may open it.
-fn new_file(beside_of: &Path) -> Result<(PathBuf, File), StoreError> {
+/// Creates a temporary file next to `target`. The file did not exist before, so no other process has it open.
+fn new_file(target: &Path) -> Result<(PathBuf, File), StoreError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     loop {
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = beside(beside_of, &format!(".{}-{count}.new", std::process::id()));
-        match private().write(true).create_new(true).open(&path) {
+        let path = with_suffix(target, &format!(".{}-{count}.new", std::process::id()));
+        match private_file().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
-            // Left by a process that had our id.
+            // Left by an earlier process with the same id.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(&path, error)),
         }
@@ -192,25 +194,25 @@ fn write_through(mut file: File, text: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// A rename is on the disk when its folder is.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(folder(path))?.sync_all() } else { Ok(()) }
+/// A rename is durable once its directory has been synced.
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(parent(path))?.sync_all() } else { Ok(()) }
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn make_folder(path: &Path) -> Result<(), StoreError> {
-    let folder = folder(path);
+fn create_parent(path: &Path) -> Result<(), StoreError> {
+    let parent = parent(path);
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder).map_err(|error| failed(folder, error))
+    builder.recursive(true).create(parent).map_err(|error| failed(parent, error))
 }
 
-/// Mode 0600 from the moment that a file is there.
-fn private() -> OpenOptions {
+/// Creates files with mode 0600 from the start.
+fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -221,8 +223,8 @@ fn failed(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::File { path: path.to_owned(), source: error.into() }
 }
 
-/// File work waits for a disk.
-async fn off_the_runtime<T: Send + 'static>(
+/// File operations may block, so they run outside the async threads.
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(StoreError::other(error)))

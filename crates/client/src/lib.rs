@@ -18,7 +18,7 @@ mod tls;
 mod tokens;
 mod transport;
 
-/// What an implementation of [`TokenStore`] stands under.
+/// The attribute that an implementation of [`TokenStore`] needs.
 pub use async_trait::async_trait;
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};

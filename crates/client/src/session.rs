@@ -1,19 +1,21 @@
-//! Beginning and ending a session.
+//! Login and logout.
 
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::single_flight::Renewal;
+use crate::single_flight::Refresher;
 use crate::tokens::Tokens;
 
-impl Renewal {
-    /// Obtains a session for a user, in place of the one that was stored, and ends that one.
+impl Refresher {
+    /// Starts a session for a user, stores it, and ends the previous one.
     pub async fn log_in(&self, username: &str, password: &str) -> Result<Tokens, Error> {
-        if self.is_for_itself() {
-            return Err(Error::Setting("an app that acts for itself (client_credentials) logs nobody in".into()));
+        if self.is_app_only() {
+            return Err(Error::Setting(
+                "an app with client_credentials acts for itself and cannot log users in".into(),
+            ));
         }
         let (turn, lock) = (self.take_turn().await, self.lock().await?);
-        // Nothing is worth a session at the server that can't be stored.
+        // Reads the store before the login: if that fails, no session is started that could not be stored.
         let previous = self.newest().await?;
         let answer = self.exchange.password(self.endpoints().await?, username, password).await?;
         let tokens = self.tokens_of(answer);
@@ -25,7 +27,7 @@ impl Renewal {
             let mut state = self.state();
             state.unsaved = None;
             state.current = Some(tokens.access_token());
-            state.has_succeeded();
+            state.record_success();
         }
         drop((lock, turn));
         if let Some(previous) = previous.filter(|previous| self.is_ours(previous)) {
@@ -34,37 +36,37 @@ impl Renewal {
         Ok(tokens)
     }
 
-    /// Revokes at the server, and forgets only then.
+    /// Revokes the session at the server, and deletes the tokens only after that.
     pub async fn log_out(&self) -> Result<(), Error> {
         let _turn = self.take_turn().await;
         let _lock = self.lock().await?;
         if let Some(tokens) = self.newest().await? {
-            let tokens = self.if_ours(tokens)?;
+            let tokens = self.ensure_ours(tokens)?;
             self.exchange.revoke(self.endpoints().await?, &tokens).await?;
         }
         self.drop_everything().await
     }
 
-    /// Forgets, and tells nobody.
+    /// Deletes the tokens without contacting the server.
     pub async fn forget(&self) -> Result<(), Error> {
         let _turn = self.take_turn().await;
         let _lock = self.lock().await?;
         self.drop_everything().await
     }
 
-    /// What is stored, or what should be stored in its place and was not taken.
+    /// The stored tokens, or those that should replace them but could not be saved.
     async fn newest(&self) -> Result<Option<Tokens>, Error> {
         let stored = self.store.load().await?;
         let unsaved = self.state().unsaved.clone();
         Ok(unsaved.filter(|unsaved| unsaved.previous == stored).map(|unsaved| unsaved.tokens).or(stored))
     }
 
-    /// Nobody will use these tokens. A server that does not hear of it ends their session when it expires.
+    /// Revokes tokens that are no longer used. If that fails, their session lasts until it expires.
     async fn end_if_possible(&self, tokens: &Tokens) {
         let end = async { self.exchange.revoke(self.endpoints().await?, tokens).await };
         let ended = tokio::time::timeout(self.exchange.limit, end).await;
-        if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Network("it took too long".into()))) {
-            tracing::warn!(%error, "a session that nobody uses any more could not be ended");
+        if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Network("the request timed out".into()))) {
+            tracing::warn!(%error, "could not end a session that is no longer used");
         }
     }
 
@@ -72,13 +74,13 @@ impl Renewal {
         self.store.clear().await?;
         let mut state = self.state();
         (state.current, state.unsaved) = (None, None);
-        state.has_succeeded();
+        state.record_success();
         Ok(())
     }
 
-    /// A refresh that is sent again and again gives way: what it would get is not needed any more.
+    /// A refresh that is being retried gives way, because its result is no longer needed.
     async fn take_turn(&self) -> Turn<'_> {
-        let waiting = Waiting::begin(&self.waiting);
+        let waiting = Waiting::new(&self.waiting);
         Turn { _held: self.turn.lock().await, _waiting: waiting }
     }
 }
@@ -88,11 +90,11 @@ struct Turn<'a> {
     _waiting: Waiting<'a>,
 }
 
-/// Counted as long as it lives.
+/// Counts as waiting until it is dropped.
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl<'a> Waiting<'a> {
-    fn begin(count: &'a watch::Sender<usize>) -> Self {
+    fn new(count: &'a watch::Sender<usize>) -> Self {
         count.send_modify(|count| *count += 1);
         Self(count)
     }

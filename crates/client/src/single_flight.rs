@@ -1,4 +1,4 @@
-//! Renewing tokens: one flight at a time, whoever waits for it, and whoever has stopped waiting.
+//! Refreshing tokens: concurrent callers share one refresh, and it continues when they stop waiting.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::endpoints::{self, Addresses, Endpoints};
 use crate::error::Error;
-use crate::exchange::{Exchange, HeldUp, LOGIN_LIMIT};
+use crate::exchange::{Exchange, LOGIN_LIMIT, RetryHooks};
 use crate::retry;
-use crate::state::{Flight, State, Unsaved, is_same};
+use crate::state::{Refresh, State, Unsaved, is_same};
 use crate::store::{StoreLock, TokenStore};
 use crate::tokens::{AccessToken, Answer, Grant, Tokens};
 
 /// Everything behind a [`TokenSource`](crate::TokenSource).
-pub(crate) struct Renewal {
+pub(crate) struct Refresher {
     pub(crate) issuer: String,
     pub(crate) allowed: Addresses,
     endpoints: OnceCell<Endpoints>,
@@ -25,13 +25,13 @@ pub(crate) struct Renewal {
     pub(crate) store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Held by whoever changes the session: a flight, a login, a logout.
+    /// Held during anything that changes the session: a refresh, a login, a logout.
     pub(crate) turn: tokio::sync::Mutex<()>,
-    /// How many logins and logouts wait for their turn, or have it.
+    /// How many logins and logouts hold `turn` or wait for it.
     pub(crate) waiting: watch::Sender<usize>,
 }
 
-impl Renewal {
+impl Refresher {
     pub fn new(
         issuer: String,
         allowed: Addresses,
@@ -45,116 +45,116 @@ impl Renewal {
         Self { issuer, allowed, endpoints, exchange, grant, store, clock, state, turn, waiting }
     }
 
-    /// An access token that is good, and not the one that was `rejected`, if another can be had.
+    /// A valid access token, and not the `rejected` one if another can be obtained.
     pub async fn token(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Result<AccessToken, Error> {
-        let mut outcome = Err(Error::Interrupted);
-        // A flight that was under way may have begun before the token was rejected; the next one knows of it.
+        let mut result = Err(Error::Interrupted);
+        // A refresh under way may have started before the token was rejected. The second one takes that into account.
         for _ in 0..2 {
-            let flight = match self.board(rejected) {
-                Boarded::Unneeded(token) => return Ok(token),
-                Boarded::Flight(flight) => flight,
+            let refresh = match self.join_or_start(rejected) {
+                Joined::NotNeeded(token) => return Ok(token),
+                Joined::Refresh(refresh) => refresh,
             };
-            outcome = match rejected {
-                Some(_) => arrival(&flight).await,
-                None => self.arrival_or_old(&flight).await,
+            result = match rejected {
+                Some(_) => result_of(&refresh).await,
+                None => self.result_or_unexpired(&refresh).await,
             };
-            if !matches!(&outcome, Ok(token) if is_same(rejected, token)) {
+            if !matches!(&result, Ok(token) if is_same(rejected, token)) {
                 break;
             }
         }
-        outcome
+        result
     }
 
-    /// Waits until no flight is under way.
+    /// Waits until no refresh is under way.
     pub async fn settled(&self) {
         loop {
-            let flight = self.state().flight.clone();
-            let Some(mut flight) = flight.filter(Flight::is_under_way) else { return };
-            while flight.outcome.changed().await.is_ok() {}
+            let refresh = self.state().refresh.clone();
+            let Some(mut refresh) = refresh.filter(Refresh::is_under_way) else { return };
+            while refresh.result.changed().await.is_ok() {}
         }
     }
 
-    /// The flight's outcome, or the token that is still good, if the flight takes long or fails.
-    async fn arrival_or_old(&self, flight: &Flight) -> Result<AccessToken, Error> {
-        let courtesy = self.state().courtesy(self.clock.now()).saturating_sub(flight.began.elapsed());
-        let outcome = match tokio::time::timeout(courtesy, arrival(flight)).await {
-            Ok(outcome) => outcome,
-            Err(_) => match self.still_good() {
+    /// The result of the refresh, or the current token if it has not expired and the refresh takes long or fails.
+    async fn result_or_unexpired(&self, refresh: &Refresh) -> Result<AccessToken, Error> {
+        let wait = self.state().caller_wait(self.clock.now()).saturating_sub(refresh.started.elapsed());
+        let result = match tokio::time::timeout(wait, result_of(refresh)).await {
+            Ok(result) => result,
+            Err(_) => match self.unexpired() {
                 Some(token) => return Ok(token),
-                None => arrival(flight).await,
+                None => result_of(refresh).await,
             },
         };
-        match outcome {
-            Err(error) if error.may_pass() => self.still_good().ok_or(error),
-            outcome => outcome,
+        match result {
+            Err(error) if error.is_inconclusive() => self.unexpired().ok_or(error),
+            result => result,
         }
     }
 
-    fn still_good(&self) -> Option<AccessToken> {
-        self.state().still_good(self.clock.now())
+    fn unexpired(&self) -> Option<AccessToken> {
+        self.state().unexpired(self.clock.now())
     }
 
-    /// Joins the flight under way, or begins one, unless there is a good token.
-    fn board(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Boarded {
+    /// Joins the refresh under way, or starts one, unless there is a valid token.
+    fn join_or_start(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Joined {
         let now = self.clock.now();
         let mut state = self.state();
-        if let Some(token) = state.to_hand_out(now, rejected) {
-            return Boarded::Unneeded(token);
+        if let Some(token) = state.usable(now, rejected) {
+            return Joined::NotNeeded(token);
         }
-        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_under_way()) {
-            return Boarded::Flight(flight.clone());
+        if let Some(refresh) = state.refresh.as_ref().filter(|refresh| refresh.is_under_way()) {
+            return Joined::Refresh(refresh.clone());
         }
-        let (report, outcome) = watch::channel(None);
-        let flight = Flight { began: Instant::now(), outcome };
-        state.flight = Some(flight.clone());
-        let (renewal, rejected) = (self.clone(), rejected.cloned());
-        // Its own task: whoever waits may go away, and the answer is still saved.
+        let (sender, result) = watch::channel(None);
+        let refresh = Refresh { started: Instant::now(), result };
+        state.refresh = Some(refresh.clone());
+        let (refresher, rejected) = (self.clone(), rejected.cloned());
+        // In its own task: the result is saved even if every caller stops waiting.
         tokio::spawn(async move {
-            let early = report.clone();
-            let tell = Box::new(move |error: &Error| drop(early.send_replace(Some(Err(error.clone())))));
-            let held_up = HeldUp { tell, waiting: renewal.waiting.subscribe() };
-            let result = renewal.renew(rejected.as_ref(), held_up).await;
-            report.send_replace(Some(result));
+            let early = sender.clone();
+            let on_delay = Box::new(move |error: &Error| drop(early.send_replace(Some(Err(error.clone())))));
+            let hooks = RetryHooks { on_delay, waiting: refresher.waiting.subscribe() };
+            let result = refresher.refresh(rejected.as_ref(), hooks).await;
+            sender.send_replace(Some(result));
             // It would keep the token after a logout.
-            renewal.state().flight = None;
+            refresher.state().refresh = None;
         });
-        Boarded::Flight(flight)
+        Joined::Refresh(refresh)
     }
 
-    async fn renew(&self, rejected: Option<&AccessToken>, held_up: HeldUp) -> Result<AccessToken, Error> {
+    async fn refresh(&self, rejected: Option<&AccessToken>, hooks: RetryHooks) -> Result<AccessToken, Error> {
         let _turn = self.turn.lock().await;
-        // Without the lock, which may be held by a process that waits for the server.
+        // Without the store's lock: another process may hold it while it waits for the server.
         if self.state().unsaved.is_none()
             && let Some(token) = self.fresh(self.stored().await?.as_ref(), rejected)
         {
             return Ok(token);
         }
-        if let Some(error) = self.state().has_failed_lately() {
+        if let Some(error) = self.state().recent_failure() {
             return Err(error.clone());
         }
         let _lock = self.lock().await?;
-        self.save_what_was_not().await?;
+        self.save_unsaved().await?;
         let stored = self.stored().await?;
         if let Some(token) = self.fresh(stored.as_ref(), rejected) {
-            // Another process was here before us.
+            // Another process has refreshed meanwhile.
             return Ok(token);
         }
-        if let Some(tokens) = stored.as_ref().filter(|tokens| !self.is_for_itself() && !tokens.can_be_refreshed()) {
-            return self.to_its_end(tokens, rejected);
+        if let Some(tokens) = stored.as_ref().filter(|tokens| !self.is_app_only() && !tokens.can_be_refreshed()) {
+            return self.use_until_expired(tokens, rejected);
         }
-        let result = self.obtain(stored.as_ref(), &held_up).await;
+        let result = self.obtain(stored.as_ref(), &hooks).await;
         if rejected.is_some() {
             self.state().forced_at = Some(Instant::now());
         }
         match result {
             Ok(answer) => {
-                self.state().has_succeeded();
-                self.keep(answer, stored).await
+                self.state().record_success();
+                self.save(answer, stored).await
             }
             Err(error) => {
-                if error.is_of_the_server() {
-                    tracing::warn!(%error, "no new token was obtained");
-                    self.state().has_failed(&error);
+                if error.needs_back_off() {
+                    tracing::warn!(%error, "could not obtain a new token");
+                    self.state().record_failure(&error);
                 }
                 if error.needs_login() {
                     self.state().current = None;
@@ -167,38 +167,39 @@ impl Renewal {
         }
     }
 
-    /// What is stored, if it need not be renewed. If it must be, it is still what is handed out meanwhile.
+    /// The stored token, if it needs no refresh. If it does, it is still the current token until there is a new one.
     fn fresh(&self, stored: Option<&Tokens>, rejected: Option<&AccessToken>) -> Option<AccessToken> {
         let token = self.hand_out(stored?);
         let is_due = token.tokens().is_due(self.clock.now());
         (!is_due && !is_same(rejected, &token)).then_some(token)
     }
 
-    /// Nothing better can be had than these tokens, so they are used until they expire.
-    fn to_its_end(&self, tokens: &Tokens, rejected: Option<&AccessToken>) -> Result<AccessToken, Error> {
+    /// For tokens that cannot be refreshed: the access token is used until it expires.
+    fn use_until_expired(&self, tokens: &Tokens, rejected: Option<&AccessToken>) -> Result<AccessToken, Error> {
         let token = tokens.access_token();
-        let is_over = tokens.is_expired(self.clock.now());
-        match is_over || (is_same(rejected, &token) && self.state().gives_up(tokens)) {
+        let is_expired = tokens.is_expired(self.clock.now());
+        match is_expired || (is_same(rejected, &token) && self.state().gives_up(tokens)) {
             true => Err(Error::SessionOver),
             false => Ok(token),
         }
     }
 
-    async fn obtain(&self, stored: Option<&Tokens>, held_up: &HeldUp) -> Result<Answer, Error> {
-        if self.is_for_itself() {
-            return self.exchange.for_itself(self.endpoints().await?).await;
+    async fn obtain(&self, stored: Option<&Tokens>, hooks: &RetryHooks) -> Result<Answer, Error> {
+        if self.is_app_only() {
+            return self.exchange.client_credentials(self.endpoints().await?).await;
         }
         let stored = stored.ok_or(Error::NotLoggedIn)?;
         let refresh = stored.refresh_token.as_ref().ok_or(Error::SessionOver)?;
-        let mut answer = self.exchange.refresh(self.endpoints().await?, refresh, held_up).await?;
-        // RFC 6749 §6: a server that does not rotate answers none, and the old one stays. Scope is kept alike.
+        let mut answer = self.exchange.refresh(self.endpoints().await?, refresh, hooks).await?;
+        // RFC 6749 §6: a server that does not rotate refresh tokens returns none, and the old one stays valid. The same
+        // goes for the scope.
         answer.refresh_token.get_or_insert_with(|| refresh.clone());
         answer.scope = answer.scope.or_else(|| stored.scope.clone());
         Ok(answer)
     }
 
-    /// Saves first, and hands out then: whoever has the new token may rely on the session surviving this process.
-    async fn keep(&self, answer: Answer, previous: Option<Tokens>) -> Result<AccessToken, Error> {
+    /// Saves before handing out: a caller with the new token can rely on the session surviving this process.
+    async fn save(&self, answer: Answer, previous: Option<Tokens>) -> Result<AccessToken, Error> {
         let tokens = self.tokens_of(answer);
         self.state().unsaved = Some(Unsaved { tokens: tokens.clone(), previous });
         self.store.save(&tokens).await?;
@@ -206,11 +207,11 @@ impl Renewal {
         Ok(self.hand_out(&tokens))
     }
 
-    /// A store that failed is tried again before anything is asked of the server: the old refresh token in it has only
-    /// the server's grace to live.
-    async fn save_what_was_not(&self) -> Result<(), Error> {
+    /// A failed save is repeated before the server is asked for anything: the old refresh token, which is still in the
+    /// store, is accepted only within the server's grace period.
+    async fn save_unsaved(&self) -> Result<(), Error> {
         let Some(unsaved) = self.state().unsaved.clone() else { return Ok(()) };
-        // Somebody may have logged in or out meanwhile; what they stored stays.
+        // If there was a login or logout meanwhile, what it stored stays.
         if self.store.load().await? == unsaved.previous {
             self.store.save(&unsaved.tokens).await?;
         }
@@ -218,24 +219,24 @@ impl Renewal {
         Ok(())
     }
 
-    /// What is stored, if it is ours. Another server's or client's tokens are not sent to this one.
+    /// The stored tokens, if they are ours. Tokens of another server or client are not sent to this server.
     async fn stored(&self) -> Result<Option<Tokens>, Error> {
-        self.store.load().await?.map(|tokens| self.if_ours(tokens)).transpose()
+        self.store.load().await?.map(|tokens| self.ensure_ours(tokens)).transpose()
     }
 
-    pub(crate) fn if_ours(&self, tokens: Tokens) -> Result<Tokens, Error> {
+    pub(crate) fn ensure_ours(&self, tokens: Tokens) -> Result<Tokens, Error> {
         if self.is_ours(&tokens) && tokens.grant == self.grant {
             return Ok(tokens);
         }
         Err(Error::StoredForAnother { issuer: tokens.issuer, client_id: tokens.client_id, grant: tokens.grant })
     }
 
-    /// True if they are of our server, and for our client.
+    /// True if they were issued by our server to our client.
     pub(crate) fn is_ours(&self, tokens: &Tokens) -> bool {
         tokens.issuer == self.issuer && tokens.client_id == self.exchange.client_id
     }
 
-    /// They have been saved.
+    /// Only for tokens that have been saved.
     pub(crate) fn hand_out(&self, tokens: &Tokens) -> AccessToken {
         let token = tokens.access_token();
         self.state().current = Some(token.clone());
@@ -246,20 +247,22 @@ impl Renewal {
         Tokens::new(&self.issuer, &self.exchange.client_id, self.grant, answer)
     }
 
-    pub(crate) fn is_for_itself(&self) -> bool {
+    /// True if the app acts for itself, without a user.
+    pub(crate) fn is_app_only(&self) -> bool {
         self.grant == Grant::ClientCredentials
     }
 
-    /// The store's lock, for longer than anybody with our time limits holds it: a login, or a refresh that is sent until
-    /// the server's grace ends, after looking for the endpoints; or a logout with all its attempts.
+    /// The store's lock. It waits for longer than any holder with the same time limits needs: for a login, for a
+    /// refresh that first looks up the endpoints and is then retried until the server's grace period ends, or for a
+    /// logout with all its attempts.
     pub(crate) async fn lock(&self) -> Result<StoreLock, Error> {
-        let limit = LOGIN_LIMIT.max(retry::LONGEST).saturating_add(self.exchange.limit.saturating_mul(4));
+        let limit = LOGIN_LIMIT.max(retry::MAX_ELAPSED).saturating_add(self.exchange.limit.saturating_mul(4));
         Ok(self.store.lock(limit.min(Duration::from_secs(86_400))).await?)
     }
 
     pub(crate) async fn endpoints(&self) -> Result<&Endpoints, Error> {
-        let ask = || endpoints::discover(&self.exchange.http, &self.issuer, self.allowed, self.exchange.limit);
-        self.endpoints.get_or_try_init(ask).await
+        let discover = || endpoints::discover(&self.exchange.http, &self.issuer, self.allowed, self.exchange.limit);
+        self.endpoints.get_or_try_init(discover).await
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -267,14 +270,16 @@ impl Renewal {
     }
 }
 
-enum Boarded {
-    Unneeded(AccessToken),
-    Flight(Flight),
+/// What a caller gets from [`Refresher::join_or_start`].
+enum Joined {
+    NotNeeded(AccessToken),
+    Refresh(Refresh),
 }
 
-async fn arrival(flight: &Flight) -> Result<AccessToken, Error> {
-    match flight.outcome.clone().wait_for(Option::is_some).await {
-        Ok(outcome) => outcome.clone().unwrap_or(Err(Error::Interrupted)),
+/// Waits for the result of a refresh, or for the error that delays it.
+async fn result_of(refresh: &Refresh) -> Result<AccessToken, Error> {
+    match refresh.result.clone().wait_for(Option::is_some).await {
+        Ok(result) => result.clone().unwrap_or(Err(Error::Interrupted)),
         Err(_) => Err(Error::Interrupted),
     }
 }

@@ -1,4 +1,4 @@
-//! Where an app takes its tokens from.
+//! The token source of an app.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,120 +6,131 @@ use std::sync::Arc;
 use crate::builder::Builder;
 use crate::error::Error;
 use crate::middleware::{BadOrigin, BearerMiddleware};
-use crate::single_flight::Renewal;
+use crate::single_flight::Refresher;
 use crate::tokens::{AccessToken, Tokens};
 
-/// Obtains tokens, keeps them, and refreshes them before they expire. Clones share one session.
+/// Obtains tokens, stores them, and refreshes them before they expire. Clones share one session.
 ///
-/// Needs a tokio runtime. What has been begun comes to its end in a task of its own: a caller that stops waiting loses
-/// no token.
+/// A `TokenSource` needs a tokio runtime. Each operation runs to completion in a task of its own, so no token is lost
+/// when a caller stops waiting.
 #[derive(Clone)]
 pub struct TokenSource {
-    renewal: Arc<Renewal>,
+    refresher: Arc<Refresher>,
 }
 
 impl TokenSource {
-    /// Tokens of `issuer` for the client `client_id`. The issuer is an address, exactly as the server names itself
-    /// (RFC 8414 §3.3: `https://auth.example.com` and `https://auth.example.com/` are two issuers).
+    /// Starts building a token source for the client `client_id` of the authorization server `issuer`.
+    ///
+    /// The issuer must be the same URL that the server uses for itself, character for character:
+    /// `https://auth.example.com` and `https://auth.example.com/` are different issuers (RFC 8414 §3.3).
     pub fn builder(issuer: &str, client_id: &str) -> Builder {
         Builder::new(issuer, client_id)
     }
 
-    pub(crate) fn new(renewal: Renewal) -> Self {
-        Self { renewal: Arc::new(renewal) }
+    pub(crate) fn new(refresher: Refresher) -> Self {
+        Self { refresher: Arc::new(refresher) }
     }
 
-    /// Logs a user in by the password grant (RFC 6749 §4.3), in place of whoever was logged in, and stores the tokens.
-    /// The password is not kept.
+    /// Logs a user in with the password grant (RFC 6749 §4.3) and stores the tokens. The password is not kept.
     ///
-    /// The session that was there is ended at the server, if the server can be reached. So is the new one if it can't be
-    /// stored.
+    /// The new session replaces the previous one, which is ended at the server if the server can be reached. If the new
+    /// session cannot be stored, it is ended in the same way.
     ///
-    /// The password is sent once: after [`Error::Network`] there may be a session at the server that nobody knows.
+    /// The password is sent only once. After [`Error::Network`] the server may have started a session that this app
+    /// does not know.
     ///
     /// # Errors
-    /// [`Error::WrongPassword`]; [`Error::Busy`] if too many log in at once; [`Error::InvalidScope`],
-    /// [`Error::ClientRefused`]; [`Error::Setting`] if the app acts for itself; and those of network and store. The
-    /// session that was there stays.
+    /// - [`Error::WrongPassword`], [`Error::InvalidScope`] or [`Error::ClientRefused`] if the server rejects the login
+    /// - [`Error::Busy`] if there are too many logins at once
+    /// - [`Error::Setting`] if the app uses [`client_credentials`](Builder::client_credentials)
+    /// - other errors of the server, the network or the store
+    ///
+    /// After an error the previous session is unchanged.
     pub async fn login(&self, username: &str, password: &str) -> Result<Tokens, Error> {
-        let renewal = self.renewal.clone();
+        let refresher = self.refresher.clone();
         let (username, password) = (username.to_owned(), zeroize::Zeroizing::new(password.to_owned()));
-        to_its_end(async move { renewal.log_in(&username, &password).await }).await
+        run_to_completion(async move { refresher.log_in(&username, &password).await }).await
     }
 
-    /// An access token that is good for at least 30 seconds more, or the last fifth of its life if that is shorter. If
-    /// it has to be refreshed, all who ask at once wait for one request.
+    /// Returns a valid access token. A token with less than 30 seconds left, or in the last fifth of its lifetime if
+    /// that is shorter, is refreshed first. Concurrent callers share one refresh.
     ///
-    /// While the server does not answer, a token that has not expired is handed out all the same, after 1.5 seconds at
-    /// most; the refresh goes on by itself. A server that failed is left alone for as long as it asks (`Retry-After`), or
-    /// else for 1 to 30 seconds, and its error is answered meanwhile.
+    /// If the server does not answer, this returns the current token after 1.5 seconds at most, unless that has
+    /// expired, and the refresh continues in the background. After a failure the server is not asked again for the time
+    /// in its `Retry-After`, or else for 1 to 30 seconds. Meanwhile this returns the current token, or the same error
+    /// if that has expired.
     ///
     /// # Errors
-    /// [`Error::NotLoggedIn`] and [`Error::SessionOver`] ask for a [`login`](Self::login)
-    /// ([`Error::needs_login`]). [`Error::is_transient`] says whether it may work later by itself.
+    /// - [`Error::NotLoggedIn`], [`Error::SessionOver`] or [`Error::StoredForAnother`] if a [`login`](Self::login) is
+    ///   needed, for which [`Error::needs_login`] is true
+    /// - other errors of the server, the network or the store; [`Error::is_transient`] is true if the same call may
+    ///   succeed later
     pub async fn access_token(&self) -> Result<AccessToken, Error> {
-        self.renewal.token(None).await
+        self.refresher.token(None).await
     }
 
-    /// Another access token in place of one that a service `rejected` with 401. If another caller or process has
-    /// replaced it already, that one is taken; within ten seconds of such an attempt the token stays, since it is not
-    /// what the service minds.
+    /// Replaces an access token that a service `rejected` with 401, and returns the new one. If another caller or
+    /// process has already replaced it, that token is returned. Within ten seconds of an earlier attempt, the rejected
+    /// token itself is returned, because a service that rejects new tokens has another reason.
     ///
-    /// Without a refresh token this is [`Error::SessionOver`], once: if a service refuses the token of the next login as
-    /// well, that token stays until it expires, and nobody is asked for password after password.
+    /// If a user's session has no refresh token, this returns [`Error::SessionOver`] once. If a service rejects the
+    /// token of the next login too, that token is returned until it expires, so that the user is not asked for the
+    /// password again and again.
     ///
     /// # Errors
-    /// As [`access_token`](Self::access_token).
+    /// The same as for [`access_token`](Self::access_token).
     pub async fn replace(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
-        self.renewal.token(Some(rejected)).await
+        self.refresher.token(Some(rejected)).await
     }
 
-    /// Ends the session at the server (RFC 7009), and forgets the tokens *once the server has said yes*. If it was not
-    /// reached, they are kept, and logging out can be tried again; [`forget`](Self::forget) drops them regardless.
-    /// Nobody being logged in is no error.
+    /// Ends the session at the server (RFC 7009), and then deletes the tokens. If the server cannot be reached, the
+    /// tokens are kept, so that you can try again; [`forget`](Self::forget) deletes them in any case. Without a session
+    /// this succeeds.
     ///
     /// # Errors
-    /// [`Error::Network`], [`Error::Busy`], [`Error::Store`]; [`Error::Setting`] if the server can't revoke.
+    /// - [`Error::StoredForAnother`] if the stored tokens belong to another issuer, client or grant
+    /// - [`Error::Setting`] if the server has no revocation endpoint
+    /// - other errors of the server, the network or the store
     pub async fn logout(&self) -> Result<(), Error> {
-        let renewal = self.renewal.clone();
-        to_its_end(async move { renewal.log_out().await }).await
+        let refresher = self.refresher.clone();
+        run_to_completion(async move { refresher.log_out().await }).await
     }
 
-    /// Forgets the tokens and tells nobody: at the server the session goes on until it expires.
+    /// Deletes the tokens without contacting the server, where the session lasts until it expires.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::Store`] if the store fails.
     pub async fn forget(&self) -> Result<(), Error> {
-        let renewal = self.renewal.clone();
-        to_its_end(async move { renewal.forget().await }).await
+        let refresher = self.refresher.clone();
+        run_to_completion(async move { refresher.forget().await }).await
     }
 
-    /// Waits until no refresh is under way. **Call it before your process ends**: a refresh that went on by itself after
-    /// [`access_token`](Self::access_token) handed out the old token would be cut off, and its answer lost. It takes as
-    /// long as the refresh: about half a minute if the server has fallen silent.
+    /// Waits until no refresh is in progress. **Call it before your process exits**: a refresh may still continue in
+    /// the background after [`access_token`](Self::access_token) has returned, and its result would be lost. This takes
+    /// as long as the refresh: about half a minute if the server has stopped responding.
     pub async fn settled(&self) {
-        self.renewal.settled().await;
+        self.refresher.settled().await;
     }
 
-    /// A middleware for `reqwest` that sends an access token to these origins (`https://api.example.com`), and to no
-    /// others.
+    /// Returns a middleware for `reqwest` that sends an access token to these origins, such as
+    /// `https://api.example.com`, and to no others.
     ///
     /// # Errors
-    /// [`BadOrigin`] names the one that is none, or that has no TLS and is not on this machine, unless the builder was
-    /// told [`allow_plain_http`](Builder::allow_plain_http).
+    /// [`BadOrigin`] if a text is not an origin, or if an origin has neither TLS nor a loopback address and
+    /// [`allow_plain_http`](Builder::allow_plain_http) was not called.
     pub fn middleware<'a>(&self, origins: impl IntoIterator<Item = &'a str>) -> Result<BearerMiddleware, BadOrigin> {
-        BearerMiddleware::new(self.clone(), origins, self.renewal.allowed)
+        BearerMiddleware::new(self.clone(), origins, self.refresher.allowed)
     }
 }
 
 impl std::fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenSource").field("issuer", &self.renewal.issuer).finish_non_exhaustive()
+        f.debug_struct("TokenSource").field("issuer", &self.refresher.issuer).finish_non_exhaustive()
     }
 }
 
-/// Dropping what waits for a task leaves the task.
-async fn to_its_end<T: Send + 'static>(
+/// Runs `work` in a task, which continues if the caller stops waiting.
+async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.unwrap_or(Err(Error::Interrupted))

@@ -1,4 +1,4 @@
-//! What a token source knows between two calls.
+//! A token source's state between calls.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,33 +8,33 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::tokens::{AccessToken, Tokens};
 
-/// A service that refuses even a new token is not answered with another one each time.
+/// A token that a service rejects is replaced at most once in this time. A service may reject new tokens as well.
 const FORCED_PAUSE: Duration = Duration::from_secs(10);
 
-/// After one failure; it doubles with each further one.
+/// After the first failure. It doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// A server that asks for more than this is asked again all the same.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// A longer `Retry-After` is cut to this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// How long a caller whose token is good waits for a better one.
-const COURTESY: Duration = Duration::from_millis(1_500);
+/// How long a caller waits for a refresh while the current token has not expired.
+const MAX_CALLER_WAIT: Duration = Duration::from_millis(1_500);
 
-/// All pauses are measured by a clock that nobody sets; only expiry is by the wall clock.
+/// Pauses are measured with the monotonic clock, and only expiry with the wall clock.
 #[derive(Default)]
 pub(crate) struct State {
-    /// What is handed out. It has been saved.
+    /// The token that callers get. It has been saved.
     pub current: Option<AccessToken>,
-    /// What the server gave and the store did not take.
+    /// Tokens from the server that the store failed to save.
     pub unsaved: Option<Unsaved>,
-    pub flight: Option<Flight>,
+    pub refresh: Option<Refresh>,
     failed: Option<Failed>,
-    /// When a token was last to be replaced because a service refused it.
+    /// When the last attempt to replace a token that a service rejected ended.
     pub forced_at: Option<Instant>,
-    /// When a token that could not be replaced was last refused by a service.
-    given_up_at: Option<Instant>,
+    /// When a service's rejection of a token that cannot be replaced was last reported as the end of the session.
+    gave_up_at: Option<Instant>,
 }
 
 /// Tokens that replace `previous`, and are not stored yet.
@@ -44,22 +44,22 @@ pub(crate) struct Unsaved {
     pub previous: Option<Tokens>,
 }
 
-/// A renewal under way, in a task of its own.
+/// A refresh under way, in a task of its own.
 #[derive(Clone)]
-pub(crate) struct Flight {
-    pub began: Instant,
-    /// Its outcome, once it is there, or what keeps it from one.
-    pub outcome: watch::Receiver<Option<Result<AccessToken, Error>>>,
+pub(crate) struct Refresh {
+    pub started: Instant,
+    /// The result, once there is one, or the error that delays it.
+    pub result: watch::Receiver<Option<Result<AccessToken, Error>>>,
 }
 
-impl Flight {
-    /// A flight whose task has ended, or was stopped with its runtime, is none.
+impl Refresh {
+    /// False once its task has ended, or was stopped with its runtime.
     pub fn is_under_way(&self) -> bool {
-        self.outcome.has_changed().is_ok()
+        self.result.has_changed().is_ok()
     }
 }
 
-/// The server did not give what it was asked for.
+/// A failed request to the server, and the pause after it.
 struct Failed {
     until: Instant,
     error: Error,
@@ -67,52 +67,53 @@ struct Failed {
 }
 
 impl State {
-    pub fn to_hand_out(&self, now: SystemTime, rejected: Option<&AccessToken>) -> Option<AccessToken> {
+    /// The current token, unless it should be replaced first.
+    pub fn usable(&self, now: SystemTime, rejected: Option<&AccessToken>) -> Option<AccessToken> {
         let token = self.current.as_ref()?;
-        let forced_lately = self.forced_at.is_some_and(|at| at.elapsed() < FORCED_PAUSE);
-        if is_same(rejected, token) && !forced_lately {
+        let forced_recently = self.forced_at.is_some_and(|at| at.elapsed() < FORCED_PAUSE);
+        if is_same(rejected, token) && !forced_recently {
             return None;
         }
         let tokens = token.tokens();
-        let is_good = !tokens.is_due(now) || (self.has_failed_lately().is_some() && !tokens.is_expired(now));
-        is_good.then(|| token.clone())
+        let is_usable = !tokens.is_due(now) || (self.recent_failure().is_some() && !tokens.is_expired(now));
+        is_usable.then(|| token.clone())
     }
 
-    /// One that has not expired, though it may be due.
-    pub fn still_good(&self, now: SystemTime) -> Option<AccessToken> {
+    /// The current token if it has not expired, even if it is due for a refresh.
+    pub fn unexpired(&self, now: SystemTime) -> Option<AccessToken> {
         self.current.clone().filter(|token| !token.tokens().is_expired(now))
     }
 
-    /// How long a caller waits for a flight before it takes the old token: not long, and never until that one expires.
-    pub fn courtesy(&self, now: SystemTime) -> Duration {
+    /// How long a caller waits for a refresh before it takes the current token: never until that token expires.
+    pub fn caller_wait(&self, now: SystemTime) -> Duration {
         let left = self.current.as_ref().and_then(|token| token.expires_at().duration_since(now).ok());
-        left.map_or(COURTESY, |left| COURTESY.min(left / 2))
+        left.map_or(MAX_CALLER_WAIT, |left| MAX_CALLER_WAIT.min(left / 2))
     }
 
-    /// What the server said, while it should be left alone.
-    pub fn has_failed_lately(&self) -> Option<&Error> {
+    /// The last failure, while the server should not be asked again.
+    pub fn recent_failure(&self) -> Option<&Error> {
         self.failed.as_ref().filter(|failed| Instant::now() < failed.until).map(|failed| &failed.error)
     }
 
-    /// The server is left alone for as long as it asks, or else for longer each time.
-    pub fn has_failed(&mut self, error: &Error) {
+    /// Starts a pause: as long as the server asks for, or else longer with each failure.
+    pub fn record_failure(&mut self, error: &Error) {
         let times = self.failed.as_ref().map_or(0, |failed| failed.times);
         let until = Instant::now() + pause_after(error, times);
         self.failed = Some(Failed { until, error: error.clone(), times: times.saturating_add(1) });
     }
 
-    pub fn has_succeeded(&mut self) {
+    pub fn record_success(&mut self) {
         self.failed = None;
     }
 
-    /// True once in the life of a token that can't be replaced, when a service refuses it: then a login may help. If
-    /// that one's token is refused as well, another password would not.
+    /// Called when a service rejects a token that cannot be replaced. True the first time in a token's lifetime, since
+    /// a login may help. If the new token is rejected as well, another login would not help.
     pub fn gives_up(&mut self, tokens: &Tokens) -> bool {
-        let lately = self.given_up_at.is_some_and(|at| at.elapsed() < tokens.life());
-        if !lately {
-            self.given_up_at = Some(Instant::now());
+        let recently = self.gave_up_at.is_some_and(|at| at.elapsed() < tokens.lifetime());
+        if !recently {
+            self.gave_up_at = Some(Instant::now());
         }
-        !lately
+        !recently
     }
 }
 
@@ -120,11 +121,11 @@ pub(crate) fn is_same(rejected: Option<&AccessToken>, token: &AccessToken) -> bo
     rejected.is_some_and(|rejected| rejected.secret() == token.secret())
 }
 
-/// How long the server is left alone, with so many failures before.
+/// How long the server is not asked again after `error` and `times` earlier failures in a row.
 fn pause_after(error: &Error, times: u32) -> Duration {
     match error {
-        Error::Busy { retry_after: Some(wait) } => (*wait).clamp(FIRST_PAUSE, LONGEST_RETRY_AFTER),
-        _ => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(times)).min(LONGEST_PAUSE),
+        Error::Busy { retry_after: Some(wait) } => (*wait).clamp(FIRST_PAUSE, MAX_RETRY_AFTER),
+        _ => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(times)).min(MAX_PAUSE),
     }
 }
 
@@ -133,22 +134,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_fails_is_left_alone_for_longer_each_time() {
+    fn the_pause_doubles_with_each_failure_up_to_a_limit() {
         let mut state = State::default();
         let error = Error::Network("gone".into());
         for (times, seconds) in [1, 2, 4, 8, 16, 30, 30].into_iter().enumerate() {
             assert_eq!(state.failed.as_ref().map_or(0, |failed| failed.times), times as u32);
             assert_eq!(pause_after(&error, times as u32).as_secs(), seconds);
-            state.has_failed(&error);
-            assert!(state.has_failed_lately().is_some());
+            state.record_failure(&error);
+            assert!(state.recent_failure().is_some());
         }
         assert_eq!(pause_after(&error, u32::MAX).as_secs(), 30);
-        state.has_succeeded();
-        assert!(state.has_failed_lately().is_none());
+        state.record_success();
+        assert!(state.recent_failure().is_none());
     }
 
     #[test]
-    fn a_server_that_says_how_long_is_left_alone_so_long_but_not_for_ever() {
+    fn retry_after_is_respected_within_limits() {
         for (asked, seconds) in [(0, 1), (17, 17), (100_000, 300)] {
             let error = Error::Busy { retry_after: Some(Duration::from_secs(asked)) };
             assert_eq!(pause_after(&error, 3).as_secs(), seconds);

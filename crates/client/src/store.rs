@@ -1,4 +1,4 @@
-//! Where tokens are kept.
+//! Token stores.
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use async_trait::async_trait;
 
 use crate::tokens::Tokens;
 
-/// Where an app keeps its tokens: [`MemoryStore`], [`FileStore`](crate::FileStore), or a keyring or a database behind an
-/// implementation of your own.
+/// A place for an app's tokens: [`MemoryStore`], [`FileStore`](crate::FileStore), or your own implementation for a
+/// keyring or a database.
 ///
-/// A [`TokenSource`](crate::TokenSource) saves new tokens *before* it hands them out, so a refresh token that was
-/// rotated is never lost with the process.
+/// A [`TokenSource`](crate::TokenSource) saves new tokens *before* any caller gets them, so that a rotated refresh
+/// token is not lost with the process.
 ///
-/// The trait's methods are `async-trait`'s, which this library re-exports:
+/// Implement the trait with the attribute `async_trait`, which this library re-exports:
 ///
 /// ```
 /// use ficha_client::{StoreError, TokenStore, Tokens, async_trait};
@@ -47,35 +47,35 @@ use crate::tokens::Tokens;
 /// ```
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
-    /// The tokens, or `None` if there are none.
+    /// Returns the stored tokens, or `None` if there are none.
     async fn load(&self) -> Result<Option<Tokens>, StoreError>;
 
-    /// Keeps `tokens` in place of whatever was there. When it returns, they must survive the end of the process, if
-    /// anything in this store does; if it fails, what was there must still be there.
+    /// Replaces the stored tokens with `tokens`. After success they must survive the end of the process, unless the
+    /// store is in memory only. After an error the previous tokens must still be there.
     async fn save(&self, tokens: &Tokens) -> Result<(), StoreError>;
 
-    /// Forgets the tokens. Having none is no error.
+    /// Deletes the tokens. It is not an error if there are none.
     async fn clear(&self) -> Result<(), StoreError>;
 
-    /// Waits until nobody else, in another process too, reads and replaces these tokens, and keeps others out while the
-    /// lock is held. It is held during a refresh, so that two processes don't use one refresh token. [`save`](Self::save)
-    /// and [`clear`](Self::clear) are called while it is held.
+    /// Waits for exclusive access to these tokens, including access by other processes, and keeps it until the returned
+    /// lock is dropped. The lock is held during each refresh, so that no two processes use the same refresh token, and
+    /// during each login and logout. [`save`](Self::save) and [`clear`](Self::clear) are only called while it is held.
     ///
-    /// After `limit` it should be [`StoreError::locked`]. The limit is longer than anybody with the same time limits
-    /// holds the lock: about a minute, unless said otherwise.
+    /// If the lock is not free within `limit`, return [`StoreError::locked`]. The limit is longer than any holder with
+    /// the same time limits needs: about a minute by default.
     ///
-    /// The default keeps nobody out. That is enough for a store that one process uses by one `TokenSource`.
+    /// The default implementation locks nothing. That is enough if only one `TokenSource` uses the store.
     async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
         let _ = limit;
         Ok(StoreLock::new(()))
     }
 }
 
-/// A store that is locked until this is dropped.
+/// The lock of a store, which is released when this is dropped.
 pub struct StoreLock(#[expect(dead_code, reason = "held for what its drop does")] Box<dyn Any + Send + Sync>);
 
 impl StoreLock {
-    /// `held` unlocks the store when it is dropped.
+    /// Wraps a guard that unlocks the store when it is dropped.
     pub fn new<T: Send + Sync + 'static>(held: T) -> Self {
         Self(Box::new(held))
     }
@@ -87,7 +87,7 @@ impl std::fmt::Debug for StoreLock {
     }
 }
 
-/// Keeps tokens as long as the process lives. Clones share them.
+/// Stores tokens in memory, for the lifetime of the process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     tokens: Arc<Mutex<Option<Tokens>>>,
@@ -95,7 +95,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty one.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -127,23 +127,23 @@ impl TokenStore for MemoryStore {
     }
 }
 
-/// Why a store failed. No variant of this library's own stores holds a secret.
+/// Why a store failed. Errors of this library's own stores contain no secret.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A file can't be read or written.
+    /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: Arc<std::io::Error>,
     },
-    /// Others may read the file, so they may have the tokens already.
+    /// Other users can access the file, so they may have the tokens already.
     #[error(
-        "{path}: others can read it (mode {mode:03o}), and it holds tokens: run `chmod 600 {path}`, and log out and in \
-         again if somebody may have read it",
+        "{path}: others can read it (mode {mode:03o}), and it contains tokens: run `chmod 600 {path}`, and log out and \
+         in again if someone may have read it",
         path = path.display()
     )]
     #[non_exhaustive]
@@ -153,32 +153,32 @@ pub enum StoreError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The file holds something else.
-    #[error("{}: these are no tokens of ficha-client: remove the file, and log in again", path.display())]
+    /// The file does not contain valid tokens.
+    #[error("{}: not a token file of ficha-client: remove the file, and log in again", path.display())]
     #[non_exhaustive]
-    NoTokens {
+    InvalidFile {
         /// The file.
         path: PathBuf,
     },
-    /// Another holds the lock for longer than it should. It may be free later.
-    #[error("{what}: another process holds the lock")]
+    /// The lock was not released in time. It may be free later.
+    #[error("{what}: another process or task holds the lock")]
     #[non_exhaustive]
     Locked {
-        /// What is locked: a file, for one.
+        /// What is locked, such as a file.
         what: String,
     },
-    /// A store of your own failed; made by [`StoreError::other`].
+    /// Your own store failed. Created by [`StoreError::other`].
     #[error("the token store failed: {0}")]
     Other(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// A store of your own failed, and this is why: an error, or a text. Keep tokens out of it.
+    /// An error of your own store, from an error or a text. It must not contain tokens.
     pub fn other(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(Arc::from(why.into()))
     }
 
-    /// Another holds the lock of `what`.
+    /// The error for a lock on `what` that was not released in time.
     pub fn locked(what: impl Into<String>) -> Self {
         Self::Locked { what: what.into() }
     }

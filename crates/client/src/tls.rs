@@ -1,4 +1,4 @@
-//! Who is trusted over TLS.
+//! Which TLS certificates are trusted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,64 +13,64 @@ use crate::error::Error;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A builder of HTTP clients with the operating system's certificate authorities, on rustls with aws-lc-rs. No
-/// process-wide provider is needed or installed.
+/// Returns a builder of HTTP clients that trust the operating system's certificate authorities. TLS is rustls with
+/// aws-lc-rs; no process-wide crypto provider is needed or installed.
 ///
-/// It is what [`TokenSource`](crate::TokenSource) uses itself, what
-/// [`Builder::http_client`](crate::Builder::http_client) takes with your changes, and what an app may use for its own
-/// requests. Its TLS is set up already: reqwest's own `tls_…` methods change nothing any more. For other authorities
-/// there is [`http_client_trusting`].
+/// [`TokenSource`](crate::TokenSource) uses such a client by default. Pass the builder with your changes to
+/// [`Builder::http_client`](crate::Builder::http_client), or use it for your app's own requests. TLS is already
+/// configured, so reqwest's own `tls_…` methods have no effect. To trust other authorities, use
+/// [`http_client_trusting`].
 ///
 /// # Errors
-/// [`Error::Setting`] if TLS can't be set up at all. Where the system has no certificate authorities, this succeeds,
-/// and every connection over TLS fails.
+/// [`Error::Setting`] if TLS cannot be set up. If the system has no certificate authorities, this function succeeds,
+/// but every TLS connection fails.
 pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
-    let config = checked_by(Verifier::new(provider())).or_else(|error| {
-        // A small container without certificates still talks to a server on this machine.
-        tracing::warn!(%error, "the system's certificate authorities can't be read: no server is trusted over TLS");
+    let config = verified_by(Verifier::new(provider())).or_else(|error| {
+        // A minimal container without certificates can still use a server on loopback.
+        tracing::warn!(%error, "cannot read the system's certificate authorities: TLS connections will fail");
         trusting(RootCertStore::empty())
     })?;
-    Ok(with(config))
+    Ok(client_with(config))
 }
 
-/// As [`http_client`], and it trusts these certificates too: one or more in PEM, of authorities or of a server itself.
-/// On Android it trusts these alone.
+/// Like [`http_client`], but also trusts the given certificates: one or more in PEM, of authorities or of a server
+/// itself. On Android, only these are trusted.
 ///
 /// # Errors
-/// [`Error::Setting`] if there is no certificate in `pem`, or one that can't be used.
+/// [`Error::Setting`] if `pem` contains no certificate, or one that cannot be used.
 pub fn http_client_trusting(pem: &[u8]) -> Result<reqwest::ClientBuilder, Error> {
     let mut roots = RootCertStore::empty();
     let mut certificates: Vec<CertificateDer<'static>> = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate =
-            certificate.map_err(|error| Error::Setting(format!("the certificates can't be read: {error}")))?;
+            certificate.map_err(|error| Error::Setting(format!("cannot read the certificates: {error}")))?;
         roots.add(certificate.clone()).map_err(unusable)?;
         certificates.push(certificate);
     }
     if certificates.is_empty() {
-        return Err(Error::Setting("there is no certificate in what should be PEM".into()));
+        return Err(Error::Setting("the PEM text contains no certificate".into()));
     }
     #[cfg(not(target_os = "android"))]
-    let config = checked_by(Verifier::new_with_extra_roots(certificates, provider()))?;
+    let config = verified_by(Verifier::new_with_extra_roots(certificates, provider()))?;
     #[cfg(target_os = "android")]
     let config = trusting(roots)?;
-    Ok(with(config))
+    Ok(client_with(config))
 }
 
-fn with(config: ClientConfig) -> reqwest::ClientBuilder {
+fn client_with(config: ClientConfig) -> reqwest::ClientBuilder {
     reqwest::Client::builder().tls_backend_preconfigured(config).connect_timeout(CONNECT_LIMIT)
 }
 
-fn checked_by(verifier: Result<Verifier, rustls::Error>) -> Result<ClientConfig, Error> {
+fn verified_by(verifier: Result<Verifier, rustls::Error>) -> Result<ClientConfig, Error> {
     let verifier = Arc::new(verifier.map_err(unusable)?);
-    Ok(begun()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    Ok(base_config()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn trusting(roots: RootCertStore) -> Result<ClientConfig, Error> {
-    Ok(begun()?.with_root_certificates(roots).with_no_client_auth())
+    Ok(base_config()?.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn begun() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+fn base_config() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
     ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(unusable)
 }
 
@@ -79,5 +79,5 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn unusable(error: rustls::Error) -> Error {
-    Error::Setting(format!("TLS can't be set up: {error}"))
+    Error::Setting(format!("cannot set up TLS: {error}"))
 }

@@ -1,4 +1,4 @@
-//! What a login gave, and what an app sends.
+//! The tokens of a session, and the access token that an app sends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A token is refreshed this long before it expires, or in the last fifth of its life if that is shorter.
+/// A token is refreshed this long before it expires, or in the last fifth of its lifetime if that is shorter.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// The longest life that is believed: a hundred years, so that no answer overflows a time.
-const LONGEST_SECONDS: u64 = 100 * 365 * 86_400;
+/// The longest lifetime, a hundred years, so that a huge `expires_in` does not overflow.
+const MAX_LIFETIME_SECONDS: u64 = 100 * 365 * 86_400;
 
-/// A text that shows itself to nobody, and is wiped when it is dropped.
+/// A text that `Debug` does not show, and that is zeroed when it is dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub(crate) struct Secret(Zeroizing<String>);
@@ -46,10 +46,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The tokens of one session, as a [`TokenStore`](crate::TokenStore) keeps them.
+/// The tokens of one session, as saved in a [`TokenStore`](crate::TokenStore).
 ///
-/// It implements serde's traits, for stores of your own. **What it serializes to holds the tokens in clear**: whoever
-/// reads it is logged in. `Debug` shows no secret.
+/// Implements `Serialize` and `Deserialize`, for stores of your own. **The serialized form contains the tokens
+/// unencrypted**: anyone who can read it can use the session. `Debug` shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     pub(crate) issuer: String,
@@ -67,15 +67,15 @@ pub struct Tokens {
     expires_at: u64,
 }
 
-/// How a session began.
+/// The grant that a session was started with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Grant {
-    /// A user logged in (RFC 6749 §4.3).
+    /// A user logged in with a password (RFC 6749 §4.3).
     #[default]
     Password,
-    /// The app acts for itself (RFC 6749 §4.4).
+    /// The app acts for itself, without a user (RFC 6749 §4.4).
     ClientCredentials,
 }
 
@@ -88,19 +88,20 @@ impl fmt::Display for Grant {
     }
 }
 
-/// What a token endpoint answered, before it is known whose it is.
+/// The response of a token endpoint.
 pub(crate) struct Answer {
     pub access_token: Secret,
     pub refresh_token: Option<Secret>,
     pub scope: Option<String>,
-    pub lives: Duration,
-    /// When the request was sent: the token can't have lived longer than since then.
-    pub asked_at: SystemTime,
+    pub lifetime: Duration,
+    /// When the request was sent. The token may have been issued at any time since, so its lifetime is counted from
+    /// here.
+    pub requested_at: SystemTime,
 }
 
 impl Tokens {
     pub(crate) fn new(issuer: &str, client_id: &str, grant: Grant, answer: Answer) -> Self {
-        let issued_at = seconds(answer.asked_at);
+        let issued_at = seconds(answer.requested_at);
         Self {
             issuer: issuer.to_owned(),
             client_id: client_id.to_owned(),
@@ -109,42 +110,42 @@ impl Tokens {
             scope: answer.scope,
             grant,
             issued_at,
-            expires_at: issued_at + answer.lives.as_secs().min(LONGEST_SECONDS),
+            expires_at: issued_at + answer.lifetime.as_secs().min(MAX_LIFETIME_SECONDS),
         }
     }
 
-    /// The authorization server that issued them.
+    /// The issuer: the authorization server that issued these tokens.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The client that they were issued to.
+    /// The client that these tokens were issued to.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The grant that the session began with.
+    /// The grant that the session was started with.
     pub fn grant(&self) -> Grant {
         self.grant
     }
 
-    /// What the access token is for: scope names with single spaces between (RFC 6749 §3.3). `None` if neither the app
+    /// The scope of the access token: scope names separated by single spaces (RFC 6749 §3.3). `None` if neither the app
     /// nor the server named a scope.
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// When the access token was asked for, by this machine's clock, in whole seconds.
+    /// When the access token was requested, by this machine's clock, in whole seconds.
     pub fn issued_at(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.issued_at.min(MOST_STORED))
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.issued_at.min(MAX_STORED))
     }
 
     /// When the access token expires, by this machine's clock, in whole seconds.
     pub fn expires_at(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.expires_at.min(MOST_STORED))
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.expires_at.min(MAX_STORED))
     }
 
-    /// True if they can be refreshed without a password.
+    /// True if there is a refresh token, so that no password is needed for the next access token.
     pub fn can_be_refreshed(&self) -> bool {
         self.refresh_token.is_some()
     }
@@ -154,15 +155,15 @@ impl Tokens {
         AccessToken(Arc::new(self.clone()))
     }
 
-    /// True from the moment at which the access token should be refreshed.
+    /// True if the access token should be refreshed.
     pub(crate) fn is_due(&self, now: SystemTime) -> bool {
-        let margin = MARGIN.min(self.life() / 5);
-        // A clock that was put back to before the token was issued says nothing about its age.
+        let margin = MARGIN.min(self.lifetime() / 5);
+        // If the clock has been set back to before the token was issued, the age of the token is unknown.
         now + margin >= self.expires_at() || now + SKEW < self.issued_at()
     }
 
-    /// How long the access token lives.
-    pub(crate) fn life(&self) -> Duration {
+    /// The lifetime of the access token.
+    pub(crate) fn lifetime(&self) -> Duration {
         self.expires_at().duration_since(self.issued_at()).unwrap_or_default()
     }
 
@@ -171,32 +172,33 @@ impl Tokens {
     }
 }
 
-/// A file may hold any number; a time may not.
-const MOST_STORED: u64 = 1 << 40;
+/// A stored number may be too large for a `SystemTime`.
+const MAX_STORED: u64 = 1 << 40;
 
-/// A clock that time service corrects moves by less.
+/// Time synchronization corrects a clock by less than this.
 const SKEW: Duration = Duration::from_secs(60);
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// An access token. Cheap to clone; `Debug` does not show it.
+/// An access token. It is cheap to clone, and `Debug` does not show the token.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Tokens>);
 
 impl AccessToken {
-    /// The token itself, for `Authorization: Bearer …` (RFC 6750 §2.1). Keep it out of logs and URLs.
+    /// The text of the token, for `Authorization: Bearer …` (RFC 6750 §2.1). Keep it out of logs and URLs.
     pub fn secret(&self) -> &str {
         self.0.access_token.expose()
     }
 
-    /// When it expires, by this machine's clock, in whole seconds.
+    /// When the token expires, by this machine's clock, in whole seconds.
     pub fn expires_at(&self) -> SystemTime {
         self.0.expires_at()
     }
 
-    /// What it is for: scope names with single spaces between (RFC 6749 §3.3).
+    /// The scope of the token: scope names separated by single spaces (RFC 6749 §3.3). `None` if neither the app nor
+    /// the server named a scope.
     pub fn scope(&self) -> Option<&str> {
         self.0.scope()
     }
@@ -222,35 +224,35 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(START + seconds)
     }
 
-    fn tokens(lives: u64) -> Tokens {
+    fn tokens(lifetime: u64) -> Tokens {
         let answer = Answer {
             access_token: Secret::new("the-access-token"),
             refresh_token: Some(Secret::new("the-refresh-token")),
             scope: None,
-            lives: Duration::from_secs(lives),
-            asked_at: at(0),
+            lifetime: Duration::from_secs(lifetime),
+            requested_at: at(0),
         };
         Tokens::new("https://auth.example.com", "app", Grant::Password, answer)
     }
 
     #[test]
-    fn a_token_is_due_thirty_seconds_or_a_fifth_of_its_life_before_its_end() {
-        for (lives, due) in [(600, 570), (150, 120), (100, 80), (60, 48), (10, 8), (0, 0)] {
-            let tokens = tokens(lives);
-            assert!(tokens.is_due(at(due)), "{lives}");
-            assert!(due == 0 || !tokens.is_due(at(due - 1)), "{lives}");
+    fn a_token_is_due_thirty_seconds_or_a_fifth_of_its_lifetime_before_it_expires() {
+        for (lifetime, due) in [(600, 570), (150, 120), (100, 80), (60, 48), (10, 8), (0, 0)] {
+            let tokens = tokens(lifetime);
+            assert!(tokens.is_due(at(due)), "{lifetime}");
+            assert!(due == 0 || !tokens.is_due(at(due - 1)), "{lifetime}");
         }
     }
 
     #[test]
-    fn a_clock_that_was_put_back_far_makes_a_token_due() {
+    fn a_clock_that_was_set_back_far_makes_a_token_due() {
         let tokens = tokens(600);
         assert!(tokens.is_due(at(0) - Duration::from_secs(3_600)));
         assert!(!tokens.is_due(at(0) - Duration::from_secs(30)));
     }
 
     #[test]
-    fn an_endless_life_overflows_nothing() {
+    fn a_huge_lifetime_does_not_overflow() {
         assert!(!tokens(u64::MAX).is_due(at(0)));
         let text =
             serde_json::to_string(&tokens(600)).unwrap().replace(&(START + 600).to_string(), &u64::MAX.to_string());
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_say_no_grant_are_a_user_s() {
+    fn stored_tokens_without_a_grant_belong_to_a_user() {
         let mut tokens = tokens(600);
         tokens.grant = Grant::ClientCredentials;
         let text = serde_json::to_string(&tokens).unwrap();

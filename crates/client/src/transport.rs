@@ -1,4 +1,4 @@
-//! HTTP below the `oauth2` crate: time limits, bounded answers, and what a failure says about the request.
+//! HTTP for the `oauth2` crate: time limits, bounded responses, and whether a failed request may have been carried out.
 
 use std::error::Error as _;
 use std::future::Future;
@@ -12,22 +12,22 @@ use url::Url;
 
 use crate::error::Error;
 
-/// An answer of an authorization server is far smaller; its metadata too.
-const MOST_BYTES: usize = 256 * 1024;
+/// Responses of an authorization server are far smaller, and so is its metadata.
+const MAX_BYTES: usize = 256 * 1024;
 
-/// Why there is no answer that the `oauth2` crate could read.
+/// Why there is no response that the `oauth2` crate could read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{what}")]
     Network {
         what: String,
-        /// The server may have got the request, and done it.
+        /// The server may have received the request and carried it out.
         was_sent: bool,
     },
     #[error("busy")]
     Busy {
         retry_after: Option<Duration>,
-        /// A proxy in front of the server may say so after the server has done it.
+        /// A proxy may return this status although the server has carried out the request.
         may_be_done: bool,
     },
     #[error("{0}")]
@@ -44,12 +44,14 @@ impl From<Failure> for Error {
     }
 }
 
-/// An answer on its way.
-type Answering = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send>>;
 
-/// What the `oauth2` crate takes for an HTTP client: it sends each request to `url`, whatever the request itself says
-/// about that.
-pub(crate) fn sender(http: &reqwest::Client, url: &Url, limit: Duration) -> impl Fn(HttpRequest) -> Answering + use<> {
+/// The HTTP client for the `oauth2` crate. It sends each request to `url` and ignores the request's own URL.
+pub(crate) fn sender(
+    http: &reqwest::Client,
+    url: &Url,
+    limit: Duration,
+) -> impl Fn(HttpRequest) -> ResponseFuture + use<> {
     let (http, url) = (http.clone(), url.clone());
     move |request| Box::pin(send(http.clone(), url.clone(), request, limit))
 }
@@ -64,9 +66,9 @@ async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Dura
         return Err(Failure::Busy { retry_after: retry_after(answer.headers()), may_be_done });
     }
     if status.is_redirection() {
-        return Err(Failure::BadAnswer(format!("{url} redirects, and that is not followed")));
+        return Err(Failure::BadAnswer(format!("{url} redirects, and redirects are not followed")));
     }
-    // The server's failure, or a proxy's in front of it: nobody knows whether it was done.
+    // From the server or a proxy in front of it: the request may have been carried out.
     if status.is_server_error() {
         return Err(Failure::Network { what: format!("{url} failed with {status}"), was_sent: true });
     }
@@ -74,35 +76,35 @@ async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Dura
     *response.status_mut() = status;
     *response.headers_mut() = answer.headers().clone();
     while let Some(chunk) = answer.chunk().await.map_err(network)? {
-        if response.body().len() + chunk.len() > MOST_BYTES {
-            return Err(Failure::BadAnswer(format!("the answer of {url} is longer than {MOST_BYTES} bytes")));
+        if response.body().len() + chunk.len() > MAX_BYTES {
+            return Err(Failure::BadAnswer(format!("the response of {url} is longer than {MAX_BYTES} bytes")));
         }
         response.body_mut().extend_from_slice(&chunk);
     }
     Ok(response)
 }
 
-/// Gets a document.
+/// Fetches a JSON document.
 pub(crate) async fn get(http: &reqwest::Client, url: &Url, limit: Duration) -> Result<HttpResponse, Failure> {
     let request = Request::get(url.as_str()).header("accept", "application/json").body(Vec::new());
     let request = request.map_err(|error| Failure::BadAnswer(error.to_string()))?;
     send(http.clone(), url.clone(), request, limit).await
 }
 
-/// reqwest's own words end where it gets interesting. They never hold a body or a header.
+/// reqwest's own message omits the causes, so they are appended. None of them contains a body or a header.
 fn network(error: reqwest::Error) -> Failure {
     let was_sent = !error.is_connect();
-    let mut words = error.to_string();
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
         source = cause.source();
     }
-    Failure::Network { what: words, was_sent }
+    Failure::Network { what: message, was_sent }
 }
 
-/// RFC 9110 §10.2.3, in seconds. A date is not read: it would need the server's clock.
+/// RFC 9110 §10.2.3, in seconds. A date is ignored, because the server's clock may differ from this one.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

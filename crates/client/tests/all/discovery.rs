@@ -1,15 +1,15 @@
-//! Finding the endpoints.
+//! Discovery of the endpoints.
 
 use ficha_client::{Error, TokenSource};
 
-use crate::network::Parrot;
+use crate::network::StubServer;
 use crate::world::World;
 use ficha_testing::{ISSUER, PASSWORD};
 
 #[tokio::test]
-async fn an_issuer_with_a_path_is_found() {
-    let world = World::start_below("/auth").await;
-    let source = world.alice(world.builder()).await;
+async fn the_metadata_of_an_issuer_with_a_path_is_found() {
+    let world = World::start_with_path("/auth").await;
+    let source = world.login_alice(world.builder()).await;
     source.access_token().await.unwrap();
     source.logout().await.unwrap();
 }
@@ -21,7 +21,7 @@ async fn metadata_of_another_issuer_is_refused() {
     let issuer = app.url("");
     let source = TokenSource::builder(&issuer, "first-party").build().unwrap();
     match source.login("alice", PASSWORD).await {
-        Err(Error::Metadata(words)) => assert!(words.contains(ISSUER) && words.contains(&issuer), "{words}"),
+        Err(Error::Metadata(text)) => assert!(text.contains(ISSUER) && text.contains(&issuer), "{text}"),
         other => panic!("{other:?}"),
     }
     let metrics = app.get("/metrics").await.text().await.unwrap();
@@ -29,23 +29,23 @@ async fn metadata_of_another_issuer_is_refused() {
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_makes_another_issuer() {
+async fn a_trailing_slash_makes_another_issuer() {
     let world = World::start().await;
     let source = TokenSource::builder(&format!("{}/", world.issuer), "first-party").build().unwrap();
     assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::Metadata(_))));
 }
 
 #[tokio::test]
-async fn a_server_without_metadata_is_said() {
-    let parrot = Parrot::saying("404 Not Found\r\n").await;
-    let source = TokenSource::builder(&parrot.url(""), "app").build().unwrap();
+async fn a_server_without_metadata_is_reported() {
+    let server = StubServer::responding("404 Not Found\r\n").await;
+    let source = TokenSource::builder(&server.url(""), "app").build().unwrap();
     let error = source.login("alice", PASSWORD).await.unwrap_err();
-    assert!(matches!(&error, Error::Metadata(words) if words.contains("404")), "{error:?}");
-    assert!(!parrot.heard().concat().contains("otters"), "no password went out");
+    assert!(matches!(&error, Error::Metadata(text) if text.contains("404")), "{error:?}");
+    assert!(!server.requests().concat().contains("otters"), "no password was sent");
 }
 
 #[tokio::test]
-async fn no_password_goes_to_another_machine_without_tls() {
+async fn no_password_is_sent_to_another_machine_without_tls() {
     let error = TokenSource::builder("http://auth.example.com", "app").build().unwrap_err();
     assert!(matches!(error, Error::PlainHttp(_)), "{error:?}");
     let by_hand = TokenSource::builder("https://auth.example.com", "app").endpoints("http://192.0.2.1/token", None);
@@ -53,7 +53,7 @@ async fn no_password_goes_to_another_machine_without_tls() {
 }
 
 #[tokio::test]
-async fn no_message_holds_a_password_that_stands_in_an_address() {
+async fn no_message_contains_the_password_of_a_url() {
     let broken = "https://alice:otters@exa mple.com";
     let odd = "ftp:alice:otters@example.com";
     for bad in [broken, odd, "https://alice:otters@example.com"] {

@@ -1,48 +1,49 @@
-//! An HTTP client of one's own: redirects, proxies, certificates.
+//! HTTP clients configured by the app: redirects, proxies, certificates.
 
 use ficha_authority::Issuer;
 use ficha_client::{Error, TokenSource, http_client, http_client_trusting};
 use ficha_store::testing::TestDatabase;
 
-use crate::network::Parrot;
+use crate::network::StubServer;
 use crate::world::World;
 use ficha_testing::{App, PASSWORD};
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_with_a_password_whoever_made_the_client() {
-    let elsewhere = Parrot::saying("200 OK\r\n").await;
-    let parrot = Parrot::saying(&format!("307 Temporary Redirect\r\nLocation: {}\r\n", elsewhere.url("/"))).await;
-    let builder = || TokenSource::builder(&parrot.url(""), "app").endpoints(&parrot.url("/token"), None);
+async fn no_http_client_follows_a_redirect_with_a_password() {
+    let elsewhere = StubServer::responding("200 OK\r\n").await;
+    let server =
+        StubServer::responding(&format!("307 Temporary Redirect\r\nLocation: {}\r\n", elsewhere.url("/"))).await;
+    let builder = || TokenSource::builder(&server.url(""), "app").endpoints(&server.url("/token"), None);
     let own = http_client().unwrap().redirect(reqwest::redirect::Policy::limited(10));
     for (asked, builder) in [builder(), builder().http_client(own)].into_iter().enumerate() {
         assert!(matches!(builder.build().unwrap().login("alice", PASSWORD).await, Err(Error::BadAnswer(_))));
-        assert_eq!((parrot.heard().len(), elsewhere.heard().len()), (1 + asked, 0));
+        assert_eq!((server.requests().len(), elsewhere.requests().len()), (1 + asked, 0));
     }
 }
 
 #[tokio::test]
-async fn no_proxy_hears_what_goes_to_this_machine_without_tls() {
+async fn no_proxy_is_used_for_a_loopback_address_without_tls() {
     let world = World::start().await;
-    let proxy = Parrot::saying("502 Bad Gateway\r\n").await;
+    let proxy = StubServer::responding("502 Bad Gateway\r\n").await;
     let own = || http_client().unwrap().proxy(reqwest::Proxy::all(proxy.url("")).unwrap());
-    world.alice(world.builder().http_client(own())).await;
-    // The issuer is elsewhere, and one endpoint is here.
+    world.login_alice(world.builder().http_client(own())).await;
+    // The issuer is on another machine, and one endpoint on loopback.
     let by_hand = |token: &str, revocation: &str| {
         let builder = TokenSource::builder("https://auth.example.com", "first-party").clock(world.clock());
         builder.endpoints(token, Some(revocation)).http_client(own())
     };
-    world.alice(by_hand(&world.app.url("/token"), "https://auth.example.com/revoke")).await;
-    assert!(proxy.heard().is_empty());
+    world.login_alice(by_hand(&world.app.url("/token"), "https://auth.example.com/revoke")).await;
+    assert!(proxy.requests().is_empty());
     let plain = by_hand("http://192.0.2.1/token", "http://192.0.2.1/revoke").allow_plain_http().build().unwrap();
     assert!(matches!(plain.login("alice", PASSWORD).await, Err(Error::Network(_))));
-    assert_eq!(proxy.heard().len(), 1);
+    assert_eq!(proxy.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn certificates_of_one_s_own_are_trusted_where_they_were_named_and_nowhere_else() {
+async fn extra_certificates_are_trusted_only_by_the_client_that_names_them() {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = (directory.path().join("certificate.pem"), directory.path().join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

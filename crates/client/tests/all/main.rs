@@ -1,4 +1,4 @@
-//! The library against a real server.
+//! Tests of the library with a real server.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod discovery;

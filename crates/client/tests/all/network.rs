@@ -1,5 +1,5 @@
-//! What can happen between an app and its server: a relay that loses answers or holds them back, and a listener that
-//! answers what it is told and remembers what it was sent.
+//! Network failures between an app and its server: a relay that loses or delays responses, and a stub server that
+//! records requests.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,16 +9,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes requests on to a server, and its answers back.
+/// Forwards requests to a server, and its responses to the app.
 pub struct Relay {
     pub address: SocketAddr,
-    /// So many answers still get lost, after the server has sent them.
+    /// How many of the next responses are lost after the server has sent them.
     pub lose: Arc<AtomicUsize>,
-    /// No request is passed on while this is true.
+    /// No request is forwarded while this is true.
     pub refuse: Arc<AtomicBool>,
-    /// Answers wait while this is false.
+    /// Responses are held back while this is false.
     pub open: watch::Sender<bool>,
-    /// Answers that the server has sent.
+    /// How many responses the server has sent.
     pub answered: watch::Sender<usize>,
 }
 
@@ -35,9 +35,9 @@ impl Relay {
         let (lose, open, answered) = (relay.lose.clone(), relay.open.clone(), relay.answered.clone());
         let refuse = relay.refuse.clone();
         tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(server).await.unwrap();
-                tokio::spawn(carry(near, far, lose.clone(), refuse.clone(), open.subscribe(), answered.clone()));
+            while let Ok((app, _)) = listener.accept().await {
+                let upstream = TcpStream::connect(server).await.unwrap();
+                tokio::spawn(forward(app, upstream, lose.clone(), refuse.clone(), open.subscribe(), answered.clone()));
             }
         });
         relay
@@ -47,33 +47,33 @@ impl Relay {
         format!("http://{}{path}", self.address)
     }
 
-    /// Waits until the server has sent `count` answers in all.
+    /// Waits until the server has sent `count` responses in all.
     pub async fn answers(&self, count: usize) {
         self.answered.subscribe().wait_for(|answered| *answered >= count).await.unwrap();
     }
 }
 
-async fn carry(
-    near: TcpStream,
-    far: TcpStream,
+async fn forward(
+    app: TcpStream,
+    upstream: TcpStream,
     lose: Arc<AtomicUsize>,
     refuse: Arc<AtomicBool>,
     mut open: watch::Receiver<bool>,
     answered: watch::Sender<usize>,
 ) {
-    let (mut from_app, mut to_app) = near.into_split();
-    let (mut from_server, mut to_server) = far.into_split();
+    let (mut from_app, mut to_app) = app.into_split();
+    let (mut from_server, mut to_server) = upstream.into_split();
     let requests = tokio::spawn(async move {
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from_app.read(&mut buffer).await {
-            // Both ways end with it.
+            // This ends both directions.
             if refuse.load(Ordering::SeqCst) || to_server.write_all(&buffer[..length]).await.is_err() {
                 break;
             }
         }
     });
     let mut buffer = vec![0; 65_536];
-    // Every answer here fits into one piece.
+    // In these tests every response fits into one read.
     while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
         answered.send_modify(|count| *count += 1);
         let is_lost = lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
@@ -84,25 +84,25 @@ async fn carry(
     requests.abort();
 }
 
-/// Answers requests with the words that it was told.
-pub struct Parrot {
+/// Sends prepared responses, and records the requests.
+pub struct StubServer {
     pub address: SocketAddr,
-    heads: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
-impl Parrot {
-    /// `answer` is the status line and the headers, each with its line end.
-    pub async fn saying(answer: &str) -> Self {
+impl StubServer {
+    /// Always sends `answer`: the status line and the headers, each with its line end.
+    pub async fn responding(answer: &str) -> Self {
         let answer = answer.to_owned();
-        Self::answering(move |_| answer.clone()).await
+        Self::responding_by(move |_| answer.clone()).await
     }
 
-    /// Says to each request, in lower case, what `answer` makes of it.
-    pub async fn answering(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+    /// Sends what `answer` returns for each request, which it gets in lower case.
+    pub async fn responding_by(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
-        let heard = heads.clone();
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let recorded = requests.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut head = Vec::new();
@@ -116,14 +116,14 @@ impl Parrot {
                 let head = String::from_utf8(head).unwrap().to_lowercase();
                 let answer = answer(&head);
                 let answer = format!("HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n");
-                heard.lock().unwrap().push(head);
+                recorded.lock().unwrap().push(head);
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
-                // A close with unread input would reset the connection.
+                // Closing with unread input would reset the connection.
                 let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
             }
         });
-        Self { address, heads }
+        Self { address, requests }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -131,7 +131,7 @@ impl Parrot {
     }
 
     /// The requests, in lower case.
-    pub fn heard(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }

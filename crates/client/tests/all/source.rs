@@ -1,4 +1,4 @@
-//! Logging in, refreshing, logging out.
+//! Login, refresh and logout.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use ficha_authority::{ClientScopes, Grant};
 use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
 
-use crate::network::{Parrot, Relay};
-use crate::stores::Counted;
-use crate::world::{LIFE, World};
+use crate::network::{Relay, StubServer};
+use crate::stores::CountingStore;
+use crate::world::{LIFETIME, World};
 use ficha_testing::{PASSWORD, claims};
 
 #[tokio::test]
-async fn a_user_logs_in_and_the_token_is_good() {
+async fn a_user_logs_in_and_gets_a_valid_token() {
     let world = World::start().await;
     let source = world.builder().scope("notes:read").build().unwrap();
     assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
     let tokens = source.login("alice", PASSWORD).await.unwrap();
     assert_eq!((tokens.scope(), tokens.client_id()), (Some("notes:read"), "first-party"));
-    assert_eq!(tokens.expires_at().duration_since(tokens.issued_at()).unwrap(), LIFE);
+    assert_eq!(tokens.expires_at().duration_since(tokens.issued_at()).unwrap(), LIFETIME);
     let token = source.access_token().await.unwrap();
-    assert!(world.takes(&token).await);
+    assert!(world.accepts(&token).await);
     assert_eq!(token.secret(), tokens.access_token().secret());
     assert_eq!(claims(token.secret())["scope"], "notes:read");
     let shown = format!("{source:?} {tokens:?} {token:?} {:?}", world.builder().client_secret("the-secret"));
@@ -28,19 +28,19 @@ async fn a_user_logs_in_and_the_token_is_good() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_said_and_leaves_the_session_that_is_there() {
+async fn a_wrong_password_is_reported_and_leaves_the_session_unchanged() {
     let world = World::start().await;
-    let source = world.alice(world.builder()).await;
+    let source = world.login_alice(world.builder()).await;
     let before = source.access_token().await.unwrap();
-    for (name, word) in [("alice", "wrong"), ("nobody", PASSWORD)] {
-        let error = source.login(name, word).await.unwrap_err();
+    for (name, password) in [("alice", "wrong"), ("nobody", PASSWORD)] {
+        let error = source.login(name, password).await.unwrap_err();
         assert!(matches!(error, Error::WrongPassword), "{error:?}");
     }
     assert_eq!(source.access_token().await.unwrap().secret(), before.secret());
 }
 
 #[tokio::test]
-async fn refusals_say_what_they_are_about() {
+async fn each_kind_of_rejection_has_its_own_error() {
     let world = World::start().await;
     let source = world.builder().scope("notes:delete").build().unwrap();
     assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::InvalidScope(_))));
@@ -55,27 +55,27 @@ async fn refusals_say_what_they_are_about() {
 #[tokio::test]
 async fn a_token_is_refreshed_before_it_expires_and_not_much_earlier() {
     let world = World::start().await;
-    let source = world.alice(world.builder()).await;
+    let source = world.login_alice(world.builder()).await;
     let first = source.access_token().await.unwrap();
-    world.app.advance(LIFE - Duration::from_secs(31)).await;
+    world.app.advance(LIFETIME - Duration::from_secs(31)).await;
     assert_eq!(source.access_token().await.unwrap().secret(), first.secret());
     world.app.advance(Duration::from_secs(1)).await;
     let second = source.access_token().await.unwrap();
     assert_ne!(second.secret(), first.secret());
-    assert!(world.takes(&second).await);
+    assert!(world.accepts(&second).await);
     assert_eq!(world.refreshes().await, [1, 0, 0]);
     for _ in 0..3 {
         world.until_due().await;
-        assert!(world.takes(&source.access_token().await.unwrap()).await);
+        assert!(world.accepts(&source.access_token().await.unwrap()).await);
     }
     assert_eq!(world.refreshes().await, [4, 0, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn callers_that_come_at_once_share_one_refresh() {
+async fn concurrent_callers_share_one_refresh() {
     let world = World::start().await;
-    let store = Counted::default();
-    let source = world.alice(world.builder().store(store.clone())).await;
+    let store = CountingStore::default();
+    let source = world.login_alice(world.builder().store(store.clone())).await;
     for round in 1..=5 {
         world.until_due().await;
         let callers = (0..100).map(|_| {
@@ -90,18 +90,19 @@ async fn callers_that_come_at_once_share_one_refresh() {
         seen.dedup();
         assert_eq!(seen.len(), 1);
         assert_eq!(world.refreshes().await, [round, 0, 0]);
-        // One flight, which reads before and after it waits for the lock; not a hundred that find each other's token.
+        // One refresh reads the store before and after it waits for the lock. A hundred refreshes that find the new
+        // token in the store would read it more often.
         assert_eq!(store.loads.load(Ordering::SeqCst) as u64, 1 + 2 * round);
     }
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_leaves_the_refresh_to_the_others() {
+async fn a_refresh_continues_for_the_others_when_the_first_caller_goes_away() {
     let world = World::start().await;
     let relay = Relay::to(world.app.address).await;
     let store = MemoryStore::new();
     let builder = world.builder().endpoints(&relay.url("/token"), None).store(store.clone());
-    let source = world.alice(builder).await;
+    let source = world.login_alice(builder).await;
     world.until_due().await;
     relay.open.send_replace(false);
     let first = tokio::spawn({
@@ -122,12 +123,12 @@ async fn a_caller_that_goes_away_leaves_the_refresh_to_the_others() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_nobody_waits_for_any_more_is_still_saved() {
+async fn a_refresh_is_saved_even_if_no_caller_waits_for_it() {
     let world = World::start().await;
     let relay = Relay::to(world.app.address).await;
     let store = MemoryStore::new();
     let builder = world.builder().endpoints(&relay.url("/token"), None).store(store.clone());
-    let source = world.alice(builder).await;
+    let source = world.login_alice(builder).await;
     let before = store.load().await.unwrap();
     world.until_due().await;
     relay.open.send_replace(false);
@@ -139,18 +140,18 @@ async fn a_refresh_that_nobody_waits_for_any_more_is_still_saved() {
     only.abort();
     assert!(only.await.unwrap_err().is_cancelled());
     relay.open.send_replace(true);
-    // The flight holds the store's lock until it is done.
-    drop(store.lock(LIFE).await.unwrap());
+    // The refresh holds the store's lock until it has finished.
+    drop(store.lock(LIFETIME).await.unwrap());
     assert_ne!(store.load().await.unwrap(), before);
-    assert!(world.takes(&source.access_token().await.unwrap()).await);
+    assert!(world.accepts(&source.access_token().await.unwrap()).await);
     assert_eq!(world.refreshes().await, [1, 0, 0]);
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_asks_for_a_login() {
+async fn a_session_that_is_over_needs_a_login() {
     let world = World::start().await;
     let store = MemoryStore::new();
-    let source = world.alice(world.builder().store(store.clone())).await;
+    let source = world.login_alice(world.builder().store(store.clone())).await;
     world.app.admin.revoke_user("test", "alice").await.unwrap();
     world.until_due().await;
     let error = source.access_token().await.unwrap_err();
@@ -158,11 +159,11 @@ async fn a_session_that_is_over_asks_for_a_login() {
     assert_eq!(store.load().await.unwrap(), None);
     assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
     source.login("alice", PASSWORD).await.unwrap();
-    assert!(world.takes(&source.access_token().await.unwrap()).await);
+    assert!(world.accepts(&source.access_token().await.unwrap()).await);
 }
 
 #[tokio::test]
-async fn a_token_without_a_refresh_token_is_used_to_its_end() {
+async fn an_access_token_without_a_refresh_token_is_used_until_it_expires() {
     let world = World::start().await;
     let change = |new: &mut ficha_authority::NewClient| (new.public, new.grants) = (true, vec![Grant::Password]);
     world.app.add_client("short", change).await;
@@ -177,19 +178,19 @@ async fn a_token_without_a_refresh_token_is_used_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_app_obtains_tokens_for_itself() {
+async fn an_app_obtains_tokens_with_client_credentials() {
     let world = World::start().await;
     let scopes = ClientScopes::Only("notes:read".parse().unwrap());
     let client = world.app.add_client("night + day: 100%", |new| new.scopes = scopes).await;
     let builder = TokenSource::builder(&world.issuer, &client.id).client_secret(&*client.secret).clock(world.clock());
     let source = builder.client_credentials().build().unwrap();
     let first = source.access_token().await.unwrap();
-    assert!(world.takes(&first).await);
+    assert!(world.accepts(&first).await);
     assert_eq!(first.scope(), Some("notes:read"));
     world.until_due().await;
     let second = source.access_token().await.unwrap();
     assert_ne!(first.secret(), second.secret());
-    assert!(world.takes(&second).await);
+    assert!(world.accepts(&second).await);
     let unusable = world.builder().client_credentials().build();
     assert!(matches!(unusable, Err(Error::Setting(_))));
 }
@@ -198,20 +199,20 @@ async fn an_app_obtains_tokens_for_itself() {
 async fn logging_out_ends_the_session_at_the_server() {
     let world = World::start().await;
     let store = MemoryStore::new();
-    let source = world.alice(world.builder().store(store.clone())).await;
+    let source = world.login_alice(world.builder().store(store.clone())).await;
     let token = source.access_token().await.unwrap();
     source.logout().await.unwrap();
-    assert!(!world.takes(&token).await);
+    assert!(!world.accepts(&token).await);
     assert_eq!(store.load().await.unwrap(), None);
     assert!(matches!(source.access_token().await, Err(Error::NotLoggedIn)));
     source.logout().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_tokens_stay_while_the_server_has_not_heard_of_the_logout() {
+async fn the_tokens_are_kept_until_the_server_has_confirmed_the_logout() {
     let mut world = World::start().await;
     let store = MemoryStore::new();
-    let source = world.alice(world.builder().store(store.clone())).await;
+    let source = world.login_alice(world.builder().store(store.clone())).await;
     world.app.stop().await;
     assert!(matches!(source.logout().await, Err(Error::Network(_))));
     assert!(store.load().await.unwrap().is_some());
@@ -221,9 +222,9 @@ async fn the_tokens_stay_while_the_server_has_not_heard_of_the_logout() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_not_expired_is_handed_out_while_the_server_is_gone() {
+async fn a_token_that_has_not_expired_is_returned_while_the_server_is_down() {
     let mut world = World::start().await;
-    let source = world.alice(world.builder()).await;
+    let source = world.login_alice(world.builder()).await;
     let token = source.access_token().await.unwrap();
     world.until_due().await;
     world.app.stop().await;
@@ -236,10 +237,10 @@ async fn a_token_that_has_not_expired_is_handed_out_while_the_server_is_gone() {
 }
 
 #[tokio::test]
-async fn a_busy_server_says_how_long_to_wait() {
-    let parrot = Parrot::saying("503 Service Unavailable\r\nRetry-After: 17\r\n").await;
-    let source = TokenSource::builder(&parrot.url(""), "app").endpoints(&parrot.url("/token"), None).build().unwrap();
+async fn the_error_of_a_busy_server_contains_its_retry_after() {
+    let server = StubServer::responding("503 Service Unavailable\r\nRetry-After: 17\r\n").await;
+    let source = TokenSource::builder(&server.url(""), "app").endpoints(&server.url("/token"), None).build().unwrap();
     let error = source.login("alice", PASSWORD).await.unwrap_err();
     assert!(matches!(error, Error::Busy { retry_after: Some(wait), .. } if wait.as_secs() == 17), "{error:?}");
-    assert_eq!(parrot.heard().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Stores that fail, and that count.
+//! A store that fails, and a store that counts reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use ficha_client::{MemoryStore, StoreError, TokenStore, Tokens};
 
-/// Memory that can be told to take nothing.
+/// A store in memory whose saves fail while it is full.
 #[derive(Clone, Default)]
-pub struct Stubborn {
+pub struct FailingStore {
     memory: MemoryStore,
     pub is_full: Arc<AtomicBool>,
 }
 
 #[async_trait]
-impl TokenStore for Stubborn {
+impl TokenStore for FailingStore {
     async fn load(&self) -> Result<Option<Tokens>, StoreError> {
         self.memory.load().await
     }
@@ -31,15 +31,15 @@ impl TokenStore for Stubborn {
     }
 }
 
-/// Memory that counts how often it is read.
+/// A store in memory that counts how often it is read.
 #[derive(Clone, Default)]
-pub struct Counted {
+pub struct CountingStore {
     memory: MemoryStore,
     pub loads: Arc<AtomicUsize>,
 }
 
 #[async_trait]
-impl TokenStore for Counted {
+impl TokenStore for CountingStore {
     async fn load(&self) -> Result<Option<Tokens>, StoreError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         self.memory.load().await

@@ -1,4 +1,4 @@
-//! A server, and apps that take tokens from it.
+//! A server, and apps that obtain tokens from it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,10 +10,10 @@ use ficha_token::ManualClock;
 
 use ficha_testing::{App, PASSWORD};
 
-/// What an access token lives, unless a test says otherwise.
-pub const LIFE: Duration = Duration::from_secs(600);
+/// The lifetime of an access token, unless a test sets another.
+pub const LIFETIME: Duration = Duration::from_secs(600);
 
-/// A server that is its own issuer, with a user `alice`. The app's clock is the server's.
+/// A server that is its own issuer, with a user `alice`. The app uses the server's clock.
 pub struct World {
     pub app: App,
     pub issuer: String,
@@ -22,11 +22,11 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
-        Self::start_below("").await
+        Self::start_with_path("").await
     }
 
-    /// With an issuer that has a path.
-    pub async fn start_below(path: &str) -> Self {
+    /// Starts a server whose issuer has a path.
+    pub async fn start_with_path(path: &str) -> Self {
         let database = TestDatabase::sqlite().await;
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let issuer = format!("http://{free}{path}");
@@ -39,34 +39,34 @@ impl World {
         Self { app, issuer, _database: database }
     }
 
-    /// An app that its users run.
+    /// A public client.
     pub fn builder(&self) -> Builder {
         TokenSource::builder(&self.issuer, "first-party").clock(self.clock())
     }
 
-    pub fn clock(&self) -> MovedClock {
-        MovedClock(self.app.clock.clone())
+    pub fn clock(&self) -> TestClock {
+        TestClock(self.app.clock.clone())
     }
 
-    /// The app, and alice logged in.
-    pub async fn alice(&self, builder: Builder) -> TokenSource {
+    /// Builds the token source and logs alice in.
+    pub async fn login_alice(&self, builder: Builder) -> TokenSource {
         let source = builder.build().unwrap();
         source.login("alice", PASSWORD).await.unwrap();
         source
     }
 
-    /// True if the server takes the token.
-    pub async fn takes(&self, token: &AccessToken) -> bool {
+    /// True if the server accepts the token.
+    pub async fn accepts(&self, token: &AccessToken) -> bool {
         self.app.me(token.secret()).await == reqwest::StatusCode::OK
     }
 
-    /// The sessions of alice that can still be used.
-    pub async fn live_sessions(&self) -> usize {
+    /// The number of active sessions of alice.
+    pub async fn active_sessions(&self) -> usize {
         let query = SessionQuery { user: Some("alice".into()), live_only: true, limit: 100, ..Default::default() };
         self.app.admin.sessions(query).await.unwrap().len()
     }
 
-    /// What the server has counted: refreshes, retries of one, replays.
+    /// The server's counters: refreshes, retried refreshes, replays.
     pub async fn refreshes(&self) -> [u64; 3] {
         let text = self.app.get("/metrics").await.text().await.unwrap();
         ["ficha_refreshes_total", "ficha_refresh_retries_total", "ficha_refresh_replays_total"].map(|name| {
@@ -75,17 +75,17 @@ impl World {
         })
     }
 
-    /// Lets time pass until a token that was issued now is due.
+    /// Advances the clock until a token that was issued now is due for a refresh.
     pub async fn until_due(&self) {
-        self.app.advance(LIFE - Duration::from_secs(20)).await;
+        self.app.advance(LIFETIME - Duration::from_secs(20)).await;
     }
 }
 
-/// The clock that a test moves.
+/// The clock that a test controls.
 #[derive(Clone)]
-pub struct MovedClock(Arc<ManualClock>);
+pub struct TestClock(Arc<ManualClock>);
 
-impl Clock for MovedClock {
+impl Clock for TestClock {
     fn now(&self) -> SystemTime {
         ficha_token::Clock::now(&*self.0).into()
     }

@@ -21,6 +21,10 @@ ci:
 faults *names:
     faults/run {{names}}
 
+# Fuzzes the parsers for a while: `just fuzz 300 jwt form`. It needs cargo-fuzz and a nightly toolchain.
+fuzz *arguments:
+    fuzz/run {{arguments}}
+
 # Sweeps every fault under the databases and kills the server again and again: hours. The short form is among the tests.
 reliability:
     FICHA_RELIABILITY=full FICHA_RELIABILITY_KILLS=200 cargo test -p ficha --test reliability -- --nocapture --test-threads 1

@@ -1,7 +1,7 @@
-//! Configuration: the built-in file, the file that is named, `.env`, the environment; the later wins.
+//! Configuration from the built-in file, the user's file, `.env` and the environment; later ones override earlier ones.
 //!
-//! A key that does not exist, or a value that can't be used, stops whatever was asked for, with the key's full name,
-//! what is wrong, where it came from, and what to do.
+//! An unknown key or an invalid value stops every command, with the key's full name, what is wrong, where it was set,
+//! and what to do.
 
 mod duration;
 mod error;
@@ -25,24 +25,24 @@ pub use values::LogFormat;
 
 use layer::Layer;
 
-/// The configuration, checked.
+/// The validated configuration.
 #[derive(Debug)]
 pub struct Configuration {
-    /// The rules' settings.
+    /// The authority's settings.
     pub settings: Settings,
-    /// The listener's settings.
+    /// The server's settings.
     pub server: ServerSettings,
-    /// `store.url`, or what `store.url_file` holds. It may hold a password.
+    /// `store.url`, or the content of `store.url_file`. It may contain a password.
     pub store_url: Secret,
     /// Where the master key is.
     pub master_key: MasterKeySource,
     /// How to log.
     pub log: LogSettings,
-    /// True if no issuer was set, so that it is the address that is listened on.
+    /// True if no issuer is set: then it follows the address that the server listens on.
     pub issuer_follows_bind: bool,
-    /// What is allowed, but perhaps not meant. Said when the server starts.
+    /// Allowed settings that may be mistakes. Logged when the server starts.
     pub warnings: Vec<String>,
-    /// What `ficha config` prints.
+    /// The output of `ficha config`.
     pub shown: Shown,
 }
 
@@ -55,13 +55,13 @@ pub struct LogSettings {
     pub level: String,
 }
 
-/// The file that settings are read from, and who named it.
+/// The file that settings are read from, and how it was given.
 struct NamedFile {
     path: PathBuf,
     named_by: &'static str,
 }
 
-/// Reads the configuration. `file` is what `--config` named.
+/// Reads the configuration. `file` is the argument of `--config`.
 pub fn load(file: Option<&Path>) -> Result<Configuration, ConfigProblem> {
     let dotenv = layer::read_dotenv(Path::new(".env"))?;
     let environment = layer::read_environment(std::env::vars_os())?;
@@ -83,7 +83,7 @@ fn named_file(file: Option<&Path>, dotenv: &layer::Variables) -> Option<NamedFil
     named.filter(|path| !path.as_os_str().is_empty()).map(|path| NamedFile { path, named_by: "FICHA_CONFIG" })
 }
 
-/// Lays the layers over each other, the first at the bottom.
+/// Merges the layers; later ones override earlier ones.
 fn assemble(layers: Vec<Layer>) -> Result<Configuration, ConfigProblem> {
     let mut merged = Layer::merge(layers);
     let mut raw = merged.read()?;
@@ -91,5 +91,7 @@ fn assemble(layers: Vec<Layer>) -> Result<Configuration, ConfigProblem> {
     resolve::resolve(&raw, &merged)
 }
 
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Failed logins for each account and source. The source of 16 zero bytes stands for the account as a whole.
+//! Failed logins for each account and source. A source of 16 zero bytes means the account as a whole.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The authorization server without its HTTP: what the rules in the other files work on.
+//! The authorization server without its HTTP: construction, and access to its parts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -61,12 +61,12 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<Metrics>,
     /// The highest cost of any stored or new hash: every failed login takes as long as that.
     pub(crate) floor_cost: AtomicU32,
-    /// Who has been guessing client secrets.
+    /// Failed client secrets, by source.
     pub(crate) secret_failures: SecretFailures,
     /// Where audit events wait for their writer, and its end of the queue.
     pub(crate) audit: mpsc::Sender<AuditRecord>,
     pub(crate) audit_events: tokio::sync::Mutex<mpsc::Receiver<AuditRecord>>,
-    /// What the log has been told of the database.
+    /// Logs outages of the database.
     pub(crate) outage: Outage,
     /// Whether the database takes changes.
     pub(crate) writes: watch::Receiver<Writes>,
@@ -92,7 +92,7 @@ impl Authority {
         let time = Arc::new(IssuerClock::new(base.clock.clone(), &last));
         let base = Foundation { clock: time.clone(), ..base };
         let denylist = Arc::new(Denylist::default());
-        // What may have been removed by a wrong time, or is not to be read for one, is denied all the same.
+        // Rows that expire only by a wrong time stay denied.
         denylist.begin_expiry_clock(time.expiry_at_start(), &*time);
         let metrics = Arc::new(Metrics::default());
         let hashing = start_hashing(&base.settings)?;
@@ -132,7 +132,7 @@ impl Authority {
                 time,
             }),
         };
-        // A start without readable keys is refused; later on the keys before stay in force.
+        // A start without readable keys is refused; later, the previous keys stay in use.
         authority.reload().await?;
         authority.follow().await?;
         Ok(authority)
@@ -168,7 +168,7 @@ impl Authority {
         &self.inner.hashing
     }
 
-    /// The administrator's rules, sharing this authority's memory: what they revoke is refused here at once.
+    /// The rules for administrators, sharing this authority's memory: what they revoke is refused here at once.
     pub fn admin(&self) -> Admin {
         Admin::new(self.inner.base.clone(), self.inner.hashing.clone(), self.inner.denylist.clone())
     }

@@ -55,9 +55,9 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
             return Err(error.into());
         }
     };
-    // The first keys are in the database itself, and not only in a log beside it. It is committed all the same.
+    // Moves the first keys from the log into the database itself. They are committed in any case.
     if let Err(error) = base.store.checkpoint().await {
-        tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+        tracing::warn!(%error, "the write-ahead log could not be checkpointed");
     }
     Ok(match outcome {
         BootstrapOutcome::AlreadyDone => {
@@ -79,7 +79,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
 pub async fn check_master_key(store: &Store, source: &MasterKeySource) -> Result<(), StartError> {
     let sealed = store.sealed_keys().await?;
     if sealed.is_empty() {
-        // A malformed one is refused all the same.
+        // A malformed master key is refused even so.
         return source.load().map(drop);
     }
     if fits(&source.load_existing()?, &sealed) { Ok(()) } else { Err(StartError::MasterKeyWrong) }

@@ -1,4 +1,4 @@
-//! What can go wrong: what happened, not what the client is told. `server/src/error.rs` turns it into answers.
+//! Errors: what happened, not what the client sees. `server/src/error.rs` turns them into responses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use ficha_store::StoreError;
 use ficha_token::Algorithm;
 
-/// Why a rule said no.
+/// Why a request is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// The client is unknown, disabled, gave a wrong secret, or gave none where it must.
     #[error("client authentication failed")]
     ClientAuthentication,
     /// The client may not use this grant.
-    #[error("this client may not use this grant")]
+    #[error("the client may not use this grant")]
     GrantNotAllowed,
     /// More was asked for than the user, the client or the session holds.
     #[error("the scope exceeds what may be granted")]
     ScopeExceeded,
-    /// Unknown user, wrong password, disabled, throttled: nobody is told which.
-    #[error("the user name or the password is wrong")]
+    /// Unknown user, wrong password, disabled or throttled: which one is not disclosed.
+    #[error("wrong user name or password")]
     BadCredentials,
-    /// The refresh token is not good (any more): nobody is told why.
+    /// The refresh token is not valid (any more): the reason is not disclosed.
     #[error("the refresh token is invalid, expired, revoked, or was issued to another client")]
     BadRefreshToken,
     /// A token of another client was handed in to be revoked.
@@ -33,8 +33,10 @@ pub enum AuthorityError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The client serves no audience, so what is denied is none of its business.
-    #[error("this client serves no audience, so it may not follow the denylist; ficha client set ID --serves AUDIENCE")]
+    /// The client serves no audience, so it has no need to know what is denied.
+    #[error(
+        "this client serves no audience, so it may not follow the denylist; run ficha client set ID --serves AUDIENCE"
+    )]
     ServesNothing,
     /// Too many polls of the denylist are held.
     #[error("too many followers are waiting")]
@@ -42,11 +44,11 @@ pub enum AuthorityError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The database has not answered for two seconds, so nobody knows what has been revoked.
-    #[error("the server has lost its database")]
+    /// The database has not answered for two seconds, so it is unknown what has been revoked.
+    #[error("the server can't reach its database")]
     Stale,
-    /// The clock was set a short time ago, and nobody knows which time is right.
-    #[error("the clock was set, and it is not known yet which time is right")]
+    /// The clock was changed a short time ago, and it is unknown which time is right.
+    #[error("the server's clock was changed, and the right time is not known yet")]
     ClockInDoubt,
     /// The database failed, or the outcome of a commit is unknown.
     #[error(transparent)]
@@ -77,11 +79,11 @@ pub enum SettingsError {
     ShortSecret,
     /// Anybody could read the denylist over the network.
     #[error(
-        "denylist.anonymous is true, but the issuer {0} is no loopback address: unset it, and give each follower a client \
+        "denylist.anonymous is true, but the issuer {0} is not a loopback address: unset it, and register a client for each follower \
          (`ficha client add ID --serves AUDIENCE`)"
     )]
     Anonymous(String),
-    /// The issuer is no issuer identifier.
+    /// The issuer is not an issuer identifier.
     #[error("server.issuer {issuer:?} can't be used: {why}; write it like https://auth.example.com")]
     Issuer {
         /// What was configured.
@@ -91,7 +93,7 @@ pub enum SettingsError {
     },
 }
 
-/// Why a server, or a command beside it, could not start.
+/// Why a server or a command could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The settings contradict each other.
@@ -100,11 +102,11 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Keys are stored, and no master key is at hand.
-    #[error("the database holds keys, but there is no master key at {}: put the file back, or set keys.master_key", .0.display())]
+    /// Keys are stored, but there is no master key.
+    #[error("the database contains keys, but there is no master key at {}: restore the file, or set keys.master_key", .0.display())]
     MasterKeyMissing(PathBuf),
-    /// Something is there that is no master key.
-    #[error("the master key {from} is not 32 bytes in base64: put the right one there")]
+    /// What is there is not a master key.
+    #[error("the master key {from} is not 32 bytes in base64: use the right one")]
     MasterKeyMalformed {
         /// Where it came from; never the key.
         from: String,
@@ -118,7 +120,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The stored keys were sealed under another master key.
-    #[error("the master key does not fit the keys in this database: use the key file that was made together with it")]
+    #[error("the master key does not match the keys in this database: use the key file that was created with it")]
     MasterKeyWrong,
     /// A stored key is damaged.
     #[error("the stored key {kid} can't be used: {why}")]
@@ -132,6 +134,6 @@ pub enum StartError {
     #[error("the hashing threads could not be started: {0}")]
     Threads(std::io::Error),
     /// The first password could not be hashed.
-    #[error("the first user could not be made: {0}")]
+    #[error("the first user could not be created: {0}")]
     FirstUser(String),
 }

@@ -10,7 +10,7 @@ use crate::error::StartError;
 use crate::keys::master_key::MasterKeySource;
 use crate::settings::Settings;
 
-/// What an authority stands on.
+/// What an authority is built on.
 #[derive(Clone)]
 pub struct Foundation {
     /// The settings, checked.

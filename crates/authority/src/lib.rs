@@ -1,6 +1,6 @@
 //! The rules of issuing, refreshing and revoking: an OAuth2 authorization server without its HTTP.
 //!
-//! [`Authority`] is what a server asks; [`Admin`] is what an administrator asks. Both hand out plain records.
+//! [`Authority`] serves the endpoints, [`Admin`] the administrators. Both return plain records.
 #![forbid(unsafe_code)]
 
 mod admin;
@@ -46,7 +46,7 @@ pub use tasks::Background;
 pub use tasks::supervise::Tasks;
 pub use tokens::issue::Issued;
 
-// What the rules are told and what they tell, so that nobody above names the crates below.
+// Types of the crates below that callers need, so that they depend on this crate only.
 pub use ficha_password::policy::{PasswordPolicy, PolicyError};
 pub use ficha_password::{Cost, Password, StoredHash};
 pub use ficha_store::{
@@ -54,3 +54,10 @@ pub use ficha_store::{
     StoreError, StoreOptions, UserRecord,
 };
 pub use ficha_token::Grant;
+
+/// Internals for the targets of `fuzz/`. Not part of the API.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::tokens::refresh_token::RefreshToken;
+}

@@ -1,4 +1,4 @@
-//! What is counted. The server renders it at `/metrics`; no label ever holds a name, an address or a token.
+//! Counters. The server renders them at `/metrics`; no label contains a name, an address or a token.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -25,17 +25,17 @@ impl Counter {
     }
 }
 
-/// A number that somebody else keeps.
+/// A number that is kept elsewhere.
 #[derive(Default)]
 pub struct Reading(OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>);
 
 impl Reading {
-    /// Says where to read it; the first one to say so is asked.
+    /// Sets where to read it. Only the first call counts.
     pub fn read_from(&self, read: impl Fn() -> u64 + Send + Sync + 'static) {
         let _ = self.0.set(Box::new(read));
     }
 
-    /// The number; 0 where nobody keeps it.
+    /// The number; 0 if [`Reading::read_from`] was not called.
     pub fn get(&self) -> u64 {
         self.0.get().map_or(0, |read| read())
     }
@@ -47,41 +47,42 @@ impl fmt::Debug for Reading {
     }
 }
 
-/// Everything that is counted.
+/// All counters.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// Logins that succeeded.
+    /// Successful logins.
     pub logins: Counter,
-    /// Logins that failed, whatever the reason.
+    /// Failed logins, for any reason.
     pub login_failures: Counter,
-    /// Of those, the ones that were throttled unseen.
+    /// Failed logins that were throttled: the password was not checked.
     pub logins_throttled: Counter,
-    /// Logins turned away because the hashing queue was full.
+    /// Logins refused because the hashing queue was full.
     pub logins_busy: Counter,
-    /// Refreshes that rotated a session.
+    /// Refreshes that rotated the token.
     pub refreshes: Counter,
     /// Refreshes that were retries of the last one.
     pub refresh_retries: Counter,
-    /// Refresh tokens that were used again past the grace.
+    /// Refresh tokens that were replayed after the grace.
     pub refresh_replays: Counter,
-    /// Refresh tokens of a generation that the database never issued: it was put back. Anything but 0 is an alarm.
+    /// Refresh tokens of a generation that the database never issued: it was restored from a backup. Anything but 0 is an
+    /// alarm.
     pub future_generations: Counter,
     /// Tokens that clients obtained for themselves.
     pub client_tokens: Counter,
-    /// Sessions and tokens revoked.
+    /// Revoked sessions and tokens.
     pub revocations: Counter,
-    /// Clients that failed to authenticate.
+    /// Failed client authentications.
     pub client_failures: Counter,
     /// Polls of the denylist that were answered.
     pub feed_polls: Counter,
-    /// Of those, the ones whose cursor was not known.
+    /// Answered polls whose cursor was unknown.
     pub feed_resets: Counter,
     /// Background tasks that ended and were started again. Anything but 0 is a bug.
     pub task_restarts: Counter,
-    /// Log lines that could not be written, as whoever writes the log counts them.
+    /// Log lines that could not be written, as counted by the log's writer.
     pub log_lost: Reading,
     /// Audit events that could not be stored; they are in the log only.
     pub audit_lost: Counter,
-    /// Polls that were refused because too many were waiting.
+    /// Polls that were refused because too many were held.
     pub feed_refused: Counter,
 }

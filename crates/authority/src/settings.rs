@@ -30,7 +30,7 @@ pub struct Settings {
 pub struct TokenSettings {
     /// How long an access token lives. RFC 6749 calls it `expires_in`.
     pub access_ttl: Duration,
-    /// How long a session lives that nobody refreshes.
+    /// How long a session lives without a refresh.
     pub refresh_idle_ttl: Duration,
     /// How long a session lives at most.
     pub session_ttl: Duration,
@@ -38,7 +38,7 @@ pub struct TokenSettings {
     pub refresh_grace: Duration,
     /// The `aud` of tokens whose client sets none; `None` is the issuer.
     pub audience: Option<String>,
-    /// Who a request is that names no client. `None`: `first-party` on a loopback issuer, nobody elsewhere.
+    /// The client of a request that names none. `None`: `first-party` if the issuer is a loopback address, otherwise none.
     pub default_client: Option<String>,
 }
 
@@ -91,7 +91,7 @@ pub enum SigningSettings {
 }
 
 impl SigningSettings {
-    /// What new key pairs are made for. Where a shared secret signs, a pair is kept all the same, neither used nor
+    /// What new key pairs are made for. If a shared secret signs, a pair is kept anyway, neither used nor
     /// published until that setting goes: the server then signs with it, and needs no other start.
     pub fn pair_algorithm(&self) -> Algorithm {
         match self {
@@ -212,7 +212,7 @@ impl Issuer {
         let path = text.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
         if path != url.path().trim_end_matches('/') || path.contains("//") || !path.bytes().all(plain) {
-            return Err(bad("its path holds more than letters, digits, - . _ ~ and single slashes"));
+            return Err(bad("its path may contain only letters, digits, - . _ ~ and single slashes"));
         }
         Ok(Self { text: text.to_owned(), url })
     }

@@ -1,4 +1,4 @@
-//! The server under load: this executable, started again as a process of its own.
+//! The server under load: this executable, started again as a separate process.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::Outcome;
 use crate::issuer::ISSUER;
 
-/// What the child is told.
+/// The options of the child process.
 #[derive(Args, Clone)]
 pub struct ServeOptions {
     /// The database
@@ -75,13 +75,13 @@ impl ServeOptions {
         })
     }
 
-    /// The administrator's rules on the same database, from this process.
+    /// The administrator's operations on the same database, from this process.
     pub async fn admin(&self) -> Outcome<Admin> {
         Ok(Admin::open(self.foundation().await?)?)
     }
 }
 
-/// The child's own main: it serves until its standard input ends, so it never outlives its parent.
+/// The child's main: serves until its standard input ends, so that it never outlives its parent.
 pub async fn serve(options: ServeOptions) -> Outcome<()> {
     let base = options.foundation().await?;
     first_start(&base).await?;
@@ -128,21 +128,21 @@ impl ServerProcess {
         Self::spawn(command).await
     }
 
-    /// Starts any server that prints its address first and ends with its standard input.
+    /// Starts a server that prints its address first and exits when its standard input ends.
     pub async fn spawn(mut command: Command) -> Outcome<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or("the server has no output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?.ok_or("the server ended at once")?;
+        let line = BufReader::new(stdout).lines().next_line().await?.ok_or("the server exited at once")?;
         Ok(Self { address: line.parse()?, child, stdin })
     }
 
     /// Its process id.
     pub fn id(&self) -> Outcome<u32> {
-        Ok(self.child.id().ok_or("the server has ended")?)
+        Ok(self.child.id().ok_or("the server has exited")?)
     }
 
-    /// Ends it.
+    /// Stops it.
     pub async fn stop(mut self) -> Outcome<()> {
         drop(self.stdin.take());
         self.child.wait().await?;

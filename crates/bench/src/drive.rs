@@ -1,4 +1,4 @@
-//! Callers: each has one connection, sends a request, waits for the answer, and goes on.
+//! Callers: each has one connection, sends a request, waits for the answer, and sends the next one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Connection {
         self.send(get_request(path, authorization).as_bytes()).await
     }
 
-    /// Sends a request that is written out already, and reads the answer.
+    /// Sends a raw request, and reads the answer.
     pub async fn send(&mut self, request: &[u8]) -> Outcome<Answer> {
         self.stream.write_all(request).await?;
         self.answer().await
@@ -73,7 +73,7 @@ impl Connection {
                 break at + 4;
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err("the server hung up".into());
+                return Err("the server closed the connection".into());
             }
         };
         let head = std::str::from_utf8(&self.buffer[..head_end])?.to_ascii_lowercase();
@@ -82,26 +82,26 @@ impl Connection {
         let end = head_end + length.parse::<usize>()?;
         while self.buffer.len() < end {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err("the server hung up".into());
+                return Err("the server closed the connection".into());
             }
         }
         Ok(Answer { status, body: self.buffer[head_end..end].to_vec() })
     }
 }
 
-/// A GET, written out.
+/// A raw GET request.
 pub fn get_request(path: &str, authorization: Option<&str>) -> String {
     let authorization = authorization.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}\r\n")
 }
 
-/// What a caller does again and again.
+/// The request that a caller repeats.
 pub trait Caller: Send + 'static {
-    /// One request. `false`: there is nothing left to do.
+    /// Sends one request. `false` if there is nothing left to do.
     fn call(&mut self) -> impl Future<Output = Outcome<bool>> + Send;
 }
 
-/// Lets all `callers` go on for `length`, and says how it went. The callers come back, with whatever they collected.
+/// Runs all `callers` for `length`. Returns the figures, and the callers with what they have collected.
 pub async fn drive<C: Caller>(server: &ServerProcess, callers: Vec<C>, length: Duration) -> Outcome<(Figure, Vec<C>)> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopper = tokio::spawn({
@@ -116,7 +116,7 @@ pub async fn drive<C: Caller>(server: &ServerProcess, callers: Vec<C>, length: D
     seen
 }
 
-/// The same, until somebody sets `stop`.
+/// The same, until `stop` is set.
 pub async fn drive_until<C: Caller>(
     server: &ServerProcess,
     callers: Vec<C>,
@@ -140,12 +140,12 @@ pub async fn drive_until<C: Caller>(
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((caller, times))
         });
     }
-    let (mut back, mut times) = (Vec::new(), Vec::new());
+    let (mut finished, mut times) = (Vec::new(), Vec::new());
     while let Some(done) = tasks.join_next().await {
         let (caller, its_times) = done??;
-        back.push(caller);
+        finished.push(caller);
         times.extend(its_times);
     }
     let usage = Usage { wall: began.elapsed(), cpu: cpu_time(server.id()?)? - cpu };
-    Ok((Figure::of(count, times, usage), back))
+    Ok((Figure::of(count, times, usage), finished))
 }

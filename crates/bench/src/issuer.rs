@@ -1,4 +1,4 @@
 //! The issuer of every benchmark.
 
-/// The issuer that the tokens name. The server listens on another port.
+/// The issuer in the tokens. The server listens on a different port.
 pub const ISSUER: &str = "http://127.0.0.1:8080";

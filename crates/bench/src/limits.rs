@@ -1,4 +1,4 @@
-//! What the machine itself can do, without Ficha.
+//! What the machine can do without Ficha.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe};
 
 use crate::Outcome;
 
-/// How many passwords the bcrypt crate checks a second on `threads` threads.
+/// How many passwords per second the bcrypt crate checks on `threads` threads.
 pub fn bcrypt(cost: u32, threads: usize, length: Duration) -> Outcome<f64> {
     let hash = bcrypt::hash_with_salt("plum otter violin drift nine", cost, [7; 16])?.to_string();
     let began = Instant::now();
@@ -27,7 +27,7 @@ pub fn bcrypt(cost: u32, threads: usize, length: Duration) -> Outcome<f64> {
     Ok(f64::from(counts.iter().sum::<u32>()) / began.elapsed().as_secs_f64())
 }
 
-/// How many ES256 signatures one core makes a second, with the key parsed once.
+/// How many ES256 signatures per second one core makes, with the key parsed once.
 pub fn es256(length: Duration) -> Outcome<f64> {
     let key = ficha_token::SigningKey::generate(ficha_token::Algorithm::ES256)?;
     let claims = ficha_token::AccessClaims {
@@ -58,8 +58,8 @@ pub fn es256(length: Duration) -> Outcome<f64> {
 const UPDATE: &str = "UPDATE sessions SET generation = generation + 1, rotated_at = 1, access_exp = access_exp + 1, \
                       idle_expires_at = idle_expires_at + 1 WHERE id = ";
 
-/// How many durable one-row commits of a refresh's update SQLite makes a second, in process, one connection. `copy` is
-/// a copy of the store's file.
+/// How many durable one-row commits of a refresh's update SQLite makes per second, in process, on one connection.
+/// `copy` is a copy of the store's file.
 pub fn sqlite_commits(copy: &Path, ids: &[uuid::Uuid], length: Duration) -> Outcome<f64> {
     let connection = rusqlite::Connection::open(copy)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -75,7 +75,7 @@ pub fn sqlite_commits(copy: &Path, ids: &[uuid::Uuid], length: Duration) -> Outc
     Ok(count as f64 / began.elapsed().as_secs_f64())
 }
 
-/// The same on PostgreSQL, with `connections` at once.
+/// The same on PostgreSQL, with `connections` in parallel.
 pub async fn postgres_commits(url: &str, ids: &[uuid::Uuid], connections: u32, length: Duration) -> Outcome<f64> {
     let pool = PgPoolOptions::new().max_connections(connections).min_connections(connections).connect(url).await?;
     let began = Instant::now();

@@ -1,9 +1,9 @@
 //! Load scenarios and their report.
 //!
-//! `cargo run --release -p ficha-bench -- issue` starts a server as a process of its own (this executable, started
-//! again), drives it over loopback, measures the limits of the machine beside it in the same run, and writes JSON.
-//! `-- verify` does that for the resource server's library, beside what others use for the same task (`peers`), and
-//! `-- revoke` for the denylist's feed. `-- tables` writes docs/src/performance.md's tables from the committed JSON.
+//! `cargo run --release -p ficha-bench -- issue` starts a server as a separate process (this executable again), puts it
+//! under load over loopback, measures the limits of the machine in the same run, and writes JSON. `-- verify` does that
+//! for the resource server's library and compares it with other libraries (`peers`), and `-- revoke` for the denylist's
+//! feed. `-- tables` writes the tables of docs/src/performance.md from the committed JSON.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
 mod child;
@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Parser)]
-#[command(about = "Measures Ficha, and the machine's own limits beside it")]
+#[command(about = "Measures Ficha, and the limits of the machine in the same run")]
 struct Arguments {
     #[command(subcommand)]
     scenario: Scenario,
@@ -35,11 +35,11 @@ struct Arguments {
 enum Scenario {
     /// The authorization server: logins, refreshes, revocations, introspection
     Issue(issue::Options),
-    /// The resource server's library: warm and cold checks, the denylist in memory, a protected hello beside its peers
+    /// The resource server's library: warm and cold checks, the denylist in memory, a protected hello and its peers
     Verify(verify::Options),
-    /// The denylist's feed: from a revocation to every follower, followers at rest, a first list
+    /// The denylist's feed: from a revocation to every follower, idle followers, a first list
     Revoke(revoke::Options),
-    /// Writes the tables of the performance page from the JSON files
+    /// Write the tables of the performance page from the JSON files
     Tables {
         /// The page
         #[arg(long, default_value = "docs/src/performance.md")]
@@ -48,13 +48,13 @@ enum Scenario {
         #[arg(long, default_value = "crates/bench/results")]
         results: PathBuf,
     },
-    /// The server that the scenarios drive
+    /// The server under load
     #[command(hide = true)]
     Serve(child::ServeOptions),
-    /// The service that `verify` drives
+    /// The service that `verify` puts under load
     #[command(hide = true)]
     Hello(verify::HelloOptions),
-    /// Fills a denylist, and says what memory it took
+    /// Fill a denylist and print how much memory it takes
     #[command(hide = true)]
     FillDenylist {
         /// How many ids

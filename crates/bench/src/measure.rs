@@ -1,13 +1,13 @@
-//! What the operating system says of a process.
+//! Figures of the operating system about a process and the machine.
 
 use std::time::Duration;
 
 use crate::Outcome;
 
-/// What a scenario took.
+/// The time that a scenario took.
 #[derive(Clone, Copy)]
 pub struct Usage {
-    /// Time on the wall.
+    /// Elapsed time.
     pub wall: Duration,
     /// The server's processor time.
     pub cpu: Duration,
@@ -30,7 +30,7 @@ pub fn resident(id: u32) -> Outcome<u64> {
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
 }
 
-/// What machine this is, in words.
+/// A description of this machine.
 pub fn machine() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn machine() -> String {
     format!("{cores} cores, {}, {gigabytes} GiB", model.trim_start_matches([' ', '\t', ':']))
 }
 
-/// The commit that is checked out, with a mark if the tree differs from it.
+/// The current commit, marked if the working tree differs from it.
 pub fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = std::process::Command::new("git").args(arguments).output().ok()?;

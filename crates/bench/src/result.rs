@@ -1,4 +1,4 @@
-//! What is written down.
+//! The results, as they are written to JSON.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,38 +13,38 @@ use crate::measure::{Usage, commit, machine};
 pub struct Report {
     /// `issue`, `verify` or `revoke`.
     pub scenario: String,
-    /// `sqlite` or `postgres`; empty where there is none.
+    /// `sqlite` or `postgres`; empty without a database.
     pub database: String,
     /// When it ran, RFC 3339.
     pub at: String,
-    /// What it ran on.
+    /// The machine.
     pub machine: String,
-    /// What was measured.
+    /// The commit that was measured.
     pub commit: String,
-    /// How to do it again.
+    /// The command to repeat it.
     pub command: String,
-    /// What was seen, in order.
+    /// The results, in order.
     pub rows: Vec<Row>,
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Row {
-    /// What was done.
+    /// What was measured.
     pub name: String,
-    /// What was seen of the server.
+    /// Figures of the server under load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figure: Option<Figure>,
-    /// How long something took, where nothing else is to say about a load.
+    /// How long something took, for a row that is not about a load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<Times>,
-    /// What was seen of the limit beside it, or another single number, with its unit.
+    /// The limit to compare with, or other single numbers, with their units.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<Number>,
-    /// What was asked for.
+    /// The target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
-    /// True if it was reached.
+    /// True if the target was met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reached: Option<bool>,
 }
@@ -52,11 +52,11 @@ pub struct Row {
 /// A number with its name and unit.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Number {
-    /// What it is.
+    /// Its name.
     pub name: String,
-    /// How much.
+    /// Its value.
     pub value: f64,
-    /// Of what.
+    /// Its unit.
     pub unit: String,
 }
 
@@ -65,31 +65,31 @@ pub struct Number {
 pub struct Times {
     /// How many were measured.
     pub count: usize,
-    /// Half took no longer.
+    /// The median.
     pub p50_ms: f64,
-    /// 99 of 100 took no longer.
+    /// The 99th percentile.
     pub p99_ms: f64,
     /// The longest.
     pub max_ms: f64,
 }
 
-/// How a load went.
+/// The figures of a load.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Figure {
-    /// Callers at once.
+    /// Parallel callers.
     pub callers: usize,
-    /// Answers a second.
+    /// Answers per second.
     pub per_second: f64,
-    /// Half were answered within this, in milliseconds.
+    /// The median answer time, in milliseconds.
     pub p50_ms: f64,
-    /// 99 of 100 were answered within this, in milliseconds.
+    /// The 99th percentile of the answer time, in milliseconds.
     pub p99_ms: f64,
-    /// The server's processor time an answer, in microseconds.
+    /// The server's processor time per answer, in microseconds.
     pub cpu_us: f64,
 }
 
 impl Figure {
-    /// Sums up the answer times of a load.
+    /// Summarizes the answer times of a load.
     pub fn of(callers: usize, mut times: Vec<Duration>, usage: Usage) -> Self {
         let count = times.len().max(1) as f64;
         let Times { p50_ms, p99_ms, .. } = Times::of(&mut times);
@@ -103,19 +103,19 @@ impl Figure {
     }
 }
 
-/// What several rounds of one measurement saw.
+/// The results of several rounds of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounds {
     /// The smallest.
     pub least: f64,
-    /// The one in the middle.
+    /// The median.
     pub median: f64,
     /// The largest.
     pub most: f64,
 }
 
 impl Rounds {
-    /// Sums rounds up; zero if there were none.
+    /// Summarizes rounds; zero if there were none.
     pub fn of(mut seen: Vec<f64>) -> Self {
         seen.sort_unstable_by(f64::total_cmp);
         let at = |index: usize| seen.get(index).copied().unwrap_or_default();
@@ -124,7 +124,7 @@ impl Rounds {
 }
 
 impl Times {
-    /// Sums them up. It sorts them.
+    /// Summarizes times, and sorts them.
     pub fn of(times: &mut [Duration]) -> Self {
         times.sort_unstable();
         let at = |share: f64| {
@@ -136,7 +136,7 @@ impl Times {
 }
 
 impl Report {
-    /// A run that has just ended. `command` is what stands behind `ficha-bench --`.
+    /// A run that has just ended. `command` is the part after `ficha-bench --`.
     pub fn new(scenario: &str, database: &str, command: &str, rows: Vec<Row>) -> Outcome<Self> {
         Ok(Self {
             scenario: scenario.into(),
@@ -160,7 +160,7 @@ impl Report {
     }
 }
 
-/// Prints a line as soon as it is known.
+/// Prints a row, as soon as it is known.
 pub fn show(row: Row) -> Row {
     println!("{}", serde_json::to_string(&row).unwrap_or_default());
     row
@@ -171,22 +171,22 @@ impl Row {
         Self { name: name.into(), figure: None, times: None, numbers: Vec::new(), asked: None, reached: None }
     }
 
-    /// A line about a load.
+    /// A row about a load.
     pub fn load(name: &str, figure: Figure) -> Self {
         Self { figure: Some(figure), ..Self::new(name) }
     }
 
-    /// A line about how long something took. It sorts the times.
+    /// A row about how long something took. It sorts the times.
     pub fn times(name: &str, times: &mut [Duration]) -> Self {
         Self { times: Some(Times::of(times)), ..Self::new(name) }
     }
 
-    /// A line about a number.
+    /// A row about a number.
     pub fn number(name: &str, value: f64, unit: &str) -> Self {
         Self::new(name).with(name, value, unit)
     }
 
-    /// A line about the median of what the rounds saw, with the least and the most.
+    /// A row about the median of the rounds, with the least and the most.
     pub fn rounds(name: &str, seen: &Rounds, unit: &str) -> Self {
         Self::number(name, seen.median, unit).with("least", seen.least, unit).with("most", seen.most, unit)
     }
@@ -197,7 +197,7 @@ impl Row {
         self
     }
 
-    /// Says what was asked for, and whether it was reached.
+    /// Adds the target, and whether it was met.
     pub fn asked(mut self, what: &str, reached: bool) -> Self {
         self.asked = Some(what.into());
         self.reached = Some(reached);

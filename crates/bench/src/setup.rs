@@ -1,4 +1,4 @@
-//! A new database with users and a resource server's client in it.
+//! A new database with users and a resource server's client.
 
 use ficha_authority::{ClientScopes, Cost, Grant, NewClient, NewPassword, NewUser, Password, Store};
 use tempfile::TempDir;
@@ -23,26 +23,26 @@ pub struct Setup {
     pub introspector: String,
     /// Its secret.
     pub secret: String,
-    /// Holds the SQLite file and the master key.
+    /// Contains the SQLite file and the master key.
     pub folder: TempDir,
 }
 
 impl Setup {
-    /// Makes the database, the keys, the users (with hashes of the least cost; scenarios set others) and the client.
-    /// Without a URL the database is a new SQLite file.
+    /// Creates the database, the keys, the users (with hashes of the lowest cost; scenarios set others) and the client.
+    /// Without a URL, the database is a new SQLite file.
     pub async fn prepare(postgres: Option<&str>) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let file = format!("sqlite://{}", folder.path().join("ficha.db").display());
         let url = postgres.map_or(file, str::to_owned);
         let mut setup = Self { url, introspector: String::new(), secret: String::new(), folder };
-        // The first start makes the keys and the default client.
+        // The first start creates the keys and the default client.
         ServerProcess::start(&setup.serve(4, 256)).await?.stop().await?;
         setup.secret = setup.populate().await?;
         setup.introspector = basic(INTROSPECTOR, &setup.secret);
         Ok(setup)
     }
 
-    /// How the server is started for a scenario.
+    /// The options of the server for a scenario.
     pub fn serve(&self, cost: u32, queue: usize) -> ServeOptions {
         let master_key = self.folder.path().join("master.key");
         ServeOptions { store: self.url.clone(), master_key, cost, queue }
@@ -74,7 +74,7 @@ impl Setup {
         Ok(secret.expose().to_owned())
     }
 
-    /// Stores every user's password with a hash of `cost`, and warms nothing else.
+    /// Stores every user's password with a hash of `cost`.
     pub async fn set_cost(&self, cost: u32) -> Outcome<()> {
         let admin = self.serve(cost, 256).admin().await?;
         let hash = bcrypt_sha256(cost)?;
@@ -85,12 +85,12 @@ impl Setup {
         Ok(())
     }
 
-    /// A store of the benchmark's own.
+    /// The benchmark's own connection to the store.
     pub async fn store(&self) -> Outcome<Store> {
         Ok(Store::connect(&self.url).await?)
     }
 
-    /// Logs `count` users in, and gives their answers' access and refresh tokens.
+    /// Logs in `count` users, and returns their access and refresh tokens.
     pub async fn log_in(&self, server: &ServerProcess, count: usize) -> Outcome<Vec<(String, String)>> {
         let mut connection = Connection::open(server.address).await?;
         let mut tokens = Vec::with_capacity(count);
@@ -118,9 +118,9 @@ pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
 }
 
-/// A hash of [`PASSWORD`] in the format that the server makes.
+/// A hash of [`PASSWORD`] in the server's format.
 fn bcrypt_sha256(cost: u32) -> Outcome<String> {
-    // The server's own threads make it: the format is theirs.
+    // Made by the server's own hashing, so that the format is the same.
     let hashing = ficha_password::Hashing::start(ficha_password::HashingSettings::default())?;
     let cost = Cost::try_from(cost)?;
     let hash = tokio::task::block_in_place(|| {

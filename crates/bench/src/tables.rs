@@ -9,7 +9,7 @@ use crate::result::{Report, Row};
 const BEGIN: &str = "<!-- tables: begin -->";
 const END: &str = "<!-- tables: end -->";
 
-/// Replaces what stands between the marks of `page` by the tables of every JSON file in `results`.
+/// Replaces the text between the marks of `page` with the tables of every JSON file in `results`.
 pub fn write(page: &Path, results: &Path) -> Outcome<()> {
     let mut files: Vec<_> = std::fs::read_dir(results)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
@@ -33,7 +33,7 @@ fn render(text: &mut String, report: &Report) -> Outcome<()> {
     }
     writeln!(text, "{}; commit `{}`; {}.\n", report.machine, report.commit, report.at)?;
     writeln!(text, "```sh\n{}\n```\n", report.command)?;
-    writeln!(text, "| | seen | p50 | p99 | server CPU | beside it | asked for | reached |")?;
+    writeln!(text, "| | measured | p50 | p99 | server CPU | other figures | target | met |")?;
     writeln!(text, "|---|---|---|---|---|---|---|---|")?;
     for row in &report.rows {
         line(text, row)?;
@@ -42,7 +42,7 @@ fn render(text: &mut String, report: &Report) -> Outcome<()> {
 }
 
 fn line(text: &mut String, row: &Row) -> Outcome<()> {
-    // A number of the line's own name is what was seen; the others stand beside it.
+    // A number with the row's own name is the measured value; the others go into their own column.
     let (own, others): (Vec<_>, Vec<_>) = row.numbers.iter().partition(|one| one.name == row.name);
     let own = own.first().map(|one| format!("{} {}", number(one.value), one.unit)).unwrap_or_default();
     let (seen, p50, p99, cpu) = match (row.figure, row.times) {
@@ -58,19 +58,19 @@ fn line(text: &mut String, row: &Row) -> Outcome<()> {
     let longest = row.times.map(|times| format!("{} times, the longest {}", times.count, duration(times.max_ms)));
     let others =
         others.iter().map(|one| format!("{}: {} {}", one.name, number(one.value), one.unit).trim_end().to_owned());
-    let beside: Vec<_> = longest.into_iter().chain(others).collect();
+    let other_figures: Vec<_> = longest.into_iter().chain(others).collect();
     let reached = match row.reached {
         Some(true) => "yes",
         Some(false) => "**no**",
         None => "",
     };
     let asked = row.asked.as_deref().unwrap_or_default();
-    let (name, beside) = (&row.name, beside.join("; "));
-    writeln!(text, "| {name} | {seen} | {p50} | {p99} | {cpu} | {beside} | {asked} | {reached} |")?;
+    let (name, others) = (&row.name, other_figures.join("; "));
+    writeln!(text, "| {name} | {seen} | {p50} | {p99} | {cpu} | {others} | {asked} | {reached} |")?;
     Ok(())
 }
 
-/// In the unit that suits it.
+/// A duration in a suitable unit.
 fn duration(milliseconds: f64) -> String {
     match milliseconds {
         short if short < 0.1 => format!("{} µs", number(short * 1e3)),
@@ -79,7 +79,7 @@ fn duration(milliseconds: f64) -> String {
     }
 }
 
-/// Three figures that count.
+/// Three significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! Opening what the configuration names: the database, its clock, and the administrator's rules over them.
+//! Opens the configured database, its clock, and the administrator's operations on them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use ficha_token::{SystemClock, SystemEntropy};
 use crate::config::Configuration;
 use crate::error::CliError;
 
-/// Who did it, in the audit log.
+/// The actor in the audit log.
 pub const ACTOR: &str = "cli";
 
-/// `keys.master_key_file` unless it is set: the first start makes that file.
+/// The default of `keys.master_key_file`; the first start creates that file.
 const MASTER_KEY_FILE: &str = "data/master.key";
 
-/// How many rows a list reads at a time.
+/// How many rows a list command reads at a time.
 const PAGE: u64 = 500;
 
-/// What a command does about a database that holds nothing.
+/// What a command does about an empty database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    /// It adds something, so it makes the tables: that may come before the first start.
-    Make,
-    /// It can only find nothing: most likely it looks in the wrong place.
+    /// Create the tables: the command adds something, which is allowed before the first start.
+    Create,
+    /// Refuse: the command would find nothing, and most likely the configuration names the wrong database.
     Refuse,
 }
 
-/// A command's rules, and what it shows times and states by.
+/// What a command works with.
 pub struct AdminContext {
-    /// The rules.
+    /// The administrator's operations.
     pub admin: Admin,
-    /// What they stand on.
+    /// Settings, database and clock below them.
     pub base: Foundation,
 }
 
@@ -42,18 +42,18 @@ impl AdminContext {
     }
 }
 
-/// Opens the database that the configuration names. It is made if it is not there.
+/// Opens the configured database, and creates it if it does not exist.
 pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
     connect_for(configuration, false).await
 }
 
-/// The same; `first_start` says that an empty database is to be begun anew, whatever lies beside it.
+/// The same. With `first_start`, an empty database is used even if the files of another one are next to it.
 pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Result<Store, CliError> {
     let url = configuration.store_url.expose();
     if let Some(path) = sqlite_path(url).filter(|_| !first_start) {
-        // Before anything is made there.
+        // This must come before connecting, which creates the file.
         let is_empty = |path: &str| std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-        // Of a log that lies there alone the store has more to say.
+        // If only a write-ahead log is there, the store's own error says more.
         if is_empty(&path) && is_empty(&format!("{path}-wal")) && has_usual_master_key(configuration) {
             return Err(lost_database(&path, configuration));
         }
@@ -62,8 +62,10 @@ pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Re
     Store::connect_with(url, options).await.map_err(CliError::CantOpen)
 }
 
-/// A SQLite database that has had no first start, beside the master key that one made there, has most likely been lost,
-/// moved or damaged: another would make a new administrator, and forget every revocation.
+/// Refuses a SQLite database without a first start next to a master key that a first start created.
+///
+/// Most likely the database was lost, moved or damaged. Another first start would create a new administrator, and no
+/// revocation would be known any more.
 pub async fn refuse_a_lost_database(configuration: &Configuration, store: &Store) -> Result<(), CliError> {
     let Some(path) = sqlite_path(configuration.store_url.expose()) else { return Ok(()) };
     // Before the first start there may be users, but no keys.
@@ -73,7 +75,7 @@ pub async fn refuse_a_lost_database(configuration: &Configuration, store: &Store
     Ok(())
 }
 
-/// True if the master key is where a first start makes it. Elsewhere somebody has put it there, perhaps for a first start.
+/// True if the master key is where a first start creates it. A key elsewhere may have been provided for a first start.
 fn has_usual_master_key(configuration: &Configuration) -> bool {
     let source = &configuration.master_key;
     source.key.is_none() && source.file == Path::new(MASTER_KEY_FILE) && source.file.exists()
@@ -83,7 +85,7 @@ fn lost_database(path: &str, configuration: &Configuration) -> CliError {
     CliError::LostDatabase { database: path.to_owned(), key: configuration.master_key.file.clone() }
 }
 
-/// What the rules stand on. The clock is apart, for whoever keeps it right.
+/// Settings, database and clock. The clock is also returned by itself, for the task that keeps measuring it.
 pub async fn foundation(
     configuration: &Configuration,
     store: Store,
@@ -99,7 +101,7 @@ pub async fn foundation(
     Ok((base, clock))
 }
 
-/// Opens the rules for a command that works beside a running server, or before the first start.
+/// Opens the database for a command that runs while a server is running, or before the first start.
 pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminContext, CliError> {
     crate::logging::warnings_only(&configuration.log);
     let url = configuration.store_url.expose();
@@ -107,13 +109,13 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminCo
         && let Some(path) = sqlite_path(url)
         && !Path::new(&path).exists()
     {
-        // Opening would make the file.
+        // Opening would create the file.
         return Err(CliError::NothingThere(path));
     }
     let store = connect(configuration).await?;
     if store.is_empty_database().await? {
         match empty {
-            Empty::Make => drop(store.migrate().await?),
+            Empty::Create => drop(store.migrate().await?),
             Empty::Refuse => {
                 let name = sqlite_path(url).unwrap_or_else(|| "that store.url names".into());
                 return Err(CliError::NothingThere(name));
@@ -125,13 +127,14 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminCo
         steps => return Err(CliError::Behind(steps)),
     }
     let (base, clock) = foundation(configuration, store).await?;
-    // A clock that is ahead of what the server has written down would take live tokens for expired, and revoke nothing.
+    // If the clock were ahead of the time that the server has recorded, live tokens would look expired and would not be
+    // revoked.
     let clock = Arc::new(IssuerClock::start(clock, &base.store).await);
     let base = Foundation { clock: clock.clone(), ..base };
     Ok(AdminContext { admin: Admin::open(base.clone())?.doubting(&clock), base })
 }
 
-/// Reads a list page by page to its end. `page` is told the last item so far, and how many to read.
+/// Reads a list page by page to its end. `page` gets the last item so far and the number of items to read.
 pub async fn all_pages<T>(
     page: impl AsyncFn(Option<&T>, u64) -> Result<Vec<T>, AdminError>,
 ) -> Result<Vec<T>, AdminError> {
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_list_is_read_to_its_end() {
+    async fn all_pages_of_a_list_are_read() {
         for length in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE] {
             let read = all_pages(async |last: Option<&u64>, limit| {
                 let from = last.map_or(0, |last| last + 1);

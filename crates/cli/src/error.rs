@@ -10,61 +10,61 @@ use crate::config::ConfigProblem;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The configuration.
+    /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigProblem),
-    /// The database that the configuration names can't be opened.
-    #[error("{0}; store.url names the database")]
+    /// The configured database can't be opened.
+    #[error("{0}; check store.url")]
     CantOpen(StoreError),
-    /// The database holds nothing, and the command has no use for an empty one.
-    #[error("the database {0} holds nothing yet: run `ficha serve` or `ficha migrate` first, or correct store.url")]
+    /// The database is empty or missing, and the command can't use an empty one.
+    #[error("the database {0} is empty or missing: run `ficha serve` or `ficha migrate` first, or correct store.url")]
     NothingThere(String),
-    /// A first start where there seems to have been one.
+    /// A first start where there seems to have been one before.
     #[error(
-        "the database {database} has had no first start, but the master key {} is there already: put the database back (and the \
-         files that end in -wal and -shm with it), correct store.url, or start over with `ficha serve --first-start`",
+        "the database {database} has had no first start, but the master key {} already exists: restore the database \
+         (with its -wal and -shm files), correct store.url, or start over with `ficha serve --first-start`",
         key.display()
     )]
     LostDatabase {
-        /// The database.
+        /// The database file.
         database: String,
-        /// The key's file.
+        /// The master key file.
         key: PathBuf,
     },
     /// The database is older than this program.
-    #[error("the database is behind this version of ficha (steps missing: {0}): run `ficha migrate`")]
+    #[error("the database is older than this version of ficha (pending migrations: {0}): run `ficha migrate`")]
     Behind(usize),
-    /// The database.
+    /// A database error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The rules could not be started.
+    /// The authority could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The administrator's rules said no.
+    /// Rejected by the administrator's operations.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// The listener.
+    /// The server could not listen or run.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// There is no session, and a new one is what helps.
+    /// There is no usable session; a new login helps.
     #[error("{0}: run `ficha login`")]
     LoginNeeded(ficha_client::Error),
-    /// The server that tokens come from, or the file that they are kept in.
+    /// An error of the authorization server or of the token file.
     #[error(transparent)]
     Client(ficha_client::Error),
-    /// A setting that depends on the address.
+    /// A setting that depends on the bound address.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// What was typed or piped in can't be used.
     #[error("{0}")]
     Input(String),
-    /// Standard output.
+    /// Standard output can't be written.
     #[error("the output could not be written: {0}")]
     Output(std::io::Error),
-    /// Standard input.
+    /// Standard input can't be read.
     #[error("the input could not be read: {0}")]
     Reading(std::io::Error),
-    /// The operating system refuses what every program needs.
+    /// The operating system refused something that every program needs.
     #[error("the program could not be started: {0}")]
     Runtime(std::io::Error),
 }

@@ -1,8 +1,8 @@
-//! Logs go to standard error; standard output is for what was asked.
+//! Logs go to standard error; standard output is for results.
 //!
-//! A log that can't be written must not fail, block or end anything: the reader of the pipe may be gone, or stopped, and
-//! the disk behind it full. So lines are handed to a thread that writes them; those that it has no room for, or that can't
-//! be written, are counted and forgotten.
+//! A log that can't be written must not fail, block or stop anything: the reader of the pipe may be gone or stopped, or
+//! the disk full. So lines are queued for a thread that writes them. Lines that do not fit into the queue, or can't be
+//! written, are counted and dropped.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,27 +15,27 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSettings};
 
-/// How many lines may wait to be written.
-const WAITING_LINES: usize = 16_384;
-/// What is longer, in bytes, is cut: strangers choose some of what is logged, and it waits in memory.
+/// How many lines the queue holds.
+const QUEUED_LINES: usize = 16_384;
+/// Longer lines are cut, in bytes: clients choose some of what is logged, and the queue is in memory.
 const LONGEST_LINE: usize = 8_192;
-/// How long the end waits for what is still to be written.
-const WRITE_OUT: Duration = Duration::from_secs(1);
+/// How long the end of the program waits for lines that are still queued.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// What these say is not for whoever reads a log at the usual level. Strangers can have the HTTP library complain of what
-/// they send; the pools complain once for each connection of what is said once for all.
+/// Modules that are too noisy for the usual levels. Any client can make the HTTP library log errors by sending garbage,
+/// and the connection pools repeat for each connection what is logged once elsewhere.
 const QUIET: &str = "sea_orm_migration=warn,actix_server=warn,actix_http=off,sqlx_core=off,sqlx::pool=off,\
                      sqlx_postgres::options=off";
 
-/// How many lines are lost.
+/// How many lines were lost.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// The thread that writes, once it is started.
+/// The writing thread, once it is started.
 static WRITER: Mutex<Option<Writer>> = Mutex::new(None);
 
 struct Writer {
     lines: SyncSender<Line>,
-    /// Its word that it has written everything up to [`Line::Last`].
+    /// Receives a message when everything up to [`Line::Last`] has been written.
     done: Receiver<()>,
 }
 
@@ -50,14 +50,14 @@ pub fn start(settings: &LogSettings) {
         level @ ("info" | "warn" | "error") => format!("{level},{QUIET}"),
         other => other.to_owned(),
     });
-    let (lines, waiting) = sync_channel(WAITING_LINES);
-    let (tell, done) = channel();
+    let (lines, waiting) = sync_channel(QUEUED_LINES);
+    let (written, done) = channel();
     let writer = thread::Builder::new().name("log".into()).spawn(move || {
         for line in waiting {
             match line {
                 Line::Next(text) => write(&text),
-                // Whoever waits for this may have given up.
-                Line::Last => drop(tell.send(())),
+                // `finish` may have stopped waiting.
+                Line::Last => drop(written.send(())),
             }
         }
     });
@@ -65,47 +65,47 @@ pub fn start(settings: &LogSettings) {
         *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Writer { lines: lines.clone(), done });
     }
     let handle = Handle(lines);
-    // By itself the library says on standard error that it could not write there, and panics over that.
+    // By default the library reports write errors on standard error, and panics if that fails as well.
     let logs =
         tracing_subscriber::fmt().with_env_filter(level).with_writer(move || handle.clone()).log_internal_errors(false);
     match settings.format {
         LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
-    // The standard hook writes to standard error itself, and would wait for whoever does not read it.
+    // The default hook writes to standard error directly, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread or a task panicked")));
 }
 
-/// For commands that end at once: only what goes wrong.
+/// Starts logging for short commands: only warnings and errors.
 pub fn warnings_only(settings: &LogSettings) {
-    // A certificate that is not trusted is the command's error, and said there.
+    // An untrusted certificate is already reported by the command's own error.
     start(&LogSettings { level: format!("warn,{QUIET},rustls_platform_verifier=off"), ..settings.clone() });
 }
 
-/// Writes out what waits, for a second at most. What is logged afterwards is lost.
+/// Writes the queued lines, for a second at most. Later log lines are lost.
 pub fn finish() {
     if let Some(writer) = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take()
         && writer.lines.try_send(Line::Last).is_ok()
     {
-        let _ = writer.done.recv_timeout(WRITE_OUT);
+        let _ = writer.done.recv_timeout(FLUSH_LIMIT);
     }
 }
 
-/// Says why the program ends, after [`finish`]. It waits for nobody who does not read it.
-pub fn last_words(text: String) {
-    let (tell, done) = channel::<()>();
-    let said = thread::Builder::new().spawn(move || {
-        let _tell = tell;
+/// Prints the final error, after [`finish`]. It does not block if nothing reads standard error.
+pub fn final_error(text: String) {
+    let (guard, done) = channel::<()>();
+    let spawned = thread::Builder::new().spawn(move || {
+        let _guard = guard;
         write(text.as_bytes());
     });
-    if said.is_ok() {
-        // The other end goes when it is written.
-        let gone = done.recv_timeout(WRITE_OUT);
-        debug_assert!(matches!(gone, Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout)));
+    if spawned.is_ok() {
+        // The other end is dropped once the text is written.
+        let outcome = done.recv_timeout(FLUSH_LIMIT);
+        debug_assert!(matches!(outcome, Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout)));
     }
 }
 
-/// How many lines were lost since the start.
+/// How many log lines were lost since the start.
 pub fn lines_lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
@@ -116,7 +116,7 @@ fn write(line: &[u8]) {
     }
 }
 
-/// What the library writes a line to.
+/// Queues each line that the library writes.
 #[derive(Clone)]
 struct Handle(SyncSender<Line>);
 

@@ -1,4 +1,4 @@
-//! `ficha`: the one binary. Each command is a file under `commands`, its arguments beside what it does.
+//! The program `ficha`. Each command has a file under `commands`, with its arguments and its code.
 #![forbid(unsafe_code)]
 
 mod admin_context;
@@ -19,7 +19,7 @@ use crate::error::CliError;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The server's workers have threads of their own; what is left here is waiting for the database.
+    // The server's workers have their own threads; this one only waits for the database.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError::Runtime(error)),
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     logging::finish();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads us has read enough, as `ficha user list | head` does.
+        // The reader has closed the pipe early, as in `ficha user list | head`.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -37,9 +37,6 @@ fn main() -> ExitCode {
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    logging::last_words(format!(
-        "error: {message}
-"
-    ));
+    logging::final_error(format!("error: {message}\n"));
     ExitCode::FAILURE
 }

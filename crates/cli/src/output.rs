@@ -1,4 +1,4 @@
-//! What commands print.
+//! Output of the commands.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::error::CliError;
 
-/// Prints a text as it is.
+/// Prints text without a newline at its end.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
@@ -45,14 +45,14 @@ pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Resul
     print(&text)
 }
 
-/// Prints the fields of one thing, a line each.
+/// Prints the fields of one record, one per line.
 pub fn fields(fields: &[(&str, String)]) -> Result<(), CliError> {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let line = |(name, value): &(&str, String)| format!("{name:width$}  {}\n", printable(value.clone()));
     print(&fields.iter().map(line).collect::<String>())
 }
 
-/// A user agent or a name that somebody chose must not steer the terminal.
+/// Escapes control characters: user agents and names come from outside and must not control the terminal.
 fn printable(text: String) -> String {
     if !text.chars().any(char::is_control) {
         return text;
@@ -67,7 +67,7 @@ pub fn time(seconds: i64) -> String {
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
 }
 
-/// The same, of a time as the standard library has it.
+/// The same for a [`std::time::SystemTime`].
 pub fn system_time(at: std::time::SystemTime) -> String {
     time(OffsetDateTime::from(at).unix_timestamp())
 }
@@ -82,10 +82,10 @@ pub fn yes_no(flag: bool) -> String {
     if flag { "yes" } else { "no" }.into()
 }
 
-/// How many sessions ended, as a sentence.
+/// How many sessions ended, in words.
 pub fn ended(sessions: u64) -> String {
     match sessions {
-        0 => "no session had to end".into(),
+        0 => "no sessions ended".into(),
         1 => "1 session ended".into(),
         many => format!("{many} sessions ended"),
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_s_text_does_not_steer_the_terminal() {
+    fn control_characters_are_escaped() {
         assert_eq!(printable("curl\u{1b}[2J\n".into()), "curl\\u{1b}[2J\\n");
         assert_eq!(printable("naïve".into()), "naïve");
     }

@@ -1,4 +1,4 @@
-//! The file in which `ficha login` keeps its tokens.
+//! The file in which `ficha login` stores its tokens.
 
 use std::path::PathBuf;
 
@@ -9,22 +9,22 @@ use crate::error::CliError;
 
 #[derive(Debug, Args)]
 pub struct TokenFile {
-    /// Where the tokens are kept [default: ficha/token.json in $XDG_CONFIG_HOME or ~/.config]
+    /// Where the tokens are stored [default: ficha/token.json in $XDG_CONFIG_HOME or ~/.config]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
 impl TokenFile {
-    /// The store that was named, or the usual one.
+    /// The file given on the command line, or the default one.
     pub fn store(&self) -> Result<FileStore, CliError> {
-        let usual = || default_path(|name| std::env::var_os(name).map(PathBuf::from));
-        let path = self.token_file.clone().or_else(usual);
-        let missing = || CliError::Input("there is no home directory to keep tokens in: give --token-file".into());
+        let default = || default_path(|name| std::env::var_os(name).map(PathBuf::from));
+        let path = self.token_file.clone().or_else(default);
+        let missing = || CliError::Input("there is no home directory to store tokens in: use --token-file".into());
         path.map(FileStore::new).ok_or_else(missing)
     }
 }
 
-/// By the XDG Base Directory Specification: a path that is not absolute counts as not set.
+/// Per the XDG Base Directory Specification, a path that is not absolute counts as not set.
 fn default_path(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |name| variable(name).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_file_is_where_configuration_is_kept() {
+    fn the_default_file_is_in_the_configuration_directory() {
         let path =
             |xdg: &str, home: &str| default_path(|name| Some(PathBuf::from(if name == "HOME" { home } else { xdg })));
         assert_eq!(path("/x", "/home/a"), Some("/x/ficha/token.json".into()));

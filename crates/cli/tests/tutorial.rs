@@ -1,8 +1,8 @@
-//! The book held to the program: the tutorials are run as they stand, and the reference pages name everything there is.
+//! Checks the documentation against the program: the tutorials run as written, and the reference pages are complete.
 //!
-//! A ```` ```console ```` block of the tutorial holds commands, each behind `$ `, and below each what it prints. `…`
-//! stands for anything within a line; a run of spaces counts as one. All blocks run in order in one shell.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+//! A ```` ```console ```` block of a tutorial contains commands, each after `$ `, and below each its output. `…` stands
+//! for any text within a line, and a run of spaces counts as one. All blocks run in order in one shell.
+#![expect(clippy::unwrap_used, reason = "a panic fails the test, as it should")]
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -12,17 +12,17 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// The addresses that the pages name, of the server and of the service. The tests take free ones in their place.
+/// The addresses of the server and the service in the pages. The tests replace them with free ones.
 const DOCUMENTED: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
 
-/// Long for a machine that builds beside us; a tutorial that takes longer hangs.
+/// Long, for machines that are building at the same time. A tutorial that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Stands before what each command prints. No command prints it by itself.
+/// Printed before the output of each command. No command prints this itself.
 const MARK: &str = " the next command";
 
 #[test]
-fn the_architecture_page_names_only_files_that_are_there() {
+fn the_architecture_page_names_only_existing_files() {
     let page = std::fs::read_to_string(repository().join("docs/src/architecture.md")).unwrap();
     let paths: Vec<_> = page
         .split('`')
@@ -33,33 +33,33 @@ fn the_architecture_page_names_only_files_that_are_there() {
     assert!(paths.len() > 50, "{paths:?}");
     for path in paths {
         let below = if path.starts_with("crates/") || path.starts_with("migrations/") { "" } else { "crates" };
-        assert!(repository().join(below).join(path).exists(), "{path} is not there");
+        assert!(repository().join(below).join(path).exists(), "{path} does not exist");
     }
 }
 
 #[test]
-fn the_tutorial_prints_what_it_says() {
+fn the_tutorial_prints_the_documented_output() {
     if !has_curl() {
         return;
     }
-    holds("tutorial.md");
+    check_tutorial("tutorial.md");
 }
 
 #[test]
-fn the_tutorial_of_a_service_and_an_app_prints_what_it_says() {
+fn the_tutorial_of_a_service_and_an_app_prints_the_documented_output() {
     if !has_curl() {
         return;
     }
     for program in ["notes", "notes_app"] {
         let there = programs().join("examples").join(program).is_file();
-        assert!(there, "the example {program} is not built: `cargo build --workspace --examples` does");
+        assert!(there, "the example {program} is not built: run `cargo build --workspace --examples`");
     }
-    holds("tutorial-notes.md");
+    check_tutorial("tutorial-notes.md");
 }
 
-/// Runs a tutorial, and compares.
+/// Runs a tutorial and compares the output.
 #[track_caller]
-fn holds(name: &str) {
+fn check_tutorial(name: &str) {
     let addresses = [free_address(), free_address()];
     let text = DOCUMENTED.iter().zip(&addresses).fold(page(name), |text, (from, to)| text.replace(from, to));
     let steps = steps(&text);
@@ -91,7 +91,7 @@ fn every_setting_is_in_the_reference() {
         {
             let name = format!("| `{section}.{key}` |");
             let row = page.lines().find(|row| row.starts_with(&name)).unwrap_or_else(|| panic!("no row begins {name}"));
-            // What is commented out has no value of its own there.
+            // A setting that is commented out has no default value.
             let default = if line.starts_with('#') { "not set".to_owned() } else { format!("`{value}`") };
             assert!(row.contains(&default), "{default} is missing in {row}");
             keys += 1;
@@ -99,14 +99,14 @@ fn every_setting_is_in_the_reference() {
     }
     assert!(keys > 20, "only {keys} settings were found");
     let rows = page.lines().filter(|row| row.starts_with("| `")).count();
-    assert_eq!(rows, keys, "a row is about no setting");
+    assert_eq!(rows, keys, "a row is not about a setting");
 }
 
 #[test]
 fn every_command_and_option_is_in_the_reference() {
     let page = page("reference/command-line.md");
     let mut seen = BTreeSet::new();
-    look_at(&[], &page, &mut seen);
+    check_help(&[], &page, &mut seen);
     assert!(seen.len() > 25, "only {} commands were found", seen.len());
 }
 
@@ -120,7 +120,7 @@ fn every_metric_is_in_the_reference() {
         let row = |suffix: &str| page.contains(&format!("| `{name}{suffix}` |"));
         assert!(row("") || row("_total"), "{name} is missing");
     }
-    assert_eq!(page.matches("| `ficha_").count(), names.len(), "a row is about no metric");
+    assert_eq!(page.matches("| `ficha_").count(), names.len(), "a row is not about a metric");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn every_route_is_in_the_reference() {
     }
 }
 
-/// A command of the tutorial, and what it prints.
+/// A command of the tutorial, and its expected output.
 struct Step {
     command: String,
     prints: String,
@@ -156,14 +156,14 @@ fn steps(page: &str) -> Vec<Step> {
             _ => match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => steps.push(Step { command: command.to_owned(), prints: String::new() }),
                 (None, Some(step)) => step.prints.extend([line, "\n"]),
-                (None, None) => panic!("the first line of a block is no command: {line}"),
+                (None, None) => panic!("the first line of a block is not a command: {line}"),
             },
         }
     }
     steps
 }
 
-/// Runs all commands in one shell, in a directory of their own. What each printed, to both streams.
+/// Runs all commands in one shell, in a temporary directory. Returns the output of each, from both streams.
 fn run(steps: &[Step], [server, notes]: &[String; 2]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let programs = programs().display();
@@ -181,7 +181,7 @@ fn run(steps: &[Step], [server, notes]: &[String; 2]) -> Vec<String> {
         .env("FICHA_ISSUER", format!("http://{server}"))
         .env("NOTES_BIND", notes)
         .env("NOTES_URL", format!("http://{notes}"))
-        // Hashing is not what is tried out here.
+        // Cheap, since hashing is not tested here.
         .env("FICHA__PASSWORD__BCRYPT_COST", "4")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -193,19 +193,19 @@ fn run(steps: &[Step], [server, notes]: &[String; 2]) -> Vec<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
         let read = output.read_to_string(&mut text);
-        // Nobody may be waiting any more.
+        // The receiver may have timed out.
         let _ = sender.send(read.map(|_| text));
     });
     let Ok(text) = receiver.recv_timeout(PATIENCE) else {
-        // The shell's last act is to end the server; one that hangs is told to do that now.
+        // The shell's exit trap stops the server; this makes a hanging shell exit now.
         let _ = Command::new("kill").arg(shell.id().to_string()).status();
-        panic!("the tutorial did not come to its end");
+        panic!("the tutorial did not finish");
     };
     shell.wait().unwrap();
     text.unwrap().split(&format!("\n{MARK}\n")).skip(1).map(str::to_owned).collect()
 }
 
-/// The commands with a mark before each. Whatever happens, server and service are ended, by their process ids.
+/// The commands with a mark before each. In any case, server and service are stopped by their process ids.
 fn script(steps: &[Step]) -> String {
     let mut script = String::from("exec 2>&1\ntrap 'kill $server $notes 2>/dev/null' EXIT\ntrap 'exit 1' TERM\n");
     for step in steps {
@@ -214,7 +214,7 @@ fn script(steps: &[Step]) -> String {
     script
 }
 
-/// True if `printed` is what `pattern` says, line by line.
+/// True if `printed` matches `pattern`, line by line.
 fn matches(pattern: &str, printed: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
         text.trim_end().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
@@ -230,15 +230,15 @@ fn line_matches(pattern: &str, line: &str) -> bool {
     let last = parts.pop().unwrap_or_default();
     for part in parts {
         match line.split_once(part) {
-            Some((_, behind)) => line = behind,
+            Some((_, after)) => line = after,
             None => return false,
         }
     }
     line.ends_with(last)
 }
 
-/// A command's help, and that of those below it: each must have a heading or a row on the page, and each option too.
-fn look_at(words: &[String], page: &str, seen: &mut BTreeSet<String>) {
+/// Checks a command's help and that of its subcommands: the page must mention each command and each option.
+fn check_help(words: &[String], page: &str, seen: &mut BTreeSet<String>) {
     let output = Command::new(env!("CARGO_BIN_EXE_ficha")).args(words).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let name = format!("ficha {}", words.join(" "));
@@ -251,11 +251,11 @@ fn look_at(words: &[String], page: &str, seen: &mut BTreeSet<String>) {
     for command in subcommands(&help) {
         let below = [words, &[command]].concat();
         seen.insert(below.join(" "));
-        look_at(&below, page, seen);
+        check_help(&below, page, seen);
     }
 }
 
-/// The long options in a help text, but those that clap gives to every command.
+/// The long options in a help text, except those that clap adds to every command.
 fn options(help: &str) -> Vec<&str> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let names = lines.filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")));
@@ -265,7 +265,7 @@ fn options(help: &str) -> Vec<&str> {
 fn subcommands(help: &str) -> Vec<String> {
     let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
     let lines = listed.lines().take_while(|line| !line.is_empty());
-    // Descriptions that are wrapped stand further in.
+    // Wrapped descriptions are indented further.
     let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
@@ -274,13 +274,13 @@ fn has_curl() -> bool {
     let found = Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
         assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "curl is not installed");
-        // Straight to the stream: the test harness keeps what passing tests print to itself.
-        let _ = writeln!(std::io::stderr(), "curl is not here: the tutorial is not run");
+        // Directly to the stream: the test harness captures the output of passing tests.
+        let _ = writeln!(std::io::stderr(), "curl is not installed: the tutorial is not run");
     }
     found
 }
 
-/// Where cargo put the program; its examples lie below.
+/// The directory of the program; the examples are below it.
 fn programs() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ficha")).parent().unwrap()
 }
@@ -298,7 +298,7 @@ fn repository() -> PathBuf {
 }
 
 #[test]
-fn a_pattern_matches_what_it_stands_for_and_nothing_else() {
+fn a_pattern_matches_only_the_text_it_stands_for() {
     for (pattern, printed, expected) in [
         ("", "", true),
         ("", "x", false),

@@ -39,7 +39,7 @@ impl Argon2Hash {
     pub(crate) fn verify(&self, password: &[u8]) -> bool {
         let mut made = Zeroizing::new(vec![0; self.digest.len()]);
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
-        // Parsing has checked every parameter; were one refused all the same, the password does not match.
+        // Parsing has checked every parameter; if one is refused anyway, the password does not match.
         let computed = argon2.hash_password_into(password, &self.salt, &mut made).is_ok();
         computed & bool::from(made.ct_eq(self.digest.as_slice()))
     }

@@ -1,6 +1,6 @@
 //! Why a stored hash is refused.
 
-/// Why a text is no hash that we can check.
+/// Why a stored hash can't be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashFormatError {
     /// None of the prefixes of [`HashFormat`].

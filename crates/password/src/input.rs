@@ -15,7 +15,7 @@ const MAX_KEY: usize = 72;
 /// A key for bcrypt, with its closing NUL where that fits: 1 to 72 bytes.
 pub(crate) struct Key {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// Every byte of the password counts. Where one does not, the check is done all the same, for its time, and fails.
+    /// Every byte of the password counts. If one does not, the check still runs, for constant time, and fails.
     pub(crate) whole: bool,
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn key(hash: &BcryptHash, password: &[u8]) -> Key {
         HashFormat::BcryptSha256V2 => Key::of_digest(keyed(&hash.salt, password)),
         HashFormat::BcryptSha256V1 => Key::of_digest(base64(digest::digest(&digest::SHA256, password).as_ref())),
         HashFormat::DjangoBcryptSha256 => Key::of_digest(hex(digest::digest(&digest::SHA256, password).as_ref())),
-        // Implementations in C stop at a NUL, so what stands behind it may never have counted.
+        // Implementations in C stop at a NUL, so anything after it may never have counted.
         HashFormat::Bcrypt | HashFormat::Argon2id => {
             Key::new(password, password.len() <= MAX_KEY && !password.contains(&0))
         }

@@ -1,6 +1,6 @@
 //! Password hashes: formats, bcrypt in lockstep, and the threads that run it.
 //!
-//! - [`Password`] is what somebody typed; [`StoredHash`] is what the database holds, already parsed.
+//! - [`Password`] is a password as typed; [`StoredHash`] is a stored hash, already parsed.
 //! - [`Hashing`] checks the one against the other on its own threads, several bcrypt hashes in [`lockstep`] on each.
 //! - [`policy`] says which new passwords are good enough.
 //!

@@ -26,7 +26,7 @@ struct State {
     salt: [u32; 18],
 }
 
-/// What a lane carries beside its state.
+/// Data of a lane in addition to its state.
 struct Lane<T> {
     tag: T,
     turns_left: u64,
@@ -96,7 +96,7 @@ impl<T> Lanes<T> {
         Some((self.leave(index), digest))
     }
 
-    /// Drops a hash that nobody waits for any more.
+    /// Drops a hash whose caller no longer waits.
     pub fn take_where(&mut self, unwanted: impl Fn(&T) -> bool) -> Option<T> {
         let index = self.lanes.iter().position(|lane| unwanted(&lane.tag))?;
         Some(self.leave(index))

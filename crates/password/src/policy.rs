@@ -1,6 +1,6 @@
 //! Which new passwords are good enough: NIST SP 800-63B-4, section 3.1.1.
 //!
-//! Length counts, what it is made of does not: there are no composition rules. What attackers try first is refused.
+//! Length counts, and there are no composition rules. Passwords that attackers try first are refused.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -13,16 +13,16 @@ use crate::{MAX_PASSWORD_BYTES, Password};
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("policy/blocklist.txt").lines().collect());
 
-/// This service's own name: the first thing that somebody attacking it tries.
+/// This service's own name, which an attacker would try first.
 const SERVICE: &str = "ficha";
 
-/// A common word is no better with so many digits and signs around it.
+/// A common word does not get better with this many digits and signs around it.
 const DECORATION: usize = 10;
 
 /// Shorter user names turn up inside good passwords by accident.
 const NAME_INSIDE: usize = 4;
 
-/// What has to be left beside a user name or the service's name.
+/// How many characters are required in addition to a user name or the service's name.
 const BESIDE_NAME: usize = 8;
 
 /// Rows of characters that are typed one after the other. The digits run on past their end.
@@ -33,11 +33,11 @@ const ROWS: [&str; 7] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
     /// The least number of characters (not bytes). NIST asks for 15 where the password is all there is, and for 8
-    /// beside a second factor.
+    /// together with a second factor.
     pub min_length: usize,
 }
 
-/// Why a new password is refused. The text can be shown to whoever chose it.
+/// Why a new password is refused. The text can be shown to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// Fewer characters than [`PasswordPolicy::min_length`].
@@ -103,7 +103,7 @@ impl PasswordPolicy {
     }
 }
 
-/// The name itself, or a part of the name, or the name (of an address also what stands before the `@`) inside.
+/// The name itself, or a part of the name, or the name (for an address also the part before the `@`) inside.
 fn is_made_of_user_name(text: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;
@@ -117,7 +117,7 @@ fn has_little_beside(text: &str, word: &str) -> bool {
     text.contains(word) && text.replace(word, "").chars().count() < BESIDE_NAME
 }
 
-/// On the list as it stands, or with its letters (also with `0` read as `o`, and so on) being one or two words of it.
+/// On the list unchanged, or with its letters (also with `0` read as `o`, and so on) being one or two words of it.
 fn is_common(text: &str) -> bool {
     COMMON.contains(text) || is_common_word(text) || is_common_word(&Zeroizing::new(plain_letters(text)))
 }

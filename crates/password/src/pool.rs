@@ -114,7 +114,7 @@ impl Hashing {
     /// `floor` that may be checked takes its own time. A failed argon2id check is topped up to `floor` by what a turn of
     /// bcrypt takes now: close, but not exact.
     ///
-    /// `source` is whoever is asking; see [`HashingSettings::max_per_source`]. If the future is dropped, the check is
+    /// `source` identifies the caller; see [`HashingSettings::max_per_source`]. If the future is dropped, the check is
     /// too.
     pub async fn verify(
         &self,

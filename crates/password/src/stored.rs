@@ -96,7 +96,7 @@ impl StoredHash {
         }
     }
 
-    /// Whether a new hash of this `cost` would be of the same kind. If not, store it anew at the next good login; a
+    /// Whether a new hash of this `cost` would be of the same kind. If not, rehash it at the next successful login; a
     /// cost that was lowered counts too, so that logins become as cheap as configured.
     pub fn is_current(&self, cost: u32) -> bool {
         self.format() == HashFormat::BcryptSha256V2 && self.cost() == Some(cost)

@@ -17,46 +17,65 @@ use crate::request::client_credentials::header_credentials;
 use crate::request::form::Form;
 use crate::state::State;
 
-/// How much of an answer is handed out at once, in bytes.
+/// How much of a response is handed to the connection at once, in bytes.
 const SLICE: usize = 32 * 1_024;
 
 /// The longest nonce, in bytes.
 const LONGEST_NONCE: usize = 128;
 
-/// What is denied, and what comes to it: by long poll.
+/// Returns the denylist, or what was added to it since a cursor; can wait for additions (long poll).
 #[utoipa::path(
     get,
     path = "/denylist",
     tag = "Denylist",
     params(
-        ("after" = Option<String>, Query, description = "The cursor of the last answer; left out: everything"),
-        ("wait" = Option<u32>, Query, description = "For how many seconds to wait if there is nothing new, 0 to 30", minimum = 0, maximum = 30),
-        ("nonce" = Option<String>, Query, description = "Said again in the answer: up to 128 printable ASCII characters", max_length = 128),
+        (
+            "after" = Option<String>, Query,
+            description = "The cursor from the previous response; omit it to get the whole list"
+        ),
+        (
+            "wait" = Option<u32>, Query,
+            description = "How many seconds to wait if there is nothing new, 0 to 30",
+            minimum = 0, maximum = 30
+        ),
+        (
+            "nonce" = Option<String>, Query,
+            description = "Repeated in the response; up to 128 printable ASCII characters",
+            max_length = 128
+        ),
     ),
     responses(
-        (status = 200, description = "What came after the cursor, which may be nothing", body = DenylistAnswer),
-        (status = 400, description = "A parameter can't be used", body = crate::error::ErrorAnswer),
-        (status = 401, description = "Not a confidential client, or not authenticated", body = crate::error::ErrorAnswer),
+        (status = 200, description = "What was added after the cursor, possibly nothing", body = DenylistAnswer),
+        (status = 400, description = "A parameter is not valid", body = crate::error::ErrorAnswer),
+        (
+            status = 401,
+            description = "The client did not authenticate, or is not confidential",
+            body = crate::error::ErrorAnswer
+        ),
         (status = 403, description = "The client serves no audience", body = crate::error::ErrorAnswer),
-        (status = 503, description = "The server has lost its database, or too many followers wait", body = crate::error::ErrorAnswer),
+        (
+            status = 503,
+            description = "The database does not answer, or too many followers are waiting",
+            body = crate::error::ErrorAnswer
+        ),
     )
 )]
 pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    // Credentials in a query are never looked at, so only the header is.
+    // Credentials in the query are ignored.
     let credentials = header_credentials(request.headers())?;
     let source = state.proxies.trace(&request).sender();
     let follower = state.authority.authenticate_follower(&credentials, &source).await?;
     let query = Form::parse(request.query_string().as_bytes())?;
-    let start = start_of(query.get("nonce"))?;
-    let poll = Poll { after: query.get("after"), wait: wait_of(query.get("wait"))? };
+    let start = response_start(query.get("nonce"))?;
+    let poll = Poll { after: query.get("after"), wait: parse_wait(query.get("wait"))? };
     let page = state.authority.poll_denylist(&follower, &source, poll).await?;
     let mut response = HttpResponse::Ok();
     no_store(&mut response);
     Ok(response.insert_header(ContentType::json()).body(Body::new(start, &page)))
 }
 
-/// How the answer's object begins.
-fn start_of(nonce: Option<&str>) -> Result<Bytes, ApiError> {
+/// The start of the JSON object: the nonce, if there is one.
+fn response_start(nonce: Option<&str>) -> Result<Bytes, ApiError> {
     let Some(nonce) = nonce else { return Ok(Bytes::from_static(b"{")) };
     let printable = nonce.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if nonce.len() > LONGEST_NONCE || !printable {
@@ -65,9 +84,9 @@ fn start_of(nonce: Option<&str>) -> Result<Bytes, ApiError> {
     Ok(format!("{{\"nonce\":{},", serde_json::Value::from(nonce)).into())
 }
 
-fn wait_of(text: Option<&str>) -> Result<Duration, ApiError> {
+fn parse_wait(text: Option<&str>) -> Result<Duration, ApiError> {
     let Some(text) = text else { return Ok(Duration::ZERO) };
-    // `u32::from_str` would take a plus sign.
+    // `u64::from_str` accepts a plus sign.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = text.parse().ok().filter(|_| digits).map(Duration::from_secs);
     seconds
@@ -75,8 +94,8 @@ fn wait_of(text: Option<&str>) -> Result<Duration, ApiError> {
         .ok_or(ApiError::InvalidRequest("wait must be a whole number of seconds from 0 to 30"))
 }
 
-/// A beginning of the request's own, and a rest that all share. The rest goes out slice by slice: the connection copies
-/// what it is handed, and takes no more while it has enough to send.
+/// A start that belongs to one request, and a rest that all requests share. The rest goes out slice by slice: the
+/// connection copies what it is handed, and asks for no more while it has enough to send.
 struct Body {
     start: Bytes,
     rest: Bytes,
@@ -107,20 +126,20 @@ impl MessageBody for Body {
     }
 }
 
-/// What `GET /denylist` answers.
+/// The response of `GET /denylist`.
 #[derive(ToSchema)]
 #[schema(as = DenylistPage)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct DenylistAnswer {
-    /// The request's nonce, where it had one.
+    /// The nonce from the request, if it had one.
     nonce: Option<String>,
-    /// The next request's `after`. Opaque.
+    /// Send this as `after` in the next request. Opaque.
     cursor: String,
-    /// True if the request's cursor was not known, so that this is all that is denied. Add it, and take nothing away.
+    /// True if the cursor in the request was unknown: the list starts from the beginning. Add the entries; remove none.
     reset: bool,
-    /// True if there is more now; left out otherwise.
+    /// True if there are more entries now; omitted otherwise.
     more: Option<bool>,
-    /// Each is an id in UUID form and, in Unix seconds, until when it is denied.
+    /// Each entry is an id in UUID form and the time until which it is denied, in Unix seconds.
     #[schema(value_type = Vec<Vec<Object>>, example = json!([["0198c0de-0000-7000-8000-000000000001", 1763800000]]))]
     entries: Vec<(String, i64)>,
 }
@@ -130,16 +149,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_whole_seconds_up_to_thirty() {
-        let seconds = |text| wait_of(Some(text)).ok().map(|wait| wait.as_secs());
-        assert_eq!((wait_of(None).unwrap(), seconds("0"), seconds("30")), (Duration::ZERO, Some(0), Some(30)));
+    fn a_wait_is_a_whole_number_of_seconds_up_to_thirty() {
+        let seconds = |text| parse_wait(Some(text)).ok().map(|wait| wait.as_secs());
+        assert_eq!((parse_wait(None).unwrap(), seconds("0"), seconds("30")), (Duration::ZERO, Some(0), Some(30)));
         for bad in ["31", "-1", "+1", "1.5", "10s", " 1", "x", "99999999999999999999", "1e1"] {
             assert_eq!(seconds(bad), None, "{bad:?}");
         }
     }
 
     #[test]
-    fn a_body_is_handed_out_in_slices_that_are_all_of_it() {
+    fn a_body_is_handed_out_whole_in_slices() {
         let text: Bytes = (0..100_000_u32).map(|at| at as u8).collect::<Vec<_>>().into();
         let mut body = Body { start: Bytes::from_static(b"{"), rest: text.clone() };
         assert!(matches!(body.size(), BodySize::Sized(100_001)));
@@ -153,12 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_said_again_as_json_writes_it() {
-        assert_eq!(start_of(None).unwrap(), "{");
-        assert_eq!(start_of(Some("a\"\\ ~")).unwrap(), r#"{"nonce":"a\"\\ ~","#);
-        assert!(start_of(Some(&"x".repeat(128))).is_ok());
+    fn a_nonce_is_repeated_as_a_json_string() {
+        assert_eq!(response_start(None).unwrap(), "{");
+        assert_eq!(response_start(Some("a\"\\ ~")).unwrap(), r#"{"nonce":"a\"\\ ~","#);
+        assert!(response_start(Some(&"x".repeat(128))).is_ok());
         for bad in [&"x".repeat(129), "\n", "é", "\u{7f}"] {
-            assert!(start_of(Some(bad)).is_err(), "{bad:?}");
+            assert!(response_start(Some(bad)).is_err(), "{bad:?}");
         }
     }
 }

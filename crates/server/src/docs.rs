@@ -1,4 +1,4 @@
-//! `GET /docs`: Swagger UI, from its vendored crate. Its Authorize button signs in with the password flow.
+//! `GET /docs`: Swagger UI from a vendored crate. The Authorize button signs in with the password flow.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use utoipa_swagger_ui::{Config, oauth};
 use crate::error::ApiError;
 use crate::state::State;
 
-/// Everything comes from this server; Swagger UI brings inline styles and data: images of its own.
+/// Everything is loaded from this server; Swagger UI itself uses inline styles and data: images.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self'; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Redirects to the page, whose files are named relative to it.
+/// Redirects to `/docs/`, because the page refers to its files by relative names.
 pub async fn redirect(state: Data<State>) -> HttpResponse {
     let target = format!("{}/docs/", state.authority.settings().issuer.path());
     HttpResponse::build(StatusCode::SEE_OTHER).insert_header((LOCATION, target)).finish()
@@ -25,7 +25,7 @@ pub async fn file(path: Path<String>, state: Data<State>) -> Result<HttpResponse
     let settings = state.authority.settings();
     let login = oauth::Config::new().client_id(settings.default_client().unwrap_or_default()).app_name("Ficha");
     let config = Config::with_oauth_config([format!("{}/openapi.json", settings.issuer.path())], login);
-    // `none`: Swagger UI would otherwise show a badge of swagger.io's validator, and so tell it our address.
+    // Otherwise Swagger UI shows a badge from swagger.io's validator, which discloses our address to it.
     let config = config.persist_authorization(false).try_it_out_enabled(true).validator_url("none");
     let file =
         utoipa_swagger_ui::serve(&path, Arc::new(config)).map_err(|_| ApiError::NotFound)?.ok_or(ApiError::NotFound)?;

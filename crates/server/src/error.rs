@@ -1,4 +1,4 @@
-//! The one place that turns what happened into what the client is told (RFC 6749 §5.2, RFC 6750 §3).
+//! Errors and their responses (RFC 6749 §5.2, RFC 6750 §3). Only this module decides what a client sees of an error.
 
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use ficha_authority::{AdminError, AuthorityError};
 use ficha_token::{ErrorBody, OAuthErrorCode};
 
-/// Why an OAuth endpoint refused a request.
+/// Why an endpoint rejected a request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// The request is not well-formed.
@@ -18,55 +18,55 @@ pub enum ApiError {
     /// A parameter is missing or empty.
     #[error("the parameter {0} is missing")]
     MissingParameter(&'static str),
-    /// The body is longer than any request needs.
+    /// The body is too long.
     #[error("the body is longer than 65536 bytes")]
     BodyTooLarge,
-    /// The body took longer than any network needs.
+    /// The body took too long to arrive.
     #[error("the body did not arrive within 10 seconds")]
     BodyTooSlow,
-    /// A grant that is not offered.
-    #[error("the grant types are password, refresh_token and client_credentials")]
+    /// The server does not offer this grant type.
+    #[error("unsupported grant type; use password, refresh_token or client_credentials")]
     UnsupportedGrantType,
-    /// A scope that is not even well-formed.
-    #[error("the scope is malformed: names separated by single spaces, printable ASCII without quote or backslash")]
+    /// The scope is not well-formed.
+    #[error("malformed scope; separate names by single spaces, and use printable ASCII without quotes or backslashes")]
     MalformedScope,
-    /// The Authorization header is no Basic header that can be read.
+    /// The Authorization header is not a well-formed Basic header.
     #[error("the Authorization header is not a well-formed Basic header")]
     BadClientHeader,
-    /// Another method than the endpoint has.
-    #[error("use {0}")]
+    /// The endpoint does not support this method.
+    #[error("method not allowed; use {0}")]
     MethodNotAllowed(&'static str),
-    /// There is nothing at this path.
-    #[error("there is nothing here; the issuer's metadata (RFC 8414) lists the endpoints")]
+    /// There is no endpoint at this path.
+    #[error("no such endpoint; the issuer's metadata (RFC 8414) lists the endpoints")]
     NotFound,
-    /// A handler panicked. What it did until then stands.
-    #[error("a request's handler panicked")]
+    /// A handler panicked. What it had committed stays committed.
+    #[error("a request handler panicked")]
     Bug,
-    /// A rule said no.
+    /// Rejected by the authority.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// An administrator's rule said no, or the database failed it.
+    /// Rejected by the admin interface, or its database failed.
     #[error(transparent)]
     Admin(#[from] AdminError),
 }
 
-/// What a client is answer.
+/// What a client gets for an error.
 struct Answer {
     status: StatusCode,
     code: OAuthErrorCode,
-    /// `None`: the error's own words.
-    words: Option<&'static str>,
+    /// `None`: the error's own text.
+    description: Option<&'static str>,
     retry_after: Option<Duration>,
 }
 
 fn answer(status: StatusCode, code: OAuthErrorCode) -> Answer {
-    Answer { status, code, words: None, retry_after: None }
+    Answer { status, code, description: None, retry_after: None }
 }
 
-/// 503, with words that tell nothing of the inside, and when to try again.
-fn unavailable(words: &'static str, retry_after: Duration) -> Answer {
+/// 503, with the time to try again and a description that discloses no internals.
+fn unavailable(description: &'static str, retry_after: Duration) -> Answer {
     let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, OAuthErrorCode::TemporarilyUnavailable);
-    Answer { status, code, words: Some(words), retry_after: Some(retry_after) }
+    Answer { status, code, description: Some(description), retry_after: Some(retry_after) }
 }
 
 const SOON: Duration = Duration::from_secs(1);
@@ -90,7 +90,8 @@ impl ApiError {
         }
     }
 
-    /// True for what thousands may be told at once, strangers too: metrics count it, and an outage has its lines in the log.
+    /// True for errors that thousands of callers may get at once, even unauthenticated ones. They are logged at
+    /// debug level only: metrics count them, and an outage has its own log lines.
     fn is_expected(&self) -> bool {
         match self {
             Self::Authority(
@@ -119,7 +120,7 @@ fn authority_answer(error: &AuthorityError) -> Answer {
         AuthorityError::ServesNothing => answer(StatusCode::FORBIDDEN, Code::UnauthorizedClient),
         AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),
-        AuthorityError::ClockInDoubt => unavailable("the server's clock was set; try again in a moment", SOON),
+        AuthorityError::ClockInDoubt => unavailable("the server's clock was changed; try again in a moment", SOON),
         AuthorityError::Stale | AuthorityError::Store(_) => unavailable("the database does not answer", SOON),
         AuthorityError::Key(_) => server_error(),
     }
@@ -139,8 +140,9 @@ fn admin_answer(error: &AdminError) -> Answer {
 }
 
 fn server_error() -> Answer {
-    let words = Some("something is wrong on the server; its log says what");
-    Answer { status: StatusCode::INTERNAL_SERVER_ERROR, code: OAuthErrorCode::ServerError, words, retry_after: None }
+    let description = Some("internal server error; see the server's log");
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Answer { status, code: OAuthErrorCode::ServerError, description, retry_after: None }
 }
 
 impl ResponseError for ApiError {
@@ -151,14 +153,14 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let answer = self.answer();
         if self.is_expected() {
-            tracing::debug!(error = %self, "a request was turned away");
+            tracing::debug!(error = %self, "a request was rejected");
         } else if answer.status.is_server_error() {
             tracing::error!(error = %self, "a request failed");
         }
         let mut response = HttpResponse::build(answer.status);
         no_store(&mut response);
         if answer.status == StatusCode::UNAUTHORIZED {
-            // RFC 6749 §5.2: a client that tried the header gets its scheme; HTTP wants a challenge with every 401.
+            // RFC 6749 §5.2: a client that used the header gets its scheme. HTTP requires a challenge with every 401.
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"ficha\", charset=\"UTF-8\""));
         }
         if let Self::MethodNotAllowed(allowed) = self {
@@ -168,20 +170,20 @@ impl ResponseError for ApiError {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.insert_header((RETRY_AFTER, seconds.max(1).to_string()));
         }
-        let words = answer.words.map_or_else(|| self.to_string(), str::to_owned);
-        response.json(ErrorBody::described(answer.code, &words))
+        let description = answer.description.map_or_else(|| self.to_string(), str::to_owned);
+        response.json(ErrorBody::described(answer.code, &description))
     }
 }
 
-/// RFC 6749 §5.1: whatever the token endpoint answers is not for caches.
+/// Forbids caching, as RFC 6749 §5.1 requires of the token endpoint.
 pub fn no_store(response: &mut HttpResponseBuilder) {
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
 }
 
-/// RFC 6749 §5.2.
+/// An error response (RFC 6749 section 5.2).
 #[derive(ToSchema)]
 #[schema(as = Error)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct ErrorAnswer {
     error: String,
     error_description: Option<String>,
@@ -192,7 +194,7 @@ mod tests {
     use super::*;
     use ficha_authority::StoreError;
 
-    /// One of each, so that a new variant is looked at here.
+    /// One error of each kind. Add new variants here.
     fn every_error() -> Vec<(ApiError, u16, OAuthErrorCode)> {
         use OAuthErrorCode as Code;
         let retry_after = Duration::from_millis(1500);

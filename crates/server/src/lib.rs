@@ -1,4 +1,4 @@
-//! Ficha's HTTP: the endpoints over [`ficha_authority::Authority`], and nothing else.
+//! The HTTP endpoints over [`ficha_authority::Authority`].
 #![forbid(unsafe_code)]
 
 mod denylist;
@@ -19,3 +19,11 @@ pub use http::network::{NetworkError, parse_network};
 pub use http::tls::TlsSettings;
 pub use ipnet::IpNet;
 pub use server::{Server, ServerError, ServerSettings};
+
+/// Internals for the targets of `fuzz/`. Not part of the API.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::request::client_credentials::header_credentials;
+    pub use crate::request::form::Form;
+}

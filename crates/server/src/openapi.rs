@@ -1,4 +1,4 @@
-//! The OpenAPI description. The schema of a form or an answer stands beside its handler.
+//! The OpenAPI description. The schemas of forms and responses are next to their handlers.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -12,10 +12,7 @@ use crate::state::State;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(
-        title = "Ficha",
-        description = "An OAuth2 password-flow authorization server whose tokens can be taken back."
-    ),
+    info(title = "Ficha", description = "An OAuth2 password-flow authorization server whose tokens can be revoked."),
     paths(
         crate::oauth::token::token,
         crate::oauth::revoke::revoke,
@@ -32,7 +29,7 @@ use crate::state::State;
 )]
 struct Endpoints;
 
-/// `GET /openapi.json`: made anew each time, since the scopes live in the database.
+/// `GET /openapi.json`: built for each request, since the scopes are in the database.
 pub async fn openapi(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let scopes = state.authority.admin().scopes().await?;
     let description = describe(state.authority.settings().issuer.path(), scopes);
@@ -45,7 +42,7 @@ fn describe(base_path: &str, scopes: Vec<(String, String)>) -> Description {
     if !base_path.is_empty() {
         description.servers = Some(vec![Server::new(base_path)]);
     }
-    // Relative to the page, so that Authorize works by whatever name the server is reached.
+    // Relative, so that Authorize works under any name by which the server is reached.
     let token_url = format!("{base_path}/token");
     let flow = Password::with_refresh_url(token_url.clone(), Scopes::from_iter(scopes), token_url);
     let components = description.components.get_or_insert_with(Default::default);

@@ -1,4 +1,4 @@
-//! Every route, on one page.
+//! All routes.
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard;
@@ -11,7 +11,7 @@ use crate::http::run_to_completion::run_to_completion;
 use crate::state::State;
 use crate::{denylist, docs, health, oauth, openapi, users};
 
-/// Puts every endpoint below the issuer's path, and health at the root besides.
+/// Puts every endpoint below the issuer's path, and the health checks at the root as well.
 pub fn configure(app: &mut ServiceConfig, state: &State) {
     let base = state.authority.settings().issuer.path().to_owned();
     app.app_data(web::Data::new(state.clone())).app_data(state.guard.clone());
@@ -43,27 +43,27 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
 }
 
 fn post(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
-    let resource = web::resource(path).route(route).default_service(web::to(async || only("POST")));
+    let resource = web::resource(path).route(route).default_service(web::to(async || method_not_allowed("POST")));
     resource.wrap(from_fn(run_to_completion))
 }
 
 fn get(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
-    let resource = web::resource(path).route(route).default_service(web::to(async || only("GET, HEAD")));
+    let resource = web::resource(path).route(route).default_service(web::to(async || method_not_allowed("GET, HEAD")));
     resource.wrap(from_fn(run_to_completion))
 }
 
-/// Only GET: a HEAD would wait for a body that it does not want. What a poll began is not finished: it ends with its
-/// connection.
+/// Only GET: a HEAD request would wait for a body that it does not want. A poll is not run to completion: it ends with
+/// its connection.
 fn poll(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route).default_service(web::to(async || only("GET")))
+    web::resource(path).route(route).default_service(web::to(async || method_not_allowed("GET")))
 }
 
-/// RFC 9110 §9.1: whoever answers GET answers HEAD too. Load balancers ask after health by it.
+/// RFC 9110 §9.1: servers must support HEAD as well as GET. Load balancers use it for health checks.
 fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-fn only(method: &'static str) -> Result<HttpResponse, ApiError> {
+fn method_not_allowed(method: &'static str) -> Result<HttpResponse, ApiError> {
     Err(ApiError::MethodNotAllowed(method))
 }
 

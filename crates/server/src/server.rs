@@ -23,7 +23,7 @@ const FINISH_SECONDS: u64 = 6;
 /// A client that has not sent its request's head by then is cut off.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// How many connections may wait to be taken up.
+/// How many connections may wait to be accepted.
 const BACKLOG: i32 = 2_048;
 
 /// Where and how a server listens.
@@ -31,23 +31,23 @@ const BACKLOG: i32 = 2_048;
 pub struct ServerSettings {
     /// The address and port; port 0 takes any free one.
     pub bind: SocketAddr,
-    /// HTTPS, where it is set.
+    /// HTTPS, if set.
     pub tls: Option<TlsSettings>,
-    /// Whose `X-Forwarded-For` and `Forwarded` are believed.
+    /// The proxies whose `X-Forwarded-For` and `Forwarded` headers are trusted.
     pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// Web pages of these proxies may read answers; where the issuer is a loopback address, those of any loopback
-    /// source besides.
+    /// Web pages of these origins may read responses. If the issuer is a loopback address, so may those of any loopback
+    /// origin.
     pub allowed_origins: Vec<WebOrigin>,
-    /// How many threads serve; `None`: as many as there are cores.
+    /// The number of worker threads; `None`: one per core.
     pub workers: Option<NonZeroUsize>,
 }
 
 impl ServerSettings {
-    /// Takes the address, before anything else is made.
+    /// Binds the address before anything else is created.
     pub fn listen(&self) -> Result<TcpListener, ServerError> {
         let failed = |why| ServerError::Bind { address: self.bind, why };
         let listener = TcpListener::bind(self.bind).map_err(failed)?;
-        // std leaves room for 128 connections that nobody has taken up yet; a burst is larger.
+        // std queues 128 connections that are not accepted yet; a burst is larger.
         rustix::net::listen(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
         Ok(listener)
     }
@@ -61,7 +61,7 @@ pub enum ServerError {
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// What the operating system says.
         why: std::io::Error,
     },
     /// A TLS file can't be used.
@@ -77,7 +77,7 @@ pub enum ServerError {
     Run(#[from] std::io::Error),
 }
 
-/// A server that has its address and does not answer yet.
+/// A server that is bound to its address and does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -87,14 +87,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the address and reads the TLS files.
+    /// Binds the address and reads the TLS files.
     pub fn bind(authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
         let listener = settings.listen()?;
         Self::on(listener, authority, settings)
     }
 
-    /// Serves on an address that was taken before ([`ServerSettings::listen`]): whoever connects meanwhile waits for
-    /// the server instead of being refused.
+    /// Serves on an address that was bound before ([`ServerSettings::listen`]). Clients that connected in the meantime
+    /// waited for the server instead of being refused.
     pub fn on(listener: TcpListener, authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
         let certificate = settings.tls.as_ref().map(TlsSettings::load).transpose()?;
         let address = listener.local_addr().map_err(|why| ServerError::Bind { address: settings.bind, why })?;
@@ -106,7 +106,7 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready, then finishes what is under way.
+    /// Serves until `stop` is ready, then finishes the requests under way.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         rlimit::raise_limit();
         let authority = self.authority.clone();
@@ -142,7 +142,7 @@ impl Server {
                 .wrap(from_fn(common_headers))
                 .configure(move |app| routes::configure(app, &state))
         })
-        // A poll whose peer has hung up is not held on: see `finish.rs` for what else would end with a connection.
+        // A poll ends with its connection; other handlers run to completion (`run_to_completion.rs`).
         .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(FINISH_SECONDS)

@@ -1,4 +1,4 @@
-//! What every handler works with.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,30 +11,30 @@ use ficha_token::Expected;
 
 use crate::request::source::TrustedProxies;
 
-/// How much memory verified tokens may take, in bytes: some 10,000 of them.
+/// How much memory the cache of verified tokens may take, in bytes: about 10,000 tokens.
 const CACHE_BYTES: usize = 12 * 1024 * 1024;
 
-/// What a refused caller is told to wait while the database is gone.
+/// How long callers are told to wait while the database does not answer.
 const STALE_RETRY: Duration = Duration::from_secs(1);
 
 /// Shared by all handlers.
 #[derive(Clone)]
 pub struct State {
-    /// The rules.
+    /// The authorization server itself, without HTTP.
     pub authority: Authority,
-    /// Who sent a request.
+    /// Determines who sent a request.
     pub proxies: Arc<TrustedProxies>,
     /// Checks the tokens that are presented to this server itself.
     pub guard: BearerGuard,
 }
 
 impl State {
-    /// The server guards its own bearer endpoints with the library that it offers to everybody else.
+    /// The server protects its own bearer endpoints with the same library as other services.
     pub fn new(authority: Authority, proxies: TrustedProxies) -> Self {
         let source = Arc::new(Own(authority.clone()));
         let expected = Expected {
             issuer: authority.settings().issuer.as_str().to_owned(),
-            // Any token of ours will do here, whatever service it is for.
+            // Tokens for any service are accepted here.
             audiences: Vec::new(),
             leeway: 0,
             algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::HS256],
@@ -46,7 +46,7 @@ impl State {
     }
 }
 
-/// The authority's own keys and denylist, as the library asks for them.
+/// The authority's own keys and denylist, as sources for the library.
 struct Own(Authority);
 
 impl KeySource for Own {
@@ -70,8 +70,8 @@ impl DenySource for Own {
     }
 
     fn reached(&self) -> Option<i64> {
-        // The issuer's own clock is the one that its tokens are made by, and the list drops nothing by a clock that was set:
-        // there is no later time to hold on to. Were there one, a clock put back would have every new token expired.
+        // Tokens are issued by this very clock, and the denylist drops nothing after a clock change, so there is no
+        // later time to remember. If there were, setting the clock back would make every new token look expired.
         Some(i64::MIN)
     }
 
@@ -80,12 +80,12 @@ impl DenySource for Own {
     }
 
     fn doubts_start(&self) -> Option<Duration> {
-        // This issuer signed it, so it has been that time here: the clock was put back since.
+        // This server signed the token, so its clock has shown that time before and was set back since.
         Some(STALE_RETRY)
     }
 
     fn doubts_end(&self, exp: i64) -> Option<Duration> {
-        // What has expired by every time that it may be has expired.
+        // A token that has expired at the earliest possible time has expired in any case.
         self.doubts_clock().filter(|_| exp > self.0.earliest_now())
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /users/me`: who the token presented stands for.
+//! `GET /users/me`: the user or client that a token was issued for.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -11,36 +11,36 @@ use uuid::Uuid;
 use crate::error::{ApiError, no_store};
 use crate::state::State;
 
-/// Who a token stands for.
+/// The user or client that a token was issued for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
     /// The token's `sub`.
     sub: Uuid,
-    /// The user's name; missing where the token is a client's own.
+    /// The user's name; omitted if a client obtained the token for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
-    /// The user's address, where one is known.
+    /// The user's e-mail address, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     /// The client that the token was issued to.
     client_id: String,
-    /// What the token may be used for.
+    /// The scope of the token.
     #[schema(value_type = String)]
     scope: Scope,
     /// The user's roles.
     roles: Vec<String>,
 }
 
-/// Who the token presented stands for.
+/// Returns the user or client that the presented token was issued for.
 #[utoipa::path(
     get,
     path = "/users/me",
     tag = "Session",
     security(("password" = []), ("token" = [])),
     responses(
-        (status = 200, description = "You", body = Me),
-        (status = 401, description = "No good token (RFC 6750 section 3)"),
-        (status = 503, description = "The server has lost its database", body = crate::error::ErrorAnswer),
+        (status = 200, description = "The user or client", body = Me),
+        (status = 401, description = "The token is missing or not valid (RFC 6750 section 3)"),
+        (status = 503, description = "The database does not answer", body = crate::error::ErrorAnswer),
     )
 )]
 pub async fn me(token: Bearer, state: Data<State>) -> Result<HttpResponse, ApiError> {

@@ -1,11 +1,11 @@
-//! The whole way once: a first start, a login, the token used.
+//! One pass from end to end: a first start, a login, and use of the token.
 
 use ficha_authority::{Authority, StartError, first_start};
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, error};
 
 ficha_store::on_both_databases! {
-    async fn the_first_start_makes_an_admin_who_can_log_in(database: TestDatabase) {
+    async fn the_first_start_creates_an_admin_who_can_log_in(database: TestDatabase) {
         let app = App::start(&database).await;
         let form = [("grant_type", "password"), ("username", "admin"), ("password", &app.admin_password)];
         let tokens = ficha_testing::Tokens::of(app.post("/token", &form).await).await;
@@ -18,8 +18,8 @@ ficha_store::on_both_databases! {
         error(app.refresh(&renewed.refresh).await, 400, "invalid_grant").await;
     }
 
-    // Two machines, each with a disk of its own, and one database.
-    async fn of_two_first_starts_at_once_the_slower_leaves_no_master_key_that_does_not_fit(database: TestDatabase) {
+    // Two machines with separate disks and one database.
+    async fn concurrent_first_starts_leave_no_master_key_that_does_not_match(database: TestDatabase) {
         for _ in 0..3 {
             let empty = database.another_empty().await;
             empty.store().await.migrate().await.expect("an empty database can be migrated");
@@ -28,7 +28,7 @@ ficha_store::on_both_databases! {
             let (one, two) = tokio::join!(first_start(&bases[0]), first_start(&bases[1]));
             let done = [one, two].map(|first| match first {
                 Ok(first) => first.is_some(),
-                // It saw the other's keys, and made nothing.
+                // It found the other's keys, and created nothing.
                 Err(StartError::MasterKeyMissing(_)) => false,
                 Err(error) => panic!("{error}"),
             });
@@ -43,7 +43,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn two_first_starts_at_once_that_share_a_folder_share_its_master_key(database: TestDatabase) {
+    async fn concurrent_first_starts_in_one_folder_share_its_master_key(database: TestDatabase) {
         for _ in 0..3 {
             let empty = database.another_empty().await;
             empty.store().await.migrate().await.expect("an empty database can be migrated");
@@ -52,7 +52,7 @@ ficha_store::on_both_databases! {
             let (one, two) = tokio::join!(first_start(&bases[0]), first_start(&bases[1]));
             assert!(one.expect("a first start").is_some() != two.expect("a first start").is_some());
             for base in bases {
-                Authority::open(base).await.expect("the key fits");
+                Authority::open(base).await.expect("the key matches");
             }
         }
     }

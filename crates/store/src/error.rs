@@ -10,14 +10,14 @@ pub enum StoreError {
     /// The database did not answer, or refused. Nothing was changed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The change stands against what is stored. Nothing was changed.
+    /// The change conflicts with what is stored. Nothing was changed.
     #[error("{0}")]
     Conflict(String),
     /// A commit failed, or its answer was lost: the change may be there or not.
     #[error("the database did not say whether the change was committed: {0}")]
     OutcomeUnknown(String),
     /// A change that the database had acknowledged was not there when another connection looked.
-    #[error("the database has lost a change that it had acknowledged: {0}")]
+    #[error("the database lost a change that it had acknowledged: {0}")]
     Lost(String),
     /// SQLite's file is not the one that was opened: what is written would never be read again.
     #[error("{0}")]
@@ -27,12 +27,12 @@ pub enum StoreError {
     NotMigrated,
     /// A newer version of Ficha has changed the tables: this one does not know what they mean now.
     #[error(
-        "the database was made by a newer version of ficha, which has taken the step {0}: run that version, or put back a \
-         backup from before it"
+        "the database was migrated by a newer version of ficha (migration {0}): run that version, or restore a backup from \
+         before it"
     )]
     Newer(String),
     /// A stored row can't be read as what it should be.
-    #[error("the database holds something that can't be read: {0}")]
+    #[error("the database contains a value that can't be read: {0}")]
     Corrupt(String),
     /// The database can't be opened at all: a wrong URL, a folder that can't be made, a refused login.
     #[error("can't open the database {what}: {why}")]

@@ -1,4 +1,4 @@
-//! An application on port 0, over a real database, with a clock that is moved. Tests speak HTTP to it.
+//! A server on port 0 over a real database, with a clock that tests move by hand. Tests talk to it over HTTP.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,19 +20,19 @@ use tokio::task::JoinHandle;
 
 use crate::http::{Client, Tokens, client};
 
-/// The issuer of every test's tokens. Nothing is ever sent there.
+/// The issuer of the tokens in tests. No request is ever sent to this address.
 pub const ISSUER: &str = "http://127.0.0.1:8000";
 
-/// A password that the policy takes.
+/// A password that the policy accepts.
 pub const PASSWORD: &str = "seven quiet otters juggle";
 
-/// What a test may set before the application starts.
+/// What a test can set before the server starts.
 pub struct Options {
     pub settings: Settings,
     pub server: ServerSettings,
-    /// False: nothing is heard of what other processes write, until a request asks.
+    /// False: no background tasks run, so changes by other processes go unnoticed until a request reads the database.
     pub background: bool,
-    /// Another way to the test's database.
+    /// Another URL of the test's database, such as that of a proxy.
     pub store_url: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             settings: Settings {
-                issuer: Issuer::parse(ISSUER).expect("a good issuer"),
+                issuer: Issuer::parse(ISSUER).expect("a valid issuer"),
                 token: TokenSettings {
                     access_ttl: Duration::from_secs(600),
                     refresh_idle_ttl: Duration::from_secs(14 * 86_400),
@@ -50,7 +50,7 @@ impl Default for Options {
                     default_client: None,
                 },
                 password: PasswordSettings {
-                    bcrypt_cost: Cost::try_from(4).expect("4 is a cost"),
+                    bcrypt_cost: Cost::try_from(4).expect("4 is a valid cost"),
                     max_stored_cost: 14,
                     min_length: 15,
                     threads: None,
@@ -80,9 +80,9 @@ impl Options {
     }
 }
 
-/// What an authority stands on, with its master key in `folder`.
+/// What an authority is built on, with its master key in `folder`.
 pub async fn foundation(database: &TestDatabase, folder: &std::path::Path) -> Foundation {
-    #[expect(clippy::disallowed_methods, reason = "a test begins at the real time, and moves on by itself")]
+    #[expect(clippy::disallowed_methods, reason = "a test starts at the real time, and moves its clock itself")]
     let clock = Arc::new(ManualClock::new(time::OffsetDateTime::now_utc()));
     Foundation {
         settings: Arc::new(Options::default().settings),
@@ -93,16 +93,16 @@ pub async fn foundation(database: &TestDatabase, folder: &std::path::Path) -> Fo
     }
 }
 
-/// A running application.
+/// A running server.
 pub struct App {
     pub address: SocketAddr,
     pub clock: Arc<ManualClock>,
     pub authority: Authority,
-    /// The store that it works on.
+    /// The store that it uses.
     pub store: ficha_store::Store,
     pub admin: Admin,
     pub http: reqwest::Client,
-    /// The password of the user `admin`; empty where the database had its first start before.
+    /// The password of the user `admin`; empty if this was not the first start on the database.
     pub admin_password: String,
     scheme: &'static str,
     files: Arc<tempfile::TempDir>,
@@ -116,16 +116,15 @@ impl App {
         Self::start_with(database, |_| ()).await
     }
 
-    /// Starts with other settings than the usual ones.
+    /// Starts with settings other than the defaults.
     pub async fn start_with(database: &TestDatabase, change: impl FnOnce(&mut Options)) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a test begins at the real time, and moves on by itself")]
+        #[expect(clippy::disallowed_methods, reason = "a test starts at the real time, and moves its clock itself")]
         let clock = Arc::new(ManualClock::new(time::OffsetDateTime::now_utc()));
         let files = Arc::new(tempfile::tempdir().expect("a folder for the master key"));
         Self::start_at(database, clock, files, change).await
     }
 
-    /// Another server on the same database, with the same clock and master key: a second process, or the first one
-    /// started again.
+    /// Another server on the same database, with the same clock and master key: a second process, or a restart.
     pub async fn another(&self, database: &TestDatabase) -> Self {
         Self::start_at(database, self.clock.clone(), self.files.clone(), |_| ()).await
     }
@@ -183,15 +182,15 @@ impl App {
         }
     }
 
-    /// Stops the server as SIGTERM would, and waits until it has ended.
+    /// Stops the server as SIGTERM would, and waits until it has stopped.
     pub async fn stop(&mut self) {
         drop(self.stop.take());
         if let Some(server) = self.server.take() {
-            server.await.expect("the server ends well");
+            server.await.expect("the server stops without a panic");
         }
     }
 
-    /// Ends the server with its background tasks.
+    /// Stops the server and its background tasks.
     pub async fn end(mut self) -> Remains {
         self.stop().await;
         Remains { clock: self.clock.clone(), files: self.files.clone() }
@@ -201,7 +200,7 @@ impl App {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// Moves the clock, and lets the server see its database at the new time.
+    /// Advances the clock, and lets the server read its database at the new time.
     pub async fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.authority.follow().await.expect("the database answers");
@@ -216,30 +215,30 @@ impl App {
         self.http.get(self.url(path)).bearer_auth(token).send().await.expect("the server answers")
     }
 
-    /// A form without client authentication.
+    /// Posts a form without client authentication.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
         self.http.post(self.url(path)).form(form).send().await.expect("the server answers")
     }
 
-    /// A form from a client that authenticates by HTTP Basic.
+    /// Posts a form from a client that authenticates with HTTP Basic.
     pub async fn post_as(&self, client: &Client, path: &str, form: &[(&str, &str)]) -> Response {
         let request = self.http.post(self.url(path)).form(form);
         request.basic_auth(&client.id, Some(&client.secret)).send().await.expect("the server answers")
     }
 
-    /// Makes a user with [`PASSWORD`].
+    /// Adds a user with [`PASSWORD`].
     pub async fn add_user(&self, name: &str, scopes: &str) -> uuid::Uuid {
         let new = NewUser {
             name: name.into(),
             email: None,
             password: NewPassword::Plain(Password::new(PASSWORD)),
-            scopes: scopes.parse().expect("a good scope"),
+            scopes: scopes.parse().expect("a valid scope"),
             roles: Vec::new(),
         };
-        self.admin.add_user("test", new).await.expect("the user is made").id
+        self.admin.add_user("test", new).await.expect("the user is added").id
     }
 
-    /// Makes a client; `change` sets what differs from a confidential one with every grant and any scope.
+    /// Adds a client; `change` sets what differs from a confidential one with every grant and any scope.
     pub async fn add_client(&self, id: &str, change: impl FnOnce(&mut NewClient)) -> Client {
         let mut new = NewClient {
             id: id.into(),
@@ -254,7 +253,7 @@ impl App {
         if new.public {
             new.grants.retain(|grant| *grant != Grant::ClientCredentials);
         }
-        let (client, secret) = self.admin.add_client("test", new).await.expect("the client is made");
+        let (client, secret) = self.admin.add_client("test", new).await.expect("the client is added");
         Client { id: client.id, secret: secret.as_ref().map(Secret::expose).unwrap_or_default().to_owned() }
     }
 
@@ -275,20 +274,20 @@ impl App {
         self.post("/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
-    /// What `/users/me` answers to a token.
+    /// The status of `/users/me` for a token.
     pub async fn me(&self, token: &str) -> StatusCode {
         self.get_with("/users/me", token).await.status()
     }
 }
 
-/// What is left of a server that has ended: its clock, and the folder of its master key.
+/// What is left of a server that has stopped: its clock, and the folder of its master key.
 pub struct Remains {
     clock: Arc<ManualClock>,
     files: Arc<tempfile::TempDir>,
 }
 
 impl Remains {
-    /// Starts a server in its place.
+    /// Starts another server in its place.
     pub async fn start(self, database: &TestDatabase) -> App {
         self.start_with(database, |_| ()).await
     }

@@ -1,11 +1,11 @@
-//! Requests to an application, and what its answers hold.
+//! Requests to a server, and what its responses contain.
 
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
-/// An HTTP client that follows no redirect.
+/// An HTTP client that does not follow redirects.
 pub fn client() -> reqwest::Client {
-    // Whichever test comes first installs it.
+    // The first test installs it; for later ones this fails, which is fine.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client")
 }
@@ -17,7 +17,7 @@ pub struct Client {
     pub secret: String,
 }
 
-/// What the token endpoint answered.
+/// A response of the token endpoint.
 pub struct Tokens {
     pub access: String,
     pub refresh: String,
@@ -27,7 +27,7 @@ pub struct Tokens {
 impl Tokens {
     pub async fn of(response: Response) -> Self {
         let status = response.status();
-        let body: Value = response.json().await.expect("a JSON answer");
+        let body: Value = response.json().await.expect("a JSON response");
         assert_eq!(status, StatusCode::OK, "{body}");
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         Self { access: text("access_token"), refresh: text("refresh_token"), body }
@@ -52,10 +52,10 @@ pub fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-/// Expects an OAuth error, and gives its description.
+/// Expects an OAuth error, and returns its description.
 pub async fn error(response: Response, status: u16, code: &str) -> String {
     let got = response.status().as_u16();
-    let body: Value = response.json().await.expect("a JSON answer");
+    let body: Value = response.json().await.expect("a JSON response");
     assert_eq!((got, body["error"].as_str()), (status, Some(code)), "{body}");
     body["error_description"].as_str().unwrap_or_default().to_owned()
 }

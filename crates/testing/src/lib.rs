@@ -1,6 +1,6 @@
-//! Support for tests: an application on port 0 over a real database, a connection to PostgreSQL that can be cut, and a
+//! Support for tests: a server on port 0 over a real database, a proxy to PostgreSQL that can drop traffic, and a
 //! headless browser.
-#![allow(missing_docs, reason = "its readers are tests, and the names say it")]
+#![allow(missing_docs, reason = "only tests use it, and the names say it")]
 
 mod app;
 mod http;

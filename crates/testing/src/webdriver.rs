@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// The name under which WebDriver puts an element's id.
+/// The JSON member in which WebDriver sends an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// As many times as something is tried again before it counts as failed, every 100 ms.
-const PATIENCE: u32 = 150;
+/// How many times an action is tried, every 100 ms, before it counts as failed.
+const ATTEMPTS: u32 = 150;
 
 /// Chromium and its driver.
 pub struct Programs {
@@ -24,7 +24,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Where they are; `None`, if this machine lacks one.
+    /// Searches `PATH`; `None` if either program is missing.
     pub fn find() -> Option<Self> {
         let in_path = |names: &[&str]| {
             let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
@@ -41,7 +41,7 @@ pub struct Browser {
     driver: Child,
     http: reqwest::Client,
     session: String,
-    /// The browser's profile; removed after it has ended.
+    /// The browser's profile; removed after the browser has stopped.
     _profile: tempfile::TempDir,
 }
 
@@ -62,11 +62,11 @@ impl Browser {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        // Read on, so that it never waits for a reader.
+        // Keep reading, so that it never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let base = format!("http://127.0.0.1:{port}");
-        // Whichever test comes first installs it.
+        // The first test installs it; for later ones this fails, which is fine.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let wanted = json!({ "capabilities": { "alwaysMatch": {
@@ -83,10 +83,10 @@ impl Browser {
         Self { driver, http, session, _profile: profile }
     }
 
-    /// Ends Chromium, and then its driver.
+    /// Stops Chromium, and then its driver.
     pub async fn end(mut self) {
         let _ = call(&self.http, Method::DELETE, &self.session, Value::Null).await;
-        self.driver.kill().await.expect("ChromeDriver can be ended");
+        self.driver.kill().await.expect("ChromeDriver can be stopped");
     }
 
     async fn command(&self, method: Method, path: &str, body: Value) -> Result<Value, String> {
@@ -106,10 +106,10 @@ impl Browser {
         Ok(found[ELEMENT].as_str().expect("an element has an id").to_owned())
     }
 
-    /// Tries until it succeeds: a page takes its time to draw.
-    async fn patiently<T>(&self, xpath: &str, mut attempt: impl AsyncFnMut(&str) -> Result<T, String>) -> T {
+    /// Retries until it succeeds: a page takes a while to render.
+    async fn retry<T>(&self, xpath: &str, mut attempt: impl AsyncFnMut(&str) -> Result<T, String>) -> T {
         let mut why = String::new();
-        for _ in 0..PATIENCE {
+        for _ in 0..ATTEMPTS {
             match self.find(xpath).await {
                 Ok(element) => match attempt(&element).await {
                     Ok(value) => return value,
@@ -124,14 +124,14 @@ impl Browser {
     }
 
     pub async fn click(&self, xpath: &str) {
-        self.patiently(xpath, async |element| {
+        self.retry(xpath, async |element| {
             self.command(Method::POST, &format!("/element/{element}/click"), json!({})).await
         })
         .await;
     }
 
     pub async fn type_into(&self, xpath: &str, text: &str) {
-        self.patiently(xpath, async |element| {
+        self.retry(xpath, async |element| {
             self.command(Method::POST, &format!("/element/{element}/value"), json!({ "text": text })).await
         })
         .await;
@@ -139,15 +139,15 @@ impl Browser {
 
     /// A property of an element, such as `value` or `checked`.
     pub async fn property(&self, xpath: &str, name: &str) -> Value {
-        self.patiently(xpath, async |element| {
+        self.retry(xpath, async |element| {
             self.command(Method::GET, &format!("/element/{element}/property/{name}"), Value::Null).await
         })
         .await
     }
 
-    /// The visible text of an element, once it holds `expected`.
+    /// The visible text of an element, once it contains `expected`.
     pub async fn text_with(&self, xpath: &str, expected: &str) -> String {
-        self.patiently(xpath, async |element| {
+        self.retry(xpath, async |element| {
             let text = self.command(Method::GET, &format!("/element/{element}/text"), Value::Null).await?;
             let text = text.as_str().unwrap_or_default().to_owned();
             if text.contains(expected) { Ok(text) } else { Err(format!("{expected:?} is not in {text:?}")) }
@@ -159,14 +159,14 @@ impl Browser {
         self.find(xpath).await.is_ok()
     }
 
-    /// Writes what the page looks like as a PNG.
+    /// Writes a screenshot of the page as a PNG.
     pub async fn screenshot(&self, file: &Path) {
         let picture = self.must(Method::GET, "/screenshot", Value::Null).await;
         let bytes = STANDARD.decode(picture.as_str().expect("base64")).expect("base64");
         std::fs::write(file, bytes).expect("the screenshot can be written");
     }
 
-    /// What the browser has logged: script errors, refused requests, breaches of the Content-Security-Policy.
+    /// The browser's log: script errors, refused requests, violations of the Content-Security-Policy.
     pub async fn log(&self) -> Vec<(String, String)> {
         let entries = self.must(Method::POST, "/se/log", json!({ "type": "browser" })).await;
         let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();

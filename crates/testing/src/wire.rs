@@ -1,4 +1,4 @@
-//! A wire between a server and its PostgreSQL that a test can hold, or cut at the worst moment.
+//! A TCP proxy between a server and its PostgreSQL that can go silent, or lose a response at the worst moment.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// What becomes of what is sent.
+/// What happens to the traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Forward,
-    /// Nothing arrives, and no connection ends.
+    /// Nothing arrives, and no connection is closed.
     Silent,
-    /// The answer with this tag (a command's `CommandComplete`) does not arrive, and its connection ends.
+    /// The response with this tag (a command's `CommandComplete`) does not arrive, and its connection is closed.
     Lose(&'static str),
 }
 
-/// The wire; it goes with its value.
+/// The proxy; dropping it closes its connections.
 pub struct Wire {
     url: String,
     mode: Arc<watch::Sender<Mode>>,
@@ -30,7 +30,7 @@ pub struct Wire {
     accepting: JoinHandle<()>,
 }
 
-/// Connections that have said LISTEN, in the order in which they did. The first `deaf` of them hear nothing any more.
+/// The connections that have sent LISTEN, in that order. The first `deaf` of them receive nothing any more.
 #[derive(Default)]
 struct Listeners {
     count: AtomicUsize,
@@ -38,7 +38,7 @@ struct Listeners {
 }
 
 impl Wire {
-    /// To the PostgreSQL that this test's database is on.
+    /// A proxy to the PostgreSQL of this test's database.
     pub async fn to(database: &TestDatabase) -> Self {
         let mut url = Url::parse(database.url()).expect("a URL");
         let server = (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(5432));
@@ -52,37 +52,37 @@ impl Wire {
         Self { url: url.into(), mode, listeners, accepting }
     }
 
-    /// What a server's configuration takes as the database's URL.
+    /// The URL of the database through this proxy.
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// From now on nothing arrives.
+    /// From now on, nothing arrives.
     pub fn silence(&self) {
         self.mode.send_replace(Mode::Silent);
     }
 
-    /// How many connections have said LISTEN so far.
+    /// How many connections have sent LISTEN so far.
     pub fn listeners(&self) -> usize {
         self.listeners.count.load(Ordering::SeqCst)
     }
 
-    /// Those that have hear nothing from now on, and do not end. All else goes on.
+    /// From now on, those connections receive nothing, and stay open. All others work as before.
     pub fn deafen(&self) {
         self.listeners.deaf.send_replace(self.listeners());
     }
 
-    /// What was held arrives now.
+    /// Delivers what was held back, and forwards again.
     pub fn resume(&self) {
         self.mode.send_replace(Mode::Forward);
     }
 
-    /// The next answer to a command with this tag, such as `COMMIT`, is lost after the database has done it.
+    /// Loses the next response to a command with this tag, such as `COMMIT`, after the database has executed it.
     pub fn lose(&self, tag: &'static str) {
         self.mode.send_replace(Mode::Lose(tag));
     }
 
-    /// True if there was such an answer.
+    /// True once such a response was lost.
     pub fn has_lost(&self) -> bool {
         *self.mode.borrow() == Mode::Forward
     }
@@ -100,24 +100,24 @@ async fn accept(
     mode: Arc<watch::Sender<Mode>>,
     listeners: Arc<Listeners>,
 ) {
-    // Dropped with this task, and every connection with it.
+    // Dropping this task closes every connection.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let (server, mode, listeners) = (server.clone(), mode.clone(), listeners.clone());
         connections.spawn(async move {
-            let server = TcpStream::connect(server).await.expect("PostgreSQL takes the connection");
+            let server = TcpStream::connect(server).await.expect("PostgreSQL accepts the connection");
             let listens_as = AtomicUsize::new(usize::MAX);
             let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-            // Whichever ends first takes the connection with it, both ways.
+            // When one direction ends, so does the other.
             tokio::select! {
-                () = questions(from_client, to_server, mode.subscribe(), &listeners, &listens_as) => {}
-                () = answers(from_server, to_client, &mode, &listeners, &listens_as) => {}
+                () = requests(from_client, to_server, mode.subscribe(), &listeners, &listens_as) => {}
+                () = responses(from_server, to_client, &mode, &listeners, &listens_as) => {}
             }
         });
     }
 }
 
-async fn questions(
+async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
@@ -135,7 +135,7 @@ async fn questions(
     }
 }
 
-async fn answers(
+async fn responses(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mode: &watch::Sender<Mode>,
@@ -150,9 +150,9 @@ async fn answers(
             return;
         }
         if let Mode::Lose(tag) = now
-            && holds(&chunk[..count], tag)
+            && completes(&chunk[..count], tag)
         {
-            // A command that commits by itself has committed once `ReadyForQuery` has come.
+            // A command outside a transaction has committed once `ReadyForQuery` arrives.
             let mut text = chunk[..count].to_vec();
             while !text.ends_with(b"Z\0\0\0\x05I") {
                 let Ok(count @ 1..) = from.read(&mut chunk).await else { break };
@@ -167,9 +167,9 @@ async fn answers(
     }
 }
 
-/// A `CommandComplete` message: its length, the tag, and a NUL.
-fn holds(answer: &[u8], tag: &str) -> bool {
+/// True if there is a `CommandComplete` message with this tag: its length, the tag, and a NUL.
+fn completes(response: &[u8], tag: &str) -> bool {
     let length = (tag.len() as u32 + 5).to_be_bytes();
     let message = [b"C", &length[..], tag.as_bytes(), b"\0"].concat();
-    answer.windows(message.len()).any(|window| window == message)
+    response.windows(message.len()).any(|window| window == message)
 }

@@ -32,7 +32,7 @@ impl Clock for SystemClock {
     }
 
     fn elapsed(&self) -> Duration {
-        // Not std's Instant: that one stands still while a machine is suspended, and a lease must not.
+        // Not std's Instant: it stops while a machine is suspended, and a lease must not.
         #[cfg(target_os = "linux")]
         let id = rustix::time::ClockId::Boottime;
         #[cfg(not(target_os = "linux"))]
@@ -42,7 +42,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved. For tests, a user's own among them.
+/// A clock that only moves when it is told to, for tests.
 #[derive(Debug)]
 pub struct ManualClock {
     state: Mutex<(OffsetDateTime, Duration)>,

@@ -1,6 +1,6 @@
 //! What a Ficha token is: claims, scope, keys, signing, verifying, and the set of denied ids.
 //!
-//! There is no HTTP and no database in here, and nothing that only an issuer needs beyond signing, so what a resource
+//! It contains no HTTP, no database, and apart from signing nothing that only an issuer needs, so what a resource
 //! server links stays small.
 //!
 //! Issuing is [`SigningKey::sign`]. Verifying is [`Unverified::parse`], finding the key by its `kid`, and

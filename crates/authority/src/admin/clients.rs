@@ -64,6 +64,7 @@ impl Admin {
             created_at: self.now(),
         };
         check(&client)?;
+        check_own_scopes(&client)?;
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(scopes).await?;
         }
@@ -89,6 +90,7 @@ impl Admin {
     pub async fn change_client(&self, actor: &str, id: &str, change: ClientChange) -> Result<ClientRecord, AdminError> {
         let mut client = self.client(id).await?;
         let before = client.clone();
+        let changes_scopes = change.grants.is_some() || change.scopes.is_some();
         if let Some(grants) = change.grants {
             client.grants = grants;
         }
@@ -105,6 +107,9 @@ impl Admin {
             client.forwards_address = forwards;
         }
         check(&client)?;
+        if changes_scopes {
+            check_own_scopes(&client)?;
+        }
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(scopes).await?;
         }
@@ -122,7 +127,7 @@ impl Admin {
     pub async fn new_client_secret(&self, actor: &str, id: &str) -> Result<Secret, AdminError> {
         let mut client = self.client(id).await?;
         if client.secret_hash.is_none() {
-            return Err(AdminError::Invalid(format!("the client {id:?} is public: it has no secret")));
+            return Err(AdminError::Invalid(format!("the client {id:?} is a public client and has no secret")));
         }
         let secret = Secret::random(&*self.base.entropy);
         client.secret_hash = Some(secret.digest());
@@ -202,7 +207,7 @@ impl Admin {
     }
 }
 
-/// True if `after` may do less than `before`, or issues for somebody else.
+/// True if `after` may do less than `before`, or issues tokens for another audience.
 fn narrows(before: &ClientRecord, after: &ClientRecord) -> bool {
     let fewer_scopes = match (&before.scopes, &after.scopes) {
         (_, ClientScopes::Any) => false,
@@ -217,7 +222,7 @@ fn check_id(id: &str) -> Result<(), AdminError> {
     let printable = id.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
     if id.is_empty() || id.len() > 128 || !printable || id.trim() != id {
         return Err(AdminError::Invalid(
-            "a client id is 1 to 128 printable ASCII characters, no space at an end".into(),
+            "a client id is 1 to 128 printable ASCII characters, without a space at either end".into(),
         ));
     }
     Ok(())
@@ -227,16 +232,16 @@ fn check(client: &ClientRecord) -> Result<(), AdminError> {
     let refuse = |text: &str| Err(AdminError::Invalid(text.into()));
     let public = client.secret_hash.is_none();
     if public && client.grants.contains(&Grant::ClientCredentials) {
-        return refuse("a public client can't use client_credentials: it has nothing to prove itself with");
+        return refuse("a public client can't use client_credentials: it has no secret");
     }
     if public && !client.serves.is_empty() {
-        return refuse("a public client can't serve an audience: introspection and the denylist ask for a secret");
+        return refuse("a public client can't serve an audience: introspection and the denylist require a secret");
     }
     if public && client.forwards_address {
         return refuse("a public client can't be trusted to forward addresses");
     }
     if client.grants.contains(&Grant::RefreshToken) && !client.grants.contains(&Grant::Password) {
-        return refuse("refresh_token goes with the password grant");
+        return refuse("refresh_token requires the password grant");
     }
     let names = client.audience.iter().chain(&client.serves);
     if names
@@ -244,6 +249,16 @@ fn check(client: &ClientRecord) -> Result<(), AdminError> {
         .any(|name| name.is_empty() || name.len() > 256 || name.chars().any(|c| c.is_control() || c == ' '))
     {
         return refuse("an audience is 1 to 256 characters without spaces");
+    }
+    Ok(())
+}
+
+/// `any` stands for the scopes of the user, and with client_credentials there is no user: the tokens would have none.
+fn check_own_scopes(client: &ClientRecord) -> Result<(), AdminError> {
+    let only_own = client.grants == [Grant::ClientCredentials];
+    if only_own && client.scopes == ClientScopes::Any {
+        let text = "with client_credentials alone there is no user whose scopes `any` could stand for: name the scopes";
+        return Err(AdminError::Invalid(text.into()));
     }
     Ok(())
 }

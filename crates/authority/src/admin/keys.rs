@@ -62,7 +62,7 @@ impl Admin {
         let kid = new.kid.clone();
         let last_token = sign_from + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS;
         if !base.store.rotate_key(new, &newest.kid, last_token).await? {
-            return Err(AdminError::Conflict("somebody else rotated the key a moment ago".into()));
+            return Err(AdminError::Conflict("another process has just rotated the key".into()));
         }
         self.audit(Event::by(actor, "key.rotated").detail(&kid)).await?;
         Ok((kid, sign_from))
@@ -75,6 +75,8 @@ impl Admin {
     /// it has signed is good until it expires; [`Purged`] says so.
     pub async fn purge_keys(&self, actor: &str) -> Result<Purged, AdminError> {
         let base = &self.base;
+        // Without a first start there is nothing to purge, and no master key either.
+        self.newest_signing_key().await?;
         let (master, now) = (self.master()?, self.now());
         let algorithm = base.settings.signing.pair_algorithm();
         let sign = new_signing_key(algorithm, &master, &*base.clock, &*base.entropy, now)?;

@@ -1,7 +1,7 @@
-//! The administrator's rules: what the command line does now, and the admin API later.
+//! The rules for administrators, used by the command line.
 //!
-//! They work on the store that the configuration names, beside a running server, which takes up within a tail's
-//! interval (some 50 ms) what another process wrote.
+//! They work on the configured store. A running server notices what another process wrote within an interval of its
+//! tail (some 50 ms).
 
 mod clients;
 mod keys;
@@ -26,11 +26,11 @@ use crate::error::StartError;
 use crate::events::Event;
 use crate::foundation::{Foundation, start_hashing};
 
-/// Why an administrator's request was refused.
+/// Why an administrator's request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// There is one already.
-    #[error("the {kind} {name:?} exists already")]
+    #[error("the {kind} {name:?} already exists")]
     Taken {
         /// `user`, `client`.
         kind: &'static str,
@@ -51,10 +51,10 @@ pub enum AdminError {
     /// The password is too weak.
     #[error(transparent)]
     Password(#[from] PolicyError),
-    /// Nothing can be hashed at the moment.
+    /// The hashing queue is full.
     #[error("too many passwords are being hashed; try again in a moment")]
     Busy,
-    /// Somebody else was faster.
+    /// Another process was faster.
     #[error("{0}")]
     Conflict(String),
     /// The database.
@@ -78,14 +78,14 @@ impl Admin {
         Self { base, hashing, denylist }
     }
 
-    /// The rules beside a running server, or before the first start: no keys are needed.
+    /// The rules for another process than the server, or before the first start: no keys are needed.
     pub fn open(base: Foundation) -> Result<Self, StartError> {
         base.settings.check()?;
         let hashing = start_hashing(&base.settings)?;
         Ok(Self::new(base, hashing, Arc::new(Denylist::default())))
     }
 
-    /// The same where the clock may be wrong: what it lets expire is ended and denied all the same.
+    /// The same if the clock may be wrong: sessions that only it calls expired are still ended and denied.
     pub fn doubting(self, clock: &IssuerClock) -> Self {
         self.denylist.begin_expiry_clock(clock.expiry_at_start(), clock);
         self
@@ -108,7 +108,15 @@ impl Admin {
 
     async fn audit(&self, event: Event) -> Result<(), AdminError> {
         let record = event.record(&*self.base.clock, &*self.base.entropy);
-        tracing::info!(event = record.event, actor = record.actor, detail = record.detail, "audit");
+        tracing::info!(
+            event = record.event,
+            actor = record.actor,
+            user = record.user_id.map(tracing::field::display),
+            client = record.client_id,
+            session = record.session_id.map(tracing::field::display),
+            detail = record.detail,
+            "audit"
+        );
         Ok(self.base.store.audit(&[record]).await?)
     }
 

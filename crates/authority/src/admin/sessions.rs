@@ -40,13 +40,13 @@ impl Admin {
 
     /// Ends one session. False: it had ended before.
     pub async fn revoke_session(&self, actor: &str, id: Uuid) -> Result<bool, AdminError> {
-        self.session(id).await?;
+        let session = self.session(id).await?;
         let applied =
             self.base.store.revoke_batch(&[Revocation::Session(id, RevokeReason::Admin)], self.ending_now()).await?;
         self.publish(&applied.revoked);
         let newly = applied.newly.first().copied().unwrap_or(false);
         if newly {
-            self.audit(Event::by(actor, "session.revoked").session(id)).await?;
+            self.audit(Event::by(actor, "session.revoked").session_of(&session)).await?;
         }
         Ok(newly)
     }

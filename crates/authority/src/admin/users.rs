@@ -16,7 +16,7 @@ use crate::events::Event;
 pub enum NewPassword {
     /// As typed. The policy holds for it.
     Plain(Password),
-    /// As another system stored it; made anew at the user's next login.
+    /// As another system stored it; it is rehashed at the user's next login.
     Imported(StoredHash),
 }
 
@@ -143,7 +143,7 @@ impl Admin {
     }
 
     async fn forget_failures(&self, name: &str) -> Result<u64, AdminError> {
-        // Before the first start there is no key, and nobody has failed to log in.
+        // Before the first start there is no key, and there are no failed logins.
         let Some(master) = self.base.master_key.load()? else { return Ok(0) };
         let account = Attempt::new(&master, name, "", None).account;
         Ok(self.base.store.clear_login_failures(account).await?)

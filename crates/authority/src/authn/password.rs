@@ -9,13 +9,13 @@ use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::request_source::RequestSource;
 
-/// Names longer than this, in bytes, are nobody's.
+/// The longest user name, in bytes.
 pub const MAX_NAME_BYTES: usize = 256;
 
 /// By how many seconds the clocks of two servers may differ.
 const CLOCKS_DIFFER: i64 = 5;
 
-/// How long a source that got in is taken as known before it is written anew, in seconds.
+/// How often a source with successful logins is written again, in seconds.
 const KNOWN_SOURCE_REFRESH: i64 = 86_400;
 
 impl Authority {
@@ -33,7 +33,7 @@ impl Authority {
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
-            // No lane for a throttled attempt: it waits as long as a hash takes now.
+            // A throttled attempt takes no lane: it waits as long as a hash takes at the moment.
             tokio::time::sleep(self.inner.hashing.typical(self.floor_cost())).await;
             return Err(AuthorityError::BadCredentials);
         }
@@ -45,8 +45,8 @@ impl Authority {
             self.inner.metrics.logins_busy.count();
             AuthorityError::Busy { retry_after: busy.retry_after }
         })?;
-        // Guesses that were sent at once all saw the counts from before them. A right one that comes out while its source
-        // is slowed by the others is one guess too many: it fails like them.
+        // Guesses sent at the same time all saw the counts from before them. If the others have throttled this source
+        // meanwhile, a right password fails too.
         let right = right && {
             let since = self.history(&attempt).await?;
             !is_throttled(&since, self.now())
@@ -68,8 +68,8 @@ impl Authority {
         }
     }
 
-    /// What is known of an account and a source. No failure is of the future: one that was counted while the clock was ahead
-    /// is one of now.
+    /// The failures of an account and a source. A failure in the future, counted while the clock was ahead, becomes a failure
+    /// of now.
     async fn history(&self, attempt: &Attempt) -> Result<LoginHistory, AuthorityError> {
         let now = self.now();
         let mut history = self.store().login_history(attempt.account, attempt.source).await?;
@@ -88,7 +88,7 @@ impl Authority {
         Ok(self.store().user_by_name(username).await?)
     }
 
-    /// After a good login with an imported or cheaper hash the password is stored anew, apart from the answer.
+    /// After a successful login with an imported or cheaper hash, the password is rehashed in the background.
     fn rehash_if_outdated(&self, user: &UserRecord, stored: &StoredHash, password: Password, share: u64) {
         let cost = self.settings().password.bcrypt_cost;
         if stored.is_current(cost.get()) {
@@ -100,14 +100,14 @@ impl Authority {
             let new = PasswordHashText(hash.to_string());
             // Compare-and-set on the old text: a password that was changed meanwhile stays.
             match authority.store().rehash_password(id, &old, &new, cost.get()).await {
-                Ok(_) => tracing::info!(user = %id, "the password was stored anew in the current format"),
-                Err(error) => tracing::warn!(user = %id, %error, "the password could not be stored anew"),
+                Ok(_) => tracing::info!(user = %id, "the password was rehashed in the current format"),
+                Err(error) => tracing::warn!(user = %id, %error, "the password could not be rehashed"),
             }
         });
     }
 }
 
-/// A hash that can't be read fails the login like a wrong password, and is worth a log line.
+/// A hash that can't be parsed fails the login like a wrong password, and is logged.
 fn parse_stored(user: &UserRecord) -> Option<StoredHash> {
     match user.password_hash.0.parse() {
         Ok(stored) => Some(stored),

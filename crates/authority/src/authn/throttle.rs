@@ -1,8 +1,8 @@
-//! How guessing is slowed down.
+//! Brute-force protection for logins.
 //!
-//! A *source* is a client and a network address. Ten failures in a row slow that source for that account. A hundred in
-//! a row, from whatever sources, block those that never got in to that account; whoever has got in from where they are
-//! is never locked out by somebody else's failures (NIST SP 800-63B-4 §3.2.2 asks for at most 100 in a row).
+//! A *source* is a client and a network address. Ten failures in a row throttle that source for that account. A hundred in
+//! a row, from any sources, block the sources that never logged in to that account. A source that has logged in before is
+//! never locked out by the failures of others (NIST SP 800-63B-4 §3.2.2 requires at most 100 in a row).
 
 use std::net::IpAddr;
 
@@ -11,23 +11,23 @@ use ficha_store::LoginHistory;
 use crate::keys::master_key::MasterKey;
 use crate::request_source::network_of;
 
-/// Failures in a row of one source for one account before it is slowed.
+/// Failures in a row of one source for one account before it is throttled.
 pub const SLOW_AFTER: i64 = 10;
-/// Failures in a row for one account before sources that never got in are blocked.
+/// Failures in a row for one account before sources that never logged in are blocked.
 pub const BLOCK_AFTER: i64 = 100;
-/// The longest wait between two attempts of a slowed source, in seconds.
+/// The longest wait between two attempts of a throttled source, in seconds.
 const LONGEST_WAIT: i64 = 900;
-/// How long a block of unknown sources lasts after the last failure, in seconds. Then one attempt counts again: an
-/// account that nobody ever got in to is not lost for good.
+/// How long unknown sources stay blocked after the last failure, in seconds. Then one attempt is checked again, so that an
+/// account without any login is not locked for ever.
 const BLOCK_FOR: i64 = 3_600;
 
-/// Names for an account and a source that tell nothing to a reader of the database: people type passwords into the
-/// user name's field.
+/// Names for an account and a source that reveal nothing to a reader of the database: people type passwords into the user
+/// name field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
-    /// The account that is tried.
+    /// The account.
     pub account: [u8; 16],
-    /// Who tries.
+    /// The source.
     pub source: [u8; 16],
 }
 
@@ -41,13 +41,13 @@ impl Attempt {
         }
     }
 
-    /// What the hashing queue shares out by.
+    /// The key by which the hashing queue is shared fairly.
     pub fn share(&self) -> u64 {
         u64::from_be_bytes(self.source[..8].try_into().expect("16 bytes hold 8"))
     }
 }
 
-/// True if an attempt at `now` is refused unseen.
+/// True if an attempt at `now` is refused without checking the password.
 pub fn is_throttled(history: &LoginHistory, now: i64) -> bool {
     is_slowed(history, now) || is_blocked(history, now)
 }

@@ -11,7 +11,7 @@ use crate::error::AuthorityError;
 use crate::request_source::RequestSource;
 
 impl Authority {
-    /// Checks who a client is. `None` stands for the default client, where there is one.
+    /// Authenticates a client. `None` stands for the default client, if there is one.
     pub async fn authenticate_client(
         &self,
         credentials: &ClientCredentials,
@@ -33,7 +33,7 @@ impl Authority {
         if found.is_err() {
             self.inner.metrics.client_failures.count();
             if let ClientCredentials::Secret(..) = credentials {
-                // Only a wrong secret waits: a right one is never slowed, whoever guesses beside it.
+                // Only a wrong secret waits. A right one is never delayed, even while others guess.
                 tokio::time::sleep(self.inner.secret_failures.failed(source, self.seconds_passed())).await;
             }
         }
@@ -41,7 +41,7 @@ impl Authority {
     }
 }
 
-/// Holds credentials against a record. The error is one and the same whatever is wrong.
+/// Compares credentials with a record. The error is the same whatever is wrong.
 pub fn authenticate(
     record: Option<Arc<ClientRecord>>,
     credentials: &ClientCredentials,
@@ -50,7 +50,7 @@ pub fn authenticate(
         ClientCredentials::Secret(_, secret) => Some(secret),
         _ => None,
     };
-    // The digest is computed and compared whoever asks, so an unknown id gets the same answer as a wrong secret.
+    // The digest is computed and compared in any case, so an unknown id gets the same answer as a wrong secret.
     let stored = record.as_ref().and_then(|record| record.secret_hash);
     let fits = given.is_some_and(|secret| secret.matches(&stored.unwrap_or_default())) && stored.is_some();
     let public = given.is_none() && stored.is_none();

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ficha_store::{ClientRecord, Store, StoreError};
 
-/// Clients as they were last read, so that a request of a known client asks the database nothing.
+/// Clients as they were last read, so that a request of a known client needs no query.
 ///
 /// Whatever writes a client raises the `changes` counter in the same transaction; the tail reads it with every head
 /// and empties this. So another process' change is seen within a tail's interval (some 50 ms), and at once where it
@@ -57,12 +57,12 @@ impl ClientCache {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// Forgets one, so that it is read anew.
+    /// Drops one, so that it is read again.
     pub fn forget(&self, id: &str) {
         self.known.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    /// Forgets all: some client changed.
+    /// Drops all, because a client changed.
     pub fn clear(&self) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         self.epoch.fetch_add(1, std::sync::atomic::Ordering::AcqRel);

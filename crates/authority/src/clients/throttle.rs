@@ -1,6 +1,6 @@
 //! How guessing a client's secret is slowed down.
 //!
-//! A secret has 256 random bits, so nobody guesses one; this keeps a guesser from being a load. It is held in memory:
+//! A secret has 256 random bits and can't be guessed; this only limits the load of guessing. It is kept in memory:
 //! nothing is lost when a server forgets it.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 const FREE: u32 = 10;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
-/// A source that has not failed for this long begins anew, in seconds.
+/// After this time without a failure a source starts over, in seconds.
 const FORGET: i64 = 300;
 /// More sources than this are not held at once.
 const MOST: usize = 10_000;

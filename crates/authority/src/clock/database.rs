@@ -1,7 +1,7 @@
 //! The database's time. Servers that share a database agree on it, whatever their own clocks say: the grace of a
 //! refresh token and every expiry go by it.
 //!
-//! It may jump: [`IssuerClock`](crate::IssuerClock) stands between it and whoever issues or checks a token.
+//! It may jump: [`IssuerClock`](crate::IssuerClock) is between it and the code that issues or checks tokens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

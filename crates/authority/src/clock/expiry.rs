@@ -33,7 +33,7 @@ impl ExpiryClock {
     pub(crate) fn begin(&self, earliest: i64, clock: &dyn Clock) {
         let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // A part of a second is no jump.
+        // A fraction of a second is not a jump.
         if earliest < clock.unix_now() {
             *seen = Some(Seen { offset: earliest.saturating_mul(SECOND) - elapsed, doubted: None });
         }
@@ -56,7 +56,7 @@ impl ExpiryClock {
                 let seconds = (offset - seen.offset) / SECOND;
                 tracing::warn!(
                     seconds,
-                    "the clock was set; what it lets expire is kept until that has lasted for a day"
+                    "the clock was changed; nothing that expires by the new time is removed for a day"
                 );
                 seen.doubted = Some((offset, elapsed));
             }

@@ -1,12 +1,12 @@
 //! The time that tokens are issued and checked by.
 //!
-//! It goes by the time that has passed, and not by what the wall clock shows: so a clock that is set, forward or back,
-//! changes nothing at first. A new time that has lasted for a minute is followed, since it is most likely the right one (a
-//! machine that was paused, a time service that came late). Even then nobody is logged out by it: for an hour a session
-//! ends only if both times say so, and what one of them calls expired is answered 503 and not 401 for as long as an access
-//! token from before may live.
+//! It advances by elapsed time and not by the wall clock, so a clock that is set forward or back changes nothing at first. A
+//! new time that has been stable for a minute is followed, since it is most likely the right one (a
+//! machine that was paused, a time service that came late). Even then no session ends because of it: for an hour a
+//! session ends only if both times say so, and a token that only one of them calls expired gets a 503 and not a 401, for as
+//! long as an access token from before may be valid.
 //!
-//! How long expired rows are kept goes by a third rule, which is stricter still: `expiry.rs`.
+//! Removing expired rows follows a third, stricter rule: `expiry.rs`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ const READ_ATTEMPTS: u32 = 5;
 const FOLLOWED_AFTER: i64 = 60 * SECOND;
 /// For how long after that no session ends that only the new time ends, in microseconds.
 const ENDS_NOTHING_FOR: i64 = 3_600 * SECOND;
-/// The same where nothing but a long time without a server speaks against the clock.
+/// The same if the only reason for doubt is a long time without a server.
 const ENDS_NOTHING_AFTER_LONG: i64 = 600 * SECOND;
 /// A database that was last used longer ago than this by the clock may have met a clock that is wrong, in seconds.
 const LONG_AGO: i64 = 86_400;
@@ -34,7 +34,7 @@ const LONG_AGO: i64 = 86_400;
 const LITTLE: i64 = 60;
 const SECOND: i64 = 1_000_000;
 
-/// A clock that does not jump, over one that may.
+/// A clock that does not jump, on top of one that may.
 pub struct IssuerClock {
     source: Arc<dyn Clock>,
     /// What is added to the elapsed time to get the time, in microseconds since 1970.
@@ -63,7 +63,7 @@ impl Begin {
         Self { now, earliest, expiry, ends_nothing_for: ENDS_NOTHING_FOR }
     }
 
-    /// Some time after a heartbeat, nobody knows how long.
+    /// An unknown time after a heartbeat.
     fn at_another_boot(last: BeatTime, wall: i64) -> Self {
         let at = last.at.saturating_mul(SECOND);
         // It can't be earlier than it was. A machine without a battery begins long ago, until a time service comes.
@@ -100,7 +100,7 @@ impl IssuerClock {
     pub fn new(source: Arc<dyn Clock>, last: &LastBeat) -> Self {
         let (wall, elapsed) = read(&*source);
         let begin = match (last.of_this_boot, last.any) {
-            // This machine has not been started anew since: what has passed is known.
+            // This machine has not been rebooted since, so the elapsed time is known.
             (Some((time, then)), _) if then.saturating_mul(1_000) <= elapsed => {
                 let passed = (elapsed - then.saturating_mul(1_000)).div_euclid(SECOND);
                 Begin::after(time, passed, wall)
@@ -139,7 +139,7 @@ impl IssuerClock {
         let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
         if agree(seen, offset) {
             if doubt.seen.take().is_some() {
-                tracing::info!("the clock is back at the time that was kept");
+                tracing::info!("the clock is back at the expected time");
             }
             self.offset.store(seen, Ordering::Release);
             return;
@@ -147,7 +147,7 @@ impl IssuerClock {
         let seconds = (seen - offset) / SECOND;
         match doubt.seen {
             Some((before, since)) if agree(seen, before) && elapsed - since >= FOLLOWED_AFTER => {
-                tracing::warn!(seconds, "the clock that was set has lasted for a minute, and is followed");
+                tracing::warn!(seconds, "the changed clock has been stable for a minute and is now used");
                 // What lay between two jumps goes by the earliest of all.
                 let earliest = doubt.before_within(elapsed).map_or(offset, |before| before.min(offset));
                 let before = Before { offset: earliest, followed: elapsed, until: elapsed + ENDS_NOTHING_FOR };
@@ -158,7 +158,7 @@ impl IssuerClock {
             _ => {
                 tracing::warn!(
                     seconds,
-                    "the clock was set; the time before is kept until that has lasted for a minute"
+                    "the clock was changed; the previous time is used until the new one has been stable for a minute"
                 );
                 doubt.seen = Some((seen, elapsed));
             }
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_start_doubts_what_the_process_before_it_did() {
-        // It had followed a clock that was put forward by an hour.
+        // It had followed a clock that was set forward by an hour.
         let doubted = BeatTime { at: BEGIN - 10, earliest: BEGIN - 10 - HOUR, expiry: BEGIN - 10 - 2 * HOUR };
         for of_this_boot in [None, Some((doubted, 990_000))] {
             let issuer = IssuerClock::new(manual(), &LastBeat { any: Some(doubted), of_this_boot });

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ficha_store::{DenyRow, Head};
 
-/// A row's number and its random tag: together they name one row of one history. Number 0 with tag 0 stands before the
+/// A row's number and its random tag: together they name one row of one history. Number 0 with tag 0 is before the
 /// first row of every history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cursor {
@@ -32,7 +32,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// Reads exactly what `Display` writes. Whatever else a follower brings is no cursor of ours.
+/// Accepts exactly what `Display` writes.
 impl FromStr for Cursor {
     type Err = ();
 

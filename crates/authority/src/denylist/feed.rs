@@ -1,4 +1,4 @@
-//! The denylist's feed: what a follower is told, and when (docs/src/reference/denylist.md).
+//! The denylist feed: what followers receive, and when (docs/src/reference/denylist.md).
 //!
 //! Each answer follows a read of the database that began after the request came. The tail reads, and all who came before
 //! a read began share it; those who wait share their wake and the text that answers them. However many follow, the
@@ -64,7 +64,7 @@ pub struct Poll<'a> {
 pub(crate) struct Feed {
     places: Arc<PollSlots>,
     pages: Pages,
-    /// Says that there may be something new: whoever wakes looks for itself.
+    /// Signals that there may be news; each poll that wakes checks for itself.
     wake: watch::Sender<()>,
     /// True for a moment after each wake.
     gathering: watch::Sender<bool>,
@@ -115,7 +115,7 @@ impl Authority {
         source: &RequestSource,
     ) -> Result<Follower, AuthorityError> {
         if matches!(credentials, ClientCredentials::None) {
-            // Never the default client: whoever names nobody is nobody.
+            // Never the default client: callers without credentials are rejected.
             let anonymous = self.settings().anonymous_following();
             return if anonymous { Ok(Follower::Anonymous) } else { Err(AuthorityError::ClientAuthentication) };
         }
@@ -184,7 +184,7 @@ impl Authority {
         self.inner.feed.wake.send_replace(());
     }
 
-    /// Has the database read anew, and says what the list's newest row is. A read that fails is tried again, for as long
+    /// Has the database read again, and returns the newest row. A read that fails is tried again, for as long
     /// as what was read before still holds.
     async fn vouch(&self) -> Result<Cursor, AuthorityError> {
         let denylist = self.denylist();

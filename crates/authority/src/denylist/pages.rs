@@ -81,7 +81,7 @@ pub(crate) struct Pages {
     reads: Semaphore,
 }
 
-/// The answer to whoever has read up to `cursor`, from memory. The first who looks at it builds its text.
+/// The response for followers at `cursor`, from memory. The first use builds its text.
 struct CachedPage {
     cursor: Cursor,
     end: Cursor,
@@ -130,7 +130,7 @@ impl Default for Pages {
 }
 
 impl Pages {
-    /// The answer to whoever has read up to `cursor`, if memory has it: no query.
+    /// The response for followers at `cursor` without a query, if memory has it.
     pub(crate) fn remembered(&self, denylist: &Denylist, cursor: Cursor) -> Option<Arc<FeedPage>> {
         let page = self.latest_behind(denylist, cursor)?;
         // No lock is held: of all whom a revocation wakes one builds the text, and only they wait for it.
@@ -166,7 +166,7 @@ impl Pages {
             Found::Page(page) => Ok(page),
             Found::Unknown(_) => match self.shared(&reader, Begin::Reset).await? {
                 Found::Page(page) => Ok(page),
-                Found::Unknown(_) => Err(StoreError::Corrupt("the whole denylist has no cursor to be unknown".into())),
+                Found::Unknown(_) => Err(StoreError::Corrupt("a request for the whole denylist has no cursor".into())),
             },
         }
     }
@@ -190,7 +190,7 @@ impl Pages {
         Ok(found)
     }
 
-    /// Lets go of what nobody has asked for since the last call.
+    /// Drops what has not been used since the last call.
     pub(crate) fn tidy(&self) {
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         stored.retain(|_, slot| slot.used.swap(false, Ordering::Relaxed) || Arc::strong_count(slot) > 1);
@@ -209,12 +209,13 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn now(&self) -> Result<(u64, Cursor), StoreError> {
         let recent = self.denylist.recent();
-        let newest = recent.newest().ok_or_else(|| StoreError::Unavailable("the database was not read yet".into()))?;
+        let newest =
+            recent.newest().ok_or_else(|| StoreError::Unavailable("the database has not been read yet".into()))?;
         Ok((recent.generation(), newest))
     }
 
     /// The end is the newest row that was read, or, if these are the last, the newest one known *before*: whatever came
-    /// in between comes with the next answer. Should the database be put back in between, the next cursor is unknown.
+    /// in between comes with the next answer. If the database is restored in between, the next cursor is unknown.
     async fn read(&self, begin: Begin) -> Result<Found, StoreError> {
         let (generation, newest) = self.now()?;
         let now = self.denylist.expiry_now(self.clock);

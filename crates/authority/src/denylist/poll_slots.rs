@@ -1,4 +1,4 @@
-//! How many polls may be held at once, all together and from each source.
+//! Limits on held polls, in total and per source.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::request_source::{RequestSource, network_of};
 use crate::settings::DenylistSettings;
 
-/// The places for held polls.
+/// The slots for held polls.
 #[derive(Debug)]
 pub(crate) struct PollSlots {
     most: usize,
     most_per_source: usize,
     taken: Mutex<Taken>,
-    /// Sources are told apart by a keyed hash: eight bytes, whatever a client is called.
+    /// Sources are identified by a keyed hash of eight bytes.
     hasher: RandomState,
 }
 
@@ -23,7 +23,7 @@ struct Taken {
     by_source: HashMap<u64, usize>,
 }
 
-/// A place for one held poll; dropping it gives it back, also when the peer hangs up.
+/// The slot of one held poll. Dropping it frees the slot, also when the peer disconnects.
 #[derive(Debug)]
 pub(crate) struct PollSlot {
     places: Arc<PollSlots>,
@@ -40,7 +40,7 @@ impl PollSlots {
         })
     }
 
-    /// Takes a place for `client` (`None`: nobody named) at its address; `None` if there is none left for it.
+    /// Takes a slot for `client` (`None`: anonymous) at its address; `None` if there is none left for it.
     pub(crate) fn take(self: &Arc<Self>, client: Option<&str>, source: &RequestSource) -> Option<PollSlot> {
         let source = self.hasher.hash_one((client, network_of(source.address)));
         let mut taken = self.lock();

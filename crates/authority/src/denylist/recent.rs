@@ -14,12 +14,12 @@ const MOST: usize = 10_000;
 pub(crate) struct Recent {
     base: Option<Cursor>,
     rows: VecDeque<DenyRow>,
-    /// How often it was begun anew: what was made of another history is known by this.
+    /// How often it was cleared: this identifies what was built from another history.
     generation: u64,
 }
 
 impl Recent {
-    /// The newest row taken up; `None` before the first read.
+    /// The newest loaded row; `None` before the first read.
     pub(crate) fn newest(&self) -> Option<Cursor> {
         self.rows.back().map(Cursor::from).or(self.base)
     }

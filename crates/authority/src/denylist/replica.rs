@@ -1,4 +1,4 @@
-//! The denylist as a running server holds it, and the task that keeps it current.
+//! The denylist as a running server keeps it in memory.
 //!
 //! The server's own bearer endpoints and introspection ask this set, never the database. It only ever adds: entries
 //! leave by their `until` alone, so nothing that the database does can un-revoke a token.
@@ -17,13 +17,13 @@ use crate::clock::expiry::ExpiryClock;
 use crate::denylist::cursor::Cursor;
 use crate::denylist::recent::Recent;
 
-/// Without a read of the database for this long, nobody knows what has been revoked: the server refuses with 503.
+/// Without a read of the database for this long, it is unknown what has been revoked, and the server answers 503.
 pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
 
 /// Followers have the database read no more often than this, however many they are.
 const ASK_PACE: Duration = Duration::from_millis(10);
 
-/// How many rows one read takes up.
+/// How many rows one read loads.
 const ROWS_A_READ: u64 = 5_000;
 
 /// For how much longer than their `until` entries are kept, in seconds: a start with a clock that is ahead of the others
@@ -38,11 +38,11 @@ pub struct Denylist {
     vouched: AtomicU64,
     /// How far the database has been read.
     recent: RwLock<Recent>,
-    /// One reader at a time: rows are taken up in order of number.
+    /// One reader at a time: rows are loaded in the order of their numbers.
     reading: Mutex<()>,
-    /// The last read: its number among all that have begun, and what came of it.
+    /// The last read: its number among all started reads, and its result.
     last: watch::Sender<Option<(u64, Result<Head, StoreError>)>>,
-    /// How many reads have begun.
+    /// How many reads have started.
     begun: AtomicU64,
     /// Wakes the tail when this process has just written a row, or heard that another one has.
     nudge: Notify,
@@ -51,14 +51,14 @@ pub struct Denylist {
     head: watch::Sender<Option<Head>>,
 }
 
-/// What a look at the denylist says.
+/// The result of a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// None of the ids is denied.
     Clear,
     /// One is.
     Denied,
-    /// Nobody knows: the database has not been read for [`VOUCH_LIMIT`].
+    /// Unknown: the database has not been read for [`VOUCH_LIMIT`].
     Stale,
 }
 
@@ -99,7 +99,7 @@ impl Denylist {
         }
     }
 
-    /// Takes up what this process has just committed, before the caller is told: from then on it is refused here.
+    /// Adds what this process has just committed, before the caller gets its answer: from then on it is refused here.
     pub fn add(&self, entries: &[DenyEntry]) {
         for entry in entries {
             self.set.insert(*entry);
@@ -132,7 +132,7 @@ impl Denylist {
         self.set.purge(now);
     }
 
-    /// The time by which something may be forgotten, in Unix seconds: that of a wall clock that was just put forward is
+    /// The time by which something may be forgotten, in Unix seconds: that of a wall clock that was just set forward is
     /// not believed yet.
     pub(crate) fn expiry_now(&self, clock: &dyn Clock) -> i64 {
         self.expiry.unix_now(clock)
@@ -157,12 +157,12 @@ impl Denylist {
         self.recent.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many reads of the head have begun.
+    /// How many reads of the head have started.
     pub fn reads(&self) -> u64 {
         self.begun.load(Ordering::Acquire)
     }
 
-    /// Reads the head, and whatever rows came after the last that was taken up. The answer is the head; from then on
+    /// Reads the head, and the rows after the last loaded one. It returns the head; from then on
     /// the server vouches for what it says for [`VOUCH_LIMIT`] from when the read began. Those who come while a read
     /// is under way share the next one, a failure too: a database that is gone is not asked once for each of them.
     pub async fn follow(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
@@ -182,7 +182,7 @@ impl Denylist {
         }
         if let Ok(head) = read {
             self.vouched.store(began.as_millis() as u64 + 1, Ordering::Release);
-            // Before the next read begins: nobody is told of an older head after a newer one.
+            // Before the next read begins, so that no one sees an older head after a newer one.
             self.head.send_if_modified(|seen| seen.replace(head) != Some(head));
         }
         self.last.send_replace(Some((number, read.clone())));
@@ -213,10 +213,10 @@ impl Denylist {
             if at.number <= newest.number && self.load_new(at, newest, store).await? {
                 return Ok(head);
             }
-            // A cursor that the database does not know is of another history. Read all of this one.
+            // A cursor that the database does not know belongs to another history. Read all of this one.
             tracing::warn!(
-                "the denylist is read anew: this server was away for long, or the database was put back; after that, run \
-                 `ficha recover`"
+                "the whole denylist is read again: this server was not connected for long, or the database was restored from a \
+                 backup (then run `ficha recover`)"
             );
         }
         self.load_all(newest, store, clock).await?;
@@ -252,7 +252,7 @@ impl Denylist {
             for row in &rows {
                 self.set.insert(row.entry);
             }
-            // Rows that came after the head was read are taken up too; the cursor may not run behind them only.
+            // Rows newer than the head are loaded too; the cursor must not fall behind them.
             if let Some(last) = rows.last() {
                 after = last.number;
                 end = if last.number > newest.number { Cursor::from(last) } else { end };
@@ -284,10 +284,10 @@ impl Denylist {
     }
 }
 
-/// The head and the rows do not fit: the database was put back between two reads, or one of them came from a replica that
+/// The head and the rows do not match: the database was restored between two reads, or one of them came from a replica that
 /// lags. Nothing can be vouched for by that.
 fn of_two_histories() -> StoreError {
-    StoreError::Unavailable("the denylist's rows do not reach its head".into())
+    StoreError::Unavailable("the denylist rows do not match its head".into())
 }
 
 /// A read that takes longer has met a database that does not answer. Each read has its own limit, so taking up a long

@@ -1,8 +1,8 @@
-//! What an administrator may want to know later. Never a password, a secret or a token.
+//! The audit log. It never contains a password, a secret or a token.
 
 pub(crate) mod writer;
 
-use ficha_store::AuditRecord;
+use ficha_store::{AuditRecord, SessionRecord};
 use ficha_token::{Clock, Entropy, ordered_uuid};
 use uuid::Uuid;
 
@@ -38,8 +38,18 @@ impl Event {
         Self { user_id: Some(id), ..self }
     }
 
+    pub(crate) fn maybe_user(self, id: Option<Uuid>) -> Self {
+        Self { user_id: id, ..self }
+    }
+
     pub(crate) fn client(self, id: &str) -> Self {
         Self { client_id: Some(id.to_owned()), ..self }
+    }
+
+    /// About a session, its user and its client.
+    pub(crate) fn session_of(self, session: &SessionRecord) -> Self {
+        let client_id = Some(session.client_id.clone());
+        Self { session_id: Some(session.id), client_id, user_id: session.user_id, ..self }
     }
 
     pub(crate) fn session(self, id: Uuid) -> Self {
@@ -66,20 +76,21 @@ impl Event {
 }
 
 impl Authority {
-    /// Hands an event to the task that writes the log. What it is about has happened already: it must not fail, nor
-    /// wait, for a row in a log. A full queue drops it with a warning.
+    /// Passes an event to the task that stores it. What it records has already happened, so it must neither fail nor wait
+    /// for a row in a log. If the queue is full, the event is dropped with a warning.
     pub(crate) fn audit(&self, event: Event) {
         let base = &self.inner.base;
         let record = event.record(&*base.clock, &*base.entropy);
         tracing::info!(
             event = record.event,
+            user = record.user_id.map(tracing::field::display),
             client = record.client_id,
             session = record.session_id.map(tracing::field::display),
             address = record.address,
             "audit"
         );
         if self.inner.audit.try_send(record).is_err() {
-            tracing::warn!("the audit log's queue is full: an event is in this log only");
+            tracing::warn!("the audit queue is full; this event is only in the log");
         }
     }
 }

@@ -9,10 +9,10 @@ use crate::Authority;
 
 /// How many audit events one statement stores.
 const AUDIT_BATCH: usize = 1_024;
-/// How long they are gathered: on SQLite a commit of theirs keeps a revocation waiting, so there should be few.
+/// How long events are collected: on SQLite each of their commits delays revocations, so there should be few.
 const AUDIT_GATHER: Duration = Duration::from_millis(50);
 
-/// Stores events in batches until it is told to stop; then stores what still waits, and says so by `done`.
+/// Stores events in batches until `stopped` is set; then stores the waiting ones and sets `done`.
 pub(crate) async fn write_audit(
     authority: Authority,
     mut stopped: watch::Receiver<bool>,
@@ -25,14 +25,14 @@ pub(crate) async fn write_audit(
         let received = tokio::select! {
             received = events.recv_many(&mut batch, AUDIT_BATCH) => received,
             _ = stopped.wait_for(|stopped| *stopped), if !closing => {
-                // No more come in; what is there is still received.
+                // No more events are accepted; the waiting ones are still received.
                 events.close();
                 continue;
             }
         };
         if received == 0 {
             done.send_replace(true);
-            // It is told to stop, and ends with the others.
+            // It ends together with the other tasks.
             return std::future::pending().await;
         }
         tokio::time::sleep(AUDIT_GATHER).await;
@@ -46,7 +46,7 @@ pub(crate) async fn write_audit(
             if error.is_outage() {
                 tracing::debug!(%error, events = batch.len(), "audit events could not be stored");
             } else {
-                tracing::warn!(%error, events = batch.len(), "audit events could not be stored; they are in this log only");
+                tracing::warn!(%error, events = batch.len(), "audit events could not be stored; they are only in the log");
             }
         }
         batch.clear();

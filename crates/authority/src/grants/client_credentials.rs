@@ -38,7 +38,7 @@ impl Authority {
             return Err(AuthorityError::GrantNotAllowed);
         }
         let allowed = match &client.record().scopes {
-            // `any` means whatever the user holds, and here there is no user.
+            // `any` stands for the scopes of the user, and here there is no user.
             ClientScopes::Any => Scope::empty(),
             ClientScopes::Only(scopes) => scopes.clone(),
         };

@@ -30,7 +30,7 @@ impl Authority {
         source: &RequestSource,
         request: PasswordRequest,
     ) -> Result<Issued, AuthorityError> {
-        // Read anew: against a record from memory a login would fail at its commit, as if the password were wrong,
+        // Read again: with a record from memory a login would fail at its commit, as if the password were wrong,
         // for as long as another process' change to the client has not been heard of.
         let client = &self.current(client).await?;
         require_grant(client, Grant::Password)?;
@@ -91,7 +91,7 @@ impl Authority {
     }
 }
 
-/// A session that nobody can refresh ends with its only access token.
+/// A session without a refresh token ends with its only access token.
 fn without_refresh(session: SessionRecord) -> SessionRecord {
     SessionRecord { expires_at: session.access_exp, idle_expires_at: session.access_exp, ..session }
 }

@@ -1,7 +1,8 @@
-//! Refreshing (RFC 6749 §6, RFC 9700 §4.14): one compare-and-set on one row, shared with whoever waits at once.
+//! Refreshing (RFC 6749 §6, RFC 9700 §4.14): one compare-and-set on one row, in a batch with other refreshes.
 
 use ficha_store::{Revocation, RevokeReason, Rotation, SessionRecord};
 use ficha_token::{Grant, Scope};
+use uuid::Uuid;
 
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
@@ -17,9 +18,9 @@ enum Unmatched {
     /// The generation before the row's, within the grace: the answer was lost, or a second tab was faster.
     Retry(Box<SessionRecord>),
     /// An older one: it was used before.
-    Replay,
+    Replay(Option<Uuid>),
     /// One that this database never issued.
-    Future,
+    Future(Option<Uuid>),
     /// Not good, and no cause for alarm.
     Refused,
 }
@@ -94,21 +95,21 @@ impl Authority {
             Unmatched::Retry(session) => {
                 within(&session, scope.as_ref())?;
                 self.inner.metrics.refresh_retries.count();
-                self.audit(event.named("refresh.retried"));
+                self.audit(event.session_of(&session).named("refresh.retried"));
                 // It reaches no further than the row says, so whatever revokes the session covers it.
                 return self.answer(&session, scope, self.now()).await;
             }
-            Unmatched::Replay => {
+            Unmatched::Replay(user) => {
                 self.inner.metrics.refresh_replays.count();
-                (RevokeReason::Replay, event.named("refresh.replayed"))
+                (RevokeReason::Replay, event.maybe_user(user).named("refresh.replayed"))
             }
-            Unmatched::Future => {
+            Unmatched::Future(user) => {
                 self.inner.metrics.future_generations.count();
                 tracing::error!(
                     session = %token.session,
-                    "a refresh token is ahead of the database: it was put back from a copy; run `ficha recover`"
+                    "a refresh token is newer than the database, which was restored from a backup; run `ficha recover`"
                 );
-                (RevokeReason::FutureGeneration, event.named("refresh.ahead_of_database"))
+                (RevokeReason::FutureGeneration, event.maybe_user(user).named("refresh.ahead_of_database"))
             }
         };
         self.submit_revocation(Revocation::Session(token.session, reason)).await?;
@@ -143,15 +144,15 @@ impl Authority {
             return Ok(Unmatched::Refused);
         }
         let grace = self.settings().token.refresh_grace.as_secs() as i64;
-        // A clock that was put forward since must not make a replay of a retry.
+        // A clock that was set forward since must not turn a retry into a replay.
         let earliest = self.earliest_now();
         let now = if row.rotated_at <= earliest { earliest } else { now };
         Ok(match row.generation - token.generation {
             1 if now < row.rotated_at + grace && row.access_exp > now => Unmatched::Retry(Box::new(row)),
-            behind if behind > 0 => Unmatched::Replay,
+            behind if behind > 0 => Unmatched::Replay(row.user_id),
             // The statement did not match and now the row does: it changed between the two. The client may try again.
             0 => Unmatched::Refused,
-            _ => Unmatched::Future,
+            _ => Unmatched::Future(row.user_id),
         })
     }
 }

@@ -1,10 +1,10 @@
-//! Callers who wait at once share one statement and one commit.
+//! Callers that wait at the same time share one statement and one commit.
 //!
 //! A durable commit costs the disk's time once, however many rows it holds. So callers hand their jobs to a worker; it
 //! takes all that are waiting, runs them as one batch, and gives each caller its own outcome. While a batch runs the
-//! next one gathers, so nobody waits on purpose.
+//! next one collects, so no call is delayed deliberately.
 //!
-//! What has been started is finished, whether or not its caller is still there.
+//! Work that has started is finished, whether or not its caller is still there.
 
 pub(crate) mod revocation;
 pub(crate) mod rotation;
@@ -19,7 +19,7 @@ use ficha_store::StoreError;
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// What a gatherer does with the jobs that it has gathered.
+/// How the collected jobs are run.
 pub trait Batch: Send + Sync + 'static {
     /// What a caller asks for.
     type Job: Send + 'static;
@@ -47,7 +47,7 @@ pub struct GroupCommit<B: Batch> {
 
 impl<B: Batch> GroupCommit<B> {
     /// Starts `workers` tasks (batches that may run at once) that take up to `most` jobs each. They end when the
-    /// gatherer is dropped.
+    /// value is dropped.
     pub fn start(batch: B, workers: usize, most: usize) -> Self {
         let (queue, waiting) = mpsc::channel(4 * most);
         let waiting = Arc::new(Mutex::new(waiting));
@@ -67,19 +67,19 @@ impl<B: Batch> GroupCommit<B> {
     }
 }
 
-/// The job was taken, and nobody answered: its worker panicked, or the process ends.
+/// The job was taken but not answered: its worker panicked, or the process ends.
 fn given_up() -> StoreError {
-    StoreError::OutcomeUnknown("the server gave up on the batch".into())
+    StoreError::OutcomeUnknown("the server abandoned the batch".into())
 }
 
 fn shutting_down() -> StoreError {
     StoreError::Unavailable("the server is shutting down".into())
 }
 
-/// A worker that panics is replaced: those who wait must not wait for ever. It ends when the gatherer is dropped.
+/// A worker that panics is replaced: its callers must not wait for ever. It ends when the `GroupCommit` is dropped.
 async fn keep_working<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B>>>>, most: usize) {
     while AssertUnwindSafe(work(batch.clone(), queue.clone(), most)).catch_unwind().await.is_err() {
-        tracing::error!("a batch panicked; what was done of it is not known, and its callers are told so");
+        tracing::error!("a batch panicked; whether it was committed is unknown, and its callers get an error");
     }
 }
 
@@ -87,14 +87,14 @@ async fn work<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B
     let mut held_back = VecDeque::new();
     while let Some(jobs) = next_jobs::<B>(&queue, &mut held_back, most).await {
         let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-        // A database that went silent must not take the worker with it.
+        // A database that does not answer must not block the worker.
         let ran = tokio::time::timeout(BATCH_LIMIT, batch.run(jobs)).await;
         let silent = || Err(StoreError::OutcomeUnknown("the database did not answer in time".into()));
         match ran.unwrap_or_else(|_| silent()) {
             Ok(outcomes) => {
                 debug_assert_eq!(outcomes.len(), answers.len());
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // The caller may have hung up; what was done is done.
+                    // The caller may be gone; the work is done anyway.
                     let _ = answer.send(Ok(outcome));
                 }
             }
@@ -107,7 +107,7 @@ async fn work<B: Batch>(batch: Arc<B>, queue: Arc<Mutex<mpsc::Receiver<Waiting<B
     }
 }
 
-/// The jobs of the next batch: those held back from the last one, then whoever waits, one a key.
+/// The jobs of the next batch: those held back from the last one, then the waiting ones, one per key.
 async fn next_jobs<B: Batch>(
     queue: &Mutex<mpsc::Receiver<Waiting<B>>>,
     held_back: &mut VecDeque<Waiting<B>>,

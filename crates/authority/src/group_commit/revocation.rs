@@ -36,9 +36,9 @@ impl Batch for RevocationBatch {
     }
 
     async fn run(&self, jobs: Vec<Revocation>) -> Result<Vec<bool>, StoreError> {
-        // By the earliest time that it may be: what a clock that is ahead calls expired is denied all the same.
+        // By the earliest possible time: tokens that only a fast clock calls expired are still denied.
         let applied = self.store.revoke_batch(&jobs, self.denylist.expiry_now(&*self.clock)).await?;
-        // In memory before anybody is told, so that after the answer this server refuses at once.
+        // In memory before the caller gets its answer, so that this server refuses at once.
         self.denylist.add(&applied.revoked.entries);
         Ok(applied.newly)
     }

@@ -11,7 +11,7 @@ use crate::foundation::Foundation;
 use crate::group_commit::Batch;
 use crate::settings::Settings;
 
-/// Turns generations of many sessions in one statement.
+/// Rotates many sessions in one statement.
 pub(crate) struct RotationBatch {
     store: Store,
     clock: Arc<dyn Clock>,
@@ -26,7 +26,7 @@ impl RotationBatch {
 
 impl Batch for RotationBatch {
     type Job = Rotation;
-    /// The row after its turn; `None`: the compare-and-set did not match.
+    /// The row after its rotation; `None`: the compare-and-set did not match.
     type Outcome = Option<SessionRecord>;
     /// One request a session in a batch: two of one session would be one row matched twice.
     type Key = Uuid;

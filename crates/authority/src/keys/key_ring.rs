@@ -79,7 +79,7 @@ impl Keys {
             return Some(shared.clone());
         }
         let begun = self.signers.iter().rev().find(|signer| signer.sign_from <= now);
-        // A clock that was put back behind the first key: no older one is to be waited for.
+        // The clock was set back to before the first key: there is no older key to use.
         begun.or(self.signers.first()).map(|signer| signer.key.clone())
     }
 

@@ -26,7 +26,7 @@ impl Secret {
         Self::new(URL_SAFE_NO_PAD.encode(bytes.as_ref()))
     }
 
-    /// Shows it, to whoever has a reason.
+    /// The secret itself. Use it only where it has to leave the process.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -36,7 +36,7 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// How a client's secret is stored. A secret of 256 random bits needs no slow hash: nobody can guess it, and
+    /// How a client's secret is stored. A secret of 256 random bits needs no slow hash: it can't be guessed, and
     /// introspection asks for it at every call.
     pub fn digest(&self) -> [u8; 32] {
         let mut out = [0; 32];

@@ -60,7 +60,7 @@ pub(crate) async fn beat(authority: Authority) {
         let beat = Heartbeat { process, number, time, boot: boot.clone(), elapsed };
         let outcome = store.beat(&beat, suspected || doubted).await;
         if doubted && outcome.is_ok() {
-            // What failed may stand behind the end of SQLite's log. Once all of that is in the database, it begins anew.
+            // The failed write may be behind the end of SQLite's log. After a checkpoint the log starts over.
             let _ = store.checkpoint().await;
         }
         doubted = outcome.is_err();
@@ -91,7 +91,7 @@ impl Told {
             // It has lines of its own, with counts.
             self.failures = failures;
         } else if failed_calls > 0 && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
-            tracing::warn!(failed_calls, "calls to the database failed; it works now");
+            tracing::warn!(failed_calls, "calls to the database failed; it works again");
             (self.failures, self.said) = (failures, Some(Instant::now()));
         }
     }

@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_millis(100);
 const PROOF_LIMIT: Duration = Duration::from_secs(1);
 /// Connecting that takes longer has met a database that does not answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// When to listen anew: soon after a connection that heard, and ever more slowly where none does.
+/// When to reconnect: soon after a connection that heard notifications, and less and less often if none does.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 

@@ -28,7 +28,7 @@ pub(crate) async fn maintain(authority: Authority) {
             Err(crate::AdminError::Store(error)) if error.is_outage() => tracing::debug!(%error, "no housekeeping"),
             Err(error) if !failing => {
                 failing = true;
-                tracing::warn!(%error, "expired rows could not be removed; this is tried again");
+                tracing::warn!(%error, "expired rows could not be removed; trying again");
             }
             Err(_) => {}
             Ok(()) => failing = false,
@@ -44,7 +44,7 @@ impl Authority {
         let (next, sessions) = store.prune_sessions(*cursor, PRUNE_BATCH, now).await?;
         *cursor = next;
         let mut rows = 0;
-        // Small transactions, so that nobody waits long; enough of them to keep up with whatever revokes.
+        // Small transactions, so that others don't wait long; enough of them to keep up with revocations.
         for _ in 0..PRUNE_ROUNDS {
             let pruned = store.prune_denylist(now - KEPT_LONGER, PRUNE_BATCH).await?;
             rows += pruned;
@@ -59,7 +59,7 @@ impl Authority {
             tracing::error!("the denylist in memory could not be purged");
         }
         if sessions > 0 || rows > 0 {
-            tracing::debug!(sessions, denylist_rows = rows, "removed what has expired");
+            tracing::debug!(sessions, denylist_rows = rows, "removed expired rows");
         }
         store.prune_login_failures(now - FORGET_FAILURES, PRUNE_BATCH).await?;
         store.prune_audit(now - FORGET_AUDIT, PRUNE_BATCH).await?;

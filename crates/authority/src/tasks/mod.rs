@@ -28,7 +28,7 @@ use crate::tasks::supervise::Tasks;
 
 /// How often the head is read on SQLite, where nothing tells of another process' writes.
 const POLL: Duration = Duration::from_millis(50);
-/// How often it is read on PostgreSQL beside LISTEN: often enough to vouch, and to notice a silent listener.
+/// How often it is read on PostgreSQL while LISTEN works: often enough to stay fresh and to notice a silent listener.
 const VOUCH: Duration = Duration::from_millis(500);
 /// How often it is read on PostgreSQL while LISTEN is not to be had.
 const POLL_WITHOUT_LISTEN: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ pub struct Background {
 }
 
 impl Background {
-    /// Keeps another task running beside these.
+    /// Keeps another task running as well.
     pub fn keep<F, W>(&mut self, name: &'static str, work: F)
     where
         F: Fn() -> W + Send + 'static,
@@ -62,7 +62,7 @@ impl Background {
     pub async fn finish(mut self) {
         self.stop_audit.send_replace(true);
         if tokio::time::timeout(WRITE_OUT, self.audit_done.wait_for(|done| *done)).await.is_err() {
-            tracing::warn!("the last audit events could not be stored in time; they are in this log only");
+            tracing::warn!("the last audit events could not be stored in time; they are only in the log");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What the log is told of an outage of the database: a line when it begins, and one when it ends, whoever notices it and
-//! however many calls fail meanwhile.
+//! Logging an outage of the database: one line when it begins and one when it ends, however many calls fail in between.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -24,7 +23,7 @@ struct Seen {
     begun: Option<Begun>,
     /// How many calls had failed when all was last well.
     failures: u64,
-    /// How many of them a line has told of.
+    /// How many of them have been logged.
     told: u64,
 }
 
@@ -50,15 +49,15 @@ impl Outage {
                 match (part, error) {
                     (_, StoreError::Lost(_)) => tracing::error!(
                         %error,
-                        "changes that were acknowledged are lost; every answer is 503 until changes are kept"
+                        "acknowledged changes were lost; every response is 503 until changes are kept"
                     ),
                     (Part::Reading, _) => tracing::error!(
                         %error,
-                        "the database can't be read; protected endpoints answer 503 until it can"
+                        "the database can't be read; protected endpoints respond with 503 until it can"
                     ),
                     (Part::Writing, _) => tracing::error!(
                         %error,
-                        "the database takes no changes; whatever needs one answers 503 until it does"
+                        "the database accepts no changes; requests that need one get a 503 until it does"
                     ),
                 }
                 let (reading, writing) = (part == Part::Reading, part == Part::Writing);
@@ -78,7 +77,7 @@ impl Outage {
                 if let Err(error @ StoreError::Lost(_)) = found
                     && !std::mem::replace(&mut begun.lost, true)
                 {
-                    tracing::error!(%error, "changes that were acknowledged are lost");
+                    tracing::error!(%error, "acknowledged changes were lost");
                 }
                 if !begun.reading && !begun.writing {
                     let failed_calls = failures.saturating_sub(begun.failures);
@@ -90,7 +89,7 @@ impl Outage {
         }
     }
 
-    /// Up to how many failed calls the end of the last outage has told of.
+    /// The number of failed calls that were logged at the end of the last outage.
     pub(crate) fn told(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).told
     }

@@ -11,10 +11,10 @@ use crate::error::{AuthorityError, StartError};
 use crate::keys::key_ring::Keys;
 use crate::settings::SigningSettings;
 
-/// Reading keys anew that takes longer has met a database that does not answer.
+/// If reloading takes longer, the database does not answer.
 const RELOAD_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often keys are read anew because everything was purged meanwhile.
+/// How often keys are read again because all keys were purged meanwhile.
 const EPOCH_ATTEMPTS: u32 = 4;
 
 fn silent() -> StoreError {
@@ -25,8 +25,8 @@ fn silent() -> StoreError {
 const FIRST_RELOAD_RETRY: Duration = Duration::from_millis(100);
 const LAST_RELOAD_RETRY: Duration = Duration::from_secs(5);
 
-/// Reads keys and what else is kept in memory anew, whenever the tail has seen that they changed. The tail does not wait
-/// for it: a read that hangs must not keep the server from vouching.
+/// Reloads keys and other state in memory whenever the tail sees that they changed. The tail does not wait for it: a
+/// read that hangs must not make the server's denylist stale.
 pub(crate) async fn reload_changes(authority: Authority) {
     let mut heads = authority.denylist().heads();
     let mut retry = FIRST_RELOAD_RETRY;
@@ -45,17 +45,17 @@ pub(crate) async fn reload_changes(authority: Authority) {
 }
 
 impl Authority {
-    /// Reads the head of the database now, and takes up whatever changed, keys and clients too. Keys that can't be read
-    /// leave the ones before in force.
+    /// Reads the head of the database now, and loads everything that changed, keys and clients included. If keys can't be
+    /// read, the previous ones stay in use.
     pub async fn follow(&self) -> Result<(), StoreError> {
         let head = self.read_head().await?;
-        // It says in the log what is wrong.
+        // It logs what is wrong.
         let _ = self.load_changes(head.changes).await;
         Ok(())
     }
 
-    /// Reads the head of the database now, and takes up what is denied. What else changed is left to
-    /// [`Authority::load_changes`]; only clients as they were are forgotten.
+    /// Reads the head of the database now, and loads new denylist rows. Other changes are left to
+    /// [`Authority::load_changes`]; only cached clients are dropped.
     pub(crate) async fn read_head(&self) -> Result<Head, StoreError> {
         let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
         if !self.has_loaded(head.changes) {
@@ -64,12 +64,12 @@ impl Authority {
         Ok(head)
     }
 
-    /// Reads keys and what else is kept in memory anew, unless that was done since the counter of changes came to this.
+    /// Reloads keys and other state in memory, unless that was done since the change counter reached this value.
     pub(crate) async fn load_changes(&self, changes: i64) -> Result<(), StartError> {
         if self.has_loaded(changes) {
             return Ok(());
         }
-        // One at a time, and looked at again inside: an older read must not come after a newer one.
+        // One at a time, and checked again inside: an older read must not overwrite a newer one.
         let _loading = self.inner.loading.lock().await;
         if self.has_loaded(changes) {
             return Ok(());
@@ -78,9 +78,9 @@ impl Authority {
         let failed_before = self.inner.reload_failed.swap(reloaded.is_err(), Ordering::AcqRel);
         match &reloaded {
             Err(error) if !failed_before => {
-                tracing::error!(%error, "changed keys could not be taken up; the ones before stay, and this is tried again");
+                tracing::error!(%error, "changed keys could not be loaded; the previous keys stay in use, trying again");
             }
-            Ok(()) if failed_before => tracing::info!("the changed keys are taken up"),
+            Ok(()) if failed_before => tracing::info!("the changed keys were loaded"),
             _ => {}
         }
         reloaded
@@ -90,16 +90,16 @@ impl Authority {
         self.inner.loaded_changes.load(Ordering::Acquire) == changes
     }
 
-    /// Forgets clients as they were before the counter of changes came to this; once.
+    /// Drops cached clients from before the change counter reached this value; once per value.
     fn forget_clients(&self, changes: i64) {
         if self.inner.forgotten_changes.swap(changes, Ordering::AcqRel) != changes {
             self.inner.clients.clear();
         }
     }
 
-    /// The keys of `epoch`, which the caller has just read in a row that it wrote or found. Those in memory may be older:
-    /// a purge by another process is not heard of at once, and what they sign would be refused everywhere. `None`:
-    /// everything was purged since, and that row with it.
+    /// The keys of `epoch`, which the caller has just read from a row. Those in memory may be older: a purge by another
+    /// process is not noticed at once, and tokens signed with purged keys would be refused everywhere. `None`: everything
+    /// was purged since, and that row with it.
     pub(crate) async fn keys_of(&self, epoch: i64) -> Result<Option<Arc<Keys>>, AuthorityError> {
         let in_force = || Some(self.inner.keys.current()).filter(|keys| keys.epoch() == epoch);
         if let Some(keys) = in_force() {
@@ -113,7 +113,7 @@ impl Authority {
             Ok(()) => Ok(in_force()),
             Err(StartError::Store(error)) => Err(error.into()),
             Err(error) => {
-                tracing::error!(%error, "changed keys could not be taken up, and the ones before sign no more");
+                tracing::error!(%error, "changed keys could not be loaded, and the old keys no longer sign");
                 Err(AuthorityError::Stale)
             }
         }
@@ -123,7 +123,7 @@ impl Authority {
         tokio::time::timeout(RELOAD_LIMIT, self.reload()).await.unwrap_or_else(|_| Err(silent().into()))
     }
 
-    /// Reads keys and what else is kept in memory anew. The caller holds `loading`, or is alone.
+    /// Reloads keys and other state in memory. The caller holds `loading`, or is alone.
     pub(crate) async fn reload(&self) -> Result<(), StartError> {
         let inner = &self.inner;
         let (head, records) = self.keys_and_head().await?;
@@ -137,13 +137,13 @@ impl Authority {
         let password = &inner.base.settings.password;
         let floor = password.bcrypt_cost.get().max(stored.min(password.max_stored_cost));
         inner.floor_cost.store(floor, Ordering::Release);
-        // What changed while we read is read again at the next head.
+        // Changes during this read are loaded at the next head.
         inner.loaded_changes.store(head.changes, Ordering::Release);
         Ok(())
     }
 
-    /// The keys, and a head of exactly their epoch. A key that came with a later one must not pass for one of this: it
-    /// would sign for sessions that have ended.
+    /// The keys, and a head of exactly their epoch. A key of a later epoch must not be taken for one of this epoch: it would
+    /// sign for sessions that have ended.
     async fn keys_and_head(&self) -> Result<(Head, Vec<KeyRecord>), StoreError> {
         let store = self.store();
         let mut before = store.head().await?;
@@ -155,6 +155,6 @@ impl Authority {
             }
             before = after;
         }
-        Err(StoreError::Unavailable("its keys are purged again and again".into()))
+        Err(StoreError::Unavailable("the keys are being purged repeatedly".into()))
     }
 }

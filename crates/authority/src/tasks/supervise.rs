@@ -1,4 +1,4 @@
-//! Tasks that must not end. One that does all the same, by a panic or because it returned, is started again, and says so.
+//! Background tasks that must not end. If one panics or returns, it is logged and restarted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,7 +75,7 @@ where
             _ => "it returned",
         };
         metrics.task_restarts.count();
-        tracing::error!(task = name, why, "a background task has ended, and is started again");
+        tracing::error!(task = name, why, "a background task ended and is restarted");
         if begun.elapsed() >= A_WHILE {
             pause = PAUSE;
         }

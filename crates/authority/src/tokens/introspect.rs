@@ -13,7 +13,7 @@ impl Authority {
         if client.is_confidential() { Ok(()) } else { Err(AuthorityError::ClientAuthentication) }
     }
 
-    /// What `client` may know of a verified access token. To whoever neither serves its audience nor was issued it, it
+    /// What `client` may know of a verified access token. To a client that neither serves its audience nor was issued it, it
     /// is inactive (RFC 7662 §4).
     pub fn introspect_access_token(&self, client: &AuthenticatedClient, claims: &AccessClaims) -> Introspection {
         let serves = claims.aud.iter().any(|audience| client.record().serves.contains(audience));
@@ -23,7 +23,7 @@ impl Authority {
         Introspection::of_access_token(claims.clone(), None)
     }
 
-    /// What `client` may know of a text that is no good access token: it may be a refresh token of its own.
+    /// What `client` may know of a text that is not a valid access token: it may be a refresh token of its own.
     pub async fn introspect_refresh_token(
         &self,
         client: &AuthenticatedClient,

@@ -42,7 +42,7 @@ impl Authority {
     ) -> Result<IssuingKeys, AuthorityError> {
         let keys = self.keys_of(session.epoch).await?.ok_or(ended)?;
         let signer = keys.signer(self.now());
-        let signer = signer.ok_or_else(|| AuthorityError::Key("no signing key is in force".into()))?;
+        let signer = signer.ok_or_else(|| AuthorityError::Key("there is no active signing key".into()))?;
         Ok(IssuingKeys { signer, keys })
     }
 
@@ -83,7 +83,7 @@ impl Authority {
         session: &SessionRecord,
     ) -> Result<Secret, AuthorityError> {
         let newest = keys.keys.newest_refresh();
-        let (key_id, key) = newest.ok_or_else(|| AuthorityError::Key("no refresh key is in force".into()))?;
+        let (key_id, key) = newest.ok_or_else(|| AuthorityError::Key("there is no active refresh key".into()))?;
         Ok(RefreshToken { key_id, session: session.id, generation: session.generation }.seal(key))
     }
 }

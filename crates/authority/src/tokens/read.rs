@@ -7,8 +7,8 @@ use crate::Authority;
 use crate::tokens::refresh_token::RefreshToken;
 
 impl Authority {
-    /// Looks for the key of a token in the database, should it have come with another process' purge a moment ago. A
-    /// token whose key is known costs nothing; whoever waits at once shares one look, so a forger gains little.
+    /// Looks for the key of a token in the database, in case another process has just purged the keys. A
+    /// token whose key is known costs nothing; concurrent callers share one read, so a forger gains little.
     pub(crate) async fn load_unknown_key(&self, text: &str) -> Result<(), StoreError> {
         let keys = self.inner.keys.current();
         let is_unknown = match RefreshToken::parse(text) {

@@ -21,7 +21,7 @@ impl Authority {
     ) -> Result<(), AuthorityError> {
         // "Unknown" is a success, so it must not be said of a token that another server has just issued.
         self.load_unknown_key(token).await?;
-        // What a token is follows from the token; the hint is not asked (§2.1 lets it be wrong).
+        // The kind of token follows from the token; the hint is ignored (§2.1 allows it to be wrong).
         if let Some(claims) = self.read_access_token(token) {
             return self.revoke_access_token(client, source, &claims).await;
         }
@@ -31,7 +31,7 @@ impl Authority {
             return Err(AuthorityError::NotYours);
         }
         self.submit_revocation(Revocation::Session(session.id, RevokeReason::Logout)).await?;
-        self.audit(Event::new(source).named("session.revoked").client(client.id()).session(session.id));
+        self.audit(Event::new(source).named("session.revoked").session_of(&session));
         Ok(())
     }
 
@@ -45,12 +45,14 @@ impl Authority {
             return Err(AuthorityError::NotYours);
         }
         let until = claims.exp.saturating_add(DENY_MARGIN_SECONDS);
-        // Until then a token counts as live, here too: somebody's clock may lag or their leeway be wide, or ours be ahead.
+        // Until then the token counts as live, here too: a service's clock may lag or its leeway be wide, or ours be ahead.
         if until <= self.denylist().expiry_now(&**self.clock()) {
             return Ok(());
         }
         self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;
-        self.audit(Event::new(source).named("token.revoked").client(client.id()).session(claims.sid));
+        let event = Event::new(source).named("token.revoked").client(client.id()).session(claims.sid);
+        let is_own = client.record().subject == claims.sub;
+        self.audit(if is_own { event } else { event.user(claims.sub) });
         Ok(())
     }
 
@@ -59,11 +61,12 @@ impl Authority {
     pub async fn logout(&self, source: &RequestSource, claims: &AccessClaims) -> Result<(), AuthorityError> {
         let until = claims.exp.saturating_add(DENY_MARGIN_SECONDS);
         let own = self.inner.clients.find(self.store(), &claims.client_id).await?;
-        if own.is_some_and(|client| client.subject == claims.sub) {
+        let is_own = own.is_some_and(|client| client.subject == claims.sub);
+        if is_own {
             self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;
         } else {
             self.submit_revocation(Revocation::Session(claims.sid, RevokeReason::Logout)).await?;
-            // A session that the database does not know (it was put back) is denied by its id all the same.
+            // A session that the database does not know (it was restored from a backup) is still denied by its id.
             let sid = DenyId::from(claims.sid);
             if !self.inner.denylist.contains(&sid, self.now()) {
                 // It may have had later tokens than this one; none reaches further than a life from now.
@@ -72,16 +75,17 @@ impl Authority {
                 self.submit_revocation(Revocation::Token(entry)).await?;
             }
         }
-        self.audit(Event::new(source).named("session.logged_out").client(&claims.client_id).session(claims.sid));
+        let event = Event::new(source).named("session.logged_out").client(&claims.client_id).session(claims.sid);
+        self.audit(if is_own { event } else { event.user(claims.sub) });
         Ok(())
     }
 
-    /// Commits a revocation, together with whatever else waits. From its answer on this server refuses what it covers.
+    /// Commits a revocation, together with others that wait. Once it returns, this server refuses what it covers.
     pub(crate) async fn submit_revocation(&self, revocation: Revocation) -> Result<(), AuthorityError> {
         if self.inner.revocations.submit(revocation).await? {
             self.inner.metrics.revocations.count();
         } else {
-            // Another server may have committed it a moment ago: take its rows up before we say that it is done.
+            // Another server may have just committed it: load its rows before reporting success.
             self.follow().await?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What both peers share: how they are told what to check, and when they end.
+//! Shared by both peers: the command line, and exiting with the parent.
 
 use std::io::Read;
 
@@ -22,7 +22,7 @@ impl Expected {
     }
 }
 
-/// Ends the process with its parent: when standard input ends.
+/// Exits when standard input ends, and so with the parent process.
 pub fn end_with_parent() {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());

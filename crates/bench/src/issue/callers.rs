@@ -1,4 +1,4 @@
-//! What callers do.
+//! The callers of the authorization server.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,13 +9,13 @@ use crate::Outcome;
 use crate::drive::{Caller, Connection};
 use crate::setup::login_form;
 
-/// Logs one user in, again and again.
+/// Logs in one user repeatedly.
 pub struct Login {
     pub connection: Connection,
     pub user: usize,
-    /// Counts what a full queue turned away, and keeps how long that took.
+    /// The answer times of logins that a full queue refused.
     pub refused: Arc<Mutex<Vec<Duration>>>,
-    /// How long it waits after it was turned away.
+    /// How long to wait after a refused login.
     pub pause: Duration,
 }
 
@@ -29,13 +29,13 @@ impl Caller for Login {
                     self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(sent.elapsed());
                     tokio::time::sleep(self.pause).await;
                 }
-                status => return Err(format!("a login was answered {status}").into()),
+                status => return Err(format!("a login got {status}").into()),
             }
         }
     }
 }
 
-/// Refreshes one session along its chain, and keeps the access tokens.
+/// Refreshes one session repeatedly, and collects the access tokens.
 pub struct Refresh {
     pub connection: Connection,
     pub token: String,
@@ -63,7 +63,7 @@ impl Caller for Revoke {
         let Some(token) = self.tokens.pop_front() else { return Ok(false) };
         match self.connection.post("/revoke", None, &format!("token={token}")).await?.status {
             200 => Ok(true),
-            status => Err(format!("a revocation was answered {status}").into()),
+            status => Err(format!("a revocation got {status}").into()),
         }
     }
 }
@@ -82,13 +82,13 @@ impl Caller for Introspect {
         self.next += 1;
         let answer = self.connection.post("/introspect", Some(&self.authorization), &format!("token={token}")).await?;
         if !answer.body.starts_with(b"{\"active\":true") {
-            return Err("a good token was called inactive".into());
+            return Err("a valid token was reported as inactive".into());
         }
         Ok(true)
     }
 }
 
-/// Any caller, with a pause before each request that its answer time does not count.
+/// Adds a pause before each request, which does not count towards its answer time.
 pub struct Paced<C> {
     pub caller: C,
     pub pause: Duration,

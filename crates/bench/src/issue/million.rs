@@ -1,4 +1,4 @@
-//! The same again with a million sessions in the store.
+//! Refresh and introspection with a million sessions in the store.
 
 use sea_orm::{ConnectionTrait, Database};
 
@@ -36,7 +36,7 @@ async fn figures(bench: &Bench) -> Outcome<[Figure; 2]> {
     Ok([refresh, introspect])
 }
 
-/// Copies a session under new ids, as many logins of many users would leave them.
+/// Copies a session under new ids, as after many logins of many users.
 async fn fill(bench: &Bench) -> Outcome<()> {
     let count = bench.options.sessions;
     let (new_id, numbers) = match bench.options.postgres {

@@ -22,16 +22,16 @@ pub struct Options {
     /// A PostgreSQL database to use instead of a new SQLite file; it must be empty
     #[arg(long)]
     postgres: Option<String>,
-    /// Seconds a load
+    /// The length of each load, in seconds
     #[arg(long, default_value_t = 8)]
     seconds: u64,
-    /// Sessions in the store for the large run; 0 leaves it out
+    /// How many sessions to store for the large run; 0 skips it
     #[arg(long, default_value_t = 1_000_000)]
     sessions: u64,
     /// Only these parts: passwords, tokens, million
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Where the JSON goes; by default crates/bench/results/issue-DATABASE.json
+    /// The JSON file [default: crates/bench/results/issue-DATABASE.json]
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -46,13 +46,13 @@ impl Options {
     }
 }
 
-/// What to run, and on what.
+/// The options and the prepared database.
 pub struct Bench {
     options: Options,
     setup: Setup,
 }
 
-/// Runs everything that was asked for, prints it as it goes, and writes the JSON.
+/// Runs the requested parts, prints each result at once, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
     let setup = Setup::prepare(options.postgres.as_deref()).await?;
     let bench = Bench { options: options.clone(), setup };

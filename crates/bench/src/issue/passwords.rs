@@ -1,4 +1,4 @@
-//! The password grant, and what else the server does while it hashes.
+//! The password grant, and other requests while the server hashes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,14 +13,14 @@ use crate::limits;
 use crate::result::{Figure, Row, show};
 use crate::setup::USERS;
 
-/// Cost 10 and cost 12, one caller and sixteen, each beside the bcrypt crate's own rate.
+/// Cost 10 and cost 12, with one caller and sixteen, each compared with the rate of the bcrypt crate.
 pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     for cost in [10, 12] {
         bench.setup.set_cost(cost).await?;
         let server = ServerProcess::start(&bench.setup.serve(cost, 256)).await?;
-        // One at a time, the server and the crate in turn: these machines are shared, and only ratios of one run count.
+        // The server and the crate alternate: the machine may be shared, and only ratios within one run count.
         let one = limits::bcrypt(cost, 1, bench.options.length())?;
         let figure = logins(bench, &server, 1).await?;
         let share = figure.per_second / one;
@@ -42,7 +42,7 @@ pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
         rows.push(show(row.asked("at least 1.8 × the crate", share >= 1.8)));
         server.stop().await?;
     }
-    rows.extend(beside_logins(bench).await?);
+    rows.extend(during_logins(bench).await?);
     Ok(rows)
 }
 
@@ -56,7 +56,7 @@ async fn logins(bench: &Bench, server: &ServerProcess, callers: usize) -> Outcom
     Ok(drive(server, all, bench.options.length()).await?.0)
 }
 
-/// How many hashes ran with how many lanes, from the server's own metrics.
+/// How many hashes ran with each number of lanes, from the server's own metrics.
 async fn lanes(server: &ServerProcess) -> Outcome<[f64; 4]> {
     let answer = Connection::open(server.address).await?.get("/metrics", None).await?;
     let text = String::from_utf8(answer.body)?;
@@ -71,13 +71,13 @@ async fn lanes(server: &ServerProcess) -> Outcome<[f64; 4]> {
 }
 
 /// Refreshing, introspecting and revoking while logins keep every hashing thread busy and the queue full.
-async fn beside_logins(bench: &Bench) -> Outcome<Vec<Row>> {
+async fn during_logins(bench: &Bench) -> Outcome<Vec<Row>> {
     let server = ServerProcess::start(&bench.setup.serve(10, 16)).await?;
     bench.setup.set_cost(4).await?;
     let tokens = bench.setup.log_in(&server, 400).await?;
     bench.setup.set_cost(10).await?;
     let tokens_now = {
-        // Passwords changed, so those sessions ended: log in again, now at the dear cost, for the ones that are used.
+        // The passwords changed, which ended those sessions: log in again with the expensive hashes.
         drop(tokens);
         bench.setup.log_in(&server, 48).await?
     };
@@ -112,7 +112,7 @@ async fn beside_logins(bench: &Bench) -> Outcome<Vec<Row>> {
                 calls: Arc::clone(&calls),
             }),
             _ => revoking.push(Paced {
-                // The same token again: it is looked up and answered like the first time.
+                // The same token each time: it is looked up and answered as the first time.
                 caller: Revoke { connection, tokens: VecDeque::from(vec![access; 4_000]) },
                 pause,
                 times: Vec::new(),
@@ -151,7 +151,7 @@ fn paced(name: &str, _crowd: Figure, mut times: Vec<Duration>) -> Row {
     show(row.with("answers", times.len() as f64, "").asked("under 50 ms", p99 < 50.0 && !times.is_empty()))
 }
 
-/// In milliseconds, of sorted times.
+/// A percentile of sorted times, in milliseconds.
 fn percentile(sorted: &[Duration], share: f64) -> f64 {
     let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
     sorted.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)

@@ -13,7 +13,7 @@ use crate::result::{Figure, Row, show};
 
 const CALLERS: usize = 64;
 
-/// All three, each beside the limit that it is held against.
+/// All three, each compared with a limit.
 pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     bench.setup.set_cost(4).await?;
     let signing = limits::es256(Duration::from_secs(1))?;
@@ -79,7 +79,7 @@ async fn raw(bench: &Bench) -> Outcome<f64> {
     }
 }
 
-/// Each caller refreshes a session of its own along its chain. Also gives the access tokens that came of it.
+/// Each caller repeatedly refreshes its own session. Also returns the new access tokens.
 pub async fn refresh(bench: &Bench, server: &ServerProcess) -> Outcome<(Figure, Vec<String>)> {
     let mut callers = Vec::new();
     for (access, token) in bench.setup.log_in(server, CALLERS).await? {
@@ -90,7 +90,7 @@ pub async fn refresh(bench: &Bench, server: &ServerProcess) -> Outcome<(Figure, 
     Ok((figure, callers.into_iter().flat_map(|caller| caller.access).collect()))
 }
 
-/// Each caller asks about a thousand tokens in turn, all of which have been asked about before.
+/// Each caller introspects a thousand tokens in turn, all of which have been introspected before.
 pub async fn introspect(bench: &Bench, server: &ServerProcess, access: &[String]) -> Outcome<Figure> {
     let tokens: Vec<String> = access.iter().rev().take(1_000).cloned().collect();
     for length in [Duration::from_secs(1), bench.options.length()] {
@@ -108,10 +108,10 @@ pub async fn introspect(bench: &Bench, server: &ServerProcess, access: &[String]
             return Ok(figure);
         }
     }
-    Err("the benchmark has no length".into())
+    Err("the length of the load is zero".into())
 }
 
-/// Each caller revokes access tokens that are all different.
+/// Each caller revokes different access tokens.
 async fn revoke(bench: &Bench, server: &ServerProcess, access: Vec<String>) -> Outcome<Figure> {
     let share = access.len() / CALLERS;
     let mut callers = Vec::new();

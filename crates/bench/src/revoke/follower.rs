@@ -1,4 +1,4 @@
-//! A follower of the denylist's feed, by its protocol and nothing else (docs/src/reference/denylist.md).
+//! A follower of the denylist's feed that only uses its protocol (docs/src/reference/denylist.md).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::drive::Connection;
 
 /// How long a poll waits, in seconds: a third of the usual lease.
 pub const WAIT: u64 = 10;
-/// Whoever has not learned of a revocation by then never will.
+/// A follower that has not received a revocation by then never will.
 const GIVE_UP: Duration = Duration::from_secs(20);
 
-/// One connection, and how far it has read.
+/// One connection, and its position in the list.
 pub struct Follower {
     connection: Connection,
     authorization: String,
@@ -25,13 +25,13 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Connects, and has read nothing.
+    /// Connects, without reading anything yet.
     pub async fn open(address: SocketAddr, authorization: &str) -> Outcome<Self> {
         let connection = Connection::open(address).await?;
         Ok(Self { connection, authorization: authorization.into(), cursor: None, polls: 0 })
     }
 
-    /// Asks once. Where it has read everything, the answer waits for the next revocation, up to `wait` seconds.
+    /// Polls once. At the end of the list, the answer waits for the next revocation, up to `wait` seconds.
     pub async fn poll(&mut self, wait: u64) -> Outcome<DenyPage> {
         self.polls += 1;
         let nonce = format!("{:016x}", self.polls);
@@ -40,17 +40,17 @@ impl Follower {
         let path = format!("/denylist?{after}nonce={nonce}");
         let answer = self.connection.get(&path, Some(&self.authorization)).await?;
         if answer.status != 200 {
-            return Err(format!("a follower was answered {}", answer.status).into());
+            return Err(format!("a follower got {}", answer.status).into());
         }
         let page: DenyPage = serde_json::from_slice(&answer.body)?;
         if page.nonce.as_deref() != Some(nonce.as_str()) {
-            return Err("a follower's nonce did not come back".into());
+            return Err("the answer did not repeat the follower's nonce".into());
         }
         self.cursor = Some(page.cursor.clone());
         Ok(page)
     }
 
-    /// Reads to the end of the list. How many entries there were.
+    /// Reads to the end of the list, and returns the number of entries.
     pub async fn catch_up(&mut self, mut apply: impl FnMut(DenyEntry)) -> Outcome<usize> {
         let mut count = 0;
         loop {
@@ -64,7 +64,7 @@ impl Follower {
     }
 }
 
-/// Followers that wait, and what they tell of what they learn.
+/// Waiting followers, and a channel of the entries that they receive.
 pub struct Crowd {
     count: usize,
     news: UnboundedReceiver<(DenyId, Instant)>,
@@ -72,10 +72,10 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Lets `count` followers read the list and wait. With `sets` each has a denylist of its own, and tells once the
-    /// new id is in it.
+    /// Lets `count` followers read the list and wait. With `sets`, each has its own denylist and reports an id once it
+    /// is in there.
     pub async fn gather(address: SocketAddr, authorization: &str, count: usize, sets: bool) -> Outcome<Self> {
-        let (tell, news) = unbounded_channel();
+        let (sender, news) = unbounded_channel();
         let mut tasks = JoinSet::new();
         for _ in 0..count {
             let mut follower = Follower::open(address, authorization).await?;
@@ -86,12 +86,12 @@ impl Crowd {
                 }
             };
             follower.catch_up(apply).await?;
-            tasks.spawn(follow(follower, set, tell.clone()));
+            tasks.spawn(follow(follower, set, sender.clone()));
         }
         Ok(Self { count, news, tasks })
     }
 
-    /// When each of them had applied `id`, the first first.
+    /// When each of them had applied `id`, in order.
     pub async fn applied(&mut self, id: DenyId) -> Outcome<Vec<Instant>> {
         let mut times = Vec::with_capacity(self.count);
         let all = async {
@@ -104,24 +104,28 @@ impl Crowd {
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         };
         let seen = tokio::time::timeout(GIVE_UP, all).await;
-        // A follower ends only by an error, and that says more than who waited in vain.
+        // A follower only ends with an error, which says more than the timeout.
         if let Some(ended) = self.tasks.try_join_next() {
             ended??;
         }
-        seen.map_err(|_| format!("{} of {} followers learned of a revocation", times.len(), self.count))??;
+        seen.map_err(|_| format!("only {} of {} followers received a revocation", times.len(), self.count))??;
         times.sort_unstable();
         Ok(times)
     }
 }
 
-async fn follow(mut follower: Follower, set: Option<DenySet>, tell: UnboundedSender<(DenyId, Instant)>) -> Outcome<()> {
+async fn follow(
+    mut follower: Follower,
+    set: Option<DenySet>,
+    sender: UnboundedSender<(DenyId, Instant)>,
+) -> Outcome<()> {
     loop {
         let page = follower.poll(WAIT).await?;
         for entry in page.entries {
             if let Some(set) = &set {
                 set.insert(entry);
             }
-            if tell.send((entry.id, Instant::now())).is_err() {
+            if sender.send((entry.id, Instant::now())).is_err() {
                 return Ok(());
             }
         }

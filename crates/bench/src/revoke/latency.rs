@@ -1,4 +1,4 @@
-//! From `/revoke` answered to the last follower having applied it, and to the last service refusing the token.
+//! The time from the answer of `/revoke` until the last follower has applied it, and until the last service refuses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,32 +21,32 @@ use crate::setup::Setup;
 
 const CALLERS: usize = 64;
 
-/// On a server that does nothing else, and on one that serves refreshes at half of what it can.
+/// On an idle server, and on one that serves refreshes at half its capacity.
 pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     let server = ServerProcess::start(&setup.serve(4, 256)).await?;
     let crowd = Crowd::gather(server.address, &setup.introspector, options.followers, true).await?;
     let services = Services::start(&server, setup, options.services).await?;
-    let mut everybody = Everybody { options, setup, server: &server, crowd, services };
-    let mut rows = everybody.revocations().await?.rows(options, "the server idle");
+    let mut observers = Observers { options, setup, server: &server, crowd, services };
+    let mut rows = observers.revocations().await?.rows(options, "the server idle");
 
     let capacity = refreshes(setup, &server).await?;
     let (capacity, callers) = drive(&server, capacity, Duration::from_secs(options.seconds)).await?;
     rows.push(show(Row::load("Refresh, 64 callers, followers waiting", capacity)));
     let pause = Duration::from_secs_f64(CALLERS as f64 / (capacity.per_second / 2.0));
-    // One after another, not all at once.
+    // The callers start one after another.
     let first = |index: usize| tokio::time::Instant::now() + pause.mul_f64(index as f64 / CALLERS as f64);
     let steady = callers.into_iter().enumerate();
     let steady = steady.map(|(index, caller)| Steady { caller, ticks: interval_at(first(index), pause) }).collect();
-    let (busy, load) = beside(steady, &server, everybody.revocations()).await?;
+    let (busy, load) = under_load(steady, &server, observers.revocations()).await?;
     rows.extend(busy.rows(options, "refreshes at half the capacity"));
     rows.push(show(Row::load("Refresh meanwhile, paced", load)));
-    drop(everybody);
+    drop(observers);
     server.stop().await?;
     Ok(rows)
 }
 
-/// Lets the callers go on for as long as `measurement` takes.
-async fn beside<C: Caller>(
+/// Runs the callers for as long as `measurement` takes.
+async fn under_load<C: Caller>(
     callers: Vec<C>,
     server: &ServerProcess,
     measurement: impl Future<Output = Outcome<Seen>>,
@@ -69,7 +69,7 @@ async fn refreshes(setup: &Setup, server: &ServerProcess) -> Outcome<Vec<Refresh
     Ok(callers)
 }
 
-/// A caller that keeps to a rate, whatever its answers take.
+/// A caller with a fixed rate, however long the answers take.
 struct Steady<C> {
     caller: C,
     ticks: Interval,
@@ -82,8 +82,7 @@ impl<C: Caller> Caller for Steady<C> {
     }
 }
 
-/// What was seen of the revocations: how long each was on its way, to the first follower, to the last, and to the last
-/// service.
+/// How long each revocation took: to its answer, the first follower, the last follower and the last service.
 #[derive(Default)]
 struct Seen {
     answered: Vec<Duration>,
@@ -92,8 +91,8 @@ struct Seen {
     refused: Vec<Duration>,
 }
 
-/// A server and all who must learn of what it revokes.
-struct Everybody<'a> {
+/// A server, and the followers and services that observe its revocations.
+struct Observers<'a> {
     options: &'a Options,
     setup: &'a Setup,
     server: &'a ServerProcess,
@@ -101,7 +100,7 @@ struct Everybody<'a> {
     services: Services,
 }
 
-impl Everybody<'_> {
+impl Observers<'_> {
     /// Revokes tokens one after another.
     async fn revocations(&mut self) -> Outcome<Seen> {
         let tokens = self.setup.log_in(self.server, self.options.revocations).await?;
@@ -109,12 +108,12 @@ impl Everybody<'_> {
         let mut seen = Seen::default();
         for (index, (access, _)) in tokens.into_iter().enumerate() {
             self.services.accept(&access).await?;
-            // Polls come in step with revocations otherwise; so each comes at another moment of theirs.
+            // Otherwise polls would be in step with revocations; this varies the moment between polls.
             tokio::time::sleep(Duration::from_millis(5 + index as u64 * 7 % 20)).await;
             let (answered, took) = revoke(&mut connection, &access).await?;
             let (applied, refused) =
                 tokio::try_join!(self.crowd.applied(token_id(&access)?), self.services.refuse(&access))?;
-            // A follower may learn of it before the caller does.
+            // A follower may receive it before the caller gets its answer.
             let since = |at: &Instant| at.saturating_duration_since(answered);
             seen.answered.push(took);
             seen.first.extend(applied.first().map(since));
@@ -144,14 +143,14 @@ fn asked(row: Row) -> Row {
     row.asked("p99 at most 250 ms (aim: 20 ms)", p99 <= 250.0)
 }
 
-/// Revokes a token. When the answer had come, and what it took.
+/// Revokes a token. Returns when the answer came, and how long it took.
 pub async fn revoke(connection: &mut Connection, token: &str) -> Outcome<(Instant, Duration)> {
     let sent = Instant::now();
     let answer = connection.post("/revoke", None, &format!("token={token}")).await?;
     let answered = Instant::now();
     match answer.status {
         200 => Ok((answered, answered - sent)),
-        status => Err(format!("a revocation was answered {status}").into()),
+        status => Err(format!("a revocation got {status}").into()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `revoke`: from a revocation to everybody refusing, and what it costs to let everybody wait for it.
+//! `revoke`: how long until every service refuses a revoked token, and the cost of waiting followers.
 
 mod follower;
 mod latency;
@@ -21,25 +21,25 @@ pub struct Options {
     /// A PostgreSQL database to use instead of a new SQLite file; it must be empty
     #[arg(long)]
     postgres: Option<String>,
-    /// How many tokens are revoked, one after another
+    /// How many tokens to revoke, one after another
     #[arg(long, default_value_t = 500)]
     revocations: usize,
-    /// How many followers must have applied each
+    /// How many followers must apply each revocation
     #[arg(long, default_value_t = 100)]
     followers: usize,
-    /// How many services with the library must have refused each
+    /// How many services with the library must refuse each token
     #[arg(long, default_value_t = 10)]
     services: usize,
-    /// How many followers wait for the figures at rest
+    /// How many followers wait, for the idle figures
     #[arg(long, default_value_t = 2_000)]
     waiting: usize,
-    /// Seconds for which the capacity is measured
+    /// How long to measure the capacity, in seconds
     #[arg(long, default_value_t = 4)]
     seconds: u64,
     /// Only these parts: latency, waiting, list
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Where the JSON goes; by default crates/bench/results/revoke.json, or revoke-postgres.json
+    /// The JSON file [default: crates/bench/results/revoke.json, or revoke-postgres.json]
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -59,7 +59,7 @@ impl Options {
     }
 }
 
-/// Runs everything that was asked for, prints it as it goes, and writes the JSON.
+/// Runs the requested parts, prints each result at once, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
     allow_many_connections()?;
     let setup = Setup::prepare(options.postgres.as_deref()).await?;
@@ -71,7 +71,7 @@ pub async fn run(options: Options) -> Outcome<()> {
     if options.wants("waiting") {
         rows.extend(waiting::run(&options, &setup).await?);
     }
-    // Last: the rows that it writes stay.
+    // Last, because the rows that it writes remain.
     if options.wants("list") {
         rows.extend(whole_list::run(&options, &setup).await?);
     }
@@ -83,7 +83,7 @@ pub async fn run(options: Options) -> Outcome<()> {
     report.write(options.out.unwrap_or_else(|| PathBuf::from("crates/bench/results").join(file)))
 }
 
-/// As many open files as the system lets us have, for this process and for the servers that it starts.
+/// Raises the limit of open files to the hard limit, for this process and the servers that it starts.
 fn allow_many_connections() -> Outcome<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)

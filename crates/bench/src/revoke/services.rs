@@ -1,4 +1,4 @@
-//! Resource servers that use the library: each follows the denylist by itself and is asked about a token as by requests.
+//! Resource servers that use the library: each follows the denylist and checks tokens as it would for requests.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use crate::child::ServerProcess;
 use crate::issuer::ISSUER;
 use crate::setup::{INTROSPECTOR, Setup};
 
-/// Whoever has not refused by then never will.
+/// A service that has not refused a token by then never will.
 const GIVE_UP: Duration = Duration::from_secs(20);
-/// How often each is asked.
+/// How often each service is asked.
 const ASK: Duration = Duration::from_millis(1);
 
-/// Several of them, in this process.
+/// Several services in this process.
 pub struct Services(Vec<OAuth2PasswordBearer>);
 
 impl Services {
@@ -23,7 +23,7 @@ impl Services {
         let at = |path: &str| format!("http://{}{path}", server.address);
         let mut services = Vec::with_capacity(count);
         for _ in 0..count {
-            // The server's issuer names another port than the one that it listens on, so nothing is discovered.
+            // Discovery does not work, because the issuer names a different port than the server's.
             let service = OAuth2PasswordBearer::by_hand(ISSUER)
                 .audience(ISSUER)
                 .token_url(at("/token"))
@@ -35,7 +35,7 @@ impl Services {
         Ok(Self(services))
     }
 
-    /// Checks that each takes this token, keys and list read before if need be.
+    /// Waits until each service accepts this token.
     pub async fn accept(&self, token: &str) -> Outcome<()> {
         let began = Instant::now();
         for service in &self.0 {
@@ -49,7 +49,7 @@ impl Services {
         Ok(())
     }
 
-    /// When the last of them refused a token because it has been revoked.
+    /// Waits until the last service refuses the token as revoked, and returns that time.
     pub async fn refuse(&self, token: &str) -> Outcome<Instant> {
         let began = Instant::now();
         let mut accepting: Vec<_> = self.0.iter().collect();
@@ -57,7 +57,9 @@ impl Services {
             accepting.retain(|service| !matches!(service.verify(token), Err(VerifyError::Denied)));
             match accepting.len() {
                 0 => return Ok(Instant::now()),
-                some if began.elapsed() > GIVE_UP => return Err(format!("{some} services go on accepting").into()),
+                some if began.elapsed() > GIVE_UP => {
+                    return Err(format!("{some} services still accept a revoked token").into());
+                }
                 _ => tokio::time::sleep(ASK).await,
             }
         }

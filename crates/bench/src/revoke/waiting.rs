@@ -1,4 +1,4 @@
-//! Thousands of followers that wait: what they cost at rest, and how long it takes to wake them all.
+//! Thousands of waiting followers: their cost when idle, and the time to wake them all.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::measure::{cpu_time, resident};
 use crate::result::{Row, Times, show};
 use crate::setup::Setup;
 
-/// How often all are woken.
+/// How often they are woken.
 const WAKES: usize = 10;
-/// How long the server is watched at rest: two polls of each follower.
-const AT_REST: Duration = Duration::from_secs(2 * WAIT);
+/// How long the idle server is observed: two polls of each follower.
+const IDLE_TIME: Duration = Duration::from_secs(2 * WAIT);
 
-/// Memory and processor time at rest, then waking.
+/// Memory and processor time when idle, then waking.
 pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     let count = options.waiting;
     let server = ServerProcess::start(&setup.serve(4, 256)).await?;
@@ -27,7 +27,7 @@ pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     let mut crowd = Crowd::gather(server.address, &setup.introspector, count, false).await?;
     let cpu = cpu_time(server.id()?)?;
     let began = Instant::now();
-    tokio::time::sleep(AT_REST).await;
+    tokio::time::sleep(IDLE_TIME).await;
     let cpu = (cpu_time(server.id()?)? - cpu).as_secs_f64() / began.elapsed().as_secs_f64();
     let after = resident(server.id()?)?;
     let memory = Row::number(&format!("Server memory, {count} followers waiting"), after as f64 / 1e6, "MB")
@@ -45,7 +45,7 @@ pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
         let since = |at: Option<&Instant>| at.map_or(Duration::ZERO, |at| at.saturating_duration_since(answered));
         half.push(since(times.get(times.len() / 2)));
         last.push(since(times.last()));
-        // Their next polls have all arrived by then.
+        // By then, all next polls have arrived.
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
     let row = Row::times(&format!("From /revoke answered to the last of {count} woken"), &mut last);

@@ -1,4 +1,4 @@
-//! A follower's first list, when a million ids are denied.
+//! A follower's first read of a list of a million denied ids.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const DENIED: usize = 1_000_000;
 /// How often the list is read.
 const READS: usize = 3;
 
-/// Reads it over one connection, into a denylist in memory.
+/// Reads the list over one connection into a denylist in memory.
 pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     fill(options, setup).await?;
     let began = Instant::now();
@@ -49,7 +49,7 @@ pub async fn run(options: &Options, setup: &Setup) -> Outcome<Vec<Row>> {
     Ok(vec![show(row.asked("within 2 s", seen.median <= 2.0))])
 }
 
-/// A follower that has read nothing, once the server answers such. Not ready yet is 503 and no error.
+/// A follower that has read nothing, once the server is ready. Until then it answers 503, which is not an error here.
 async fn ready(server: &ServerProcess, setup: &Setup) -> Outcome<Follower> {
     let began = Instant::now();
     loop {
@@ -62,7 +62,7 @@ async fn ready(server: &ServerProcess, setup: &Setup) -> Outcome<Follower> {
     }
 }
 
-/// Writes rows as a million revocations would leave them: numbers without gaps, and the head at the last.
+/// Writes rows as after a million revocations: numbers without gaps, and the head at the last one.
 async fn fill(options: &Options, setup: &Setup) -> Outcome<()> {
     let until = SystemClock.unix_now() + 3_600;
     let (id, tag, numbers) = match options.postgres {

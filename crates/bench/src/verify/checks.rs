@@ -1,4 +1,4 @@
-//! Checking tokens in process: warm ones, cold ones, and the signature alone.
+//! Checking tokens in process: warm checks, cold checks, and the signature alone.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::tokens::{Mint, deny_set, verifier};
 use crate::Outcome;
 use crate::result::{Rounds, Row, show};
 
-/// How many ids are denied meanwhile.
+/// How many ids are denied during the checks.
 pub const DENIED: usize = 1_000_000;
 /// Enough for 100,000 tokens.
 const CACHE_BYTES: usize = 512 * 1024 * 1024;
@@ -23,7 +23,7 @@ const CACHE_BYTES: usize = 512 * 1024 * 1024;
 const CHECKS: usize = 400_000;
 /// How many tokens are checked cold in a round.
 const COLD: usize = 4_000;
-/// Cold checks and raw ones take turns by so many: these machines are shared, and whoever disturbs shall disturb both.
+/// After this many tokens, cold checks and raw ones alternate: on a shared machine, other load then affects both.
 const TURN: usize = 100;
 
 /// Warm and cold, on one thread and on two.
@@ -58,10 +58,9 @@ pub fn run(options: &Options) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-/// Every token once, in an order other than the one in which they are checked later: what lies side by side in memory
-/// is not what is asked for in turn.
+/// Checks every token once, in a different order than later, so that consecutive tokens are not neighbours in memory.
 fn warm_up(verifier: &Verifier, tokens: &[String]) -> Outcome<()> {
-    // It has no factor in common with the number of tokens, so each comes once.
+    // Coprime to the number of tokens, so that each comes once.
     const STRIDE: usize = 61_543;
     for index in 0..tokens.len() {
         verifier.verify(&tokens[index * STRIDE % tokens.len()])?;
@@ -69,7 +68,7 @@ fn warm_up(verifier: &Verifier, tokens: &[String]) -> Outcome<()> {
     Ok(())
 }
 
-/// Microseconds a check takes, with `threads` at it.
+/// The microseconds of one check, on `threads` threads.
 fn warm(verifier: &Verifier, tokens: &[String], threads: usize) -> Outcome<f64> {
     let work = |start: usize| {
         let began = Instant::now();
@@ -81,19 +80,19 @@ fn warm(verifier: &Verifier, tokens: &[String], threads: usize) -> Outcome<f64> 
     };
     let seen: Vec<_> = std::thread::scope(|scope| {
         let work = &work;
-        // Each begins elsewhere, so that they do not ask for the same token at once.
+        // Each starts at a different token, so that they do not check the same one at once.
         let starts = (0..threads).map(|index| index * tokens.len() / threads);
         let threads: Vec<_> = starts.map(|start| scope.spawn(move || work(start))).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
     if seen.len() != threads || seen.iter().any(|(_, good)| *good != CHECKS) {
-        return Err("a good token was refused".into());
+        return Err("a valid token was refused".into());
     }
     let total: f64 = seen.iter().map(|(took, _)| took.as_secs_f64() * 1e6).sum();
     Ok(total / (threads * CHECKS) as f64)
 }
 
-/// Tokens that are seen for the first time, and their signatures alone with the key parsed once.
+/// Checks of new tokens, and of their signatures alone with the key parsed once.
 fn cold_rows(options: &Options, mint: &Mint, denied: &Arc<DenySet>) -> Outcome<Vec<Row>> {
     let jwk = mint.jwk()?;
     let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(&jwk)?)?;
@@ -114,7 +113,7 @@ fn cold_rows(options: &Options, mint: &Mint, denied: &Arc<DenySet>) -> Outcome<V
     Ok(vec![raw, show(row)])
 }
 
-/// Microseconds that a signature takes alone, and a check. Of every turn the same tokens, so the same texts are hashed.
+/// The microseconds of a signature alone, and of a check. Each turn uses the same tokens for both.
 fn cold(verifier: &Verifier, key: &ParsedPublicKey, tokens: &[String]) -> Outcome<(f64, f64)> {
     let (mut raw_turns, mut cold_turns) = (Vec::new(), Vec::new());
     for turn in tokens.chunks(TURN) {

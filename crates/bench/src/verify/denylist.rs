@@ -1,4 +1,4 @@
-//! The denylist in memory: adding one id, what ten million take, and reading a first list.
+//! The denylist in memory: adding one id, the memory of ten million, and reading a first list.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ fn add_one(options: &Options) -> Row {
             set.insert(entry);
             wall.push(began.elapsed());
         }
-        // The wall's time counts whoever else ran meanwhile; the processor's does not, but asking for it takes longer.
+        // Elapsed time includes other processes. Processor time does not, but reading it takes longer.
         for entry in entries(ADDED) {
             let began = thread_time();
             set.insert(entry);
@@ -57,7 +57,7 @@ fn thread_time() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// Pages of JSON, read and added.
+/// Parses pages of JSON and adds their entries.
 fn first_list(options: &Options) -> Outcome<Row> {
     let pages: Vec<Vec<u8>> = entries(DENIED)
         .chunks(PAGE)
@@ -79,7 +79,7 @@ fn first_list(options: &Options) -> Outcome<Row> {
         }
         seen.push(began.elapsed().as_secs_f64());
         if set.len() != DENIED {
-            return Err("an entry got lost".into());
+            return Err("an entry was lost".into());
         }
     }
     let row = Row::rounds("A first list of 1,000,000, from JSON in memory", &Rounds::of(seen), "s");
@@ -93,7 +93,7 @@ struct Memory {
     counted: usize,
 }
 
-/// Ten million ids in a process of their own, whose memory nothing else has used before.
+/// Ten million ids in a separate process, whose memory nothing else has used before.
 async fn memory() -> Outcome<Row> {
     let mut command = Command::new(std::env::current_exe()?);
     let output = command.arg("fill-denylist").arg(LARGE.to_string()).kill_on_drop(true).output().await?;
@@ -103,10 +103,10 @@ async fn memory() -> Outcome<Row> {
     Ok(show(row.asked("at most 250 MB", resident.max(counted) <= 250.0)))
 }
 
-/// The child's own main.
+/// The child's main.
 pub fn fill(count: usize) -> Outcome<()> {
     let set = DenySet::new();
-    // One portion's buffers are there before and after, so they count as nothing.
+    // The buffers of one portion exist before and after, so they do not count.
     let mut portion = entries(PAGE);
     let before = resident(std::process::id())?;
     while set.len() < count {

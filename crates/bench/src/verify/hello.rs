@@ -1,4 +1,4 @@
-//! The service under load, in a process of its own: one hello for everybody, one behind a bearer token.
+//! The service under load, in a separate process: one open hello, and one that needs a bearer token.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::child::parent_gone;
 /// Enough for every token that the scenario sends.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
-/// What the child is told.
+/// The options of the child process.
 #[derive(Args, Clone)]
 pub struct HelloOptions {
     /// The file with the public key
@@ -26,7 +26,7 @@ pub struct HelloOptions {
     pub jwk: PathBuf,
 }
 
-/// The child's own main.
+/// The child's main.
 pub async fn serve(options: HelloOptions) -> Outcome<()> {
     let jwk: Jwk = serde_json::from_slice(&std::fs::read(options.jwk)?)?;
     let guard = BearerGuard::new(verifier(&jwk, &Arc::new(deny_set(DENIED)), CACHE_BYTES)?);

@@ -20,19 +20,19 @@ pub use hello::{HelloOptions, serve};
 /// What to run, and for how long.
 #[derive(Args, Clone)]
 pub struct Options {
-    /// How often everything is repeated
+    /// How many rounds to run
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Milliseconds a load
+    /// The length of each load, in milliseconds
     #[arg(long, default_value_t = 2_000)]
     milliseconds: u64,
-    /// Leaves out the peers, and building them
+    /// Don't build and measure the peers
     #[arg(long)]
     without_peers: bool,
     /// Only these parts: checks, denylist, http
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Where the JSON goes
+    /// The JSON file
     #[arg(long, default_value = "crates/bench/results/verify.json")]
     out: PathBuf,
 }
@@ -49,7 +49,7 @@ impl Options {
     }
 }
 
-/// Runs everything that was asked for, prints it as it goes, and writes the JSON.
+/// Runs the requested parts, prints each result at once, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
     let mut rows = Vec::new();
     if options.wants("checks") {

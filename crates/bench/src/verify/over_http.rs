@@ -1,4 +1,4 @@
-//! A protected hello over HTTP: what it costs beside an unprotected one, and beside other libraries'.
+//! A protected hello over HTTP, compared with an unprotected one and with other libraries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const CALLERS: usize = 64;
 /// How many tokens are sent in turn.
 const TOKENS: usize = 1_000;
 
-/// Gets one path again and again, each time with the next token.
+/// Gets one path repeatedly, each time with the next token.
 struct Hello {
     connection: Connection,
     requests: Arc<Vec<Vec<u8>>>,
@@ -30,12 +30,12 @@ impl Caller for Hello {
         self.next += 1;
         match self.connection.send(request).await?.status {
             200 => Ok(true),
-            status => Err(format!("a hello was answered {status}").into()),
+            status => Err(format!("a hello got {status}").into()),
         }
     }
 }
 
-/// Everything takes turns, round by round, so that what disturbs one disturbs all.
+/// All alternate, round by round, so that other load on the machine affects all.
 pub async fn run(options: &Options) -> Outcome<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let (jwk, key_set) = (folder.path().join("jwk.json"), folder.path().join("jwks.json"));
@@ -49,7 +49,7 @@ pub async fn run(options: &Options) -> Outcome<Vec<Row>> {
     command.arg("hello").arg("--jwk").arg(&jwk);
     let ours = ServerProcess::spawn(command).await?;
     let others = if options.without_peers { Vec::new() } else { peers::start(&key_set).await? };
-    // Every token is warm, and every connection's memory is there, before the first round.
+    // Before the first round, every token is warm and every connection's memory is allocated.
     hellos(&ours, &protected, Duration::from_secs(1)).await?;
     let mut seen = Seen { open: Vec::new(), ours: Vec::new(), others: others.iter().map(|_| Vec::new()).collect() };
     for _ in 0..options.rounds {
@@ -82,7 +82,7 @@ async fn hellos(server: &ServerProcess, requests: &Arc<Vec<Vec<u8>>>, length: Du
     Ok(drive(server, callers, length).await?.0)
 }
 
-/// What the rounds saw of each.
+/// The figures of all rounds.
 struct Seen {
     open: Vec<Figure>,
     ours: Vec<Figure>,
@@ -115,7 +115,7 @@ impl Seen {
     }
 }
 
-/// The round whose CPU a request is the median.
+/// The round with the median CPU time per request.
 fn typical(seen: &[Figure]) -> Figure {
     let mut sorted = seen.to_vec();
     sorted.sort_unstable_by(|a, b| a.cpu_us.total_cmp(&b.cpu_us));
@@ -127,7 +127,7 @@ fn spread(row: Row, seen: &[Figure]) -> Row {
     row.with("least CPU of a round", cpu.least, "µs").with("most", cpu.most, "µs")
 }
 
-/// How many times the CPU of the other it took, in each round.
-fn ratio(seen: &[Figure], beside: &[Figure]) -> Rounds {
-    Rounds::of(seen.iter().zip(beside).map(|(seen, beside)| seen.cpu_us / beside.cpu_us).collect())
+/// The ratio of the CPU times, in each round.
+fn ratio(seen: &[Figure], other: &[Figure]) -> Rounds {
+    Rounds::of(seen.iter().zip(other).map(|(seen, other)| seen.cpu_us / other.cpu_us).collect())
 }

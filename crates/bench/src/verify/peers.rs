@@ -1,4 +1,4 @@
-//! Building and starting what others use for the same task (crates/bench/peers, a workspace of its own).
+//! Builds and starts other libraries for the same task (crates/bench/peers, a separate workspace).
 
 use std::path::Path;
 
@@ -8,26 +8,26 @@ use super::tokens::{AUDIENCE, ISSUER};
 use crate::Outcome;
 use crate::child::ServerProcess;
 
-/// A peer that runs.
+/// A running peer.
 pub struct Peer {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
     /// Its process.
     pub server: ServerProcess,
 }
 
-/// The programs and what they are.
+/// The programs and their names.
 const PEERS: [(&str, &str); 2] =
     [("actix-httpauth", "actix-web-httpauth + jsonwebtoken"), ("axum-jwt-authorizer", "jwt-authorizer on axum")];
 
-/// Builds them if need be, and starts them. Where they can't be built, it says so, and there are none.
+/// Builds the peers if needed, and starts them. If the build fails, prints that and returns none.
 pub async fn start(key_set: &Path) -> Outcome<Vec<Peer>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = here.join("../../target/peers");
     let mut build = Command::new("cargo");
     build.args(["build", "--release", "--locked", "--quiet", "--manifest-path"]).arg(here.join("peers/Cargo.toml"));
     if !build.arg("--target-dir").arg(&target).status().await.is_ok_and(|status| status.success()) {
-        println!("the peers could not be built, so nothing is measured beside it");
+        println!("the peers could not be built and are not measured");
         return Ok(Vec::new());
     }
     let mut peers = Vec::new();

@@ -1,4 +1,4 @@
-//! What is verified: tokens of the usual size, the key for them, and a denylist that has none of them.
+//! Tokens of the usual size, the key for them, and a denylist without any of them.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use ficha_token::{
 
 use crate::Outcome;
 
-/// Who issues the tokens.
+/// The issuer of the tokens.
 pub const ISSUER: &str = "https://auth.example.com";
-/// Whom they are for.
+/// Their audience.
 pub const AUDIENCE: &str = "https://notes.example.com";
-/// How long they are good, in seconds: longer than any run.
+/// Their lifetime in seconds, longer than any run.
 const LIFE: i64 = 3_600;
 
 /// Makes tokens with one ES256 key.
@@ -29,7 +29,7 @@ impl Mint {
         Ok(Self { key: SigningKey::generate(Algorithm::ES256)? })
     }
 
-    /// So many tokens, all different.
+    /// Creates `count` different tokens.
     pub fn tokens(&self, count: usize) -> Outcome<Vec<String>> {
         (0..count).map(|_| Ok(self.key.sign(&claims())?)).collect()
     }
@@ -66,7 +66,7 @@ fn claims() -> AccessClaims {
     }
 }
 
-/// A verifier for these tokens, with a cache of so many bytes. It never fetches anything.
+/// A verifier for these tokens, with a cache of `cache_bytes`. It never fetches anything.
 pub fn verifier(jwk: &Jwk, denied: &Arc<DenySet>, cache_bytes: usize) -> Outcome<Verifier> {
     let expected = Expected {
         issuer: ISSUER.into(),
@@ -100,7 +100,7 @@ impl DenySource for Denied {
     }
 }
 
-/// So many random entries, good for longer than any run.
+/// `count` random entries that expire after any run.
 pub fn entries(count: usize) -> Vec<DenyEntry> {
     let until = SystemClock.unix_now() + 2 * LIFE;
     let mut bytes = vec![0; 16 * count];
@@ -109,7 +109,7 @@ pub fn entries(count: usize) -> Vec<DenyEntry> {
     ids.iter().map(|id| DenyEntry { id: DenyId::from(*id), until }).collect()
 }
 
-/// A denylist with so many random ids in it.
+/// A denylist with `count` random ids.
 pub fn deny_set(count: usize) -> DenySet {
     let set = DenySet::new();
     for entry in entries(count) {

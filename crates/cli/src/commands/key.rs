@@ -12,23 +12,23 @@ use crate::output::{self, time};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the keys; private halves are never shown
+    /// List the keys; private keys are never shown
     List {
         /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Publish a new signing key; it takes over once every cached key set has it
+    /// Publish a new signing key, which takes over once every cached key set has it
     Rotate,
-    /// After a leak: new keys at once, and every session ends
+    /// After a leak: replace all keys at once and end every session
     Purge {
-        /// Don't ask
+        /// Don't ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     match command {
         Command::List { json } => list(configuration, json).await,
@@ -78,7 +78,8 @@ fn show(key: &KeyRecord, state: &'static str) -> Shown {
     }
 }
 
-/// `next`: published, and not yet in use. `current`: in use. `old`: what it made still counts. `purged`: nothing does.
+/// `next`: published, but not yet in use. `current`: in use. `old`: its tokens are still valid. `purged`: they are
+/// refused.
 fn state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
     let usable =
         |other: &&KeyRecord| other.purpose == key.purpose && other.purged_at.is_none() && other.sign_from <= now;
@@ -95,5 +96,5 @@ fn state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
 async fn rotate(configuration: &Configuration) -> Result<(), CliError> {
     let context = admin_context::open(configuration, Empty::Refuse).await?;
     let (kid, from) = context.admin.rotate_key(ACTOR).await?;
-    output::say(&format!("the key {kid} is published, and signs from {}", time(from)))
+    output::say(&format!("key {kid} published; it signs from {}", time(from)))
 }

@@ -1,4 +1,4 @@
-//! `ficha login` and `ficha logout`: what an app does, by hand.
+//! `ficha login` and `ficha logout`: what an app does, on the command line.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::output::{self, system_time};
 use crate::token_file::TokenFile;
 use crate::{ask, logging};
 
-/// How long forgetting waits for a process that refreshes.
+/// How long `--forget` waits for another process that is refreshing.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The server, as it names itself [default: the issuer that the settings name]
+    /// The server's issuer, exactly as configured there [default: the issuer in the settings]
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The public client to log in through
     #[arg(long, value_name = "ID", default_value = FIRST_PARTY)]
     client_id: String,
-    /// Who logs in; asked for if left out
+    /// The user name [default: prompt for it]
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
-    /// Read the password from standard input, up to its end
+    /// Read the password from standard input
     #[arg(long)]
     password_stdin: bool,
-    /// What the tokens are for: names with spaces between
+    /// The scope to ask for: names separated by spaces [default: what the server grants]
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
     /// Print one JSON document
@@ -42,14 +42,14 @@ pub struct Arguments {
 
 #[derive(Debug, Args)]
 pub struct LogoutArguments {
-    /// Forget the tokens and don't tell the server; there the session goes on until it expires
+    /// Delete the tokens without telling the server, where the session goes on until it expires
     #[arg(long)]
     forget: bool,
     #[command(flatten)]
     file: TokenFile,
 }
 
-/// Logs in, and keeps the tokens.
+/// Logs in and stores the tokens.
 pub async fn run(arguments: Arguments, configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
     let issuer = arguments.issuer.as_deref().unwrap_or(configuration.settings.issuer.as_str());
@@ -75,7 +75,7 @@ pub async fn run(arguments: Arguments, configuration: &Configuration) -> Result<
         }));
     }
     output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
-    output::fields(&[("scope", output::or_dash(tokens.scope())), ("until", until(&tokens)), ("kept in", path)])
+    output::fields(&[("scope", output::or_dash(tokens.scope())), ("until", until(&tokens)), ("stored in", path)])
 }
 
 fn until(tokens: &Tokens) -> String {
@@ -83,24 +83,24 @@ fn until(tokens: &Tokens) -> String {
     if tokens.can_be_refreshed() { format!("{time}, and refreshed when needed") } else { time }
 }
 
-/// Ends the session that the file holds.
+/// Ends the session of the stored tokens.
 pub async fn log_out(arguments: LogoutArguments, configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
     let store = arguments.file.store()?;
     if arguments.forget {
-        // Whatever the file holds: it need not be readable.
+        // The file is not read: this must work even if its content is damaged.
         let _lock = store.lock(LOCK_LIMIT).await.map_err(ficha_client::Error::from)?;
         store.clear().await.map_err(ficha_client::Error::from)?;
-        return output::say("the tokens are forgotten; the server was not told");
+        return output::say("the tokens were deleted; the session at the server goes on until it expires");
     }
     let Some(tokens) = store.load().await.map_err(ficha_client::Error::from)? else {
-        return output::say("nobody was logged in");
+        return output::say("not logged in");
     };
     source_of(&tokens, store)?.logout().await?;
     output::say(&format!("logged out at {}", tokens.issuer()))
 }
 
-/// The app whose tokens these are.
+/// A token source for the client and the issuer of these tokens.
 pub fn source_of(tokens: &Tokens, store: impl TokenStore) -> Result<TokenSource, CliError> {
     Ok(TokenSource::builder(tokens.issuer(), tokens.client_id()).store(store).build()?)
 }

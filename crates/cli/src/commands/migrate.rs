@@ -4,7 +4,7 @@ use crate::config::Configuration;
 use crate::error::CliError;
 use crate::{admin_context, logging, output};
 
-/// Applies what is missing.
+/// Applies the pending migrations.
 pub async fn run(configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
     let store = admin_context::connect(configuration).await?;

@@ -1,4 +1,4 @@
-//! The commands, one file for each noun.
+//! The commands, one file per noun.
 
 mod client;
 mod config;
@@ -19,11 +19,11 @@ use clap::{Parser, Subcommand};
 
 use crate::error::CliError;
 
-/// An OAuth2 password-flow authorization server whose tokens can be taken back.
+/// An OAuth2 password-flow authorization server with tokens that can be revoked.
 #[derive(Debug, Parser)]
 #[command(name = "ficha", version, about, propagate_version = true)]
 pub struct Arguments {
-    /// Read settings from this TOML file (or from the one that FICHA_CONFIG names)
+    /// Read settings from this TOML file [default: the file that FICHA_CONFIG names]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -32,39 +32,39 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server; the first start makes what is needed, and prints the password of the user `admin` once
+    /// Run the server; the first start creates keys and the user `admin`, and prints that user's password once
     Serve(serve::Arguments),
     /// Bring the database up to date
     Migrate,
-    /// Users: who can log in
+    /// Manage users
     #[command(subcommand)]
     User(user::Command),
-    /// Clients: the applications that obtain tokens, and the services that check them
+    /// Manage clients: the applications that obtain tokens, and the services that check them
     #[command(subcommand)]
     Client(client::Command),
-    /// Scopes: what tokens can be for
+    /// Manage scopes: the names of permissions that tokens carry
     #[command(subcommand)]
     Scope(scope::Command),
-    /// Sessions: one for each login; revoking one refuses its tokens
+    /// List and revoke sessions; each login is a session
     #[command(subcommand)]
     Session(session::Command),
-    /// Keys: what signs tokens
+    /// Manage the keys that sign tokens
     #[command(subcommand)]
     Key(key::Command),
-    /// Log in to a running server, and keep the tokens in a file of yours
+    /// Log in to a running server and store the tokens in a file
     Login(login::Arguments),
-    /// Log out: the session ends at the server, and the tokens are forgotten
+    /// Log out: end the session at the server and delete the stored tokens
     Logout(login::LogoutArguments),
-    /// The tokens of whoever is logged in
+    /// Show the stored tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// After a restored backup or a leak: new keys, and every session ends
+    /// After restoring a backup, or after a leak: replace all keys and end every session
     Recover(recover::Arguments),
-    /// Show the settings in force and where each came from; secrets are hidden
+    /// Show the settings in force and where each was set; secrets are hidden
     Config,
 }
 
-/// Does what was asked.
+/// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
     let configuration = crate::config::load(arguments.config.as_deref())?;
     match arguments.command {

@@ -8,37 +8,37 @@ use crate::config::Configuration;
 use crate::error::CliError;
 use crate::{ask, output};
 
-/// What purging does, as a person is told before it.
-const CONSEQUENCE: &str = "New keys replace the old ones at once, every token that was ever issued is refused, and \
-                           everybody has to log in again.";
+/// What purging does, shown before the confirmation.
+const CONSEQUENCE: &str = "New keys replace the old ones at once, every token issued so far is refused, and everybody \
+                           has to log in again.";
 
-/// The same, where a shared secret signs (HS256): nothing can be denied that every new token carries too.
+/// The same if a shared secret signs (HS256): its key id can't be denied, because new tokens carry the same one.
 const CONSEQUENCE_SHARED: &str = "Every session ends, every refresh token is refused, and everybody has to log in \
-                                  again. Access tokens are signed with token.secret_key, which stays: those already out \
-                                  are good until they expire, unless you change that secret.";
+                                  again. Access tokens are signed with token.secret_key, which stays: those already \
+                                  issued are valid until they expire, unless you change that secret.";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
-/// After a restore: what was revoked since the backup must not come back to life.
+/// For use after a restore: what was revoked since the backup must not become valid again.
 pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), CliError> {
     purge(configuration, arguments.yes).await
 }
 
-/// Revokes everything: `recover`, `key purge` and `session revoke --all` are this.
+/// Revokes everything: the common part of `recover`, `key purge` and `session revoke --all`.
 pub async fn purge(configuration: &Configuration, yes: bool) -> Result<(), CliError> {
     let context = admin_context::open(configuration, Empty::Refuse).await?;
     let shared = context.base.settings.shares_secret();
     ask::confirm(if shared { CONSEQUENCE_SHARED } else { CONSEQUENCE }, yes)?;
     match context.admin.purge_keys(ACTOR).await? {
-        Purged::All => output::say("new keys are in force; every session has ended"),
+        Purged::All => output::say("all keys were replaced; every session has ended"),
         Purged::AllButAccessTokens => output::say(&format!(
-            "every session has ended. Access tokens already out are good until they expire, within {} s: to end them now, \
-             change token.secret_key on the server and on every service, and restart them",
+            "every session has ended. Access tokens already issued are valid until they expire, within {} s: to revoke \
+             them now, change token.secret_key on the server and on every service, and restart them",
             context.base.settings.token.access_seconds()
         )),
     }

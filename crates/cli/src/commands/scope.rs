@@ -10,11 +10,11 @@ use crate::output;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Declare a scope, or describe one anew
+    /// Declare a scope, or replace its description
     Add {
-        /// Its name, such as notes:read
+        /// The name of the scope, such as notes:read
         name: String,
-        /// What it allows, as people read it
+        /// What it allows, as people read it in /docs
         #[arg(long, value_name = "TEXT")]
         description: String,
     },
@@ -24,20 +24,20 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Forget a scope's description; who holds the scope keeps it
+    /// Remove a scope's declaration; users and clients that have the scope keep it
     Rm {
-        /// Its name
+        /// The name of the scope
         name: String,
     },
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     match command {
         Command::Add { name, description } => {
-            let context = admin_context::open(configuration, Empty::Make).await?;
+            let context = admin_context::open(configuration, Empty::Create).await?;
             context.admin.declare_scope(ACTOR, &name, &description).await?;
-            output::say(&format!("the scope {name} is declared"))
+            output::say(&format!("scope {name} declared"))
         }
         Command::List { json } => {
             let scopes = admin_context::open(configuration, Empty::Refuse).await?.admin.scopes().await?;
@@ -50,7 +50,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
         }
         Command::Rm { name } => {
             admin_context::open(configuration, Empty::Refuse).await?.admin.remove_scope(ACTOR, &name).await?;
-            output::say(&format!("the scope {name} is no longer declared"))
+            output::say(&format!("scope {name} removed"))
         }
     }
 }

@@ -14,27 +14,27 @@ use crate::config::{Configuration, issuer_of};
 use crate::error::CliError;
 use crate::{admin_context, logging, output};
 
-/// How often the database is asked for its time: clocks drift, and are set.
+/// How often the database is asked for its time: clocks drift and are changed.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Start over with an empty database, even though the master key or the write-ahead log of another one lies beside it
+    /// Start with an empty database, even if the master key or the write-ahead log of another one is next to it
     #[arg(long)]
     first_start: bool,
 }
 
-/// Runs the server until it is told to stop.
+/// Runs the server until SIGTERM or Ctrl-C.
 ///
-/// Whatever can be found wrong without writing anything is looked for first, so that a start that fails leaves nothing
-/// half made: the settings, the TLS files, the address, the master key, and only then the database.
+/// Everything that can be checked without writing is checked first, so that a failed start leaves nothing behind: the
+/// settings, the TLS files, the address, the master key, and only then the database.
 pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Result<(), CliError> {
     logging::start(&configuration.log);
     configuration.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let stop = Stop::listen()?;
     configuration.server.tls.as_ref().map(TlsSettings::load).transpose()?;
     let reserved = reserve(&mut configuration)?;
-    // A malformed one, before a SQLite file is made; whether it fits, before that file is changed.
+    // Refuses a malformed key before a SQLite file is created. Whether it fits is checked before that file is changed.
     configuration.master_key.load()?;
 
     let store = admin_context::connect_for(&configuration, arguments.first_start).await?;
@@ -47,7 +47,7 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     }
     let steps = store.migrate().await?;
     if !steps.is_empty() {
-        tracing::info!(steps = steps.len(), "the database is brought up to date");
+        tracing::info!(steps = steps.len(), "database migrations applied");
     }
     let (base, clock) = admin_context::foundation(&configuration, store.clone()).await?;
     let first = first_start(&base).await?;
@@ -69,18 +69,18 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     if let Some(first) = &first
         && let Err(error) = output::print(&welcome::text(first, &configuration.settings, &configuration))
     {
-        tracing::error!(%error, "the first password is lost; `ficha user passwd admin` sets another");
+        tracing::error!(%error, "could not print the password of admin; `ficha user passwd admin` sets another");
     }
     server.run(stop.wait()).await?;
     background.finish().await;
-    // A database that does not answer must not hold up the end.
+    // A database that does not answer must not delay the shutdown.
     let _ = tokio::time::timeout(Duration::from_secs(1), store.close()).await;
     tracing::info!("ficha has stopped");
     Ok(())
 }
 
-/// Takes the address before anything is written: that it is in use is the likeliest reason why a start fails. It also
-/// settles port 0, which an issuer that follows the address must name.
+/// Binds the address before anything is written: an address in use is the most likely reason for a failed start. This
+/// also resolves port 0, which an issuer that follows the address must contain.
 fn reserve(configuration: &mut Configuration) -> Result<TcpListener, CliError> {
     let listener = configuration.server.listen()?;
     configuration.server.bind = listener.local_addr().map_err(CliError::Runtime)?;
@@ -100,7 +100,7 @@ async fn start(
     Ok((authority, server))
 }
 
-/// The first start is committed, but the server does not run: its password would be lost.
+/// Prints the first password if the server fails to start after the first start was committed: it would be lost.
 fn rescue_password(first: Option<&FirstStart>) -> Result<(), CliError> {
     match first.and_then(|first| first.admin_password.as_ref()) {
         Some(password) => output::print(&welcome::password_lines(password.expose())),
@@ -112,13 +112,13 @@ async fn keep_time(clock: Arc<DatabaseClock>, store: Store) {
     loop {
         tokio::time::sleep(MEASURE_EVERY).await;
         if let Err(error) = clock.measure_again(&store).await {
-            // That the database can't be read has its own line.
-            tracing::debug!(%error, "the database's time could not be read; the last one stays in use");
+            // An unreachable database is logged elsewhere.
+            tracing::debug!(%error, "could not read the database's time; the last measurement stays in use");
         }
     }
 }
 
-/// SIGTERM and Ctrl-C, listened to from the beginning: one that comes while the server starts is not lost.
+/// SIGTERM and Ctrl-C, handled from the beginning: a signal that arrives while the server starts is not lost.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
@@ -135,6 +135,6 @@ impl Stop {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        tracing::info!("stopping: what is under way is finished first");
+        tracing::info!("stopping: requests in progress are finished first");
     }
 }

@@ -15,29 +15,29 @@ use crate::output::{self, ended, or_dash, time};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List sessions, the newest first
+    /// List sessions, newest first
     List(List),
     /// Show one session
     Show {
-        /// Its id: the `sid` of its tokens
+        /// The session id: the `sid` of its tokens
         id: Uuid,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
-    /// End sessions: their tokens are refused
+    /// End sessions; their tokens are refused
     Revoke(Revoke),
 }
 
 #[derive(Debug, Args)]
 pub struct List {
-    /// Only this user's
+    /// Only sessions of this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only this client's
+    /// Only sessions of this client
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// Those that have ended, too, as long as they are kept
+    /// Include sessions that have ended, for as long as they are kept
     #[arg(long)]
     ended: bool,
     /// Print one JSON document
@@ -48,23 +48,23 @@ pub struct List {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["id", "user", "client", "all"]))]
 pub struct Revoke {
-    /// This session
+    /// The session id: the `sid` of its tokens
     id: Option<Uuid>,
-    /// Every session of this user
+    /// All sessions of this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Every session of this client
+    /// All sessions of this client
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// Everything, at once, however much it is: new keys replace the old ones
+    /// All sessions, at once; new keys replace the old ones
     #[arg(long)]
     all: bool,
-    /// Don't ask; only --all does
+    /// With --all: don't ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     if let Command::Revoke(Revoke { all: true, yes, .. }) = command {
         return recover::purge(configuration, yes).await;
@@ -82,13 +82,13 @@ async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
         (Some(id), _, _) => u64::from(context.admin.revoke_session(ACTOR, id).await?),
         (_, Some(user), _) => context.admin.revoke_user(ACTOR, &user).await?,
         (_, _, Some(client)) => context.admin.revoke_client(ACTOR, &client).await?,
-        // clap asks for one of them.
+        // clap requires one of them.
         (None, None, None) => 0,
     };
     output::say(&ended(sessions))
 }
 
-/// A session as it is shown.
+/// A session as shown.
 #[derive(Serialize)]
 struct Shown {
     id: String,
@@ -109,7 +109,7 @@ struct Shown {
     user_agent: Option<String>,
 }
 
-/// What turns a row into what is shown: names of users are looked up once each.
+/// Converts rows for display; the name of each user is looked up once.
 struct Viewer<'a> {
     context: &'a AdminContext,
     now: i64,

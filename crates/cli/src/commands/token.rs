@@ -16,13 +16,13 @@ use crate::token_file::TokenFile;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what the access token says, without the token itself
+    /// Show the claims of the stored access token, without the token itself
     Show(Show),
 }
 
 #[derive(Debug, Args)]
 pub struct Show {
-    /// Print the access token alone, refreshed if needed: for `curl -H "Authorization: Bearer $(…)"`
+    /// Print only the access token, refreshed if needed: for `curl -H "Authorization: Bearer $(…)"`
     #[arg(long, conflicts_with = "json")]
     access_token: bool,
     /// Print one JSON document
@@ -32,7 +32,7 @@ pub struct Show {
     file: TokenFile,
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
     let Command::Show(arguments) = command;
@@ -42,7 +42,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
         let source = source_of(&tokens, store)?;
         let token = source.access_token().await?;
         output::say(token.secret())?;
-        // A refresh may still be under way, and would be cut off with this process.
+        // A refresh may still be running, and would be aborted with this process.
         source.settled().await;
         return Ok(());
     }
@@ -89,7 +89,7 @@ fn is_expired(tokens: &Tokens) -> bool {
     SystemClock.now() >= tokens.expires_at()
 }
 
-/// The claims as they stand there, unverified: this is for looking at. `None` if the token is no JWT.
+/// The claims, without verifying the signature: they are only displayed. `None` if the token is not a JWT.
 fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()

@@ -13,7 +13,7 @@ use crate::output::{self, ended, or_dash, time, yes_no};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add a user; without a password option, the password is asked for
+    /// Add a user; without a password option, the terminal prompts for the password
     Add(Add),
     /// List all users
     List {
@@ -23,53 +23,53 @@ pub enum Command {
     },
     /// Show one user
     Show {
-        /// The name that is typed at login
+        /// The user name
         name: String,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Set a password; the user is logged out everywhere
+    /// Set a user's password; all their sessions end
     Passwd {
-        /// The name that is typed at login
+        /// The user name
         name: String,
         #[command(flatten)]
         password: PasswordArguments,
     },
-    /// Change what a user may do, or their address; sessions that hold more than is left end
+    /// Change a user's scopes, roles or e-mail address; sessions with scopes or roles that were removed end
     Set(Set),
-    /// Let a user in again
+    /// Enable a user, and clear their failed logins
     Enable {
-        /// The name that is typed at login
+        /// The user name
         name: String,
     },
-    /// Forget the failed logins that are held against a user
+    /// Clear a user's failed logins
     Unlock {
-        /// The name that is typed at login
+        /// The user name
         name: String,
     },
-    /// Keep a user out; all their sessions end
+    /// Disable a user, who can then no longer log in; all their sessions end
     Disable {
-        /// The name that is typed at login
+        /// The user name
         name: String,
     },
     /// Remove a user; all their sessions end
     Rm {
-        /// The name that is typed at login
+        /// The user name
         name: String,
     },
 }
 
 #[derive(Debug, Args)]
 pub struct Add {
-    /// The name that is typed at login
+    /// The user name
     name: String,
     #[command(flatten)]
     password: PasswordArguments,
-    /// What the user may be granted: names separated by spaces; a new name is declared
+    /// The scopes that the user may be granted: names separated by spaces; new names are declared
     #[arg(long, value_name = "SCOPES", default_value = "")]
     scope: Scope,
-    /// A role that the user's tokens carry; can be given several times
+    /// A role that the user's tokens carry; can be repeated
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
     /// The user's e-mail address
@@ -83,26 +83,26 @@ pub struct Add {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true).args(["scope", "roles", "no_roles", "email", "no_email"]))]
 pub struct Set {
-    /// The name that is typed at login
+    /// The user name
     name: String,
-    /// What the user may be granted from now on; "" for nothing
+    /// The new scopes: names separated by spaces, "" for nothing; new names are declared
     #[arg(long, value_name = "SCOPES")]
     scope: Option<Scope>,
-    /// The roles from now on; can be given several times
+    /// The new roles, replacing the whole list; can be repeated
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
-    /// No roles from now on
+    /// Remove all roles
     #[arg(long, conflicts_with = "roles")]
     no_roles: bool,
-    /// The e-mail address from now on
+    /// The new e-mail address
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// No e-mail address from now on
+    /// Remove the e-mail address
     #[arg(long, conflicts_with = "email")]
     no_email: bool,
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     let open = async || admin_context::open(configuration, Empty::Refuse).await;
     match command {
@@ -111,37 +111,37 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
         Command::Show { name, json } => show(&open().await?.admin.user(&name).await?, json),
         Command::Passwd { name, password } => {
             let context = open().await?;
-            // Before the password is asked for: nobody should type one for a user that is not there.
+            // Before prompting: nobody should type a password for a user that does not exist.
             context.admin.user(&name).await?;
             let sessions = context.admin.set_password(ACTOR, &name, ask::new_password(&password)?).await?;
-            output::say(&format!("the password of {name} is set; {}", ended(sessions)))
+            output::say(&format!("password of {name} changed; {}", ended(sessions)))
         }
         Command::Set(arguments) => set(&open().await?, arguments).await,
         Command::Enable { name } => {
             open().await?.admin.set_user_enabled(ACTOR, &name, true).await?;
-            output::say(&format!("{name} can log in again"))
+            output::say(&format!("user {name} enabled"))
         }
         Command::Unlock { name } => {
             let sources = open().await?.admin.unlock_user(ACTOR, &name).await?;
             output::say(&match sources {
-                0 => format!("no failed login was held against {name}"),
-                _ => format!("the failed logins of {name} are forgotten"),
+                0 => format!("user {name} has no failed logins"),
+                _ => format!("failed logins of {name} cleared"),
             })
         }
         Command::Disable { name } => {
             let sessions = open().await?.admin.set_user_enabled(ACTOR, &name, false).await?;
-            output::say(&format!("{name} can't log in any more; {}", ended(sessions)))
+            output::say(&format!("user {name} disabled; {}", ended(sessions)))
         }
         Command::Rm { name } => {
             let sessions = open().await?.admin.delete_user(ACTOR, &name).await?;
-            output::say(&format!("{name} is removed; {}", ended(sessions)))
+            output::say(&format!("user {name} removed; {}", ended(sessions)))
         }
     }
 }
 
 async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliError> {
     let password = ask::new_password(&arguments.password)?;
-    let context = admin_context::open(configuration, Empty::Make).await?;
+    let context = admin_context::open(configuration, Empty::Create).await?;
     let new = NewUser {
         name: arguments.name,
         email: arguments.email,
@@ -150,11 +150,7 @@ async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliErr
         roles: arguments.roles,
     };
     let user = context.admin.add_user(ACTOR, new).await?;
-    if arguments.json {
-        output::json(&Shown::of(&user))
-    } else {
-        output::say(&format!("the user {} is added", user.name))
-    }
+    if arguments.json { output::json(&Shown::of(&user)) } else { output::say(&format!("user {} added", user.name)) }
 }
 
 async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
@@ -172,10 +168,10 @@ async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     if arguments.no_email || arguments.email.is_some() {
         context.admin.set_user_email(ACTOR, name, arguments.email.as_deref()).await?;
     }
-    output::say(&format!("{name} is changed; {}", ended(sessions)))
+    output::say(&format!("user {name} changed; {}", ended(sessions)))
 }
 
-/// A user as it is shown. No hash is.
+/// A user as shown, without the password hash.
 #[derive(Serialize)]
 struct Shown {
     id: String,

@@ -1,4 +1,4 @@
-//! What the first start prints, once.
+//! The text that the first start prints, once.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::config::Configuration;
 pub fn text(first: &FirstStart, settings: &Settings, configuration: &Configuration) -> String {
     let issuer = settings.issuer.as_str();
     let docs = settings.issuer.endpoint("/docs");
-    let mut text = String::from("This is the first start: the database and the keys are made.\n\n");
+    let mut text = String::from("First start: the database and the keys were created.\n\n");
     match &first.admin_password {
         Some(password) => text.push_str(&password_lines(password.expose())),
-        None => text.push_str(&format!("There was a user {ADMIN} already: nothing was changed about it.\n")),
+        None => text.push_str(&format!("The user {ADMIN} already exists and was left unchanged.\n")),
     }
     text.push_str(&format!("\n  issuer    {issuer}\n  docs      {docs}\n"));
     if let Some(password) = &first.admin_password {
@@ -23,18 +23,18 @@ pub fn text(first: &FirstStart, settings: &Settings, configuration: &Configurati
     text
 }
 
-/// The password alone, for a start that fails after it was made: it is in no other place.
+/// Only the password, for a start that fails after creating it: it is not stored anywhere else.
 pub fn password_lines(password: &str) -> String {
     format!(
         "  user      {ADMIN}\n  password  {password}\n            \
-         shown this once; `ficha user passwd {ADMIN}` sets another\n"
+         shown only once; `ficha user passwd {ADMIN}` sets another\n"
     )
 }
 
 /// A token request that works as pasted.
 fn curl(settings: &Settings, certificate: Option<&Path>, password: &str) -> String {
     let mut words = vec!["curl".to_owned(), "-s".to_owned()];
-    // On this machine the certificate most likely is its own authority.
+    // On this machine the certificate is most likely self-signed.
     if let Some(certificate) = certificate.filter(|_| settings.issuer.is_loopback()) {
         words.extend(["--cacert".to_owned(), quote(&certificate.display().to_string())]);
     }
@@ -47,7 +47,7 @@ fn curl(settings: &Settings, certificate: Option<&Path>, password: &str) -> Stri
     words.join(" ")
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell, if needed.
 fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte);
     if word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_reaches_the_command_unchanged() {
+    fn a_quoted_word_reaches_the_command_unchanged() {
         assert_eq!(quote("http://127.0.0.1:8080/token"), "http://127.0.0.1:8080/token");
         assert_eq!(quote("https://x/a&b/token"), "'https://x/a&b/token'");
         assert_eq!(quote("it's"), r"'it'\''s'");

@@ -1,19 +1,19 @@
-//! Lengths of time as they are written in a configuration.
+//! Lengths of time in a configuration, such as `15s` or `30d`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Letters and what they stand for, the largest first.
+/// Unit letters and their seconds, the largest first.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Whole seconds, written as a bare number or with one of the letters s, m, h, d behind it.
+/// Whole seconds, written as a bare number or with one of the letters s, m, h, d after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seconds(pub u64);
 
-/// The text is no length of time.
+/// The text is not a length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoDuration;
+pub struct InvalidDuration;
 
 impl Seconds {
     /// The same as a [`Duration`].
@@ -23,18 +23,18 @@ impl Seconds {
 }
 
 impl FromStr for Seconds {
-    type Err = NoDuration;
+    type Err = InvalidDuration;
 
-    fn from_str(text: &str) -> Result<Self, NoDuration> {
+    fn from_str(text: &str) -> Result<Self, InvalidDuration> {
         let unit = UNITS.iter().find_map(|&(letter, seconds)| Some((text.strip_suffix(letter)?, seconds)));
         let (digits, seconds) = unit.unwrap_or((text, 1));
-        let number = whole_number(digits).ok_or(NoDuration)?;
-        number.checked_mul(seconds).map(Self).ok_or(NoDuration)
+        let number = whole_number(digits).ok_or(InvalidDuration)?;
+        number.checked_mul(seconds).map(Self).ok_or(InvalidDuration)
     }
 }
 
 impl fmt::Display for Seconds {
-    /// The largest unit that leaves nothing over.
+    /// Uses the largest unit without a remainder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fits = |&&(_, seconds): &&(char, u64)| self.0 >= seconds && self.0.is_multiple_of(seconds);
         match UNITS.iter().find(fits) {
@@ -44,7 +44,7 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Digits and nothing else: the standard library's parser takes a sign, too.
+/// Parses digits only: the standard library's parser accepts a sign, too.
 pub fn whole_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
@@ -64,18 +64,18 @@ mod tests {
         for text in
             ["", "m", "1.5m", "-1", "+1", "10 m", "10M", "1h30m", "1w", "99999999999999999999", "300000000000000d"]
         {
-            assert_eq!(text.parse::<Seconds>(), Err(NoDuration), "{text}");
+            assert_eq!(text.parse::<Seconds>(), Err(InvalidDuration), "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_as_the_same(seconds: u64) {
+        fn the_text_parses_back_to_the_same_length(seconds: u64) {
             prop_assert_eq!(Seconds(seconds).to_string().parse(), Ok(Seconds(seconds)));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC*") {
+        fn no_text_causes_a_panic(text in "\\PC*") {
             let _ = text.parse::<Seconds>();
         }
 

@@ -1,4 +1,4 @@
-//! Why a configuration is refused.
+//! Configuration errors.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use ficha_authority::SettingsError;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigProblem {
     /// There is no such setting.
-    #[error("there is no setting {key} ({origin}): {help}")]
+    #[error("unknown setting {key} ({origin}): {help}")]
     UnknownKey {
         /// Its full name.
         key: String,
         /// Where it was set.
         origin: String,
-        /// Which settings there are.
+        /// Which settings or sections there are.
         help: String,
     },
     /// A value can't be used.
@@ -22,15 +22,15 @@ pub enum ConfigProblem {
     BadValue {
         /// The setting's full name.
         key: String,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is allowed.
         problem: String,
         /// Where it was set.
         origin: String,
     },
-    /// Settings that are each good don't go together.
+    /// Settings that are valid on their own contradict each other.
     #[error("{0}")]
     Contradiction(String),
-    /// The rules refuse a setting.
+    /// The authority refuses a setting.
     #[error("{error}{}", origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default())]
     Settings {
         /// Why.
@@ -38,28 +38,28 @@ pub enum ConfigProblem {
         /// Where the setting came from, if it was set.
         origin: Option<String>,
     },
-    /// The file that was named can't be read.
+    /// The configuration file can't be read.
     #[error("the configuration file {}, named by {named_by}, can't be read: {why}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// `--config` or `FICHA_CONFIG`.
         named_by: &'static str,
-        /// What the system said.
+        /// The system's error.
         why: String,
     },
-    /// The file that was named is no TOML.
+    /// The configuration file is not valid TOML.
     #[error("the configuration file {} is not valid TOML: {why}", path.display())]
     Syntax {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Where it goes wrong, and how.
+        /// Position and reason.
         why: String,
     },
     /// `.env` can't be used.
     #[error("the file .env in the working directory can't be used: {0}")]
     Dotenv(String),
-    /// A variable's value is no Unicode.
+    /// A variable's value is not valid UTF-8.
     #[error("the environment variable {0} is not valid UTF-8: set it to something that is, or unset it")]
     NotUnicode(String),
 }

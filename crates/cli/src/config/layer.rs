@@ -1,4 +1,4 @@
-//! Where settings come from, one layer for each place, and what they add up to.
+//! One layer of settings for each source, and their merge.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ const PREFIX: &str = "FICHA";
 const SEPARATOR: &str = "__";
 const BUILT_IN: &str = include_str!("../../../../config/default.toml");
 
-/// Variables by name, as `.env` or the environment holds them. Only those of ours.
+/// Ficha's variables by name, as in `.env` or the environment.
 pub type Variables = HashMap<String, String>;
 
 /// Settings by full name, each with its origin.
@@ -46,9 +46,9 @@ pub fn file(path: &Path, named_by: &'static str) -> Result<Layer, ConfigProblem>
     Ok(layer)
 }
 
-/// What `.env` in the working directory says, if it is there. The process's own environment is left alone.
+/// Reads `.env` in the working directory, if there is one. The process's own environment is not changed.
 pub fn read_dotenv(path: &Path) -> Result<Variables, ConfigProblem> {
-    // Some people keep a folder of that name.
+    // Some projects have a directory of that name.
     if !path.is_file() {
         return Ok(Variables::new());
     }
@@ -63,7 +63,7 @@ pub fn read_dotenv(path: &Path) -> Result<Variables, ConfigProblem> {
     Ok(variables)
 }
 
-/// What the environment says.
+/// Reads the environment.
 pub fn read_environment(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Variables, ConfigProblem> {
     let mut variables = Variables::new();
     for (name, value) in all {
@@ -75,9 +75,9 @@ pub fn read_environment(all: impl Iterator<Item = (OsString, OsString)>) -> Resu
     Ok(variables)
 }
 
-/// The settings among `variables`; `place` says where those stand.
+/// The settings among `variables`; `place` is appended to each origin.
 pub fn variables(variables: Variables, place: &str) -> Result<Layer, ConfigProblem> {
-    // Values stay text here: guessing types would eat leading zeros.
+    // Values stay text here: guessing types would drop leading zeros.
     let source = Environment::with_prefix(PREFIX).separator(SEPARATOR).source(Some(variables));
     let table = source.collect().map_err(|error| ConfigProblem::Contradiction(one_line(&error.to_string())))?;
     let named = |(key, value): (String, Value)| {
@@ -86,12 +86,12 @@ pub fn variables(variables: Variables, place: &str) -> Result<Layer, ConfigProbl
     };
     let layer = Layer(table.into_iter().map(named).collect());
     layer.refuse_unknown()?;
-    // Compose files and the like pass a variable that is not set on as an empty one.
+    // Compose files, for example, pass on an unset variable as an empty one.
     let is_set = |value: &Value| !matches!(&value.kind, ValueKind::String(text) if text.is_empty());
     Ok(Layer(layer.0.into_iter().filter(|(_, value)| is_set(value)).collect()))
 }
 
-/// `FICHA__…` is a setting, `FICHA_CONFIG` names the file; what else begins with FICHA_ is no setting.
+/// `FICHA__…` is a setting, `FICHA_CONFIG` names the file. Other names that begin with FICHA_ are ignored.
 fn is_ours(name: &str) -> bool {
     let prefix = PREFIX.len() + SEPARATOR.len();
     let is_setting = name.get(..prefix).is_some_and(|start| start.eq_ignore_ascii_case("FICHA__"));
@@ -99,10 +99,10 @@ fn is_ours(name: &str) -> bool {
 }
 
 impl Layer {
-    /// The origin of what nobody has set.
+    /// The origin of defaults.
     pub const BUILT_IN: &str = "built in";
 
-    /// Gives each leaf of a TOML document its full name.
+    /// Turns a TOML document into full names with their values.
     fn flatten(table: HashMap<String, Value>, origin: &str) -> Self {
         let mut layer = Self::default();
         layer.add(None, table, &origin.to_owned());
@@ -114,31 +114,31 @@ impl Layer {
             let key = section.map_or_else(|| name.clone(), |section| format!("{section}.{name}"));
             match value.kind {
                 ValueKind::Table(inner) if !inner.is_empty() => self.add(Some(&key), inner, origin),
-                // An empty section sets nothing, whatever its name.
+                // An empty section sets nothing, regardless of its name.
                 ValueKind::Table(_) => {}
                 kind => drop(self.0.insert(key, Value::new(Some(origin), kind))),
             }
         }
     }
 
-    /// All of them over each other; the last wins.
+    /// Merges layers; later ones override earlier ones.
     pub fn merge(layers: Vec<Self>) -> Self {
         Self(layers.into_iter().flat_map(|layer| layer.0).collect())
     }
 
-    /// Where a setting came from, if it is set.
+    /// Where a setting was set, if it was.
     pub fn origin(&self, key: &str) -> Option<&str> {
         self.0.get(key)?.origin()
     }
 
-    /// Says where a setting's value really came from.
+    /// Replaces the origin of a setting.
     pub fn set_origin(&mut self, key: &str, origin: &str) {
         if let Some(value) = self.0.get_mut(key) {
             *value = Value::new(Some(&origin.to_owned()), value.kind.clone());
         }
     }
 
-    /// The settings by kind.
+    /// The settings with their types.
     pub fn read(&self) -> Result<Raw, ConfigProblem> {
         let read = Config::builder().add_source(self.clone()).build().and_then(Config::try_deserialize);
         read.map_err(|error| self.explain(&error))
@@ -147,7 +147,7 @@ impl Layer {
     fn explain(&self, error: &ConfigError) -> ConfigProblem {
         let (key, problem) = match error {
             ConfigError::At { error, key: Some(key), .. } => (key.as_str(), error.to_string()),
-            // Ours name the key apart; this is one of serde's or the crate's own.
+            // Our own errors have a key; this one is serde's or the config crate's.
             other => return ConfigProblem::Contradiction(one_line(&other.to_string())),
         };
         // An element of a list is `key[2]`.
@@ -156,7 +156,7 @@ impl Layer {
         ConfigProblem::BadValue { key: key.to_owned(), problem: one_line(&problem), origin }
     }
 
-    /// Refuses a name that is no setting's.
+    /// Refuses a name that is not a setting.
     fn refuse_unknown(&self) -> Result<(), ConfigProblem> {
         let known = known_keys()?;
         match self.0.iter().find(|(key, _)| !known.contains_key(*key)) {
@@ -180,13 +180,13 @@ impl Source for Layer {
     }
 }
 
-/// Every setting's full name, and its built-in value as `ficha config` shows it. The names are those of [`Raw`]'s
-/// fields, so there is no list of them to keep.
+/// Every setting's full name, and its built-in value as `ficha config` shows it. The names come from [`Raw`]'s fields,
+/// so there is no separate list to maintain.
 fn known_keys() -> Result<BTreeMap<String, Option<String>>, ConfigProblem> {
     shown_values(&builtin()?.read()?)
 }
 
-/// Every setting with its value as `ficha config` shows it; `None` where it has none.
+/// Every setting with its value as `ficha config` shows it; `None` if it has none.
 pub fn shown_values(raw: &Raw) -> Result<BTreeMap<String, Option<String>>, ConfigProblem> {
     let value = serde_json::to_value(raw).map_err(|error| ConfigProblem::Contradiction(error.to_string()))?;
     let mut shown = BTreeMap::new();
@@ -207,20 +207,20 @@ fn walk(name: Option<&str>, value: &serde_json::Value, shown: &mut BTreeMap<Stri
     }
 }
 
-/// What there is where `key` was looked for.
+/// Help for an unknown key: the settings in its section, or the sections.
 fn siblings(key: &str, known: &BTreeMap<String, Option<String>>) -> String {
     let section = key.rsplit_once('.').map_or("", |(section, _)| section);
     let inside = |name: &&String| name.rsplit_once('.').is_some_and(|(parent, _)| parent == section);
     let names: Vec<&str> = known.keys().filter(inside).map(String::as_str).collect();
     if !names.is_empty() {
-        return format!("there are {}", names.join(", "));
+        return format!("this section has {}", names.join(", "));
     }
     let mut sections: Vec<&str> = known.keys().filter_map(|name| name.split('.').next()).collect();
     sections.dedup();
     format!("the sections are {}; `ficha config` shows every setting", sections.join(", "))
 }
 
-/// Of a TOML error, its place and its reason: the lines between show the text, which may be a secret.
+/// The position and the reason of a TOML error. The lines between quote the file, which may contain a secret.
 fn where_and_why(message: &str) -> String {
     let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();

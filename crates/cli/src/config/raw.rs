@@ -1,4 +1,4 @@
-//! The settings as they are written. `config/default.toml` mirrors this file, key by key, and a test holds them to it.
+//! The settings as written. `config/default.toml` mirrors this file key by key, which a test checks.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::duration::Seconds;
 use super::setting::Is;
 use super::values::{Every, LogFormat, LogLevel, StoreUrl, Text, Whole};
 
-/// Everything. What is an `Option` has no value of its own when it is not set.
+/// All settings. An `Option` has no value of its own if it is not set.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Raw {

@@ -1,4 +1,4 @@
-//! From what is written to what the server and the rules take: settings held against each other.
+//! Turns the settings as written into those of the server and the authority, and checks them against each other.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -17,7 +17,7 @@ use super::show::Shown;
 use super::values::Whole;
 use super::{Configuration, LogSettings};
 
-/// Turns `raw` into settings that work together. `merged` knows where each came from.
+/// Turns `raw` into settings that fit together. `merged` knows where each was set.
 pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem> {
     let refused = |error: SettingsError| {
         let origin = merged.origin(key_of(&error)).map(str::to_owned);
@@ -58,12 +58,12 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
     })
 }
 
-/// The issuer of a server that has none set: the address that it listens on.
+/// The issuer if none is set: the address that the server listens on.
 pub fn issuer_of(bind: SocketAddr, tls: bool) -> Result<Issuer, ConfigProblem> {
     if !bind.ip().is_loopback() {
         return Err(ConfigProblem::Contradiction(format!(
-            "server.issuer is not set, and can't follow server.bind, as {bind} is no loopback address: set it to the URL \
-             that clients use, such as https://auth.example.com"
+            "server.issuer is not set, and can't follow server.bind because {bind} is not a loopback address: set it \
+             to the URL that clients use, such as https://auth.example.com"
         )));
     }
     let scheme = if tls { "https" } else { "http" };
@@ -87,19 +87,19 @@ fn tls(raw: &raw::Tls, merged: &Layer) -> Result<Option<TlsSettings>, ConfigProb
     }
 }
 
-/// A plain-HTTP issuer would have passwords and tokens cross a network in the clear.
+/// Refuses a plain-HTTP issuer off loopback: passwords and tokens would cross the network unencrypted.
 fn check_transport(issuer: &Issuer, raw: &Raw, tls: bool, merged: &Layer) -> Result<(), ConfigProblem> {
     let name = issuer.as_str();
     let origin = merged.origin("server.issuer").unwrap_or("follows server.bind");
     if issuer.is_plain_http() && !issuer.is_loopback() && !raw.server.behind_tls_proxy.0 {
         return Err(ConfigProblem::Contradiction(format!(
-            "server.issuer {name} is plain HTTP and no loopback address ({origin}): use https:// with server.tls, or set \
-             server.behind_tls_proxy = true if a proxy ends TLS"
+            "server.issuer {name} is plain HTTP and not a loopback address ({origin}): use https:// with server.tls, \
+             or set server.behind_tls_proxy = true if a proxy terminates TLS"
         )));
     }
     if issuer.is_plain_http() && tls {
         return Err(ConfigProblem::Contradiction(format!(
-            "server.issuer {name} is plain HTTP ({origin}), but server.tls is set: write the issuer with https://"
+            "server.issuer {name} is plain HTTP ({origin}), but server.tls is set: use https:// in the issuer"
         )));
     }
     Ok(())
@@ -133,7 +133,7 @@ fn password(raw: &raw::Password, merged: &Layer) -> Result<PasswordSettings, Con
     };
     if cost > most {
         let problem =
-            format!("is {cost}, above password.max_stored_cost {most}: no new hash could be checked; raise that");
+            format!("is {cost}, above password.max_stored_cost {most}: new hashes would be refused; raise the latter");
         return Err(bad_cost(problem));
     }
     Ok(PasswordSettings {
@@ -160,7 +160,7 @@ fn at_least_one<const LEAST: u32, const MOST: u32>(number: Option<&Is<Whole<LEAS
     number.and_then(|number| NonZeroUsize::new(number.0.get() as usize))
 }
 
-/// What is allowed, but perhaps not meant.
+/// Allowed settings that may be mistakes.
 fn warnings(raw: &Raw, settings: &Settings, tls: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     let bind = raw.server.bind.0;
@@ -168,33 +168,32 @@ fn warnings(raw: &Raw, settings: &Settings, tls: bool) -> Vec<String> {
     let issuer = &settings.issuer;
     if !issuer.is_plain_http() && !tls && !proxied {
         warnings.push(format!(
-            "the issuer {} is HTTPS, but this server speaks plain HTTP: set server.behind_tls_proxy = true if a proxy ends \
-             TLS, or set server.tls",
+            "the issuer {} is HTTPS, but this server speaks plain HTTP: set server.behind_tls_proxy = true if a proxy \
+             terminates TLS, or set server.tls",
             issuer.as_str()
         ));
     } else if !bind.ip().is_loopback() && !tls && !proxied {
         warnings.push(format!(
-            "server.bind {bind} takes plain HTTP from other machines: passwords cross the network in the clear"
+            "server.bind {bind} accepts plain HTTP from other machines: passwords cross the network unencrypted"
         ));
     }
     if proxied && raw.server.trusted_proxies.0.is_empty() {
         warnings.push(
-            "server.behind_tls_proxy is set, but server.trusted_proxies is empty: every client counts as the proxy, and \
-             throttling slows them all"
+            "server.behind_tls_proxy is set, but server.trusted_proxies is empty: all requests seem to come from the \
+             proxy and are throttled together"
                 .into(),
         );
     }
     if settings.password.bcrypt_cost.get() < 10 {
-        warnings.push("password.bcrypt_cost is below 10: fit for tests only".into());
+        warnings.push("password.bcrypt_cost is below 10: use that for tests only".into());
     }
     if settings.shares_secret() {
-        warnings
-            .push("token.secret_key is set: every service that holds it can make tokens; the admin API is off".into());
+        warnings.push("token.secret_key is set: every service that has it can make tokens itself".into());
     }
     warnings
 }
 
-/// The setting that an error of the rules is about.
+/// The setting that an error of the authority is about.
 fn key_of(error: &SettingsError) -> &str {
     match error {
         SettingsError::OutOfRange { key, .. } => key,

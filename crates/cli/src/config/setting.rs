@@ -1,7 +1,7 @@
-//! How one value is read, whether it comes from a TOML file or, always as text, from the environment.
+//! Reading one value, from a TOML file or, always as text, from the environment.
 //!
-//! The `config` crate would coerce by itself, and take `yes` for 1, 1.7 for 2 and any number for `true`. So each kind of
-//! setting says what it takes, and everything else is refused.
+//! The `config` crate would coerce values: `yes` to 1, 1.7 to 2, and any number to `true`. So each type of setting says
+//! what it accepts, and everything else is refused.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,12 +9,12 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-/// What a setting can hold.
+/// The type of a setting.
 pub trait Setting: Sized {
     /// True if the value must never be shown.
     const SECRET: bool = false;
 
-    /// What is right, to follow the words "it must be".
+    /// What is allowed, phrased to follow the words "it must be".
     fn wanted() -> String;
 
     /// Reads a text.
@@ -39,7 +39,7 @@ pub trait Setting: Sized {
     fn show(&self) -> String;
 }
 
-/// A value that was read.
+/// A parsed value.
 #[derive(Clone)]
 pub struct Is<T>(pub T);
 
@@ -106,12 +106,12 @@ impl<'de, T: Setting> Visitor<'de> for Reader<T> {
     }
 }
 
-/// An element of a list: a text, or anything else.
+/// An element of a list: text, or `None` for anything else.
 struct Element(Option<String>);
 
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Whatever it is, nothing that is not a text is taken.
+        // Only text is accepted.
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Ok(Self(Some(text))),
             _ => Ok(Self(None)),
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Element {
     }
 }
 
-/// A text as TOML writes it.
+/// A text as a TOML string.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from('"');
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! The settings in force, as `ficha config` prints them. No secret is among them.
+//! The settings in force, as `ficha config` prints them. Secrets are hidden.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::layer::{Layer, shown_values};
 use super::raw::Raw;
 use super::setting::quoted;
 
-/// The settings in force, and where each came from.
+/// The settings in force, and where each was set.
 #[derive(Debug)]
 pub struct Shown(Vec<Line>);
 
@@ -17,7 +17,7 @@ pub struct Shown(Vec<Line>);
 #[derive(Debug)]
 struct Line {
     key: String,
-    /// As TOML; `None` where it has no value.
+    /// As TOML; `None` if it has no value.
     value: Option<String>,
     origin: String,
 }
@@ -36,20 +36,19 @@ impl Shown {
     }
 }
 
-/// What a setting that is not set amounts to.
+/// The effective value of a setting that is not set, and where it comes from.
 fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
     match key {
         "server.issuer" => (Some(quoted(settings.issuer.as_str())), "follows server.bind".into()),
         "token.audience" => (Some(quoted(settings.default_audience())), "follows server.issuer".into()),
         "token.default_client" => match settings.default_client() {
-            Some(id) => (Some(quoted(id)), "as the issuer is a loopback address".into()),
+            Some(id) => (Some(quoted(id)), "because the issuer is a loopback address".into()),
             None => (None, "not set: a request must name its client".into()),
         },
         "denylist.anonymous" => {
             let anonymous = settings.anonymous_following();
-            let why =
-                if anonymous { "as the issuer is a loopback address" } else { "as the issuer is no loopback address" };
-            (Some(anonymous.to_string()), why.into())
+            let not = if anonymous { "" } else { "not " };
+            (Some(anonymous.to_string()), format!("because the issuer is {not}a loopback address"))
         }
         "server.workers" | "password.threads" => (None, "not set: one for each core".into()),
         "store.url_file" => (None, "not set: store.url is used".into()),
@@ -60,7 +59,7 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
 }
 
 impl fmt::Display for Shown {
-    /// TOML, a comment behind each value; a setting without one is a comment as a whole.
+    /// TOML with a comment after each value; a setting without a value is a comment as a whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |line: &Line| match &line.value {
             Some(value) => format!("{} = {value}", line.key),

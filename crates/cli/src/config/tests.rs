@@ -1,6 +1,6 @@
 use super::*;
 
-const GOOD: &[(&str, &str)] = &[];
+const NONE: &[(&str, &str)] = &[];
 
 fn layers(file: &str, dotenv: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Configuration, ConfigProblem> {
     let folder = tempfile::tempdir().unwrap();
@@ -16,7 +16,7 @@ fn layers(file: &str, dotenv: &[(&str, &str)], environment: &[(&str, &str)]) -> 
 }
 
 fn environment(pairs: &[(&str, &str)]) -> Result<Configuration, ConfigProblem> {
-    layers("", GOOD, pairs)
+    layers("", NONE, pairs)
 }
 
 fn refusal(pairs: &[(&str, &str)]) -> String {
@@ -24,8 +24,8 @@ fn refusal(pairs: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn the_built_in_settings_are_good_and_safe() {
-    let configuration = environment(GOOD).unwrap();
+fn the_built_in_settings_are_valid_and_safe() {
+    let configuration = environment(NONE).unwrap();
     assert_eq!(configuration.settings.issuer.as_str(), "http://127.0.0.1:8080");
     assert_eq!(configuration.settings.token.access_ttl.as_secs(), 600);
     assert_eq!(configuration.settings.default_client(), Some("first-party"));
@@ -33,7 +33,7 @@ fn the_built_in_settings_are_good_and_safe() {
 }
 
 #[test]
-fn the_later_place_wins() {
+fn later_sources_override_earlier_ones() {
     let file = "[token]\naccess_ttl = '1m'\nsession_ttl = '1h'\nrefresh_idle_ttl = '1h'\n";
     let dotenv = [("FICHA__TOKEN__SESSION_TTL", "2h"), ("FICHA__TOKEN__REFRESH_IDLE_TTL", "2h")];
     let configuration = layers(file, &dotenv, &[("FICHA__TOKEN__REFRESH_IDLE_TTL", "3h")]).unwrap();
@@ -47,11 +47,11 @@ fn the_later_place_wins() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_by_its_full_name() {
+fn an_unknown_key_is_refused_with_its_full_name() {
     let error = refusal(&[("FICHA__TOKEN__ACESS_TTL", "1m")]);
-    assert!(error.contains("no setting token.acess_ttl (from FICHA__TOKEN__ACESS_TTL)"), "{error}");
+    assert!(error.contains("unknown setting token.acess_ttl (from FICHA__TOKEN__ACESS_TTL)"), "{error}");
     assert!(error.contains("token.access_ttl"), "{error}");
-    // It is refused even where its value counts as not set.
+    // It is refused even if its value counts as not set.
     assert!(refusal(&[("FICHA__TOKEN__ACESS_TTL", "")]).contains("token.acess_ttl"));
     for (file, key) in [
         ("tokens = 1", "tokens"),
@@ -60,13 +60,13 @@ fn an_unknown_key_is_refused_by_its_full_name() {
         ("[token.access_ttl]\nseconds = 1", "token.access_ttl.seconds"),
         ("token = 1", "token"),
     ] {
-        let error = layers(file, GOOD, GOOD).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("there is no setting {key} (from /")), "{error}");
+        let error = layers(file, NONE, NONE).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("unknown setting {key} (from /")), "{error}");
     }
 }
 
 #[test]
-fn a_bad_value_is_refused_with_its_key_its_place_and_what_would_be_right() {
+fn an_invalid_value_is_refused_with_its_key_its_source_and_what_is_allowed() {
     for (name, value, key, wanted) in [
         ("FICHA__SERVER__BIND", "localhost", "server.bind", "127.0.0.1:8080"),
         ("FICHA__TOKEN__ACCESS_TTL", "10x", "token.access_ttl", "10m"),
@@ -90,7 +90,7 @@ fn a_bad_value_is_refused_with_its_key_its_place_and_what_would_be_right() {
 }
 
 #[test]
-fn a_toml_value_of_the_wrong_kind_is_refused() {
+fn a_toml_value_of_the_wrong_type_is_refused() {
     for (file, key) in [
         ("[password]\nbcrypt_cost = true", "password.bcrypt_cost is true"),
         ("[password]\nbcrypt_cost = 10.5", "password.bcrypt_cost is 10.5"),
@@ -100,13 +100,13 @@ fn a_toml_value_of_the_wrong_kind_is_refused() {
         ("[server]\nissuer = 5", "server.issuer is 5"),
         ("[token]\naccess_ttl = ['10m']", "token.access_ttl is a list"),
     ] {
-        let error = layers(file, GOOD, GOOD).unwrap_err().to_string();
+        let error = layers(file, NONE, NONE).unwrap_err().to_string();
         assert!(error.starts_with(key), "{error}");
     }
 }
 
 #[test]
-fn text_from_the_environment_is_read_as_what_the_setting_is() {
+fn text_from_the_environment_is_parsed_as_the_type_of_the_setting() {
     let configuration = environment(&[
         ("FICHA__PASSWORD__BCRYPT_COST", "012"),
         ("FICHA__SERVER__BEHIND_TLS_PROXY", "true"),
@@ -125,7 +125,7 @@ fn text_from_the_environment_is_read_as_what_the_setting_is() {
 }
 
 #[test]
-fn a29_a_plain_http_issuer_off_loopback_needs_a_setting_that_says_so() {
+fn a29_a_plain_http_issuer_off_loopback_needs_behind_tls_proxy() {
     let off = ("FICHA__SERVER__ISSUER", "http://auth.example.com");
     let error = refusal(&[off]);
     assert!(error.contains("http://auth.example.com") && error.contains("server.behind_tls_proxy"), "{error}");
@@ -136,7 +136,7 @@ fn a29_a_plain_http_issuer_off_loopback_needs_a_setting_that_says_so() {
 }
 
 #[test]
-fn an_issuer_that_is_not_set_follows_a_loopback_address_only() {
+fn an_issuer_that_is_not_set_follows_only_a_loopback_address() {
     let issuer = |bind| environment(&[("FICHA__SERVER__BIND", bind)]).map(|c| c.settings.issuer.as_str().to_owned());
     assert_eq!(issuer("[::1]:9").unwrap(), "http://[::1]:9");
     let error = issuer("0.0.0.0:8080").unwrap_err().to_string();
@@ -144,7 +144,7 @@ fn an_issuer_that_is_not_set_follows_a_loopback_address_only() {
 }
 
 #[test]
-fn settings_that_do_not_go_together_are_refused() {
+fn contradictory_settings_are_refused() {
     let cert = ("FICHA__SERVER__TLS__CERTIFICATE", "c.pem");
     let key = ("FICHA__SERVER__TLS__KEY", "k.pem");
     assert!(refusal(&[cert]).contains("server.tls.key is missing"));
@@ -177,7 +177,7 @@ fn no_secret_is_shown_anywhere() {
         ("[token]\nsecret_key = \"hunter2", "not valid TOML"),
         ("[keys]\nmaster_key = ['hunter2']", "keys.master_key"),
     ] {
-        let error = layers(file, GOOD, GOOD).unwrap_err().to_string();
+        let error = layers(file, NONE, NONE).unwrap_err().to_string();
         assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
     }
 }
@@ -194,16 +194,16 @@ fn the_database_s_url_can_come_from_a_file() {
 
     std::fs::write(&path, "  postgres://ficha:hunter2@db/ficha\n\n").unwrap();
     for file in ["", "[log]\nformat = 'json'\n"] {
-        let configuration = layers(file, GOOD, &[named]).unwrap();
+        let configuration = layers(file, NONE, &[named]).unwrap();
         assert_eq!(configuration.store_url.expose(), "postgres://ficha:hunter2@db/ficha");
         let shown = configuration.shown.to_string();
         let line = shown.lines().find(|line| line.starts_with("store.url ")).unwrap();
         assert!(line.contains("postgres://ficha:***@db/ficha") && line.ends_with(&format!("from the file {name}")));
         assert!(!format!("{shown}{configuration:?}").contains("hunter2"), "{shown}");
     }
-    // An empty variable counts as not set, and so does what is only built in.
+    // An empty variable counts as not set, and so does a built-in value.
     assert!(environment(&[named, ("FICHA__STORE__URL", "")]).is_ok());
-    let both = layers("[store]\nurl = 'sqlite://x'", GOOD, &[named]).unwrap_err().to_string();
+    let both = layers("[store]\nurl = 'sqlite://x'", NONE, &[named]).unwrap_err().to_string();
     assert!(both.contains("are both set") && both.contains("FICHA__STORE__URL_FILE"), "{both}");
     let both = refusal(&[named, ("FICHA__STORE__URL", "sqlite://data/ficha.db")]);
     assert!(both.contains("store.url (from FICHA__STORE__URL) and store.url_file"), "{both}");
@@ -225,7 +225,7 @@ fn a_broken_dotenv_line_is_named_without_its_value() {
     assert!(layer::read_dotenv(folder.path()).unwrap().is_empty());
 }
 
-/// Every setting stands in `config/default.toml`, with a comment above it, in its own section.
+/// Every setting is in `config/default.toml`, in its section and with a comment above it.
 #[test]
 fn the_built_in_file_names_every_setting() {
     let text = include_str!("../../../../config/default.toml");
@@ -250,15 +250,15 @@ fn the_built_in_file_names_every_setting() {
 }
 
 #[test]
-fn the_production_example_is_good() {
-    let configuration = layers(include_str!("../../../../config/production.toml"), GOOD, GOOD).unwrap();
+fn the_production_example_is_valid() {
+    let configuration = layers(include_str!("../../../../config/production.toml"), NONE, NONE).unwrap();
     assert!(!configuration.settings.issuer.is_plain_http());
     assert_eq!(configuration.settings.default_client(), None);
     assert_eq!(configuration.warnings, Vec::<String>::new());
 }
 
 #[test]
-fn anonymous_following_is_on_where_the_issuer_is_a_loopback_address_and_refused_elsewhere() {
+fn anonymous_following_is_on_for_a_loopback_issuer_and_refused_for_others() {
     let issuer = ("FICHA__SERVER__ISSUER", "https://auth.example.com");
     let flag = |value| ("FICHA__DENYLIST__ANONYMOUS", value);
     let on = |pairs: &[(&str, &str)]| environment(pairs).unwrap().settings.anonymous_following();
@@ -270,5 +270,5 @@ fn anonymous_following_is_on_where_the_issuer_is_a_loopback_address_and_refused_
     assert!(!error.contains('\n'), "{error}");
     let shown = environment(&[issuer]).unwrap().shown.to_string();
     let line = shown.lines().find(|line| line.starts_with("denylist.anonymous")).unwrap();
-    assert!(line.contains("= false") && line.ends_with("# as the issuer is no loopback address"), "{line}");
+    assert!(line.contains("= false") && line.ends_with("# because the issuer is not a loopback address"), "{line}");
 }

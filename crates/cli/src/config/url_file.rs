@@ -1,4 +1,4 @@
-//! `store.url_file`: the database's URL from a file, for secrets that are mounted as files.
+//! `store.url_file`: reads the database's URL from a file, for secrets that are mounted as files.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +14,9 @@ use super::values::StoreUrl;
 const FILE: &str = "store.url_file";
 const URL: &str = "store.url";
 
-/// Puts what the file holds in the place of `store.url`, if a file is named.
+/// Replaces `store.url` with the content of the file, if a file is named.
 ///
-/// Both set is refused, whichever came later: nobody should have to guess which database is used.
+/// Setting both is refused, whichever came later: it must always be clear which database is used.
 pub fn read(raw: &mut Raw, merged: &mut Layer) -> Result<(), ConfigProblem> {
     let Some(Is(path)) = &raw.store.url_file else { return Ok(()) };
     let file_origin = merged.origin(FILE).unwrap_or_default().to_owned();
@@ -35,10 +35,10 @@ pub fn read(raw: &mut Raw, merged: &mut Layer) -> Result<(), ConfigProblem> {
     Ok(())
 }
 
-/// Blank space around the URL does not count: most tools end a file with a new line.
+/// Whitespace around the URL is ignored: most tools end a file with a newline.
 fn url_in(path: &Path) -> Result<StoreUrl, String> {
     let text = fs::read_to_string(path).map(Zeroizing::new);
     let text = text.map_err(|error| format!("can't be read: {error}"))?;
-    // What stands there may be a password, so it is not repeated.
-    StoreUrl::from_text(text.trim()).ok_or_else(|| format!("holds something else: it must be {}", StoreUrl::wanted()))
+    // The content may be a password, so it is not repeated.
+    StoreUrl::from_text(text.trim()).ok_or_else(|| format!("must contain {}", StoreUrl::wanted()))
 }

@@ -1,4 +1,4 @@
-//! The kinds of settings.
+//! The types of settings.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use url::Url;
 use super::duration::{Seconds, whole_number};
 use super::setting::{Setting, quoted};
 
-/// What stands in the place of a secret.
+/// Shown in place of a secret.
 pub const HIDDEN: &str = "(set)";
 
 /// A text that is not empty.
@@ -130,11 +130,11 @@ impl Setting for Seconds {
     }
 }
 
-/// How often, or never.
+/// An interval, or never.
 pub struct Every(Option<Seconds>);
 
 impl Every {
-    /// How often; `None`: never.
+    /// The interval; `None` means never.
     pub fn duration(&self) -> Option<Duration> {
         self.0.map(Seconds::duration)
     }
@@ -172,7 +172,7 @@ impl Setting for SocketAddr {
     }
 }
 
-/// What stands in a list, and how a right list looks.
+/// An item of a list, and what a valid list looks like.
 trait Item: Sized + fmt::Display {
     const WANTED: &'static str;
 
@@ -200,7 +200,7 @@ impl<T: Item> Setting for Vec<T> {
         T::WANTED.into()
     }
 
-    /// From the environment: with commas.
+    /// From the environment, items are separated by commas.
     fn from_text(text: &str) -> Option<Self> {
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(T::from_item).collect()
     }
@@ -250,13 +250,14 @@ impl Setting for StoreUrl {
         if text.starts_with("sqlite:") {
             return quoted(&without_unknown_options(text));
         }
-        // What can be misread is not shown at all: what looks like the database may be the end of a password.
+        // A URL that could be misread is not shown at all: what looks like the database may be the end of a password.
         let readable = Url::parse(text).ok().filter(|_| Store::is_postgres_url(text));
         quoted(&readable.and_then(without_password).unwrap_or_else(|| "postgres://…".to_owned()))
     }
 }
 
-/// Of a `sqlite://` URL, its options only if each is one that SQLite has: no other is ever used.
+/// A `sqlite://` URL, without its options if SQLite does not have all of them: another one is never used, and may be a
+/// secret.
 fn without_unknown_options(url: &str) -> String {
     const KNOWN: [&str; 4] = ["mode", "cache", "immutable", "vfs"];
     let Some((path, options)) = url.split_once('?') else { return url.to_owned() };
@@ -272,7 +273,7 @@ fn without_password(mut url: Url) -> Option<String> {
     if url.query().is_some() {
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let shown = |(name, value): (String, String)| {
-            // A key can be written out in the place of its file's name.
+            // `sslkey` may be the key itself instead of a file name.
             let is_secret = matches!(name.as_str(), "password" | "sslkey" | "ssl-key");
             let value = if is_secret { STARS.to_owned() } else { value };
             (name, value)
@@ -287,7 +288,7 @@ fn without_password(mut url: Url) -> Option<String> {
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -317,11 +318,11 @@ pub struct LogLevel(pub String);
 
 impl Setting for LogLevel {
     fn wanted() -> String {
-        "error, warn, info, debug or trace, by module too, as in \"info,ficha_store=debug\"".into()
+        "error, warn, info, debug or trace, also per module, as in \"info,ficha_store=debug\"".into()
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        // A bare word that is no level would be taken for a module's name, and silence everything else.
+        // A bare word that is not a level would count as a module's name, and silence everything else.
         const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
         let parts = || text.split(',').map(str::trim);
         let known = parts().all(|part| part.contains('=') || LEVELS.contains(&part.to_ascii_lowercase().as_str()));

@@ -1,7 +1,7 @@
-//! A wall clock that is set, under the real binary: nobody is logged out, and nothing that was revoked comes back.
+//! The real binary with a wall clock that is set: no user is logged out, and revoked tokens stay revoked.
 //!
-//! The server takes its wall clock from clock_shim.c, so that it can be set while the server runs; the time that passes
-//! is the real one. A new time is followed once it has lasted for a minute: what comes then is in the long form.
+//! The server gets its wall clock from clock_shim.c, so that it can be set while the server runs; elapsed time is real.
+//! A new time is followed once it has lasted for a minute: what happens then is tested in the long form.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -24,48 +24,48 @@ use crate::server::{
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
-/// By how many seconds the clock is wrong: longer than an access token lives, and longer than a session.
+/// By how many seconds the clock is wrong: longer than the lifetime of an access token, and of a session.
 const OFFSETS: [(&str, i64); 4] = [("+1 h", HOUR), ("+40 d", 40 * DAY), ("-1 h", -HOUR), ("-40 d", -40 * DAY)];
 
 const ANY: [&str; 4] = ["+1 h", "+40 d", "-1 h", "-40 d"];
-/// For another boot: there a clock that is an hour ahead looks like a server that was off for an hour.
+/// After a reboot, a clock that is an hour ahead looks like a server that was off for an hour.
 const NOT_AN_HOUR_AHEAD: [&str; 3] = ["+40 d", "-1 h", "-40 d"];
 
-/// Until a time that has lasted for a minute is followed, in seconds.
+/// Seconds until a new time is followed, which takes a minute.
 const FOLLOWED: u64 = 65;
-/// The server compares the clocks once a second.
+/// Seconds until a new time is noticed: the server compares the clocks once a second.
 const NOTICED: u64 = 3;
-/// Cases that run side by side: they mostly wait.
-const SIDE_BY_SIDE: usize = 8;
+/// Cases that run in parallel: they mostly wait.
+const PARALLEL: usize = 8;
 
-/// The same as the place's.
+/// The same as in [`Place::new`].
 const ISSUER: &str = "http://127.0.0.1:8080";
 const SERVICE: &str = "service";
 const USER: &str = "alice";
 
-/// What happens to a server and its clock, one after another.
+/// One step of a case.
 #[derive(Clone, Copy)]
 enum Step {
     Start,
     Stop,
     /// `kill -9`.
     Kill,
-    /// The machine starts anew: only what is in the database tells of the time.
+    /// The machine reboots: only the database still knows the time.
     Reboot,
     /// The clock is set wrong.
     Set,
-    /// It is put right.
-    PutRight,
+    /// The clock is corrected.
+    Correct,
     Pass(u64),
-    /// Somebody logs in; a token is revoked, and a session.
+    /// Users log in; a token and a session are revoked.
     Begin,
-    /// Nobody is told that they are logged out; 503 is an answer.
+    /// No valid token may be refused as invalid; 503 is allowed.
     Look(&'static str),
-    /// Everything is as it should be.
+    /// Every answer must be right.
     AllIsWell(&'static str),
 }
 
-use Step::{AllIsWell, Begin, Kill, Look, Pass, PutRight, Reboot, Set, Start, Stop};
+use Step::{AllIsWell, Begin, Correct, Kill, Look, Pass, Reboot, Set, Start, Stop};
 
 struct Case {
     when: &'static str,
@@ -86,7 +86,7 @@ static CASES: [Case; 9] = [
             Look("at once"),
             Pass(NOTICED),
             Look("noticed"),
-            PutRight,
+            Correct,
             Pass(NOTICED),
             AllIsWell("right"),
             Kill,
@@ -103,8 +103,8 @@ static CASES: [Case; 9] = [
             Start,
             Begin,
             Look("at once"),
-            PutRight,
-            Look("put right"),
+            Correct,
+            Look("corrected"),
             Pass(NOTICED),
             AllIsWell("right"),
             Kill,
@@ -125,7 +125,7 @@ static CASES: [Case; 9] = [
             Start,
             Look("restarted"),
             Pass(NOTICED),
-            PutRight,
+            Correct,
             Pass(NOTICED),
             AllIsWell("right"),
             Kill,
@@ -146,7 +146,7 @@ static CASES: [Case; 9] = [
             Look("started"),
             Pass(NOTICED),
             Look("noticed"),
-            PutRight,
+            Correct,
             Pass(NOTICED),
             AllIsWell("right"),
             Kill,
@@ -170,8 +170,8 @@ static CASES: [Case; 9] = [
             Kill,
             Start,
             Look("restarted"),
-            PutRight,
-            Look("put right"),
+            Correct,
+            Look("corrected"),
             Pass(FOLLOWED),
             AllIsWell("right"),
             Kill,
@@ -180,10 +180,10 @@ static CASES: [Case; 9] = [
         ],
     },
     Case {
-        when: "at the first start, put right a minute ago",
+        when: "at the first start, corrected a minute ago",
         is_long: true,
         offsets: &ANY,
-        steps: &[Set, Start, Begin, PutRight, Pass(FOLLOWED), Look("followed"), Kill, Start, Look("killed")],
+        steps: &[Set, Start, Begin, Correct, Pass(FOLLOWED), Look("followed"), Kill, Start, Look("killed")],
     },
     Case {
         when: "for a minute",
@@ -195,8 +195,8 @@ static CASES: [Case; 9] = [
             Set,
             Pass(FOLLOWED),
             Look("followed"),
-            PutRight,
-            Look("put right"),
+            Correct,
+            Look("corrected"),
             Pass(FOLLOWED),
             AllIsWell("right"),
             Kill,
@@ -216,8 +216,8 @@ static CASES: [Case; 9] = [
             Kill,
             Start,
             Look("restarted"),
-            PutRight,
-            Look("put right"),
+            Correct,
+            Look("corrected"),
             Pass(FOLLOWED),
             AllIsWell("right"),
             Kill,
@@ -226,7 +226,7 @@ static CASES: [Case; 9] = [
         ],
     },
     Case {
-        when: "for a minute, put right between two runs",
+        when: "for a minute, corrected between two runs",
         is_long: true,
         offsets: &ANY,
         steps: &[
@@ -236,7 +236,7 @@ static CASES: [Case; 9] = [
             Pass(FOLLOWED),
             Look("followed"),
             Stop,
-            PutRight,
+            Correct,
             Start,
             Look("started"),
             Pass(FOLLOWED),
@@ -248,7 +248,7 @@ static CASES: [Case; 9] = [
     },
 ];
 
-/// Tries each case with each offset, and prints what was answered.
+/// Runs each case with each offset, and prints the answers.
 pub fn sweep() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = compile(folder.path()) else { return skip("cc") };
@@ -260,10 +260,10 @@ pub fn sweep() {
     }
     let (waiting, rows) = (Mutex::new(waiting), Mutex::new(Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
+        for _ in 0..PARALLEL {
             scope.spawn(|| {
                 loop {
-                    // In a statement of its own, so that nobody else waits until the case is over.
+                    // In a separate statement, so that the lock is not held while the case runs.
                     let next = waiting.lock().unwrap().pop_front();
                     let Some((name, offset, case)) = next else { break };
                     let row = Run::of(&library, name, offset, case);
@@ -275,9 +275,7 @@ pub fn sweep() {
     let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     rows.sort_by_key(|row: &Row| (row.when, row.offset));
     say("\nA clock that is set:\n");
-    say(
-        "new: a login / its token is used / introspected. old: a token from before is used / introspected / refreshed.",
-    );
+    say("new: a login / its token is used / introspected. old: an earlier token is used / introspected / refreshed.");
     say("gone: a revoked token is used / one of an ended session / that session is refreshed.\n");
     say("| Offset | When | Answers | Wrong |");
     say("|---|---|---|---|");
@@ -297,10 +295,10 @@ struct Row {
     wrong: Vec<String>,
 }
 
-/// What there was before the clock was set.
+/// Tokens from before the clock was set.
 struct Before {
     access: String,
-    /// Always the newest one of the session.
+    /// The newest one of the session.
     refresh: String,
     /// An access token that was revoked.
     revoked: String,
@@ -334,7 +332,7 @@ impl Run {
         for step in case.steps {
             run.take(*step, offset);
         }
-        if let Some(log) = run.server.as_ref().filter(|_| !run.row.wrong.is_empty()).map(Server::last_words) {
+        if let Some(log) = run.server.as_ref().filter(|_| !run.row.wrong.is_empty()).map(Server::end_of_log) {
             run.row.wrong.push(format!("the log of the last run:\n{log}"));
         }
         run.row
@@ -347,7 +345,7 @@ impl Run {
             Kill => self.server.take().unwrap().kill(),
             Reboot => self.clock.reboot(),
             Set => self.clock.set(offset),
-            PutRight => self.clock.set(0),
+            Correct => self.clock.set(0),
             Pass(seconds) => thread::sleep(Duration::from_secs(seconds)),
             Begin => self.begin(),
             Look(stage) => self.look(stage, false),
@@ -368,7 +366,8 @@ impl Run {
         self.before = Some(Before { access: kept.access, refresh: kept.refresh, revoked: revoked.access, ended });
     }
 
-    /// Asks for everything. Only where all is well no 503 is an answer, but for what is made now: that is always good.
+    /// Makes every request. Unless `all_is_well`, 503 is allowed, except for tokens that are issued now: they must
+    /// always work.
     fn look(&mut self, stage: &str, all_is_well: bool) {
         let at = self.at();
         let mut before = self.before.take().unwrap();
@@ -376,24 +375,24 @@ impl Run {
         self.expect(stage, "a login", status(&entered), &[200]);
         let (mut used, mut seen) = (0, 0);
         if let Some(tokens) = tokens_of(&entered) {
-            (used, seen) = self.good(stage, "a new token", &tokens.access, true);
+            (used, seen) = self.valid(stage, "a new token", &tokens.access, true);
             let refreshed = refresh(at, &tokens.refresh);
             self.expect(stage, "a refresh of a new session", status(&refreshed), &[200]);
         }
         let new = format!("new {}/{used}/{seen}", status(&entered));
 
-        let (used, seen) = self.good(stage, "a token from before", &before.access, all_is_well);
+        let (used, seen) = self.valid(stage, "an earlier token", &before.access, all_is_well);
         let refreshed = refresh(at, &before.refresh);
         let either: &[u16] = if all_is_well { &[200] } else { &[200, 503] };
-        self.expect(stage, "a refresh of a session from before", status(&refreshed), either);
+        self.expect(stage, "a refresh of an earlier session", status(&refreshed), either);
         if let Some(tokens) = tokens_of(&refreshed) {
             before.refresh = tokens.refresh;
-            self.good(stage, "a token that was refreshed", &tokens.access, true);
+            self.valid(stage, "a refreshed token", &tokens.access, true);
         }
         let old = format!("old {used}/{seen}/{}", status(&refreshed));
 
-        let revoked = self.gone(stage, "a revoked token", &before.revoked, all_is_well);
-        let ended = self.gone(stage, "a token of a session that has ended", &before.ended.access, all_is_well);
+        let revoked = self.invalid(stage, "a revoked token", &before.revoked, all_is_well);
+        let ended = self.invalid(stage, "a token of a session that has ended", &before.ended.access, all_is_well);
         let refused: &[u16] = if all_is_well { &[400] } else { &[400, 503] };
         let late = status(&refresh(at, &before.ended.refresh));
         self.expect(stage, "a refresh of a session that has ended", late, refused);
@@ -402,7 +401,7 @@ impl Run {
         self.before = Some(before);
     }
 
-    /// What the use of a token and its introspection are answered: `active` counts as 200, not `active` as 401.
+    /// The statuses of a request with a token and of its introspection, where active counts as 200 and inactive as 401.
     fn ask(&self, token: &str) -> (u16, u16) {
         let form = format!("token={token}&client_id={SERVICE}&client_secret={}", self.secret);
         let seen = match post(self.at(), "/introspect", &form) {
@@ -413,7 +412,7 @@ impl Run {
         (status(&who_am_i(self.at(), token)), seen)
     }
 
-    fn good(&mut self, stage: &str, what: &str, token: &str, surely: bool) -> (u16, u16) {
+    fn valid(&mut self, stage: &str, what: &str, token: &str, surely: bool) -> (u16, u16) {
         let (used, seen) = self.ask(token);
         let either: &[u16] = if surely { &[200] } else { &[200, 503] };
         self.expect(stage, what, used, either);
@@ -421,7 +420,7 @@ impl Run {
         (used, seen)
     }
 
-    fn gone(&mut self, stage: &str, what: &str, token: &str, surely: bool) -> u16 {
+    fn invalid(&mut self, stage: &str, what: &str, token: &str, surely: bool) -> u16 {
         let (used, seen) = self.ask(token);
         let either: &[u16] = if surely { &[401] } else { &[401, 503] };
         self.expect(stage, what, used, either);
@@ -432,24 +431,24 @@ impl Run {
     fn expect(&mut self, stage: &str, what: &str, answer: u16, right: &[u16]) {
         if !right.contains(&answer) {
             let Row { when, offset, .. } = self.row;
-            let wrong = format!("{offset} {when}, {stage}: {what} was answered {answer} and not one of {right:?}");
-            // At once: what comes later may take long.
+            let wrong = format!("{offset} {when}, {stage}: {what} got {answer} instead of one of {right:?}");
+            // Print at once: the rest may take a long time.
             say(&wrong);
             self.row.wrong.push(wrong);
         }
     }
 }
 
-/// How failures come to be in the future.
+/// How failures get into the future.
 #[derive(Debug, Clone, Copy)]
 enum Ahead {
-    /// As a server left them that took the time from a wrong clock.
+    /// Written with the time of a wrong clock.
     Written,
-    /// The clock was ahead at the first start, and was put right a minute ago.
+    /// The clock was ahead at the first start, and was corrected a minute ago.
     Lived,
 }
 
-/// What moves every failure ahead. Without any it fails.
+/// Moves every failure ahead, and fails if there is none.
 const MOVE: &str = r#"
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], timeout=5)
@@ -460,12 +459,12 @@ connection.close()
 sys.exit(0 if moved > 0 else 1)
 "#;
 
-/// Twelve failures in a row slow a source by four seconds; the rest is for a machine that builds beside us.
+/// Twelve failures in a row delay a source by four seconds; the rest is for machines that are busy building.
 const ORDINARY_WAIT: Duration = Duration::from_secs(15);
 const TRY_EVERY: Duration = Duration::from_millis(250);
 
-/// Nobody is locked out until a date that a wrong clock showed, and whoever has an account let in again is in at once.
-pub fn failures_from_the_future() {
+/// No user is locked out until a date that a wrong clock showed, and unlocking a user works at once.
+pub fn failures_in_the_future() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = compile(folder.path()) else { return skip("cc") };
     let has_python =
@@ -494,7 +493,7 @@ fn fail_in_the_future(library: &str, how: Ahead, ahead: i64) {
         clock.set(ahead);
     }
     let mut server = place.serve(&[]);
-    // What comes before the wait is over is refused unseen, and is no failure.
+    // A login before the wait is over is refused without checking the password, and does not count as a failure.
     for (failures, wait) in [(10, 1_200), (1, 2_200), (1, 0)] {
         for user in users {
             for _ in 0..failures {
@@ -522,7 +521,7 @@ fn fail_in_the_future(library: &str, how: Ahead, ahead: i64) {
     let begin = now();
     let first = enter(users[0]);
     while enter(users[0]) != 200 {
-        assert!(begin.elapsed() < ORDINARY_WAIT, "{says}: still locked out:\n{}", server.last_words());
+        assert!(begin.elapsed() < ORDINARY_WAIT, "{says}: still locked out:\n{}", server.end_of_log());
         thread::sleep(TRY_EVERY);
     }
     let waited = begin.elapsed();
@@ -532,10 +531,10 @@ fn fail_in_the_future(library: &str, how: Ahead, ahead: i64) {
     assert_eq!(enter(users[2]), 200, "{says}: after `user passwd`");
     place.must_run(&["user", "enable", users[3]], "");
     assert_eq!(enter(users[3]), 200, "{says}: after `user enable`");
-    say(&format!("failures of the future ({says}): first {first}, and in after {} ms", waited.as_millis()));
+    say(&format!("failures in the future ({says}): first {first}, logged in after {} ms", waited.as_millis()));
 }
 
-/// Compiles the library into this folder; `None` where there is no C compiler, or where its path is no text.
+/// Compiles the library into this folder. `None` if there is no C compiler, or if its path is not UTF-8.
 fn compile(folder: &Path) -> Option<String> {
     let library = folder.join("clock_shim.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reliability/clock_shim.c");
@@ -546,7 +545,7 @@ fn compile(folder: &Path) -> Option<String> {
     library.to_str().map(str::to_owned)
 }
 
-/// The file that says by how much the clock is wrong, and the one that says which boot it is.
+/// The file with the clock's offset, and the file with the boot id.
 struct SetClock {
     folder: TempDir,
     file: File,
@@ -564,7 +563,7 @@ impl SetClock {
         clock
     }
 
-    /// A working directory in which everything goes by this clock.
+    /// A working directory in which all programs use this clock.
     fn place(&self, library: &str) -> Place {
         Place::new()
             .with("LD_PRELOAD", library)
@@ -573,7 +572,7 @@ impl SetClock {
             .with("FICHA__TOKEN__ACCESS_TTL", "10m")
     }
 
-    /// From now on it is wrong by so many seconds.
+    /// Makes the clock wrong by this many seconds.
     fn set(&self, seconds: i64) {
         self.file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
     }
@@ -587,7 +586,7 @@ impl SetClock {
     }
 }
 
-/// Adds the client that asks about tokens; its secret is shown this once.
+/// Adds the client that introspects tokens, and returns its secret.
 fn add_service(place: &Place) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ficha"));
     for (name, _) in std::env::vars_os() {
@@ -608,7 +607,7 @@ fn tokens_of(answer: &Answer) -> Option<Tokens> {
     Some(Tokens { access: text("access_token")?, refresh: text("refresh_token")? })
 }
 
-/// 0: no answer.
+/// The status; 0 without an answer.
 fn status(answer: &Answer) -> u16 {
     answer.as_ref().map_or(0, |(status, _)| *status)
 }

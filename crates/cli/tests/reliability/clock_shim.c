@@ -1,9 +1,9 @@
-/*! A library that is loaded before the C library and sets the wall clock of one process, and of nobody else.
+/*! A library that is loaded before the C library and sets the wall clock of one process only.
  *
- * By how many seconds it is wrong stands in a small file, which the test writes and this maps: a jump comes between two
- * looks at the clock, as when an administrator sets it. What counts the time that has passed (CLOCK_BOOTTIME,
- * CLOCK_MONOTONIC) is left alone. Which boot of the machine it is stands in the file that FICHA_CLOCK_SHIM_BOOT names,
- * in place of the kernel's own. A process that has no FICHA_CLOCK_SHIM in its environment is left alone too.
+ * The offset in seconds is in a small file, which the test writes and this library maps: the clock jumps between two
+ * reads, as when an administrator sets it. Clocks of elapsed time (CLOCK_BOOTTIME, CLOCK_MONOTONIC) are not affected.
+ * The boot id is read from the file that FICHA_CLOCK_SHIM_BOOT names, instead of the kernel's own. A process without
+ * FICHA_CLOCK_SHIM in its environment is not affected.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Without one, the clock is right. */
+/* NULL: the clock is right. */
 static const _Atomic int64_t *ahead;
 static const char *boot;
 
@@ -34,7 +34,7 @@ __attribute__((constructor)) static void begin(void) {
     boot = getenv("FICHA_CLOCK_SHIM_BOOT");
 }
 
-/* Asked of the kernel itself: the C library's own may be asked before a look-up of it would work. */
+/* Asks the kernel directly: this may be called before a symbol look-up would work. */
 int clock_gettime(clockid_t id, struct timespec *time) {
     int outcome = (int)syscall(SYS_clock_gettime, id, time);
     if (outcome == 0 && ahead && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) time->tv_sec += *ahead;
@@ -43,7 +43,7 @@ int clock_gettime(clockid_t id, struct timespec *time) {
 
 int gettimeofday(struct timeval *restrict time, void *restrict zone) {
     struct timespec now;
-    /* What the zone says is unspecified on Linux; nobody asks. */
+    /* The zone is unspecified on Linux, and not used here. */
     (void)zone;
     if (clock_gettime(CLOCK_REALTIME, &now)) return -1;
     time->tv_sec = now.tv_sec;

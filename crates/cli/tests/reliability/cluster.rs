@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of the test's own that waits for its disk, is killed with all its processes, and starts again.
+//! A temporary PostgreSQL cluster that syncs to its disk, can be killed with all its processes, and restarts.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -11,30 +11,30 @@ use std::time::Duration;
 
 use crate::server::now;
 
-/// Long for a machine that builds beside us.
+/// Long, for machines that are building at the same time.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What the keeper runs: once our end of its input is closed, which the system does however we end, it removes the
-/// cluster. It is handed the folder of the binaries and the cluster's.
+/// The keeper's script: it removes the cluster once its standard input is closed, which the system does however this
+/// process ends. The arguments are the folder of the binaries and that of the cluster.
 const KEEPER: &str = r#"
 cat >/dev/null
 "$1/pg_ctl" stop -D "$2/data" -m immediate >/dev/null 2>&1
 rm -rf "$2"
 "#;
 
-/// The role does not wait for its commits to be written: the server must see to that itself. The second line says
-/// whether it has come to that.
+/// The role does not wait until its commits are written, so the server must ensure that itself. The second line shows
+/// whether the change was made.
 const WEAKEN: &str = "ALTER ROLE ficha SET synchronous_commit = off\nSELECT setconfig FROM pg_db_role_setting\n";
 
-/// A user and a group.
+/// A user id and a group id.
 type Owner = (u32, u32);
 
-/// A cluster; it goes with its value.
+/// A cluster; dropping it removes the cluster.
 pub struct Cluster {
     binaries: PathBuf,
     folder: PathBuf,
-    /// Whom it runs as, if not as we do.
+    /// The user it runs as, if not the current one.
     owner: Option<Owner>,
     port: u16,
     /// `None` while it is down.
@@ -43,18 +43,18 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A new one that is up. Or what is missing for it.
+    /// Creates and starts a cluster, or returns what is missing for that.
     #[track_caller]
     pub fn new() -> Result<Self, &'static str> {
         if status(std::process::id()).is_none() {
-            return Err("/proc, which tells PostgreSQL's processes,");
+            return Err("/proc, needed to find PostgreSQL's processes,");
         }
         let binaries = find_binaries().ok_or("PostgreSQL's initdb")?;
         let folder = tempfile::Builder::new().prefix("ficha-cluster-").tempdir().unwrap();
         let owner = other_user(folder.path())?;
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(&binaries).arg(folder.path()).current_dir("/");
-        // Out of our process group: Ctrl-C ends the test, and the keeper then cleans up.
+        // In its own process group: Ctrl-C ends the test, and the keeper then cleans up.
         keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let keeper = run_as(&mut keeper, owner).spawn().unwrap();
         // From here on the keeper removes the folder.
@@ -65,7 +65,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// What the server takes as the database's URL.
+    /// The database URL for the server.
     pub fn url(&self) -> String {
         format!("postgres://ficha@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
@@ -86,7 +86,7 @@ impl Cluster {
         assert!(said.contains("{synchronous_commit=off}"), "the role was not changed: {said}\n{errors}");
     }
 
-    /// Starts it unless it is up, and waits until it has recovered and takes connections.
+    /// Starts it unless it is running, and waits until it has recovered and accepts connections.
     #[track_caller]
     pub fn start(&mut self) {
         if self.postmaster.is_some() {
@@ -107,25 +107,25 @@ impl Cluster {
         let mut postmaster = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let begin = now();
         while !self.is_accepting(postmaster.id()) {
-            let has_ended = postmaster.try_wait().unwrap().is_some();
-            if has_ended || begin.elapsed() > PATIENCE {
-                // Left to the keeper, if it still runs.
-                panic!("PostgreSQL did not start: {}", self.last_words());
+            let has_exited = postmaster.try_wait().unwrap().is_some();
+            if has_exited || begin.elapsed() > PATIENCE {
+                // The keeper stops it if it is still running.
+                panic!("PostgreSQL did not start: {}", self.end_of_log());
             }
             thread::sleep(LOOK_EVERY);
         }
         self.postmaster = Some(postmaster);
     }
 
-    /// Ends all its processes as a power cut would (kill -9), and waits until they are gone: while one of them is left,
-    /// PostgreSQL does not start again.
+    /// Kills all its processes with SIGKILL (kill -9), as a power cut would, and waits until they are gone: PostgreSQL
+    /// does not start again while one of them is left.
     #[track_caller]
     pub fn kill(&mut self) {
         let ended = self.postmaster.as_mut().and_then(|postmaster| postmaster.try_wait().unwrap());
-        assert!(ended.is_none(), "PostgreSQL ended by itself ({ended:?}): {}", self.last_words());
+        assert!(ended.is_none(), "PostgreSQL exited by itself ({ended:?}): {}", self.end_of_log());
         let Some(postmaster) = &mut self.postmaster else { return };
         let pid = postmaster.id();
-        // While it is stopped it makes no more children, and the numbers of those that end are given to nobody else.
+        // While it is stopped, it creates no more children, and the ids of those that exit are not reused.
         signal("STOP", &[pid]);
         wait_until("PostgreSQL is stopped", || status(pid).is_none_or(|(state, _)| matches!(state, 'T' | 'Z')));
         let mut all = vec![pid];
@@ -133,19 +133,19 @@ impl Cluster {
         signal("KILL", &all);
         postmaster.wait().unwrap();
         self.postmaster = None;
-        // Whoever inherits them may let them lie.
+        // Their new parent process may not reap them.
         let is_gone = |pid: &u32| status(*pid).is_none_or(|(state, _)| matches!(state, 'Z' | 'X'));
         wait_until("PostgreSQL's processes are gone", || all.iter().all(is_gone));
     }
 
     /// The end of its log.
-    pub fn last_words(&self) -> String {
+    pub fn end_of_log(&self) -> String {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// True if this postmaster has written down that it takes connections. One that was killed has left its own words.
+    /// True if this postmaster has recorded that it accepts connections. A killed one has left its own file behind.
     fn is_accepting(&self, postmaster: u32) -> bool {
         let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines();
@@ -172,7 +172,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if self.postmaster.is_none() {
-            // The keeper must not take another process for the one that was killed.
+            // The keeper must not mistake another process for the killed one.
             let stale = self.data().join("postmaster.pid");
             let is_stale = fs::read_to_string(&stale).is_ok_and(|text| {
                 let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
@@ -185,17 +185,17 @@ impl Drop for Cluster {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
         if let Some(postmaster) = &mut self.postmaster {
-            // It has ended, unless the keeper could not end it.
+            // It has exited, unless the keeper could not stop it.
             let _ = postmaster.kill();
             let _ = postmaster.wait();
         }
     }
 }
 
-/// A process's state and its parent, as Linux tells them; `None` if there is no such process.
+/// A process's state and its parent, from /proc; `None` if there is no such process.
 fn status(pid: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before it may hold anything.
+    // The name before it may contain any character.
     let (_, rest) = text.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
@@ -215,26 +215,26 @@ fn signal(name: &str, pids: &[u32]) {
 }
 
 #[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let begin = now();
-    while !is_so() {
+    while !condition() {
         assert!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         thread::sleep(LOOK_EVERY);
     }
 }
 
-/// Below those that systems give to whoever asks for any: while the cluster is down, nobody is given its port.
+/// A free port below the ephemeral range, so that no other process gets it while the cluster is down.
 fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 10_000;
-    // Each test process begins at another one.
+    // Each test process starts at a different port.
     let begin = std::process::id() % COUNT;
     let ports = (0..COUNT).filter_map(|step| u16::try_from(FIRST + (begin + step) % COUNT).ok());
     let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.next().unwrap()
 }
 
-/// The folder that holds `initdb`, `postgres` and `pg_ctl`; the newest version's where there are several.
+/// The folder with `initdb`, `postgres` and `pg_ctl`; that of the newest version if there are several.
 fn find_binaries() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> =
         std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
@@ -248,13 +248,13 @@ fn find_binaries() -> Option<PathBuf> {
     of_debian.sort();
     folders.extend(of_debian.into_iter().rev().map(|(_, folder)| folder));
     folders.iter().find_map(|folder| {
-        // What stands in PATH may be a link to one of them alone; the server is beside what it leads to.
+        // In PATH there may be only a link to one of them; the server is next to the link's target.
         let folder = folder.join("initdb").canonicalize().ok()?.parent()?.to_owned();
         ["postgres", "pg_ctl"].iter().all(|name| folder.join(name).exists()).then_some(folder)
     })
 }
 
-/// PostgreSQL does not run as root: then it gets another user, who owns the folder.
+/// PostgreSQL does not run as root. As root, gives the folder to another user, and returns that user.
 fn other_user(folder: &Path) -> Result<Option<Owner>, &'static str> {
     if fs::metadata(folder).unwrap().uid() != 0 {
         return Ok(None);
@@ -265,7 +265,7 @@ fn other_user(folder: &Path) -> Result<Option<Owner>, &'static str> {
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     });
-    let (uid, gid) = owner.ok_or("a user postgres or nobody, since we are root,")?;
+    let (uid, gid) = owner.ok_or("a user postgres or nobody (needed when running as root)")?;
     chown(folder, Some(uid), Some(gid)).unwrap();
     Ok(owner)
 }

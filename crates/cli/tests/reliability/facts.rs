@@ -1,4 +1,4 @@
-//! What was acknowledged, noted as it is asked for, and compared with what a server says later.
+//! Records of what was acknowledged, compared later with the answers of a server.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -8,17 +8,17 @@ use serde_json::Value;
 
 use crate::server::{self, Answer, now};
 
-/// How long a sound server may take until it answers a comparison.
-const SETTLED: Duration = Duration::from_secs(10);
+/// How long a server without faults may take to answer a comparison.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is known of a token or a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It was issued, and nothing has been asked since.
-    Good,
-    /// It was acknowledged that it ended, and by what.
+    /// It was issued, and no request to end it was made since.
+    Valid,
+    /// Its end was acknowledged, and by what.
     Ended(&'static str),
-    /// Something was asked and not answered: it may be either.
+    /// A request was not answered: it may be valid or ended.
     Unknown,
 }
 
@@ -30,31 +30,31 @@ struct Access {
 struct Session {
     user: String,
     state: State,
-    /// `None` once a refresh was asked and not answered.
+    /// The newest refresh token; `None` after a refresh without an answer.
     newest: Option<String>,
-    /// One that was acknowledged to be used up.
+    /// A refresh token that was successfully used.
     old: Option<String>,
     accesses: Vec<Access>,
 }
 
-/// Who may log in, or may not.
+/// Whether a user may log in.
 struct Account {
     user: String,
     password: String,
     client: Option<String>,
-    is_let_in: bool,
+    may_log_in: bool,
 }
 
-/// What was acknowledged, and what should not have been answered.
+/// What was acknowledged, and which answers were wrong.
 #[derive(Default)]
 pub struct Facts {
     sessions: Vec<Session>,
     accounts: Vec<Account>,
-    /// Answers that no fault excuses.
+    /// Answers that no fault explains.
     pub wrong: Vec<String>,
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Default)]
 pub struct Compared {
     pub facts: usize,
@@ -62,20 +62,20 @@ pub struct Compared {
 }
 
 impl Facts {
-    /// Logs in with what must be right. The session's index, if that was acknowledged.
+    /// Logs in with the right password. Returns the session's index if that was acknowledged.
     pub fn log_in(&mut self, at: SocketAddr, user: &str, password: &str) -> Option<usize> {
         let answer = server::log_in(at, user, password, "");
         if !self.is_acknowledged("a login with the right password", &answer, 200) {
             return None;
         }
         let mut session =
-            Session { user: user.to_owned(), state: State::Good, newest: None, old: None, accesses: Vec::new() };
+            Session { user: user.to_owned(), state: State::Valid, newest: None, old: None, accesses: Vec::new() };
         session.take(&answer?.1);
         self.sessions.push(session);
         Some(self.sessions.len() - 1)
     }
 
-    /// Fails to log in.
+    /// Logs in with a wrong password.
     pub fn fail_to_log_in(&mut self, at: SocketAddr, user: &str) {
         let answer = server::log_in(at, user, "not the password at all", "");
         self.is_acknowledged("a login with a wrong password", &answer, 400);
@@ -84,10 +84,10 @@ impl Facts {
     /// Refreshes with the newest token. True if that was acknowledged.
     pub fn refresh(&mut self, at: SocketAddr, index: usize) -> bool {
         let session = &mut self.sessions[index];
-        if session.state != State::Good {
+        if session.state != State::Valid {
             return false;
         }
-        // Until it is answered, nobody knows which one is the newest.
+        // Until there is an answer, it is unknown which one is the newest.
         let Some(token) = session.newest.take() else { return false };
         let answer = server::refresh(at, &token);
         let is_done = self.is_acknowledged("a refresh with the newest token", &answer, 200);
@@ -99,7 +99,7 @@ impl Facts {
         is_done
     }
 
-    /// Uses a refresh token that was used up, where there is one: its refusal says that the session has ended.
+    /// Replays a used refresh token, if there is one. Its refusal means that the session has ended.
     pub fn replay(&mut self, at: SocketAddr, index: usize) -> bool {
         let Some(token) = self.sessions[index].old.clone() else { return false };
         let answer = server::refresh(at, &token);
@@ -119,7 +119,7 @@ impl Facts {
         is_done
     }
 
-    /// Revokes the newest refresh token, and so the session.
+    /// Revokes the newest refresh token, which ends the session.
     pub fn revoke_refresh(&mut self, at: SocketAddr, index: usize) -> bool {
         let Some(token) = self.sessions[index].newest.clone() else { return false };
         let answer = server::revoke(at, &token);
@@ -128,47 +128,47 @@ impl Facts {
         is_done
     }
 
-    /// Logs out with the newest access token, which must be good.
+    /// Logs out with the newest access token, which must be valid.
     pub fn log_out(&mut self, at: SocketAddr, index: usize) -> bool {
-        let Some(access) = self.sessions[index].good_access() else { return false };
+        let Some(access) = self.sessions[index].valid_access() else { return false };
         let answer = server::log_out(at, &access);
-        let is_done = self.is_acknowledged("a logout with a good token", &answer, 204);
+        let is_done = self.is_acknowledged("a logout with a valid token", &answer, 204);
         self.sessions[index].end(is_done, "logout");
         is_done
     }
 
-    /// Uses a good access token: it must not be refused.
+    /// Uses a valid access token: it must not be refused.
     pub fn use_access(&mut self, at: SocketAddr, index: usize) {
-        if let Some(access) = self.sessions[index].good_access() {
+        if let Some(access) = self.sessions[index].valid_access() {
             let answer = server::who_am_i(at, &access);
-            self.is_acknowledged("a request with a good token", &answer, 200);
+            self.is_acknowledged("a request with a valid token", &answer, 200);
         }
     }
 
-    /// A command has ended all of a user's sessions, or failed.
+    /// Records that a command has ended all of a user's sessions, or has failed.
     pub fn end_user(&mut self, user: &str, is_done: bool, by: &'static str) {
         self.sessions.iter_mut().filter(|session| session.user == user).for_each(|session| session.end(is_done, by));
     }
 
-    /// A command has ended everything, or failed.
+    /// Records that a command has ended every session, or has failed.
     pub fn end_all(&mut self, is_done: bool) {
         self.sessions.iter_mut().for_each(|session| session.end(is_done, "purge"));
     }
 
-    /// It was acknowledged that this user is let in, or is not, with this password and by this client.
-    pub fn note_account(&mut self, user: &str, password: &str, client: Option<&str>, is_let_in: bool) {
+    /// Records the acknowledged fact that this user may or may not log in with this password and client.
+    pub fn note_account(&mut self, user: &str, password: &str, client: Option<&str>, may_log_in: bool) {
         let client = client.map(str::to_owned);
-        self.accounts.push(Account { user: user.to_owned(), password: password.to_owned(), client, is_let_in });
+        self.accounts.push(Account { user: user.to_owned(), password: password.to_owned(), client, may_log_in });
     }
 
-    /// Takes up what somebody else has noted.
+    /// Adds the facts that another thread has recorded.
     pub fn add(&mut self, other: Self) {
         self.sessions.extend(other.sessions);
         self.accounts.extend(other.accounts);
         self.wrong.extend(other.wrong);
     }
 
-    /// Asks a sound server for every fact. Facts that the comparison itself changes are noted anew.
+    /// Asks a server without faults for every fact. Facts that the comparison itself changes are updated.
     pub fn compare(&mut self, at: SocketAddr) -> Compared {
         let mut compared = Compared::default();
         for session in &mut self.sessions {
@@ -176,21 +176,21 @@ impl Facts {
         }
         for account in &self.accounts {
             let more = account.client.as_ref().map(|client| format!("&client_id={client}")).unwrap_or_default();
-            let expected = if account.is_let_in { 200 } else { 400 };
+            let expected = if account.may_log_in { 200 } else { 400 };
             let what =
-                || format!("{} with the client {:?}, let in: {}", account.user, account.client, account.is_let_in);
+                || format!("{} with the client {:?}, may log in: {}", account.user, account.client, account.may_log_in);
             compared.expect(expected, what, || server::log_in(at, &account.user, &account.password, &more));
         }
         compared
     }
 
-    /// True if it was acknowledged. No answer, and 503, say nothing; anything else is wrong.
+    /// True if it was acknowledged. No answer and 503 leave it open; anything else is wrong.
     fn is_acknowledged(&mut self, what: &str, answer: &Answer, status: u16) -> bool {
         match answer {
             Some((found, _)) if *found == status => true,
             None | Some((503, _)) => false,
             Some((found, body)) => {
-                self.wrong.push(format!("{what} is answered {found} {body}"));
+                self.wrong.push(format!("{what} got {found} {body}"));
                 false
             }
         }
@@ -198,15 +198,15 @@ impl Facts {
 }
 
 impl Session {
-    /// Takes up new tokens.
+    /// Stores new tokens.
     fn take(&mut self, answer: &Value) {
         if let Some(token) = answer["access_token"].as_str() {
-            self.accesses.push(Access { token: token.to_owned(), state: State::Good });
+            self.accesses.push(Access { token: token.to_owned(), state: State::Valid });
         }
         self.newest = answer["refresh_token"].as_str().map(str::to_owned);
     }
 
-    /// What has ended stays so, whatever comes later.
+    /// Records the end. Once ended, it stays ended.
     fn end(&mut self, is_done: bool, by: &'static str) {
         match (self.state, is_done) {
             (State::Ended(_), _) => {}
@@ -215,9 +215,9 @@ impl Session {
         }
     }
 
-    fn good_access(&self) -> Option<String> {
-        let access = self.accesses.last().filter(|access| access.state == State::Good)?;
-        (self.state == State::Good).then(|| access.token.clone())
+    fn valid_access(&self) -> Option<String> {
+        let access = self.accesses.last().filter(|access| access.state == State::Valid)?;
+        (self.state == State::Valid).then(|| access.token.clone())
     }
 
     fn compare(&mut self, at: SocketAddr, compared: &mut Compared) {
@@ -225,7 +225,7 @@ impl Session {
         for access in &self.accesses {
             let expected = match (access.state, state) {
                 (State::Ended(_), _) | (_, State::Ended(_)) => 401,
-                (State::Good, State::Good) => 200,
+                (State::Valid, State::Valid) => 200,
                 _ => continue,
             };
             let what = || format!("an access token of {user}, {:?}, session {state:?}", access.state);
@@ -238,12 +238,12 @@ impl Session {
             State::Ended(_) => {
                 compared.expect(400, what, || server::refresh(at, &newest));
             }
-            State::Good => {
+            State::Valid => {
                 let answer = compared.expect(200, what, || server::refresh(at, &newest));
                 if let Some((200, body)) = answer {
                     self.take(&body);
                 }
-                // Last, since it ends the session.
+                // Last, because it ends the session.
                 if let Some(old) = self.old.take() {
                     let what = || format!("an old refresh token of {}", self.user);
                     compared.expect(400, what, || server::refresh(at, &old));
@@ -260,19 +260,19 @@ impl Compared {
         self.lost.extend(other.lost);
     }
 
-    /// Asks until there is an answer, and counts.
+    /// Asks until there is an answer, and counts the fact.
     fn expect(&mut self, status: u16, what: impl Fn() -> String, ask: impl Fn() -> Answer) -> Answer {
         let begin = now();
         let mut answer = ask();
-        while matches!(answer, None | Some((503, _))) && begin.elapsed() < SETTLED {
+        while matches!(answer, None | Some((503, _))) && begin.elapsed() < SETTLE_LIMIT {
             thread::sleep(Duration::from_millis(50));
             answer = ask();
         }
         self.facts += 1;
         match &answer {
             Some((found, _)) if *found == status => {}
-            Some((found, body)) => self.lost.push(format!("{}: {found} {body} in place of {status}", what())),
-            None => self.lost.push(format!("{}: no answer in place of {status}", what())),
+            Some((found, body)) => self.lost.push(format!("{}: {found} {body} instead of {status}", what())),
+            None => self.lost.push(format!("{}: no answer instead of {status}", what())),
         }
         answer
     }

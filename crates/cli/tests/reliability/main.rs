@@ -1,13 +1,13 @@
-//! What was acknowledged outlasts whatever happens under the database.
+//! Faults below the database must not lose anything that was acknowledged.
 //!
-//! A script logs in, refreshes, revokes and administers, by HTTP and by the command line, and notes what was answered
-//! with success. Meanwhile a disk is full, a write fails, a wire breaks, the process is killed. Then the server is
-//! killed for good, started again on a sound footing, and asked for every fact that was noted.
+//! A script logs in, refreshes, revokes and administers, over HTTP and on the command line, and records every success.
+//! Meanwhile a disk is full, a write fails, a connection breaks, or the process is killed. Then the server is killed,
+//! restarted without faults, and asked for every recorded fact.
 //!
-//! A short form runs with the other tests. `FICHA_RELIABILITY=full` tries every place at which a fault can come;
-//! `FICHA_RELIABILITY_EVERY=N` only each N-th of them, and `FICHA_RELIABILITY_ONLY=WORDS` only the faults whose name
-//! holds these words. `FICHA_RELIABILITY_KILLS=N` kills so many times.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+//! A short form runs with the other tests. `FICHA_RELIABILITY=full` tries every point at which a fault can occur,
+//! `FICHA_RELIABILITY_EVERY=N` only every N-th point, and `FICHA_RELIABILITY_ONLY=WORDS` only the faults whose name
+//! contains these words. `FICHA_RELIABILITY_KILLS=N` sets the number of kills.
+#![expect(clippy::unwrap_used, reason = "a panic fails the test, as it should")]
 
 #[cfg(target_os = "linux")]
 mod clock;
@@ -15,6 +15,7 @@ mod cluster;
 mod facts;
 mod kills;
 mod postgres;
+mod proxy;
 mod report;
 mod script;
 mod server;
@@ -22,9 +23,8 @@ mod server;
 mod shim;
 #[cfg(target_os = "linux")]
 mod sqlite;
-mod wire;
 
-// Here and not in their modules: tests below a module `sqlite` or `postgres` are counted as running on both databases.
+// Not in their modules, because tests below a module `sqlite` or `postgres` are counted as running on both databases.
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -33,7 +33,7 @@ fn a_fault_under_sqlite_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_wire_that_breaks_loses_nothing_that_was_acknowledged() {
+fn a_broken_connection_loses_nothing_that_was_acknowledged() {
     postgres::sweep();
 }
 
@@ -44,12 +44,12 @@ fn a_killed_server_loses_nothing_that_was_acknowledged() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_clock_that_is_set_logs_nobody_out() {
+fn a_clock_that_is_set_logs_no_user_out() {
     clock::sweep();
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn failures_from_the_future_lock_nobody_out() {
-    clock::failures_from_the_future();
+fn failures_in_the_future_lock_no_user_out() {
+    clock::failures_in_the_future();
 }

@@ -1,4 +1,4 @@
-//! What came of the points that were tried: a table, and a failure where something was lost or wrongly answered.
+//! The results of all points: a table, and a failure if anything was lost or answered wrongly.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use crate::server::say;
 
 /// One run of the script with one fault.
 pub struct Point {
-    /// How often the fault came.
+    /// How often the fault occurred.
     pub hits: u64,
     pub compared: Compared,
     pub wrong: Vec<String>,
-    /// From room again to the first login and revocation; `None` if they never came.
-    pub healed: Option<Duration>,
-    /// How long another process took to write then.
-    pub second: Duration,
+    /// From the end of the fault to the first login and revocation; `None` if they never succeeded.
+    pub recovery: Option<Duration>,
+    /// How long another process then took to write.
+    pub other_process: Duration,
     /// The end of the server's log.
     pub log: String,
 }
@@ -27,8 +27,8 @@ struct Row {
     facts: usize,
     lost: usize,
     wrong: usize,
-    healed: Vec<Duration>,
-    second: Vec<Duration>,
+    recovery: Vec<Duration>,
+    other_process: Vec<Duration>,
 }
 
 /// All points.
@@ -43,7 +43,7 @@ impl Report {
         Self { title, rows: Vec::new(), failures: Vec::new() }
     }
 
-    /// Takes up a point: `place` says where it was.
+    /// Adds a point; `place` describes where it was.
     pub fn add(&mut self, fault: &str, place: &str, point: Point) {
         let is_new = self.rows.last().is_none_or(|(name, _)| name != fault);
         if is_new {
@@ -55,14 +55,14 @@ impl Report {
             row.facts += point.compared.facts;
             row.lost += point.compared.lost.len();
             row.wrong += point.wrong.len();
-            row.healed.extend(point.healed);
-            row.second.push(point.second);
+            row.recovery.extend(point.recovery);
+            row.other_process.push(point.other_process);
         }
         let lost = point.compared.lost.iter().map(|what| format!("lost: {what}"));
         let failures: Vec<String> = lost.chain(point.wrong).collect();
         if !failures.is_empty() {
             let what = format!("{fault}, {place}:\n  {}\nits log:\n{}", failures.join("\n  "), point.log);
-            // At once: what comes later may take long.
+            // Print at once: the rest may take a long time.
             say(&what);
             self.failures.push(what);
         }
@@ -72,12 +72,12 @@ impl Report {
     #[track_caller]
     pub fn finish(self) {
         say(&format!("\n{}:\n", self.title));
-        say("| Fault | Points | Hits | Facts | Lost | Wrong | Well again p50 / max | Another process p50 / max |");
+        say("| Fault | Points | Hits | Facts | Lost | Wrong | Recovery p50 / max | Another process p50 / max |");
         say("|---|---|---|---|---|---|---|---|");
         for (name, row) in self.rows {
-            let Row { points, hits, facts, lost, wrong, healed, second } = row;
-            let (healed, second) = (spread(healed), spread(second));
-            say(&format!("| {name} | {points} | {hits} | {facts} | {lost} | {wrong} | {healed} | {second} |"));
+            let Row { points, hits, facts, lost, wrong, recovery, other_process } = row;
+            let (recovery, other) = (spread(recovery), spread(other_process));
+            say(&format!("| {name} | {points} | {hits} | {facts} | {lost} | {wrong} | {recovery} | {other} |"));
         }
         say("");
         assert!(self.failures.is_empty(), "{}", self.failures.join("\n\n"));
@@ -97,18 +97,18 @@ pub fn is_full() -> bool {
     std::env::var("FICHA_RELIABILITY").is_ok_and(|form| form == "full")
 }
 
-/// True unless other faults were asked for.
+/// True unless only other faults were requested.
 pub fn is_wanted(fault: &str) -> bool {
     std::env::var("FICHA_RELIABILITY_ONLY").map_or(true, |words| fault.contains(&words))
 }
 
-/// A whole number in the environment.
-pub fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+/// A whole number from the environment.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// Where a fault is tried: in the long form everywhere, else at these hundredths of what there is.
-pub fn places(most: u64, hundredths: &[u64]) -> Vec<u64> {
+/// The points at which a fault is tried: all of them in the long form, otherwise these hundredths of all.
+pub fn points(most: u64, hundredths: &[u64]) -> Vec<u64> {
     if most == 0 {
         return Vec::new();
     }

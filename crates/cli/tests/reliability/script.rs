@@ -1,4 +1,4 @@
-//! The script that runs while something breaks, and what follows it: room again, a kill, a start on a sound footing.
+//! The script that runs during a fault, and the check after it: recovery, a kill, and a restart without faults.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -8,24 +8,24 @@ use crate::facts::Facts;
 use crate::report::Point;
 use crate::server::{PASSWORD, Place, Server, is_ready, now};
 
-/// Once there is room again, a login and a revocation must succeed within this.
-const HEAL_LIMIT: Duration = Duration::from_secs(10);
-/// How long another process may take to write then.
-const SECOND_LIMIT: Duration = Duration::from_secs(5);
-/// The server's housekeeping comes once a second.
+/// After the end of the fault, a login and a revocation must succeed within this time.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
+/// How long another process may then take to write.
+const OTHER_PROCESS_LIMIT: Duration = Duration::from_secs(5);
+/// Longer than the interval of the server's housekeeping, which is a second.
 const HOUSEKEEPING: Duration = Duration::from_millis(1_100);
 const TRY_EVERY: Duration = Duration::from_millis(10);
 
 const NEW_PASSWORD: &str = "another quay before dawn";
 
-/// Who plays: names of their own for each point, since points may share a database.
-pub struct Cast {
+/// The users and the client of one point. Their names are unique, because points may share a database.
+pub struct Actors {
     alice: String,
-    /// Is disabled.
+    /// Gets disabled.
     bob: String,
     /// Gets another password.
     carol: String,
-    /// Mistypes.
+    /// Enters a wrong password.
     dave: String,
     /// Is added at the end.
     erin: String,
@@ -33,7 +33,7 @@ pub struct Cast {
     app: String,
 }
 
-impl Cast {
+impl Actors {
     pub fn of(point: u64) -> Self {
         let name = |name: &str| format!("{name}-{point}");
         Self {
@@ -46,7 +46,7 @@ impl Cast {
         }
     }
 
-    /// Adds those who are there from the beginning.
+    /// Adds the users that exist from the beginning.
     pub fn prepare(&self, place: &Place) {
         for user in [&self.alice, &self.bob, &self.carol, &self.dave] {
             place.must_run(&["user", "add", user, "--password-stdin"], PASSWORD);
@@ -54,14 +54,14 @@ impl Cast {
     }
 }
 
-/// Does everything that can be acknowledged. With `purge`, everything ends after that.
-pub fn play(place: &Place, at: SocketAddr, cast: &Cast, purge: bool) -> Facts {
+/// Does everything that can be acknowledged. With `purge`, ends every session afterwards.
+pub fn play(place: &Place, at: SocketAddr, actors: &Actors, purge: bool) -> Facts {
     let begin = now();
     let mut facts = Facts::default();
-    let alice = |facts: &mut Facts| facts.log_in(at, &cast.alice, PASSWORD);
+    let alice = |facts: &mut Facts| facts.log_in(at, &actors.alice, PASSWORD);
     let kept = alice(&mut facts);
 
-    facts.fail_to_log_in(at, &cast.dave);
+    facts.fail_to_log_in(at, &actors.dave);
     if let Some(session) = kept {
         facts.refresh(at, session);
     }
@@ -80,23 +80,23 @@ pub fn play(place: &Place, at: SocketAddr, cast: &Cast, purge: bool) -> Facts {
         facts.log_out(at, session);
     }
 
-    facts.log_in(at, &cast.bob, PASSWORD);
-    let is_done = place.run(&["user", "disable", &cast.bob], "").is_done;
-    facts.end_user(&cast.bob, is_done, "user disable");
+    facts.log_in(at, &actors.bob, PASSWORD);
+    let is_done = place.run(&["user", "disable", &actors.bob], "").is_done;
+    facts.end_user(&actors.bob, is_done, "user disable");
     if is_done {
-        facts.note_account(&cast.bob, PASSWORD, None, false);
+        facts.note_account(&actors.bob, PASSWORD, None, false);
     }
 
-    facts.log_in(at, &cast.carol, PASSWORD);
-    let is_done = place.run(&["user", "passwd", &cast.carol, "--password-stdin"], NEW_PASSWORD).is_done;
-    facts.end_user(&cast.carol, is_done, "user passwd");
+    facts.log_in(at, &actors.carol, PASSWORD);
+    let is_done = place.run(&["user", "passwd", &actors.carol, "--password-stdin"], NEW_PASSWORD).is_done;
+    facts.end_user(&actors.carol, is_done, "user passwd");
     if is_done {
-        facts.note_account(&cast.carol, PASSWORD, None, false);
-        facts.note_account(&cast.carol, NEW_PASSWORD, None, true);
+        facts.note_account(&actors.carol, PASSWORD, None, false);
+        facts.note_account(&actors.carol, NEW_PASSWORD, None, true);
     }
 
-    if place.run(&["client", "add", &cast.app, "--public"], "").is_done {
-        facts.note_account(&cast.alice, PASSWORD, Some(&cast.app), true);
+    if place.run(&["client", "add", &actors.app, "--public"], "").is_done {
+        facts.note_account(&actors.alice, PASSWORD, Some(&actors.app), true);
     }
 
     while begin.elapsed() < HOUSEKEEPING {
@@ -118,33 +118,33 @@ pub fn play(place: &Place, at: SocketAddr, cast: &Cast, purge: bool) -> Facts {
     facts
 }
 
-/// What follows once there is room again: it heals, goes on, is killed, and starts without whatever could break it.
-pub fn finish(place: &Place, mut server: Server, cast: &Cast, mut facts: Facts) -> Point {
+/// After the fault: waits for the recovery, goes on working, kills the server, restarts it and compares all facts.
+pub fn check(place: &Place, mut server: Server, actors: &Actors, mut facts: Facts) -> Point {
     let at = server.address;
     let begin = now();
-    let healed = loop {
+    let recovery = loop {
         if is_ready(at)
-            && let Some(session) = facts.log_in(at, &cast.alice, PASSWORD)
+            && let Some(session) = facts.log_in(at, &actors.alice, PASSWORD)
             && facts.revoke_access(at, session)
         {
             break Some(begin.elapsed());
         }
-        if server.has_ended() {
-            facts.wrong.push("the server ended by itself".to_owned());
+        if server.has_exited() {
+            facts.wrong.push("the server exited by itself".to_owned());
             break None;
         }
-        if begin.elapsed() > HEAL_LIMIT {
-            facts.wrong.push(format!("it was not well again within {HEAL_LIMIT:?}"));
+        if begin.elapsed() > RECOVERY_LIMIT {
+            facts.wrong.push(format!("it did not recover within {RECOVERY_LIMIT:?}"));
             break None;
         }
         thread::sleep(TRY_EVERY);
     };
-    if healed.is_some_and(|time| time > HEAL_LIMIT) {
-        facts.wrong.push(format!("it took {healed:?} until it was well again"));
+    if recovery.is_some_and(|time| time > RECOVERY_LIMIT) {
+        facts.wrong.push(format!("the recovery took {recovery:?}"));
     }
-    if healed.is_some() {
+    if recovery.is_some() {
         for number in 1..=20 {
-            let session = facts.log_in(at, &cast.alice, PASSWORD);
+            let session = facts.log_in(at, &actors.alice, PASSWORD);
             let is_done = session.is_some_and(|session| facts.revoke_access(at, session));
             if !is_done {
                 facts.wrong.push(format!("the revocation {number} after the fault was not acknowledged"));
@@ -153,20 +153,20 @@ pub fn finish(place: &Place, mut server: Server, cast: &Cast, mut facts: Facts) 
     }
 
     let begin = now();
-    let ran = place.run(&["user", "add", &cast.erin, "--password-stdin"], PASSWORD);
-    let second = begin.elapsed();
+    let ran = place.run(&["user", "add", &actors.erin, "--password-stdin"], PASSWORD);
+    let other_process = begin.elapsed();
     if ran.is_done {
-        facts.note_account(&cast.erin, PASSWORD, None, true);
+        facts.note_account(&actors.erin, PASSWORD, None, true);
     } else {
         facts.wrong.push(format!("another process could not write after the fault: {}", ran.errors.trim_end()));
     }
-    if second > SECOND_LIMIT {
-        facts.wrong.push(format!("another process took {second:?} to write after the fault"));
+    if other_process > OTHER_PROCESS_LIMIT {
+        facts.wrong.push(format!("another process took {other_process:?} to write after the fault"));
     }
 
-    let log = server.last_words();
+    let log = server.end_of_log();
     server.kill();
     let server = place.serve(&[]);
     let compared = facts.compare(server.address);
-    Point { hits: 0, compared, wrong: facts.wrong, healed, second, log }
+    Point { hits: 0, compared, wrong: facts.wrong, recovery, other_process, log }
 }

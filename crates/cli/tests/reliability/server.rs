@@ -1,4 +1,4 @@
-//! The binary, as a server that is killed and started again and as a command beside it; and HTTP that may be cut off.
+//! The binary as a server that can be killed and restarted, as a command, and HTTP requests that may be cut off.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,50 +13,51 @@ use std::{fs, thread};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Long for a machine that builds beside us; a test that waits for it has failed.
+/// Long, for machines that are building at the same time. A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An answer that takes longer than this is none.
+/// An answer that takes longer counts as no answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A good password.
 pub const PASSWORD: &str = "a quiet harbour at dusk";
 
-/// A status and a JSON body; `None` if the connection was cut before the answer was whole.
+/// A status and a JSON body; `None` if the connection was cut before the answer was complete.
 pub type Answer = Option<(u16, Value)>;
 
 /// The real time.
-#[expect(clippy::disallowed_methods, reason = "how long it really takes is what is measured")]
+#[expect(clippy::disallowed_methods, reason = "the tests measure real time")]
 pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Says that a test is passed over for want of something. Where everything must be, that is a failure.
+/// Reports that a test is skipped because something is missing. With `FICHA_TEST_REQUIRE=all`, that is a failure.
 #[track_caller]
 pub fn skip(what: &str) {
-    assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{what} is not here");
-    say(&format!("{what} is not here: a test is skipped"));
+    assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{what} is not available");
+    say(&format!("{what} is not available: a test is skipped"));
 }
 
-/// Straight to the stream: the test harness keeps what passing tests print to itself.
+/// Prints directly to the stream: the test harness captures the output of passing tests.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// A working directory of its own, and the settings of whatever runs in it.
+/// A temporary working directory, and the settings of the programs that run in it.
 pub struct Place {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
-/// What a command came to.
+/// The result of a command.
 pub struct Ran {
     pub is_done: bool,
     pub errors: String,
 }
 
 impl Place {
-    /// An empty directory. A later start takes another port; the issuer, and so the tokens, must not change with it.
+    /// An empty directory. A later start uses another port. The issuer must not change with it, or the tokens would be
+    /// invalid.
     pub fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
         place
@@ -65,12 +66,12 @@ impl Place {
             .with("FICHA__SERVER__ISSUER", "http://127.0.0.1:8080")
             // An old refresh token is a replay at once.
             .with("FICHA__TOKEN__REFRESH_GRACE", "0s")
-            // None expires by itself, however long a test takes.
+            // No token expires during a test.
             .with("FICHA__TOKEN__ACCESS_TTL", "1d")
             .with("FICHA__LOG__LEVEL", "error")
     }
 
-    /// With a variable in the environment.
+    /// Sets an environment variable.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -111,7 +112,7 @@ impl Place {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that needs no input may have ended before it is written.
+        // A command that needs no input may have exited before this.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         Ran { is_done: output.status.success(), errors: String::from_utf8_lossy(&output.stderr).into_owned() }
@@ -124,7 +125,7 @@ impl Place {
         assert!(ran.is_done, "{arguments:?}: {}", ran.errors);
     }
 
-    /// Starts the server with these variables besides, and waits until it is ready.
+    /// Starts the server with additional variables, and waits until it is ready.
     #[track_caller]
     pub fn serve(&self, more: &[(&str, &str)]) -> Server {
         let mut command = self.command(&["serve"]);
@@ -141,23 +142,23 @@ impl Place {
                 if entry["message"] == "ficha is ready"
                     && let Some(address) = entry["address"].as_str()
                 {
-                    // Nobody may be listening any more; the pipe is emptied all the same.
+                    // The receiver may be gone; the pipe must be emptied anyway.
                     let _ = sender.send(address.to_owned());
                 }
                 kept.lock().unwrap().push(line);
             }
         });
-        // Made before it is known to run, so that it ends with this value in any case.
+        // Created before the server is ready, so that dropping it kills the process in any case.
         let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
         match ready.recv_timeout(PATIENCE) {
             Ok(address) => server.address = address.parse().unwrap(),
-            Err(_) => panic!("it is not ready: {}", server.last_words()),
+            Err(_) => panic!("it is not ready: {}", server.end_of_log()),
         }
         server
     }
 }
 
-/// A running server; it ends with its value.
+/// A running server; dropping it kills the process.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
@@ -165,13 +166,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Ends it as a power cut would (kill -9).
+    /// Kills it with SIGKILL (kill -9), as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Sends SIGTERM, and waits for the end.
+    /// Sends SIGTERM and waits for the exit.
     pub fn stop(mut self) {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -181,16 +182,16 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(100));
         }
-        panic!("it did not end within 15 s: {}", self.last_words());
+        panic!("it did not exit within 15 s: {}", self.end_of_log());
     }
 
-    /// True if it ended by itself.
-    pub fn has_ended(&mut self) -> bool {
+    /// True if it exited by itself.
+    pub fn has_exited(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// The end of its log.
-    pub fn last_words(&self) -> String {
+    pub fn end_of_log(&self) -> String {
         let log = self.log.lock().unwrap();
         log[log.len().saturating_sub(30)..].join("\n")
     }
@@ -198,7 +199,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -216,7 +217,7 @@ pub fn post(at: SocketAddr, path: &str, form: &str) -> Answer {
     )
 }
 
-/// Logs in. Extra form fields begin with `&`.
+/// Logs in. `more` is appended to the form and begins with `&`.
 pub fn log_in(at: SocketAddr, user: &str, password: &str, more: &str) -> Answer {
     let password = password.replace(' ', "+");
     post(at, "/token", &format!("grant_type=password&username={user}&password={password}{more}"))
@@ -238,13 +239,13 @@ pub fn log_out(at: SocketAddr, token: &str) -> Answer {
     exchange(at, &format!("{head}\r\nAuthorization: Bearer {token}\r\n\r\n"))
 }
 
-/// Whom an access token stands for.
+/// Sends the access token to `/users/me`.
 pub fn who_am_i(at: SocketAddr, token: &str) -> Answer {
     let head = "GET /users/me HTTP/1.1\r\nHost: x\r\nConnection: close";
     exchange(at, &format!("{head}\r\nAuthorization: Bearer {token}\r\n\r\n"))
 }
 
-/// True if the server says that it can do its work.
+/// True if the server reports that it is ready.
 pub fn is_ready(at: SocketAddr) -> bool {
     let answer = exchange(at, "GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     matches!(answer, Some((200, _)))

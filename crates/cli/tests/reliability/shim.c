@@ -1,8 +1,8 @@
-/*! A library that is loaded before the C library and fails what is done to the database's files, on request.
+/*! A library that is loaded before the C library and makes operations on the database's files fail, on request.
  *
- * It looks only at file descriptors whose name holds "ficha.db": the database, its write-ahead log, the index of that
- * log and a rollback journal. What is to fail stands in a small file, which the test writes and this maps: see shim.rs,
- * which knows the same offsets. A process that has no FICHA_SHIM in its environment is left alone.
+ * It only affects file descriptors whose name contains "ficha.db": the database, its write-ahead log, the index of that
+ * log and a rollback journal. What should fail is in a small file, which the test writes and this library maps: see
+ * shim.rs, which uses the same offsets. A process without FICHA_SHIM in its environment is not affected.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,28 +24,28 @@ enum mode { FAIL, SHORT, DELAY };
 
 struct control {
     _Atomic uint32_t armed;     /*  0 */
-    _Atomic uint32_t classes;   /*  4: one bit a class */
+    _Atomic uint32_t classes;   /*  4: one bit per class */
     _Atomic uint32_t mode;      /*  8 */
     _Atomic uint32_t error;     /* 12: an errno */
-    _Atomic uint64_t first;     /* 16: the operation at which it begins, counted from 1; 0: none, only count */
+    _Atomic uint64_t first;     /* 16: the first operation to fail, counted from 1; 0: only count */
     _Atomic uint64_t how_many;  /* 24: operations in a row */
     _Atomic uint64_t again;     /* 32: one more, later; 0: none */
     _Atomic uint32_t delay;     /* 40: milliseconds */
     _Atomic uint32_t reserved;  /* 44 */
     _Atomic uint64_t counted;   /* 48: operations of the wanted classes while armed */
-    _Atomic uint64_t hits;      /* 56: those that were failed, cut short or delayed */
+    _Atomic uint64_t hits;      /* 56: those that failed, were cut short or delayed */
     _Atomic uint64_t seen[CLASSES]; /* 64: operations of each class while armed */
 };
 
-_Static_assert(sizeof(struct control) == 104, "shim.rs knows these offsets");
+_Static_assert(sizeof(struct control) == 104, "shim.rs uses these offsets");
 
 static struct control *control;
 
-/* Descriptors above this are not looked at: a server under test has far fewer. */
+/* Descriptors above this are ignored: a server under test has far fewer. */
 enum { DESCRIPTORS = 65536 };
 static _Atomic uint8_t watched[DESCRIPTORS];
 
-/* The definition that this one stands before. Two threads that look for it at once find the same. */
+/* The definition that this one overrides. Two threads that look it up at once find the same. */
 #define NEXT(name) \
     static __typeof__(&name) next; \
     if (!next) next = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
@@ -88,7 +88,7 @@ static int is_watched(int fd) {
 
 enum verdict { GO_ON, REFUSE, HALF };
 
-/* Counts an operation and says what is to become of it. */
+/* Counts an operation and decides what happens to it. */
 static enum verdict judge(int fd, enum class class) {
     if (!is_watched(fd) || !control->armed) return GO_ON;
     control->seen[class]++;
@@ -108,7 +108,7 @@ static enum verdict judge(int fd, enum class class) {
         return GO_ON;
     }
     case SHORT:
-        /* As a disk that runs full: what fits is written, and the next one is refused. */
+        /* Like a disk that fills up: what fits is written, and the next write fails. */
         if (class == WRITE && number == first) return HALF;
         break;
     }
@@ -208,7 +208,7 @@ int ftruncate64(int fd, off64_t size) {
     return next(fd, size);
 }
 
-/* Giving up a lock never fails on any system that we know. */
+/* Releasing a lock never fails on any known system. */
 static int takes_lock(int command, const void *argument) {
     return (command == F_SETLK || command == F_SETLKW) && ((const struct flock *)argument)->l_type != F_UNLCK;
 }

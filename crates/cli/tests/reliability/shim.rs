@@ -1,11 +1,11 @@
-//! The library under the server's SQLite, and the file that tells it what to fail. shim.c has the same offsets.
+//! The library below the server's SQLite, and the file that controls it. shim.c uses the same offsets.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What is done to a file. The numbers are the library's own.
+/// An operation on a file. shim.c uses the same numbers.
 #[derive(Debug, Clone, Copy)]
 pub enum Class {
     Write = 0,
@@ -15,12 +15,12 @@ pub enum Class {
     Read = 4,
 }
 
-/// What becomes of an operation. The numbers are the library's own.
+/// What happens to an operation. shim.c uses the same numbers.
 #[derive(Debug, Clone, Copy)]
 pub enum Mode {
-    /// It is refused.
+    /// It fails.
     Fail = 0,
-    /// The first one, a write, writes half of it; those that follow are refused.
+    /// The first write writes half; the following ones fail.
     Short = 1,
     /// It takes longer.
     Delay = 2,
@@ -31,19 +31,19 @@ pub enum Mode {
 pub struct Plan<'a> {
     pub classes: &'a [Class],
     pub mode: Mode,
-    /// The system's number of the error.
+    /// The errno.
     pub error: u32,
-    /// The operation at which it begins, counted from 1; 0: none.
+    /// The first operation to fail, counted from 1; 0 for none.
     pub first: u64,
     /// How many in a row.
     pub how_many: u64,
-    /// One more, later; 0: none.
+    /// One more operation to fail, later; 0 for none.
     pub again: u64,
     /// In milliseconds.
     pub delay: u32,
 }
 
-/// The place of a number in the file, and its size.
+/// Offsets in the control file, and its size.
 const ARMED: u64 = 0;
 const CLASSES: u64 = 4;
 const MODE: u64 = 8;
@@ -56,7 +56,7 @@ const HITS: u64 = 56;
 const SEEN: u64 = 64;
 const SIZE: u64 = 4_096;
 
-/// Compiles the library into this folder; `None`, without having said so, where there is no C compiler.
+/// Compiles the library into this folder; `None` if there is no C compiler, which the caller reports.
 pub fn compile(folder: &Path) -> Option<PathBuf> {
     let library = folder.join("shim.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reliability/shim.c");
@@ -67,14 +67,14 @@ pub fn compile(folder: &Path) -> Option<PathBuf> {
     Some(library)
 }
 
-/// The file that one process under test maps.
+/// The control file, which one process under test maps.
 pub struct Control {
     file: File,
     path: PathBuf,
 }
 
 impl Control {
-    /// Makes it: nothing fails, and nothing is counted.
+    /// Creates the file: nothing fails, and nothing is counted.
     pub fn new(folder: &Path) -> Self {
         let path = folder.join("control");
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
@@ -86,7 +86,7 @@ impl Control {
         &self.path
     }
 
-    /// From now on operations are counted, and fail as planned.
+    /// Starts counting operations, which fail as planned.
     pub fn arm(&self, plan: &Plan) {
         let classes = plan.classes.iter().fold(0, |bits, class| bits | (1_u32 << (*class as u32)));
         for (place, value) in [(CLASSES, classes), (MODE, plan.mode as u32), (ERROR, plan.error), (DELAY, plan.delay)] {
@@ -98,7 +98,7 @@ impl Control {
         self.file.write_all_at(&1_u32.to_ne_bytes(), ARMED).unwrap();
     }
 
-    /// Room again.
+    /// Stops the faults.
     pub fn disarm(&self) {
         self.file.write_all_at(&0_u32.to_ne_bytes(), ARMED).unwrap();
     }
@@ -108,7 +108,7 @@ impl Control {
         self.read(HITS)
     }
 
-    /// How many operations of a class there were while it was armed.
+    /// How many operations of a class there were while armed.
     pub fn seen(&self, class: Class) -> u64 {
         self.read(SEEN + 8 * class as u64)
     }

@@ -1,4 +1,4 @@
-//! Faults under SQLite: a full disk, a write that fails or is cut short, a lock that is not to be had.
+//! Faults below SQLite: a full disk, a write that fails or is cut short, a lock that can't be taken.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::report::{Point, Report, is_full, is_wanted, places};
-use crate::script::{Cast, finish, play};
+use crate::report::{Point, Report, is_full, is_wanted, points};
+use crate::script::{Actors, check, play};
 use crate::server::{Place, say, skip};
 use crate::shim::{Class, Control, Mode, Plan, compile};
 
@@ -17,10 +17,10 @@ const EIO: u32 = 5;
 const ENOSPC: u32 = 28;
 const ENOLCK: u32 = 37;
 
-/// Until there is room again.
+/// Until the fault is disarmed.
 const PERSISTING: u64 = u64::MAX;
 
-/// What another process does that waits for a line and then keeps everybody from writing for a second.
+/// Another process, which waits for a line and then holds the write lock for a second.
 const HOLDER: &str = r#"
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
@@ -38,13 +38,13 @@ struct Fault {
     mode: Mode,
     error: u32,
     how_many: u64,
-    /// So many operations later, one more; 0: none.
+    /// One more fault so many operations later; 0 for none.
     again_after: u64,
-    /// Whether another process takes the lock after it.
+    /// Whether another process takes the lock after the fault.
     then_busy: bool,
-    /// In milliseconds.
+    /// Milliseconds.
     delay: u32,
-    /// Where the short form tries it, in hundredths of all operations.
+    /// The points of the short form, in hundredths of all operations.
     hundredths: &'static [u64],
 }
 
@@ -76,7 +76,7 @@ impl Fault {
     }
 }
 
-const ROOM: &[Class] = &[Class::Write, Class::Truncate];
+const SPACE: &[Class] = &[Class::Write, Class::Truncate];
 const WRITE: &[Class] = &[Class::Write];
 const SYNC: &[Class] = &[Class::Sync];
 const TRUNCATE: &[Class] = &[Class::Truncate];
@@ -86,7 +86,7 @@ const ALL: &[Class] = &[Class::Write, Class::Sync, Class::Truncate, Class::Lock,
 
 fn faults() -> Vec<Fault> {
     vec![
-        Fault { how_many: PERSISTING, ..Fault::new("the disk is full", ROOM, ENOSPC, &[15, 70]) },
+        Fault { how_many: PERSISTING, ..Fault::new("the disk is full", SPACE, ENOSPC, &[15, 70]) },
         Fault::new("a write fails", WRITE, EIO, &[30, 75]),
         Fault { again_after: 5, ..Fault::new("two writes fail", WRITE, EIO, &[55]) },
         Fault { mode: Mode::Short, ..Fault::new("a write is short", WRITE, ENOSPC, &[60]) },
@@ -107,7 +107,7 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Tries each fault, at some places or at all.
+/// Tries each fault, at some points or at all.
 pub fn sweep() {
     let folder = tempfile::tempdir().unwrap();
     let Some(library) = compile(folder.path()) else { return skip("cc") };
@@ -118,47 +118,57 @@ pub fn sweep() {
         skip("python3");
     }
 
-    let cast = Cast::of(0);
+    let actors = Actors::of(0);
     let prepared = Place::new();
-    cast.prepare(&prepared);
-    // The first start makes keys.
+    actors.prepare(&prepared);
+    // The first start creates the keys.
     prepared.serve(&[]).stop();
 
     let counting = Plan { classes: ALL, mode: Mode::Fail, error: EIO, first: 0, how_many: 0, again: 0, delay: 0 };
-    let mut report = Report::new("Faults under SQLite");
-    let (dry, point) = run(&prepared, library, &cast, &counting, true, false);
+    let mut report = Report::new("Faults below SQLite");
+    let (dry, point) = run(&prepared, library, &actors, &counting, true, false);
     let seen: Vec<(Class, u64)> = ALL.iter().map(|class| (*class, dry.control.seen(*class))).collect();
-    say(&format!("without a fault, the script takes {seen:?}"));
+    say(&format!("without a fault, the script needs {seen:?}"));
     assert!(dry.control.seen(Class::Write) > 0, "the shim sees nothing");
-    report.add("none", "nowhere", point);
+    report.add("none", "-", point);
 
     let (mut tried, mut hits) = (0_u64, 0);
     for fault in faults().iter().filter(|fault| is_wanted(fault.name) && (has_python || !fault.then_busy)) {
         let most: u64 = fault.classes.iter().map(|class| dry.control.seen(*class)).sum();
-        for first in places(most, fault.hundredths) {
+        for first in points(most, fault.hundredths) {
             tried += 1;
             let purge = tried % 2 == 1;
-            let (_, point) = run(&prepared, library, &cast, &fault.plan(first), purge, fault.then_busy);
+            let (_, point) = run(&prepared, library, &actors, &fault.plan(first), purge, fault.then_busy);
             hits += point.hits;
             if is_full() {
-                let (lost, wrong, healed) = (point.compared.lost.len(), point.wrong.len(), point.healed);
-                say(&format!("{}: {first} of {most}: {lost} lost, {wrong} wrong, well again: {healed:?}", fault.name));
+                let (lost, wrong, recovered) = (point.compared.lost.len(), point.wrong.len(), point.recovery);
+                say(&format!(
+                    "{}: {first} of {most}: {lost} lost, {wrong} wrong, recovered: {recovered:?}",
+                    fault.name
+                ));
             }
             report.add(fault.name, &format!("operation {first} of {most}, purge: {purge}"), point);
         }
     }
     report.finish();
-    assert!(tried == 0 || hits > 0, "no fault ever came");
+    assert!(tried == 0 || hits > 0, "no fault ever occurred");
 }
 
-/// What a run leaves to be read; its folder goes with it.
-struct Left {
+/// The counters of a run; dropping it removes the folder.
+struct Counters {
     control: Control,
     _folder: TempDir,
 }
 
-/// One start on a copy of what was prepared, one script, one fault.
-fn run(prepared: &Place, library: &str, cast: &Cast, plan: &Plan, purge: bool, then_busy: bool) -> (Left, Point) {
+/// One start on a copy of the prepared directory, one script, one fault.
+fn run(
+    prepared: &Place,
+    library: &str,
+    actors: &Actors,
+    plan: &Plan,
+    purge: bool,
+    then_busy: bool,
+) -> (Counters, Point) {
     let place = prepared.copy();
     let folder = tempfile::tempdir().unwrap();
     let control = Control::new(folder.path());
@@ -172,19 +182,19 @@ fn run(prepared: &Place, library: &str, cast: &Cast, plan: &Plan, purge: bool, t
             let (control, is_over) = (&control, &is_over);
             scope.spawn(move || hold_after_hit(holder, control, is_over));
         }
-        let facts = play(&place, server.address, cast, purge);
+        let facts = play(&place, server.address, actors, purge);
         is_over.store(true, Ordering::Release);
         facts
     });
     if let Some(mut holder) = holder {
-        // Without a line it ends at once.
+        // Without a line it exits at once.
         drop(holder.stdin.take());
         let _ = holder.wait();
     }
     control.disarm();
-    let mut point = finish(&place, server, cast, facts);
+    let mut point = check(&place, server, actors, facts);
     point.hits = control.hits();
-    (Left { control, _folder: folder }, point)
+    (Counters { control, _folder: folder }, point)
 }
 
 fn start_holder(place: &Place) -> Child {
@@ -194,14 +204,14 @@ fn start_holder(place: &Place) -> Child {
     command.spawn().unwrap()
 }
 
-/// Sends the line once the fault has come; gives up when the script is over, or has failed.
+/// Sends the line once the fault has occurred; gives up when the script is over or has failed.
 fn hold_after_hit(holder: &mut Child, control: &Control, is_over: &AtomicBool) {
     const STEP: Duration = Duration::from_millis(2);
     const STEPS: u32 = 60_000;
     for _ in 0..STEPS {
         if control.hits() > 0 {
             if let Some(input) = &mut holder.stdin {
-                // It may have ended already.
+                // It may have exited already.
                 let _ = input.write_all(b"go\n");
             }
             return;

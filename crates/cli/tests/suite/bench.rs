@@ -1,4 +1,4 @@
-//! A workbench: a working directory of its own, and the binary run in it.
+//! A test bench: a temporary working directory in which the binary runs.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Long for a machine that builds beside us; a test that waits for it has failed.
+/// Long, for machines that are building at the same time. A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A good password.
@@ -22,7 +22,7 @@ pub struct Bench {
     variables: Vec<(String, String)>,
 }
 
-/// What a run of the binary left.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -31,7 +31,7 @@ pub struct Ran {
 }
 
 impl Bench {
-    /// An empty directory; cheap hashes, a free port, no logs but errors.
+    /// An empty directory, with cheap hashes, a free port, and only errors in the log.
     pub fn new() -> Self {
         let bench = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
         bench
@@ -40,7 +40,7 @@ impl Bench {
             .with("FICHA__LOG__LEVEL", "error")
     }
 
-    /// With a variable in the environment.
+    /// Sets an environment variable.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -82,17 +82,17 @@ impl Bench {
         Ran::from(self.command(arguments).output().unwrap())
     }
 
-    /// The same, with something on standard input.
+    /// The same, with text on standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that needs no input may have ended before it is written.
+        // A command that needs no input may have exited before this.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Ran::from(child.wait_with_output().unwrap())
     }
 
-    /// Runs a line of the shell in which `"$0"` is the binary.
+    /// Runs a shell command in which `"$0"` is the binary.
     pub fn shell(&self, line: &str) -> Ran {
         Ran::from(self.program("sh", &["-c", line, env!("CARGO_BIN_EXE_ficha")]).output().unwrap())
     }
@@ -132,8 +132,8 @@ impl Bench {
         Serving { child, address, output, log }
     }
 
-    /// Starts the server with its output and its log, at the level of this bench, going there, and waits until it is
-    /// ready. Nothing can be read off that log, so the port is one that was free a moment ago.
+    /// Starts the server with the given output and log, at the log level of this bench, and waits until it is ready.
+    /// The address can't be read from that log, so the port is one that was free a moment ago.
     #[track_caller]
     pub fn serve_into(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Serving {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -145,7 +145,7 @@ impl Bench {
         let mut server = Serving { child, address, output, log };
         until("it is ready", || {
             let ended = server.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended before it was ready: {ended:?}");
+            assert!(ended.is_none(), "it exited before it was ready: {ended:?}");
             TcpStream::connect(address).is_ok() && server.get("/health/ready", "").0 == 200
         });
         server
@@ -168,7 +168,7 @@ impl Ran {
         self
     }
 
-    /// It failed with exit code 1 and one line, which says all of `words`; standard output stayed empty.
+    /// It failed with exit code 1 and one line that contains all of `words`; standard output stayed empty.
     #[track_caller]
     pub fn refused(self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:?}");
@@ -180,17 +180,17 @@ impl Ran {
     }
 }
 
-/// A running server; it ends with its value.
+/// A running server; dropping it kills the process.
 pub struct Serving {
     child: Child,
     pub address: SocketAddr,
     output: Receiver<String>,
-    // Read by a thread of its own, so that the server never writes into a closed pipe.
+    // Read by a separate thread, so that the server never writes into a closed pipe.
     log: Receiver<String>,
 }
 
 impl Serving {
-    /// What it prints, up to the line that `last` accepts.
+    /// Reads the output, up to the line that `last` accepts.
     pub fn printed(&self, last: impl Fn(&str) -> bool) -> String {
         let mut text = String::new();
         loop {
@@ -203,7 +203,7 @@ impl Serving {
         }
     }
 
-    /// The next line of its log that holds all of `words`.
+    /// Waits for the next log line that contains all of `words`.
     #[track_caller]
     pub fn logged(&self, words: &[&str]) -> String {
         let mut before = Vec::new();
@@ -227,14 +227,14 @@ impl Serving {
         self.child.id()
     }
 
-    /// Sends SIGTERM, and waits for the end: the exit code, and what was printed until then and not read yet.
+    /// Sends SIGTERM and waits for the end. Returns the exit code, and the output that was not read yet.
     pub fn stop(mut self) -> (Option<i32>, String) {
         let code = self.end();
         let rest: Vec<String> = self.output.iter().collect();
         (code, rest.join("\n"))
     }
 
-    /// The same, which must succeed: the lines of its log that were not read yet.
+    /// The same, but it must succeed. Returns the log lines that were not read yet.
     #[track_caller]
     pub fn stop_and_read_log(mut self) -> Vec<String> {
         let code = self.end();
@@ -252,16 +252,16 @@ impl Serving {
             }
             thread::sleep(Duration::from_millis(100));
         }
-        panic!("it did not end within 10 s");
+        panic!("it did not exit within 10 s");
     }
 
-    /// Ends it as a power cut would (kill -9).
+    /// Kills it with SIGKILL (kill -9), as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Posts a form. The answer's status and JSON body.
+    /// Posts a form. Returns the status and the JSON body.
     pub fn post(&self, path: &str, form: &str) -> (u16, Value) {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -271,26 +271,26 @@ impl Serving {
         self.exchange(&head)
     }
 
-    /// Gets something with a bearer token.
+    /// Sends a GET request with a bearer token.
     pub fn get(&self, path: &str, token: &str) -> (u16, Value) {
         self.exchange(&format!(
             "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
         ))
     }
 
-    /// Logs out with a bearer token. The answer's status.
+    /// Logs out with a bearer token. Returns the status.
     pub fn log_out(&self, token: &str) -> u16 {
         let head = "POST /logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0";
         self.exchange(&format!("{head}\r\nAuthorization: Bearer {token}\r\n\r\n")).0
     }
 
-    /// Logs in as a user whose password is [`PASSWORD`]. Extra form fields begin with `&`.
+    /// Logs in as a user whose password is [`PASSWORD`]. `more` is appended to the form and begins with `&`.
     pub fn log_in(&self, name: &str, more: &str) -> (u16, Value) {
         let password = PASSWORD.replace(' ', "+");
         self.post("/token", &format!("grant_type=password&username={name}&password={password}{more}"))
     }
 
-    /// The value of a metric that has no labels.
+    /// The value of a metric without labels.
     #[track_caller]
     pub fn metric(&self, name: &str) -> u64 {
         let text = send(self.address, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -303,7 +303,7 @@ impl Serving {
     }
 }
 
-/// Sends a request as it stands. The answer's status and JSON body.
+/// Sends a raw request. Returns the status and the JSON body.
 pub fn exchange(address: SocketAddr, request: &str) -> (u16, Value) {
     let answer = send(address, request);
     let status = answer.split(' ').nth(1).unwrap_or_else(|| panic!("cut off: {answer:?}")).parse().unwrap();
@@ -311,7 +311,7 @@ pub fn exchange(address: SocketAddr, request: &str) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-/// Sends a request as it stands, and reads until the connection is closed.
+/// Sends a raw request, and reads until the connection is closed.
 fn send(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -323,7 +323,7 @@ fn send(address: SocketAddr, request: &str) -> String {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -333,28 +333,28 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            // Nobody may be listening any more; the pipe is emptied all the same.
+            // The receiver may be gone; the pipe must be emptied anyway.
             let _ = sender.send(line);
         }
     });
     receiver
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 #[track_caller]
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     const STEP: Duration = Duration::from_millis(20);
     let steps = PATIENCE.as_millis() / STEP.as_millis();
     assert!(
-        (0..steps).any(|_| is_so() || {
+        (0..steps).any(|_| condition() || {
             thread::sleep(STEP);
             false
         }),
-        "in vain: {what}"
+        "timed out waiting: {what}"
     );
 }
 
-/// True if `program` is there. Where everything must be, its absence is a failure.
+/// True if `program` is installed. With `FICHA_TEST_REQUIRE=all`, its absence is a failure.
 pub fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
     if !found {
@@ -363,10 +363,10 @@ pub fn has(program: &str) -> bool {
     found
 }
 
-/// Says that a test is passed over for want of something. Where everything must be, that is a failure.
+/// Reports that a test is skipped because something is missing. With `FICHA_TEST_REQUIRE=all`, that is a failure.
 #[track_caller]
 pub fn skip(what: &str) {
-    assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{what} is not here");
-    // Straight to the stream: the test harness keeps what passing tests print to itself.
-    let _ = writeln!(std::io::stderr(), "{what} is not here: a test is skipped");
+    assert_ne!(std::env::var("FICHA_TEST_REQUIRE").as_deref(), Ok("all"), "{what} is not installed");
+    // Directly to the stream: the test harness captures the output of passing tests.
+    let _ = writeln!(std::io::stderr(), "{what} is not installed: a test is skipped");
 }

@@ -1,4 +1,4 @@
-//! Users, clients, scopes and keys.
+//! The commands for users, clients, scopes and keys.
 
 use serde_json::{Value, json};
 
@@ -47,11 +47,11 @@ fn a_user_is_added_shown_changed_and_removed() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused() {
+fn a_duplicate_user_name_is_refused() {
     let bench = Bench::new();
     bench.add_user("alice", &[]);
     let again = bench.run_with_input(&["user", "add", "alice", "--password-stdin"], crate::bench::PASSWORD);
-    again.refused(&["the user \"alice\" exists already"]);
+    again.refused(&["the user \"alice\" already exists"]);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_client_is_changed_and_removed() {
 }
 
 #[test]
-fn a_scope_is_declared_and_forgotten() {
+fn a_scope_is_declared_and_removed() {
     let bench = Bench::new();
     bench.run(&["scope", "add", "notes:read", "--description", "Read your notes"]).good();
     assert_eq!(only(&bench.json(&["scope", "list", "--json"]), "name", "notes:read")["description"], "Read your notes");
@@ -114,10 +114,10 @@ fn a_rotated_key_is_published_before_it_signs() {
 }
 
 #[test]
-fn looking_in_the_wrong_place_makes_no_database() {
+fn a_read_only_command_creates_no_database() {
     let bench = Bench::new();
     for command in [["user", "list"], ["session", "list"], ["key", "rotate"]] {
-        bench.run(&command).refused(&["data/ficha.db holds nothing yet", "ficha serve"]);
+        bench.run(&command).refused(&["data/ficha.db is empty or missing", "ficha serve"]);
     }
     assert_eq!(std::fs::read_dir(bench.folder()).unwrap().count(), 0);
 }

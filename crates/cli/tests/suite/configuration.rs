@@ -1,9 +1,9 @@
-//! `ficha config`, and where settings come from.
+//! `ficha config`, and the sources of settings.
 
 use crate::bench::Bench;
 
 #[test]
-fn the_later_place_wins_and_is_named() {
+fn later_sources_override_earlier_ones_and_are_named() {
     let bench = Bench::new().with("FICHA__TOKEN__REFRESH_IDLE_TTL", "3h");
     bench.write("ficha.toml", "[token]\naccess_ttl = '5m'\nsession_ttl = '1h'\nrefresh_idle_ttl = '1h'\n");
     bench.write(
@@ -35,7 +35,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn the_file_of_the_command_line_comes_before_the_environment_s() {
+fn the_config_option_overrides_ficha_config() {
     let bench = Bench::new().with("FICHA_CONFIG", "other.toml");
     bench.write("ficha.toml", "[token]\naccess_ttl = 300\n");
     let shown = bench.run(&["config", "--config", "ficha.toml"]).good().stdout;
@@ -43,7 +43,7 @@ fn the_file_of_the_command_line_comes_before_the_environment_s() {
 }
 
 #[test]
-fn a_server_runs_on_the_database_that_a_file_names() {
+fn a_server_uses_the_database_url_from_a_file() {
     let bench = Bench::new().with("FICHA__STORE__URL_FILE", "secret-url");
     bench.write("secret-url", "sqlite://elsewhere/ficha.db\n");
     bench.serve().stop();

@@ -1,4 +1,4 @@
-//! SQLite's files moved, replaced, removed, damaged or put back: noticed under a running server, refused at a start.
+//! SQLite's files moved, replaced, removed, damaged or restored: a running server notices, and a start is refused.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -17,7 +17,7 @@ const KEY: &str = "data/master.key";
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 
-/// A later start takes another port: the issuer, and so the tokens, must not change with it.
+/// A later start uses another port. The issuer must not change with it, or the tokens would be invalid.
 fn with_alice() -> Bench {
     let bench = Bench::new().with("FICHA__SERVER__ISSUER", "http://127.0.0.1:8080");
     bench.add_user("alice", &[]);
@@ -49,12 +49,12 @@ fn ready(server: &Serving) -> u16 {
     server.get("/health/ready", "").0
 }
 
-/// Within that many seconds, and however long asking takes.
+/// Waits until the condition is true, for at most that many seconds plus the time that checking takes.
 #[track_caller]
-fn within(seconds: u64, what: &str, mut is_so: impl FnMut() -> bool) {
+fn within(seconds: u64, what: &str, mut condition: impl FnMut() -> bool) {
     const STEP: Duration = Duration::from_millis(20);
     let in_time = (0..seconds * 50).any(|_| {
-        is_so() || {
+        condition() || {
             thread::sleep(STEP);
             false
         }
@@ -62,11 +62,11 @@ fn within(seconds: u64, what: &str, mut is_so: impl FnMut() -> bool) {
     assert!(in_time, "not within {seconds} s: {what}");
 }
 
-/// The server is not ready, and answers 503 whatever is asked; a good token is never called a bad one.
+/// The server is not ready and answers every request with 503; a valid token is never called invalid.
 #[track_caller]
 fn is_noticed(server: &Serving, good: &str) {
     within(2, "it is not ready", || ready(server) == 503);
-    within(2, "it vouches for nothing", || {
+    within(2, "it accepts no token", || {
         let status = me(server, good);
         assert!(status == 200 || status == 503, "{status}");
         status == 503
@@ -90,7 +90,7 @@ fn a_database_that_is_moved_away_is_noticed_and_serves_again_when_it_is_back() {
     fs::rename(bench.path(DATABASE), bench.path("away.db")).unwrap();
     is_noticed(&server, &good);
     server.logged(&["ERROR", DATABASE, "moved"]);
-    // Nothing was made in its place.
+    // No other file was created in its place.
     assert!(!bench.path(DATABASE).exists());
     fs::rename(bench.path("away.db"), bench.path(DATABASE)).unwrap();
     within(3, "it is ready again", || ready(&server) == 200);
@@ -110,7 +110,7 @@ fn a_database_that_is_replaced_by_a_copy_of_itself_is_noticed_and_serves_after_a
     fs::copy(bench.path(DATABASE), bench.path("copy.db")).unwrap();
     fs::rename(bench.path("copy.db"), bench.path(DATABASE)).unwrap();
     is_noticed(&server, &good);
-    server.logged(&["ERROR", DATABASE, "another file has taken its place"]);
+    server.logged(&["ERROR", DATABASE, "it was replaced by another file"]);
     assert_eq!(server.stop().0, Some(0));
     let server = bench.serve();
     assert_eq!(ready(&server), 200);
@@ -118,7 +118,7 @@ fn a_database_that_is_replaced_by_a_copy_of_itself_is_noticed_and_serves_after_a
 }
 
 #[test]
-fn a_database_that_is_removed_is_noticed_and_is_not_begun_anew() {
+fn a_removed_database_is_noticed_and_not_created_again() {
     let bench = with_alice();
     let server = bench.serve();
     let good = log_in(&server);
@@ -137,8 +137,8 @@ fn a_log_that_is_removed_is_noticed_and_no_revocation_is_lost_with_it() {
     let bad: Vec<String> = (0..5).map(|_| revoked(&server)).collect();
     fs::remove_file(bench.path(LOG)).unwrap();
     is_noticed(&server, &good);
-    // The heartbeat's own line: by then it has moved into the database what stood in the log.
-    server.logged(&["WARN", "removed", "what it held is in the database now"]);
+    // The heartbeat logs this once it has moved the log's content into the database.
+    server.logged(&["WARN", "removed", "its content was saved to the database"]);
     server.kill();
     let server = bench.serve();
     for token in &bad {
@@ -147,7 +147,7 @@ fn a_log_that_is_removed_is_noticed_and_no_revocation_is_lost_with_it() {
     assert_eq!((ready(&server), me(&server, &good)), (200, 200));
 }
 
-/// What a server leaves that ended as by a power cut.
+/// The files of a server that was killed, as by a power cut.
 struct Wreck {
     bench: Bench,
     database: Vec<u8>,
@@ -166,27 +166,27 @@ impl Wreck {
         Self { database: read(DATABASE), log: read(LOG), revoked, bench }
     }
 
-    /// Where the frames of the log begin; the header of the log names their size and their salts.
+    /// The offsets of the log's frames; the log's header contains the page size and the salts.
     fn frames(&self) -> Vec<usize> {
         let page = u32::from_be_bytes(self.log[8..12].try_into().unwrap()) as usize;
         let frames = (HEADER..self.log.len()).step_by(FRAME_HEADER + page);
-        // Older ones may follow.
+        // Frames with older salts may follow.
         let frames: Vec<usize> =
             frames.take_while(|at| self.log.get(at + 8..at + 16) == Some(&self.log[16..24])).collect();
         assert!(frames.len() > 20, "{}", frames.len());
         frames
     }
 
-    /// The files as they were found, but for this log.
-    fn lay_out(&self, log: &[u8]) {
+    /// Restores the files, with this log.
+    fn restore(&self, log: &[u8]) {
         fs::write(self.bench.path(DATABASE), &self.database).unwrap();
         fs::write(self.bench.path(LOG), log).unwrap();
         remove(&self.bench, INDEX);
     }
 
-    /// The same, but for the database: it is empty, or not there at all.
-    fn lay_out_without_database(&self, is_empty: bool) {
-        self.lay_out(&self.log);
+    /// Restores the files without the database, which is empty or missing.
+    fn restore_without_database(&self, is_empty: bool) {
+        self.restore(&self.log);
         match is_empty {
             true => fs::write(self.bench.path(DATABASE), "").unwrap(),
             false => remove(&self.bench, DATABASE),
@@ -208,15 +208,15 @@ fn a_log_that_is_damaged_before_its_end_stops_every_command() {
     let frames = wreck.frames();
     for frame in [frames[0], frames[frames.len() / 2]] {
         let damaged = wreck.damaged_in(frame);
-        wreck.lay_out(&damaged);
+        wreck.restore(&damaged);
         for command in [&["serve"][..], &["serve", "--first-start"], &["user", "list"], &["migrate"]] {
             wreck.bench.run(command).refused(&[LOG, "damaged", "ficha recover"]);
         }
-        // Nothing of it was touched.
+        // Neither file was changed.
         assert_eq!(fs::read(wreck.bench.path(LOG)).unwrap(), damaged);
         assert_eq!(fs::read(wreck.bench.path(DATABASE)).unwrap(), wreck.database);
     }
-    wreck.lay_out(&wreck.log);
+    wreck.restore(&wreck.log);
     let server = wreck.bench.serve();
     for token in &wreck.revoked {
         assert_eq!(me(&server, token), 401);
@@ -231,10 +231,10 @@ fn a_log_with_a_torn_end_is_read_up_to_it() {
     let cut_in_the_page = wreck.log[..last + 1000].to_vec();
     let cut_in_the_header = wreck.log[..last + 10].to_vec();
     for log in [cut_in_the_page, cut_in_the_header, wreck.damaged_in(last)] {
-        wreck.lay_out(&log);
+        wreck.restore(&log);
         let server = wreck.bench.serve();
         assert_eq!(ready(&server), 200);
-        // The last transaction is lost, as after a power cut before its commit was answered. It may be the fifth.
+        // The last transaction is lost, as after a power cut before its commit was acknowledged. It may be the fifth.
         for token in &wreck.revoked[..4] {
             assert_eq!(me(&server, token), 401);
         }
@@ -243,23 +243,23 @@ fn a_log_with_a_torn_end_is_read_up_to_it() {
 }
 
 #[test]
-fn a_log_without_its_database_is_no_first_start_unless_that_is_meant() {
+fn a_log_without_its_database_prevents_a_first_start_unless_requested() {
     let wreck = Wreck::new();
     let bench = &wreck.bench;
     for is_empty in [true, false] {
-        wreck.lay_out_without_database(is_empty);
+        wreck.restore_without_database(is_empty);
         let add = ["user", "add", "bob", "--password-stdin"];
         for ran in [bench.run(&["serve"]), bench.run(&["migrate"]), bench.run_with_input(&add, PASSWORD)] {
             ran.refused(&[DATABASE, LOG, "--first-start"]);
         }
         assert_eq!(bench.path(DATABASE).exists(), is_empty);
         assert_eq!(fs::read(bench.path(LOG)).unwrap(), wreck.log);
-        // With the database back, nothing is missing.
-        wreck.lay_out(&wreck.log);
+        // With the database restored, nothing is missing.
+        wreck.restore(&wreck.log);
         let server = bench.serve();
         assert_eq!(me(&server, &wreck.revoked[4]), 401);
         server.kill();
-        wreck.lay_out_without_database(is_empty);
+        wreck.restore_without_database(is_empty);
         let server = bench.serve_with(&["--first-start"]);
         assert_eq!(ready(&server), 200);
         assert_eq!(server.first_password().len(), 24);
@@ -269,29 +269,29 @@ fn a_log_without_its_database_is_no_first_start_unless_that_is_meant() {
 }
 
 #[test]
-fn a_master_key_without_its_database_is_no_first_start_unless_that_is_meant() {
+fn a_master_key_without_its_database_prevents_a_first_start_unless_requested() {
     let bench = Bench::new();
     assert_eq!(bench.serve().stop().0, Some(0));
     let key = fs::read(bench.path(KEY)).unwrap();
     for name in [DATABASE, LOG, INDEX] {
         remove(&bench, name);
     }
-    // Twice: the first one must not leave behind what lets the second pass.
+    // Twice: the first attempt must not leave anything that lets the second one pass.
     for _ in 0..2 {
         bench.run(&["serve"]).refused(&[DATABASE, KEY, "--first-start"]);
-        bench.run(&["user", "list"]).refused(&[DATABASE, "holds nothing yet"]);
+        bench.run(&["user", "list"]).refused(&[DATABASE, "is empty or missing"]);
     }
     let server = bench.serve_with(&["--first-start"]);
     assert_eq!(ready(&server), 200);
     assert_eq!(server.first_password().len(), 24);
     assert_eq!(server.stop().0, Some(0));
     assert_eq!(fs::read(bench.path(KEY)).unwrap(), key);
-    // From then on it is a start like any other.
+    // From then on, starts are normal.
     assert_eq!(bench.serve().stop(), (Some(0), String::new()));
 }
 
 #[test]
-fn a_master_key_that_is_kept_elsewhere_does_not_stop_a_first_start() {
+fn a_master_key_elsewhere_does_not_prevent_a_first_start() {
     let bench = Bench::new().with("FICHA__KEYS__MASTER_KEY_FILE", "elsewhere.key");
     assert_eq!(bench.serve().stop().0, Some(0));
     assert!(bench.path("elsewhere.key").exists() && !bench.path(KEY).exists());
@@ -303,7 +303,7 @@ fn a_master_key_that_is_kept_elsewhere_does_not_stop_a_first_start() {
     assert_eq!(server.first_password().len(), 24);
 }
 
-/// `.backup` of the sqlite3 shell, by the same interface of SQLite.
+/// Does what `.backup` in the sqlite3 shell does, through the same SQLite interface.
 const BACK_UP: &str = "
 import sqlite3, sys
 source, target = (sqlite3.connect(name) for name in sys.argv[1:])
@@ -326,7 +326,7 @@ fn python(script: &str, files: &[&Path]) -> String {
 }
 
 #[test]
-fn a_backup_of_a_running_server_is_whole_and_serves_once_it_is_put_back() {
+fn a_backup_of_a_running_server_is_complete_and_serves_once_it_is_restored() {
     if !has("python3") {
         return;
     }
@@ -340,7 +340,7 @@ fn a_backup_of_a_running_server_is_whole_and_serves_once_it_is_put_back() {
     assert_eq!(ready(&server), 200);
     server.kill();
 
-    // Over the database, with the log left beside it: refused, or sound.
+    // Copied over the database, with the old log still next to it: refused, or intact.
     fs::copy(&backup, bench.path(DATABASE)).unwrap();
     let ran = bench.run(&["user", "list"]);
     if ran.code == Some(0) {
@@ -350,13 +350,13 @@ fn a_backup_of_a_running_server_is_whole_and_serves_once_it_is_put_back() {
         ran.refused(&["-wal"]);
     }
 
-    // As the book says.
+    // As the documentation says.
     fs::copy(&backup, bench.path(DATABASE)).unwrap();
     remove(&bench, LOG);
     remove(&bench, INDEX);
     let server = bench.serve();
     assert_eq!((ready(&server), me(&server, &revoked_before)), (200, 401));
-    // This is why `ficha recover` is needed.
+    // Revocations after the backup are lost, which is why `ficha recover` is needed.
     assert_eq!((me(&server, &before), me(&server, &after)), (200, 200));
     assert_eq!(server.stop().0, Some(0));
     assert_eq!(python(CHECK, &[&bench.path(DATABASE)]), "ok");
@@ -369,22 +369,22 @@ fn a_backup_of_a_running_server_is_whole_and_serves_once_it_is_put_back() {
 }
 
 #[test]
-fn a_database_beside_the_log_of_another_is_refused() {
+fn a_database_next_to_the_log_of_another_one_is_refused() {
     let wreck = Wreck::new();
     let other = with_alice();
     for number in 0..80 {
         other.add_user(&format!("user-{number}-with-a-name-that-takes-some-room-in-the-database"), &[]);
     }
     other.serve().stop();
-    wreck.lay_out(&wreck.log);
+    wreck.restore(&wreck.log);
     fs::copy(other.path(DATABASE), wreck.bench.path(DATABASE)).unwrap();
     fs::copy(other.path(KEY), wreck.bench.path(KEY)).unwrap();
-    // The log was written long before the other database was put there.
+    // The log was written long before the other database was copied there.
     let log = File::options().append(true).open(wreck.bench.path(LOG)).unwrap();
     log.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
     drop(log);
     wreck.bench.run(&["user", "list"]).refused(&[DATABASE]);
-    // Without that log it is what it was.
+    // Without that log it opens.
     fs::copy(other.path(DATABASE), wreck.bench.path(DATABASE)).unwrap();
     remove(&wreck.bench, LOG);
     remove(&wreck.bench, INDEX);
@@ -393,7 +393,7 @@ fn a_database_beside_the_log_of_another_is_refused() {
 }
 
 #[test]
-fn what_a_migration_and_a_first_start_made_does_not_hang_on_the_log() {
+fn a_migrated_or_first_started_database_does_not_depend_on_the_log() {
     let alone = |bench: &Bench, names: &[&str]| {
         let copy = Bench::new();
         fs::create_dir(copy.path("data")).unwrap();
@@ -411,16 +411,15 @@ fn what_a_migration_and_a_first_start_made_does_not_hang_on_the_log() {
     let server = bench.serve();
     let copy = alone(&bench, &[DATABASE, KEY]);
     assert_eq!(copy.json(&["user", "list", "--json"])[0]["name"], "admin");
-    // The keys are there, too: this is no first start.
+    // The keys are there, too: this is not a first start.
     let second = copy.serve();
     assert_eq!(ready(&second), 200);
     assert_eq!(second.stop(), (Some(0), String::new()));
-    until("the first one is ready as ever", || ready(&server) == 200);
+    until("the first one is still ready", || ready(&server) == 200);
 }
 
-/// The command line opens files of its own where those of the server are gone: what it is told there must not be lost.
 #[test]
-fn an_index_that_is_removed_is_noticed() {
+fn a_removed_index_is_noticed() {
     let bench = with_alice();
     let server = bench.serve();
     let good = log_in(&server);
@@ -432,8 +431,9 @@ fn an_index_that_is_removed_is_noticed() {
     assert_eq!((ready(&server), me(&server, &good)), (200, 200));
 }
 
+/// A command creates its own files if the server's are gone: a revocation that it reports must not be lost with them.
 #[test]
-fn a_command_that_is_told_of_a_revocation_beside_removed_files_has_made_it() {
+fn a_revocation_that_a_command_reports_is_not_lost_with_removed_files() {
     for removed in [&[INDEX][..], &[LOG, INDEX]] {
         let bench = with_alice();
         let server = bench.serve();
@@ -444,22 +444,22 @@ fn a_command_that_is_told_of_a_revocation_beside_removed_files_has_made_it() {
         let ran = bench.run(&["session", "revoke", "--user", "alice"]);
         server.kill();
         let server = bench.serve();
-        // Without the log it may not know of the session, and then it says so.
-        let claimed = ran.code == Some(0) && !ran.stdout.contains("no session had to end");
+        // Without the log it may not know the session, and then it says so.
+        let claimed = ran.code == Some(0) && !ran.stdout.contains("no sessions ended");
         assert!(!claimed || me(&server, &bad) == 401, "{removed:?}: {ran:?}");
     }
 }
 
 #[test]
-fn a_revocation_is_not_lost_if_a_command_makes_another_log_in_the_place_of_a_removed_one() {
+fn a_revocation_is_not_lost_if_a_command_replaces_a_removed_log() {
     let bench = with_alice();
     let server = bench.serve();
     let (good, bad) = (log_in(&server), revoked(&server));
     fs::remove_file(bench.path(LOG)).unwrap();
-    // It opens an empty one, and may refuse that.
+    // The command opens a new, empty log, or refuses to.
     bench.run(&["user", "list"]);
     is_noticed(&server, &good);
-    server.logged(&["WARN", "what it held is in the database now"]);
+    server.logged(&["WARN", "its content was saved to the database"]);
     server.kill();
     let server = bench.serve();
     assert_eq!(me(&server, &bad), 401);
@@ -478,13 +478,13 @@ fn a_database_behind_a_symbolic_link_is_opened_and_watched() {
 }
 
 #[test]
-fn a_log_whose_header_is_damaged_stops_the_start() {
+fn a_log_with_a_damaged_header_stops_every_command() {
     let wreck = Wreck::new();
     // Magic number, page size, both salts, checksum.
     for at in [0, 8, 16, 20, 24] {
         let mut log = wreck.log.clone();
         log[at] ^= 0xff;
-        wreck.lay_out(&log);
+        wreck.restore(&log);
         wreck.bench.run(&["user", "list"]).refused(&[LOG, "damaged"]);
     }
 }

@@ -1,13 +1,13 @@
-//! A `store.url` that holds a password and a mistake: it is refused, and no part of the password is shown or logged.
+//! A `store.url` with a password and a mistake is refused, and no part of the password is shown or logged.
 
 use crate::bench::{Bench, Ran};
 
-/// Whatever is said is looked at.
+/// Logs at the level trace, so that every message is checked.
 fn bench(url: &str) -> Bench {
     Bench::new().with("FICHA__STORE__URL", url).with("FICHA__LOG__LEVEL", "trace")
 }
 
-/// No three characters of the secret in a row are in what was written.
+/// No three consecutive characters of the secret are in the output.
 #[track_caller]
 fn shows_nothing(ran: &Ran, secret: &str) {
     let characters: Vec<char> = secret.chars().collect();
@@ -17,7 +17,7 @@ fn shows_nothing(ran: &Ran, secret: &str) {
     }
 }
 
-/// Refused by what opens the database, with `words`; hidden as a whole by `ficha config`.
+/// Opening the database refuses the URL with `words`; `ficha config` hides it as a whole.
 #[track_caller]
 fn refused_and_hidden(url: &str, secret: &str, words: &[&str]) {
     let bench = bench(url);
@@ -38,7 +38,7 @@ fn refused_and_hidden(url: &str, secret: &str, words: &[&str]) {
 }
 
 #[test]
-fn an_option_that_is_misspelt_is_refused_without_its_value() {
+fn a_misspelt_option_is_refused_without_its_value() {
     refused_and_hidden(
         "postgres://ficha@127.0.0.1:9/ficha?pasword=s3cr3t",
         "s3cr3t",
@@ -49,7 +49,7 @@ fn an_option_that_is_misspelt_is_refused_without_its_value() {
 }
 
 #[test]
-fn a_value_that_can_t_be_used_is_not_repeated() {
+fn an_invalid_value_is_not_repeated() {
     let words = ["the option sslmode can't be used", "verify-full"];
     refused_and_hidden("postgres://ficha@127.0.0.1:9/ficha?sslmode=s3cr3t", "s3cr3t", &words);
     refused_and_hidden("postgres://ficha:s3cr3t/ficha", "s3cr3t", &["postgres://user:password@host:port/database"]);
@@ -63,7 +63,7 @@ fn a_password_that_is_not_encoded_is_refused() {
         refused_and_hidden(&url, &secret, &["percent-encoded", "@ is %40", "store.url"]);
     }
     refused_and_hidden("postgres://ficha:s3cr3t\n9x7q@127.0.0.1:9/ficha", "s3cr3t\n9x7q", &["control character"]);
-    // All digits: what stands before the slash would be a port.
+    // Only digits: the part before the slash would be a port.
     refused_and_hidden("postgres://ficha:12/s3cr3t@127.0.0.1:9/ficha", "s3cr3t", &["percent-encoded"]);
 }
 
@@ -78,14 +78,14 @@ fn a_url_without_slashes_is_refused() {
 }
 
 #[test]
-fn a_good_url_is_shown_without_its_secrets() {
+fn a_valid_url_is_shown_without_its_secrets() {
     let url = "postgres://ficha:s3c:r3t@127.0.0.1:9/ficha?password=s3c:r3t&sslkey=s3c:r3t&sslmode=disable";
     let bench = bench(url);
     let shown = bench.run(&["config"]).good();
     shows_nothing(&shown, "s3c:r3t");
     let words = "\"postgres://ficha:***@127.0.0.1:9/ficha?password=***&sslkey=***&sslmode=disable\"";
     assert!(shown.stdout.contains(words), "{shown:?}");
-    // Port 9 is discard: nobody listens there.
+    // Port 9 is discard: nothing listens there.
     let ran = bench.run(&["user", "list"]);
     shows_nothing(&ran, "s3c:r3t");
     assert!(ran.stderr.contains("can't open the database postgres://127.0.0.1:9/ficha: "), "{ran:?}");

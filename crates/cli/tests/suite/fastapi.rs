@@ -1,4 +1,4 @@
-//! The page "From FastAPI's OAuth2PasswordBearer": its programs are run as they stand there.
+//! The page "From FastAPI's OAuth2PasswordBearer": its programs are run as shown.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -24,12 +24,12 @@ fn both_pages_show_the_same_follower() {
 
 #[test]
 fn the_page_shows_the_rust_example_as_it_is() {
-    let code = EXAMPLE.split_once("\n\n").expect("a blank line behind the example's own words").1;
+    let code = EXAMPLE.split_once("\n\n").expect("a blank line after the example's comment").1;
     assert_eq!(block("rust", 0), code);
 }
 
 #[test]
-fn the_api_that_people_come_from_runs_as_the_page_shows_it() {
+fn the_fastapi_example_before_the_migration_runs_as_shown() {
     let Some(python) = python() else { return };
     let bench = Bench::new();
     bench.write("service.py", &block("python", 0));
@@ -69,13 +69,13 @@ fn a_fastapi_service_checks_tokens_and_refuses_revoked_ones() {
     service.becomes("/items", &alice, 401);
     assert_eq!(service.get("/users/me", &bob).0, 200);
 
-    // Without the server it goes on for a lease, and then says that it does not know.
+    // Without the server it accepts tokens until the lease ends, and then answers 503.
     server.kill();
     assert_eq!(service.get("/users/me", &bob).0, 200);
     service.becomes("/users/me", &bob, 503);
 }
 
-/// Once the token is refused, puts the wall clock a day forward until it has been so for some polls, and then back.
+/// Once the token is refused, sets the wall clock a day ahead for a few polls, and then back.
 const JUMPING: &str = r#"
 import sys, time
 real, ahead = time.time, 0
@@ -92,7 +92,7 @@ def becomes(wanted):
         if status() == wanted:
             return
         time.sleep(0.01)
-    sys.exit(f"it does not become {wanted}")
+    sys.exit(f"the status did not become {wanted}")
 becomes(401)
 ahead = 86400
 becomes(200)
@@ -106,7 +106,7 @@ print(200 in seen, status())
 "#;
 
 #[test]
-fn the_service_forgets_nothing_by_a_clock_that_is_put_forward_and_back() {
+fn the_service_forgets_nothing_while_the_clock_is_set_ahead_and_back() {
     let Some(python) = python() else { return };
     let bench = Bench::new();
     bench.add_user("alice", &["--scope", "items:read"]);
@@ -140,19 +140,19 @@ fn block(language: &str, number: usize) -> String {
     rest.split("```").next().unwrap().to_owned()
 }
 
-/// A Python with the packages that the page names: `FICHA_TEST_PYTHON`, or what `.ci/run` makes.
+/// A Python with the packages that the page names: `FICHA_TEST_PYTHON`, or the one that `.ci/run` installs.
 fn python() -> Option<PathBuf> {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
-    let python = std::env::var_os("FICHA_TEST_PYTHON").map_or(made, PathBuf::from);
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
+    let python = std::env::var_os("FICHA_TEST_PYTHON").map_or(installed, PathBuf::from);
     let check = Command::new(&python).args(["-c", "import fastapi, jwt, multipart, pwdlib, uvicorn"]).output();
     if check.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    skip("Python with FastAPI (`.ci/python` makes it)");
+    skip("Python with FastAPI (run `.ci/python` to install it)");
     None
 }
 
-/// A running `service.py`; it ends with its value.
+/// A running `service.py`; dropping it stops the process.
 struct Service {
     child: Child,
     address: SocketAddr,
@@ -189,15 +189,15 @@ impl Service {
         exchange(self.address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{bearer}\r\n"))
     }
 
-    /// What is revoked is heard of a moment later, and a lease takes its time: asks until the status is as wanted.
+    /// Repeats the request until it has the wanted status: news of a revocation and the end of a lease take a moment.
     fn becomes(&self, path: &str, token: &str, wanted: u16) {
-        until(&format!("{path} is answered {wanted}"), || self.get(path, token).0 == wanted);
+        until(&format!("{path} gets {wanted}"), || self.get(path, token).0 == wanted);
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

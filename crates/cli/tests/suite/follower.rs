@@ -1,4 +1,4 @@
-//! The Python follower of the book (docs/src/reference/denylist.md), run as it stands against a real server.
+//! The Python follower of docs/src/reference/denylist.md, run as shown against a real server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::bench::{Bench, Serving, has};
 
-/// Asks the follower again and again, and prints each answer that differs from the one before.
+/// Asks the follower repeatedly, and prints each answer that differs from the previous one.
 const DRIVER: &str = r#"
 import sys
 LEASE = 5
@@ -22,7 +22,7 @@ while True:
     time.sleep(0.01)
 "#;
 
-/// Once the token is refused, puts the wall clock a day forward until it has been so for some polls, and then back.
+/// Once the token is refused, sets the wall clock a day ahead for a few polls, and then back.
 const JUMPING: &str = r#"
 import sys
 LEASE = 5
@@ -47,7 +47,7 @@ print("answer", False if False in seen else ask(), flush=True)
 "#;
 
 #[test]
-fn the_follower_of_the_book_forgets_nothing_by_a_clock_that_is_put_forward_and_back() {
+fn the_documented_follower_forgets_nothing_while_the_clock_is_set_ahead_and_back() {
     if !has("python3") {
         return;
     }
@@ -60,13 +60,13 @@ fn the_follower_of_the_book_forgets_nothing_by_a_clock_that_is_put_forward_and_b
     let (claims, kid) = (part(&token, 1), part(&token, 0)["kid"].as_str().unwrap().to_owned());
     let (jti, sid) = (claims["jti"].as_str().unwrap(), claims["sid"].as_str().unwrap());
     let mut follower = Follower::spawn(&bench, &[jti, sid, &kid, &format!("http://{}/denylist", server.address)]);
-    // What has expired is refused for that, by whoever verified it.
+    // The follower does not deny an expired token: verification already refuses it.
     follower.answers("False");
     follower.answers("True");
 }
 
 #[test]
-fn the_follower_of_the_book_sees_what_is_revoked_and_what_is_lost() {
+fn the_documented_follower_denies_revoked_tokens_and_notices_a_lost_server() {
     if !has("python3") {
         return;
     }
@@ -81,18 +81,18 @@ fn the_follower_of_the_book_sees_what_is_revoked_and_what_is_lost() {
     for follower in [&mut first, &mut second, &mut third] {
         follower.answers("False");
     }
-    // One by its jti, one by its session, one by its key.
+    // One by its jti, one by its session, and one by its key.
     server.post("/revoke", &format!("token={}", one["access_token"].as_str().unwrap()));
     first.answers("True");
     assert_eq!(server.log_out(two["access_token"].as_str().unwrap()), 204);
     second.answers("True");
     bench.run(&["key", "purge", "--yes"]).good();
     third.answers("True");
-    // Past its lease it knows of no token that it is good; what it has heard of stays denied.
+    // After its lease it can't tell whether a token is valid; known entries stay denied.
     let kid = |token: &Value| part(token, 0)["kid"].clone();
     let mut fresh = log_in(&server);
     while kid(&fresh) == kid(&by_key) {
-        // The server has not taken up the new key yet.
+        // The server has not loaded the new key yet.
         fresh = log_in(&server);
     }
     let mut fourth = follow(&fresh);
@@ -102,12 +102,12 @@ fn the_follower_of_the_book_sees_what_is_revoked_and_what_is_lost() {
 }
 
 #[test]
-fn the_follower_of_the_book_drops_a_page_that_somebody_replays() {
+fn the_documented_follower_drops_a_replayed_page() {
     if !has("python3") {
         return;
     }
     let bench = Bench::new();
-    // Whatever is asked, the same page comes.
+    // Every request gets the same page.
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = proxy.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -126,7 +126,7 @@ fn the_follower_of_the_book_drops_a_page_that_somebody_replays() {
     assert!(follower.line().contains("old page"));
 }
 
-/// The page's program.
+/// The program on the page.
 fn follower() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/reference/denylist.md");
     let page = std::fs::read_to_string(path).unwrap();
@@ -148,7 +148,7 @@ fn part(token: &Value, index: usize) -> Value {
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
 }
 
-/// The program, running; it ends with its value.
+/// The running program; dropping it stops the process.
 struct Follower {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -180,18 +180,18 @@ impl Follower {
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
+        assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "the follower exited");
         line
     }
 
-    /// Reads on until it says this. It may not have known before.
+    /// Reads until the follower gives this answer. Before that it may not know one yet.
     fn answers(&mut self, expected: &str) {
         loop {
             let line = self.line();
             match line.trim().strip_prefix("answer ") {
                 Some(answer) if answer == expected => return,
                 Some("None") | None => {}
-                Some(other) => panic!("it answers {other}, not {expected}"),
+                Some(other) => panic!("it answered {other}, not {expected}"),
             }
         }
     }
@@ -199,7 +199,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

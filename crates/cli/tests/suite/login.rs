@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::bench::{Bench, PASSWORD, Serving, has};
 
-/// Tokens are kept in the working directory, where no other test looks.
+/// Tokens are stored in the working directory, which no other test uses.
 const FILE: &str = "token.json";
 
 fn with_alice(bench: Bench) -> (Bench, Serving) {
@@ -36,7 +36,7 @@ fn access_token(bench: &Bench) -> String {
 }
 
 #[test]
-fn whoever_logs_in_is_told_until_when_and_sees_no_token() {
+fn login_prints_the_expiry_and_never_a_token() {
     let (bench, server) = with_alice(Bench::new());
     let said = log_in(&bench, &server, &["--scope", "notes:read"]);
     for word in
@@ -71,38 +71,38 @@ fn logging_out_ends_the_session() {
     assert_eq!(said, format!("logged out at {}\n", issuer(&server)));
     assert_eq!(server.get("/users/me", &token).0, 401);
     assert!(!bench.path(FILE).exists());
-    assert_eq!(bench.run(&["logout", "--token-file", FILE]).good().stdout, "nobody was logged in\n");
-    bench.run(&["token", "show", "--token-file", FILE]).refused(&["nobody is logged in", "ficha login"]);
+    assert_eq!(bench.run(&["logout", "--token-file", FILE]).good().stdout, "not logged in\n");
+    bench.run(&["token", "show", "--token-file", FILE]).refused(&["not logged in", "ficha login"]);
 }
 
 #[test]
-fn a_server_that_is_gone_keeps_the_tokens_unless_they_are_to_be_forgotten() {
+fn logout_keeps_the_tokens_if_the_server_is_gone_unless_forget_is_given() {
     let (bench, server) = with_alice(Bench::new());
     log_in(&bench, &server, &[]);
     server.kill();
     bench.run(&["logout", "--token-file", FILE]).refused(&["did not answer"]);
     assert!(bench.path(FILE).exists());
     let said = bench.run(&["logout", "--forget", "--token-file", FILE]).good().stdout;
-    assert!(said.contains("was not told"), "{said}");
+    assert!(said.contains("tokens were deleted"), "{said}");
     assert!(!bench.path(FILE).exists());
 }
 
 #[test]
-fn what_can_t_be_done_is_said_in_one_line() {
+fn failures_are_reported_in_one_line() {
     let (bench, server) = with_alice(Bench::new());
     let issuer = issuer(&server);
     let login = |issuer: &str, more: &[&str], password: &str| {
         let usual = ["login", "--issuer", issuer, "--password-stdin", "--token-file", FILE];
         bench.run_with_input(&[&usual, more].concat(), password)
     };
-    login(&issuer, &["--username", "alice"], "wrong").refused(&["the user name or the password is wrong"]);
+    login(&issuer, &["--username", "alice"], "wrong").refused(&["wrong user name or password"]);
     login(&issuer, &["--username", "alice"], "").refused(&["the password is empty"]);
     login(&issuer, &[], PASSWORD).refused(&["--username"]);
     login(&issuer, &["--username", "alice", "--scope", "notes:delete"], PASSWORD).refused(&["invalid_scope"]);
     login(&issuer, &["--username", "alice", "--client-id", "nobody"], PASSWORD).refused(&["invalid_client"]);
-    login(&format!("{issuer}/"), &["--username", "alice"], PASSWORD).refused(&["about the issuer", &issuer]);
+    login(&format!("{issuer}/"), &["--username", "alice"], PASSWORD).refused(&["describes the issuer", &issuer]);
     login("http://192.0.2.1", &["--username", "alice"], PASSWORD).refused(&["has no TLS"]);
-    login("auth", &["--username", "alice"], PASSWORD).refused(&["no URL"]);
+    login("auth", &["--username", "alice"], PASSWORD).refused(&["not a URL"]);
     bench.run(&["login", "--username", "alice", "--token-file", FILE]).refused(&["--password-stdin"]);
     assert!(!bench.path(FILE).exists());
     log_in(&bench, &server, &[]);
@@ -125,7 +125,7 @@ fn the_issuer_and_the_file_have_defaults() {
 
 #[test]
 fn processes_that_refresh_one_file_at_once_keep_the_session() {
-    // A token that is due at once lets each process see that, and one of them refresh.
+    // The token is due for every process at once, and only one of them refreshes it.
     let (bench, server) =
         with_alice(Bench::new().with("FICHA__TOKEN__ACCESS_TTL", "60s").with("FICHA__TOKEN__REFRESH_GRACE", "0s"));
     log_in(&bench, &server, &[]);
@@ -145,7 +145,7 @@ fn processes_that_refresh_one_file_at_once_keep_the_session() {
 }
 
 #[test]
-fn over_https_the_certificates_that_the_system_names_are_trusted_and_no_others() {
+fn over_https_only_the_system_s_certificates_are_trusted() {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let bench = Bench::new()
@@ -164,7 +164,7 @@ fn over_https_the_certificates_that_the_system_names_are_trusted_and_no_others()
 }
 
 #[test]
-fn a_process_does_not_end_before_its_refresh_although_it_has_printed_a_token() {
+fn a_process_that_has_printed_a_token_still_finishes_its_refresh() {
     let relay = TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", relay.local_addr().unwrap());
     let settings = Bench::new().with("FICHA__TOKEN__ACCESS_TTL", "60s").with("FICHA__SERVER__ISSUER", &issuer);
@@ -180,7 +180,7 @@ fn a_process_does_not_end_before_its_refresh_although_it_has_printed_a_token() {
     let login = ["login", "--issuer", &issuer, "--username", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&login, PASSWORD).good();
     age_by(&bench, 50);
-    // More than are sent while the token that is still good is waited for.
+    // More than are sent before the command gives up waiting and prints the token that is still valid.
     lose.store(3, Ordering::SeqCst);
     let printed = access_token(&bench);
     assert_eq!(lose.load(Ordering::SeqCst), 0);
@@ -188,11 +188,11 @@ fn a_process_does_not_end_before_its_refresh_although_it_has_printed_a_token() {
     assert!(!kept.contains(&printed), "the refresh's answer is in the file");
 }
 
-/// Passes requests on, and answers back, unless so many of `/token` are still to be lost.
+/// Forwards requests and answers, but drops the answers of `/token` while `lose` is above 0.
 fn carry(mut near: TcpStream, server: SocketAddr, lose: &AtomicUsize) -> std::io::Result<()> {
     let mut far = TcpStream::connect(server)?;
     let mut buffer = vec![0; 65_536];
-    // Every message here fits into one piece.
+    // Every message here fits into the buffer.
     while let length @ 1.. = near.read(&mut buffer)? {
         let is_token = buffer.starts_with(b"POST /token");
         far.write_all(&buffer[..length])?;
@@ -205,7 +205,7 @@ fn carry(mut near: TcpStream, server: SocketAddr, lose: &AtomicUsize) -> std::io
     Ok(())
 }
 
-/// Makes the stored access token look expired.
+/// Makes the stored access token expire, by moving its times back.
 fn age(bench: &Bench) {
     age_by(bench, 3_600);
 }

@@ -1,5 +1,4 @@
-//! Logs that can't be written, which must fail, block and end nothing; and what strangers and outages write into one
-//! that can.
+//! A log that can't be written must fail, block and stop nothing; garbage from clients and outages must not fill a log.
 
 use std::fs;
 use std::io::{Read, Write, pipe};
@@ -12,7 +11,7 @@ use serde_json::Value;
 
 use crate::bench::{Bench, PASSWORD, Serving, exchange, has, until};
 
-/// How many lines of the log are lost.
+/// The number of lost log lines.
 const LOST: &str = "ficha_log_lines_lost_total";
 
 fn with_alice(level: &str) -> Bench {
@@ -21,7 +20,7 @@ fn with_alice(level: &str) -> Bench {
     bench
 }
 
-/// A disk that has no room left.
+/// A full disk.
 #[cfg(target_os = "linux")]
 fn full_disk() -> fs::File {
     fs::File::options().write(true).open("/dev/full").unwrap()
@@ -38,7 +37,7 @@ fn log_in(server: &Serving) -> Value {
     answer
 }
 
-/// Each of these logs something once its work is done.
+/// Each of these requests logs something after its work is done.
 #[track_caller]
 fn does_all_its_work(server: &Serving) {
     let first = log_in(server);
@@ -65,7 +64,7 @@ fn does_all_its_work(server: &Serving) {
     assert_eq!(server.get("/health/ready", "").0, 200, "it is still ready");
 }
 
-/// SIGTERM ends it in time and in order, and it has printed the welcome of a first start and nothing after it.
+/// SIGTERM stops the server in time, and it has printed the text of a first start and nothing after it.
 #[track_caller]
 fn ends_well(server: Serving) {
     let (code, printed) = server.stop();
@@ -95,7 +94,7 @@ fn a_log_whose_reader_is_gone_fails_blocks_and_ends_nothing() {
     ends_well(server);
 }
 
-/// Has it log until the pipe that nobody reads and the queue before it are full.
+/// Makes the server log until the unread pipe and the queue before it are full.
 #[track_caller]
 fn fill_its_log(server: &Serving) {
     for _ in 0..200 {
@@ -107,7 +106,7 @@ fn fill_its_log(server: &Serving) {
             assert_eq!(status, 200, "while its log is filled: {answer}");
         }
     }
-    panic!("20,000 requests at the level trace have not filled its log");
+    panic!("20,000 requests at the level trace have not filled the log");
 }
 
 #[test]
@@ -125,7 +124,7 @@ fn a_log_whose_reader_has_stopped_fails_blocks_and_ends_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn neither_a_stopped_reader_of_the_log_nor_an_output_on_a_full_disk_holds_up_the_end() {
+fn neither_a_stopped_log_reader_nor_a_full_disk_for_output_delays_the_shutdown() {
     let bench = with_alice("trace");
     let (reader, writer) = pipe().unwrap();
     let server = bench.serve_into(full_disk(), writer);
@@ -135,7 +134,7 @@ fn neither_a_stopped_reader_of_the_log_nor_an_output_on_a_full_disk_holds_up_the
     drop(reader);
 }
 
-/// What the line of shell must end with.
+/// The shell command must end with this exit code.
 #[track_caller]
 fn exits(bench: &Bench, line: &str, code: i32) {
     let ran = bench.shell(line);
@@ -146,7 +145,7 @@ fn exits(bench: &Bench, line: &str, code: i32) {
 #[test]
 fn a_command_whose_errors_can_t_be_written_still_ends_with_its_exit_code() {
     let add = r#"echo "a quiet harbour at dusk" | "$0" user add alice --password-stdin"#;
-    for unheard in ["2>/dev/full", "2>&-"] {
+    for redirection in ["2>/dev/full", "2>&-"] {
         let bench = Bench::new().with("FICHA__LOG__LEVEL", "info");
         for (line, code) in [
             // There is no database yet.
@@ -154,7 +153,7 @@ fn a_command_whose_errors_can_t_be_written_still_ends_with_its_exit_code() {
             (r#"FICHA__STORE__URL=nonsense "$0" serve"#, 1),
             (r#"FICHA__STORE__URL=postgres://x@127.0.0.1:1/x "$0" user list"#, 1),
             (add, 0),
-            // She is there already.
+            // She exists already.
             (add, 1),
             (r#""$0" user list"#, 0),
             (r#""$0" user show bob"#, 1),
@@ -162,17 +161,17 @@ fn a_command_whose_errors_can_t_be_written_still_ends_with_its_exit_code() {
             (r#""$0" recover"#, 1),
             (r#""$0" config"#, 0),
             (r#""$0" --help"#, 0),
-            // What the library for arguments ends with.
+            // The exit code of the argument parser.
             (r#""$0" no-such-command"#, 2),
         ] {
-            exits(&bench, &format!("{line} {unheard}"), code);
+            exits(&bench, &format!("{line} {redirection}"), code);
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_command_whose_output_can_t_be_written_fails_with_a_line() {
+fn a_command_whose_output_can_t_be_written_fails_with_one_error_line() {
     let bench = Bench::new();
     bench.add_user("alice", &[]);
     let commands = [
@@ -192,7 +191,7 @@ fn a_command_whose_output_can_t_be_written_fails_with_a_line() {
     }
 }
 
-/// What no client sends.
+/// Requests that no client sends.
 fn garbage() -> Vec<Vec<u8>> {
     let noise = |length: u32| -> Vec<u8> { (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect() };
     let head =
@@ -202,10 +201,10 @@ fn garbage() -> Vec<Vec<u8>> {
         noise(4_000),
         vec![0; 500],
         vec![0xff; 500],
-        // TLS, and HTTP/2 as it is spoken by those who know that it is.
+        // TLS, and HTTP/2 with prior knowledge.
         [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], &noise(505)[..]].concat(),
         [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &noise(400)[..]].concat(),
-        // Too much of a head.
+        // Heads that are too long.
         format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(300_000)).into_bytes(),
         format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(300_000)).into_bytes(),
         format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(2_000)).into_bytes(),
@@ -216,7 +215,7 @@ fn garbage() -> Vec<Vec<u8>> {
         "GET /us",
         "GET /users/me HTT",
         "POST /token HTTP/1.1\r\nHost",
-        // HTTP/0.9, and versions that there are not.
+        // HTTP/0.9, and versions that do not exist.
         "GET /\r\n",
         "GET / HTTP/0.9\r\n\r\n",
         "GET / HTTP/9.9\r\n\r\n",
@@ -237,7 +236,7 @@ fn garbage() -> Vec<Vec<u8>> {
         "Content-Length: 99999999999999999999999\r\n\r\n".to_owned(),
         "Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde".to_owned(),
         format!("Content-Length: 70000\r\n\r\n{}", "a".repeat(70_000)),
-        // Chunks that are none.
+        // Invalid chunks.
         "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n".to_owned(),
         "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nabc".to_owned(),
         "Transfer-Encoding: chunked\r\n\r\n5\r\nabc".to_owned(),
@@ -263,12 +262,12 @@ fn garbage() -> Vec<Vec<u8>> {
 fn throw(address: SocketAddr, garbage: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
-    // The server may have hung up already, here and below.
+    // The server may have closed the connection already, here and below.
     let _ = stream.write_all(garbage);
     stream
 }
 
-/// Sends each of it three times: gone at once, gone after the last byte, and there until the server has enough of it.
+/// Sends each request three times: closing at once, closing after the last byte, and waiting until the server closes.
 fn throw_garbage(address: SocketAddr) {
     thread::scope(|scope| {
         for garbage in garbage() {
@@ -302,7 +301,7 @@ fn has_no_error_lines(log: &[String]) {
 }
 
 #[test]
-fn strangers_write_no_error_lines_by_sending_garbage() {
+fn garbage_from_clients_logs_no_errors() {
     let bench = with_alice("info");
     let server = bench.serve();
     throw_garbage(server.address);
@@ -312,7 +311,7 @@ fn strangers_write_no_error_lines_by_sending_garbage() {
 }
 
 #[test]
-fn strangers_write_no_error_lines_by_sending_garbage_where_https_is_spoken() {
+fn garbage_from_clients_logs_no_errors_over_https() {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let bench = Bench::new()
         .with("FICHA__SERVER__TLS__CERTIFICATE", "certificate.pem")
@@ -324,7 +323,7 @@ fn strangers_write_no_error_lines_by_sending_garbage_where_https_is_spoken() {
     has_no_error_lines(&server.stop_and_read_log());
 }
 
-/// Does something on so many threads at once.
+/// Runs `act` on several threads at once.
 fn at_once<T: Send>(threads: usize, act: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let act = &act;
     thread::scope(|scope| {
@@ -341,7 +340,7 @@ fn log_in_at(address: SocketAddr, name: &str) -> (u16, Value) {
 }
 
 #[test]
-fn strangers_write_no_error_lines_by_guessing_more_passwords_than_can_be_checked() {
+fn guessing_more_passwords_than_can_be_checked_logs_no_errors() {
     let bench = Bench::new()
         .with("FICHA__PASSWORD__BCRYPT_COST", "10")
         .with("FICHA__PASSWORD__THREADS", "1")
@@ -357,14 +356,14 @@ fn strangers_write_no_error_lines_by_guessing_more_passwords_than_can_be_checked
     has_no_error_lines(&server.stop_and_read_log());
 }
 
-/// The log of an outage, however many calls failed meanwhile.
+/// The log contains only the lines of the outage, however many calls failed during it.
 #[track_caller]
 fn has_only_the_outage_s_lines(log: &[String]) {
-    let begun = of_level("ERROR", log);
-    assert!(matches!(begun.len(), 1 | 2), "one line for reading and one for writing at most: {log:#?}");
-    assert!(begun.iter().all(|line| line.contains("the database ")), "of the outage alone: {begun:#?}");
+    let outages = of_level("ERROR", log);
+    assert!(matches!(outages.len(), 1 | 2), "one line for reading and one for writing at most: {log:#?}");
+    assert!(outages.iter().all(|line| line.contains("the database ")), "only of the outage: {outages:#?}");
     let ended = of_level("WARN", log);
-    assert_eq!(ended.len(), begun.len(), "each that begins ends, in one line: {log:#?}");
+    assert_eq!(ended.len(), outages.len(), "one line for the end of each: {log:#?}");
     for line in ended {
         let entry = entry(line);
         assert_eq!(entry["message"], "the database works again", "{log:#?}");
@@ -402,7 +401,7 @@ fn an_outage_is_one_line_when_it_begins_and_one_when_it_ends() {
     has_only_the_outage_s_lines(&server.stop_and_read_log());
 }
 
-/// Takes the lock of whoever writes, and gives it back at the end of its input.
+/// Takes SQLite's write lock, and releases it at the end of its input.
 const LOCK: &str = "
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -433,7 +432,7 @@ fn an_outage_of_changes_alone_is_one_line_when_it_begins_and_one_when_it_ends() 
     assert!(lock.wait().unwrap().success());
     until("it is ready again", || server.get("/health/ready", "").0 == 200);
     log_in(&server);
-    // A heartbeat or two more: they have nothing to add.
+    // One or two more heartbeats, which must not log anything.
     thread::sleep(Duration::from_secs(2));
     has_only_the_outage_s_lines(&server.stop_and_read_log());
 }

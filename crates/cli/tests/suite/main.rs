@@ -1,5 +1,5 @@
-//! The binary, run as its users run it.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+//! Tests of the binary, run as users run it.
+#![expect(clippy::unwrap_used, reason = "a panic fails the test, as it should")]
 
 mod bench;
 mod commands;

@@ -1,4 +1,4 @@
-//! The notes API of the library's examples beside the server, in a real browser.
+//! The library's example `notes`, running with the server and used from a real browser.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::AssertUnwindSafe;
@@ -21,10 +21,10 @@ async fn the_authorize_button_of_the_notes_api_logs_in_at_the_server() {
     let server = bench.serve();
     let notes = Notes::start(&server);
     let browser = Browser::start(&programs).await;
-    // Caught, so that the browser is ended however this ends.
-    let ended = AssertUnwindSafe(write_and_read(&browser, &server, notes.address)).catch_unwind().await;
+    // A panic is caught, so that the browser is closed in any case.
+    let outcome = AssertUnwindSafe(write_and_read(&browser, &server, notes.address)).catch_unwind().await;
     browser.end().await;
-    if let Err(failed) = ended {
+    if let Err(failed) = outcome {
         std::panic::resume_unwind(failed);
     }
 }
@@ -52,7 +52,7 @@ async fn write_and_read(browser: &Browser, server: &Serving, notes: SocketAddr) 
     assert!(body.contains("\"id\": 1"), "{body}");
     browser.screenshot(&pictures.join("notes-list.png")).await;
 
-    // Whoever ends the session ends it for the page, too.
+    // A logout elsewhere ends the session for the page, too.
     let alice = server.log_in("alice", "").1["access_token"].as_str().unwrap().to_owned();
     assert_eq!(exchange(notes, &get("/notes", &alice)).0, 200);
     let body = server.log_out(&alice);
@@ -60,7 +60,7 @@ async fn write_and_read(browser: &Browser, server: &Serving, notes: SocketAddr) 
     becomes(notes, &get("/notes", &alice), 401);
 }
 
-/// Executes an operation on the page. The body that it shows for this status.
+/// Executes an operation on the page, and returns the body that the page shows for this status.
 async fn try_out(browser: &Browser, operation: &str, status: &str) -> String {
     browser.click(&format!("{operation}//button[contains(@class, 'opblock-summary-control')]")).await;
     browser.click(&format!("{operation}//button[contains(@class, 'try-out__btn')]")).await;
@@ -71,7 +71,7 @@ async fn try_out(browser: &Browser, operation: &str, status: &str) -> String {
 }
 
 #[test]
-fn the_notes_api_says_how_it_is_and_goes_on_without_the_server() {
+fn the_notes_api_answers_with_the_right_status_and_goes_on_without_the_server() {
     let bench = Bench::new();
     bench.add_user("alice", &["--scope", "notes:read"]);
     let server = bench.serve();
@@ -87,7 +87,7 @@ fn the_notes_api_says_how_it_is_and_goes_on_without_the_server() {
 }
 
 #[test]
-fn the_notes_api_names_the_token_url_once_the_server_is_there() {
+fn the_notes_api_names_the_token_url_once_the_server_is_reachable() {
     let free = || TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();
     let server = free();
     let bench = Bench::new().with("FICHA__SERVER__BIND", &server.to_string());
@@ -111,7 +111,7 @@ fn becomes(address: SocketAddr, request: &str, wanted: u16) {
     until(&format!("{wanted}"), || exchange(address, request).0 == wanted);
 }
 
-/// The running example; it ends with its value.
+/// The running example; dropping it stops the process.
 struct Notes {
     child: Child,
     address: SocketAddr,
@@ -125,7 +125,7 @@ impl Notes {
         notes
     }
 
-    /// Waits until it listens, not until it is ready.
+    /// Waits until the example listens, not until it is ready.
     fn spawn(server: SocketAddr, address: SocketAddr) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_ficha")).with_file_name("examples/notes");
         let child = Command::new(&program)
@@ -135,7 +135,7 @@ impl Notes {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("{program:?}: {error}; `cargo build --workspace --examples` makes it"));
+            .unwrap_or_else(|error| panic!("{program:?}: {error}; `cargo build --workspace --examples` builds it"));
         let notes = Self { child, address };
         until("it listens", || TcpStream::connect(address).is_ok());
         notes
@@ -144,7 +144,7 @@ impl Notes {
 
 impl Drop for Notes {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

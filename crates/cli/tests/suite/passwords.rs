@@ -1,4 +1,4 @@
-//! Where a new password comes from.
+//! Sources of a new password.
 
 use crate::bench::{Bench, PASSWORD};
 
@@ -13,7 +13,7 @@ fn without_a_terminal_a_password_must_be_piped_in() {
 }
 
 #[test]
-fn one_newline_at_the_end_of_what_is_piped_in_is_not_meant() {
+fn one_trailing_newline_of_piped_input_is_dropped() {
     let bench = Bench::new();
     for (name, input) in [("a", format!("{PASSWORD}\n")), ("b", format!("{PASSWORD}\r\n")), ("c", PASSWORD.to_owned())]
     {
@@ -26,7 +26,7 @@ fn one_newline_at_the_end_of_what_is_piped_in_is_not_meant() {
 }
 
 #[test]
-fn a_weak_password_is_refused_and_no_user_made() {
+fn a_weak_password_is_refused_and_no_user_is_added() {
     let bench = Bench::new();
     bench.run_with_input(&["user", "add", "alice", "--password-stdin"], "short").refused(&["15 characters"]);
     bench.run_with_input(&["user", "add", "alice", "--password-stdin"], "").refused(&["empty"]);
@@ -35,7 +35,7 @@ fn a_weak_password_is_refused_and_no_user_made() {
 }
 
 #[test]
-fn a_hash_of_another_system_is_taken_over() {
+fn a_hash_of_another_system_can_be_imported() {
     let bench = Bench::new();
     bench.run(&["user", "add", "alice", "--password-hash", HASH]).good();
     bench.run(&["user", "add", "bob", "--password-hash", "md5"]).refused(&["--password-hash", "not a password hash"]);

@@ -29,7 +29,7 @@ fn the_first_start_prints_a_curl_that_works_as_pasted() {
 }
 
 #[test]
-fn over_https_that_curl_works_too() {
+fn the_printed_curl_works_over_https_too() {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let bench = Bench::new()
         .with("FICHA__SERVER__TLS__CERTIFICATE", "own certificate.pem")
@@ -49,7 +49,7 @@ fn over_https_that_curl_works_too() {
 }
 
 #[test]
-fn the_second_start_prints_nothing_of_that_again() {
+fn the_second_start_prints_nothing() {
     let bench = Bench::new();
     let first = bench.serve();
     let password = first.first_password();
@@ -78,7 +78,7 @@ fn sigterm_ends_the_server_while_a_connection_is_open() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_server_may_open_as_many_files_as_the_system_lets_it() {
+fn the_server_raises_its_limit_of_open_files_to_the_hard_limit() {
     // Two thousand followers do not fit under the usual soft limit.
     let bench = Bench::new();
     let server = bench.serve();
@@ -89,11 +89,11 @@ fn the_server_may_open_as_many_files_as_the_system_lets_it() {
 }
 
 #[test]
-fn sigterm_answers_the_polls_that_are_held() {
+fn sigterm_answers_held_polls() {
     let bench = Bench::new();
     let server = bench.serve();
     let (status, page) = server.get("/denylist", "");
-    assert_eq!(status, 401, "a bearer token is no client: {page}");
+    assert_eq!(status, 401, "a bearer token does not authenticate a client: {page}");
     let get = |query: &str| {
         use std::io::{Read, Write};
         let mut stream = TcpStream::connect(server.address).unwrap();
@@ -124,14 +124,14 @@ fn a_user_added_before_the_first_start_is_there_after_it() {
     bench.add_user("admin", &[]);
     let server = bench.serve();
     let text = server.printed(|line| line.trim_start().starts_with("docs"));
-    assert!(text.contains("There was a user admin already"), "{text}");
+    assert!(text.contains("The user admin already exists"), "{text}");
     let (status, answer) = server.log_in("alice", "&scope=notes:read");
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["scope"], "notes:read");
 }
 
 #[test]
-fn what_a_command_does_beside_a_running_server_counts_there() {
+fn a_running_server_picks_up_the_changes_of_commands() {
     let bench = Bench::new();
     let server = bench.serve();
     assert_eq!(server.log_in("alice", "").0, 400);
@@ -144,7 +144,7 @@ fn what_a_command_does_beside_a_running_server_counts_there() {
 }
 
 #[test]
-fn the_keys_and_the_database_are_their_owner_s_alone() {
+fn only_the_owner_can_read_the_master_key_and_the_database() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
     bench.serve().stop();
@@ -155,8 +155,8 @@ fn the_keys_and_the_database_are_their_owner_s_alone() {
 }
 
 #[test]
-fn logs_are_json_where_that_is_set() {
-    // `serve` itself reads them so: a line that is no JSON fails it.
+fn logs_are_json_if_configured() {
+    // `serve` itself parses the log: a line that is not JSON fails it.
     let bench = Bench::new();
     bench.serve().stop();
     let ran = bench.run(&["user", "list"]).good();

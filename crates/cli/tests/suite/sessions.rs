@@ -1,4 +1,4 @@
-//! Sessions, and ending them.
+//! Listing and revoking sessions.
 
 use crate::bench::{Bench, Serving};
 
@@ -9,7 +9,7 @@ fn with_alice() -> (Bench, Serving) {
     (bench, server)
 }
 
-/// Logs in. The access token and the refresh token.
+/// Logs in, and returns the access token and the refresh token.
 fn log_in(server: &Serving) -> (String, String) {
     let (status, answer) = server.log_in("alice", "");
     assert_eq!(status, 200, "{answer}");
@@ -17,7 +17,7 @@ fn log_in(server: &Serving) -> (String, String) {
     (text("access_token"), text("refresh_token"))
 }
 
-/// The server follows the database by itself, a moment later.
+/// Waits until the token is refused: the server picks up changes of the database a moment later.
 fn refused_soon(server: &Serving, token: &str) -> bool {
     (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -37,7 +37,7 @@ fn a_session_is_listed_shown_and_revoked() {
     assert_eq!(bench.json(&["session", "show", id, "--json"])["id"], id);
     let ran = bench.run(&["session", "revoke", id]).good();
     assert_eq!(ran.stdout, "1 session ended\n");
-    assert_eq!(bench.run(&["session", "revoke", id]).good().stdout, "no session had to end\n");
+    assert_eq!(bench.run(&["session", "revoke", id]).good().stdout, "no sessions ended\n");
     assert!(refused_soon(&server, &access));
     assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 400);
     assert_eq!(bench.json(&["session", "list", "--json"]).as_array().unwrap().len(), 0);
@@ -61,7 +61,7 @@ fn a_user_s_and_a_client_s_sessions_are_revoked() {
 }
 
 #[test]
-fn everything_is_revoked_only_when_it_is_meant() {
+fn everything_is_revoked_only_after_confirmation() {
     let (bench, server) = with_alice();
     let (access, refresh) = log_in(&server);
     for command in [&["session", "revoke", "--all"][..], &["key", "purge"], &["recover"]] {
@@ -73,7 +73,7 @@ fn everything_is_revoked_only_when_it_is_meant() {
     assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 400);
     let ended = bench.json(&["session", "list", "--ended", "--json"]);
     assert_eq!(ended[0]["state"], "revoked: purge", "{ended}");
-    // The running server goes on with the new keys.
+    // The running server uses the new keys.
     let (access, _) = log_in(&server);
     assert_eq!(server.get("/users/me", &access).0, 200);
     for command in [&["session", "revoke", "--all", "--yes"][..], &["key", "purge", "--yes"]] {
@@ -83,7 +83,7 @@ fn everything_is_revoked_only_when_it_is_meant() {
 }
 
 #[test]
-fn with_a_shared_secret_everything_is_revoked_but_access_tokens_and_that_is_said() {
+fn with_a_shared_secret_everything_but_access_tokens_is_revoked_and_the_output_says_so() {
     let secret = "3f9a1d0c5b7e48261f0d9c8b7a6e5d4c3f9a1d0c5b7e48261f0d9c8b7a6e5d4c";
     let bench = Bench::new().with("FICHA__TOKEN__SECRET_KEY", secret);
     bench.add_user("alice", &[]);
@@ -104,8 +104,8 @@ fn with_a_shared_secret_everything_is_revoked_but_access_tokens_and_that_is_said
 }
 
 #[test]
-fn what_was_revoked_is_still_refused_after_kill_9_and_a_restart() {
-    // The second start takes another port: the issuer, and so the tokens, must not change with it.
+fn revoked_tokens_are_still_refused_after_kill_9_and_a_restart() {
+    // The second start uses another port. The issuer must not change with it, or the tokens would be invalid.
     let bench = Bench::new().with("FICHA__SERVER__ISSUER", "http://127.0.0.1:8080");
     bench.add_user("alice", &[]);
     let server = bench.serve();

@@ -60,7 +60,7 @@ impl Check {
         self.reply.is_closed()
     }
 
-    /// The answer, or the work that is left before a failure may be told.
+    /// The answer, or the work that is left before a failure may be returned.
     pub(super) fn finish(mut self, digest: &[u8; 23]) -> Result<Answer, (Work, Self)> {
         let matches = self.expected.take().is_some_and(|hash| hash.digest.ct_eq(digest).into());
         let top_up = std::mem::take(&mut self.top_up);

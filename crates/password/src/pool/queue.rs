@@ -71,7 +71,7 @@ struct State {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Load {
     pub(super) lanes: usize,
-    /// It has a job that runs alone, or will as soon as its lanes are empty, and takes nothing beside.
+    /// It has a job that runs alone, or will as soon as its lanes are empty, and takes nothing else.
     pub(super) alone: bool,
 }
 
@@ -173,7 +173,7 @@ impl Queue {
         None
     }
 
-    /// Counts a job of the thread `index` that is about to be answered: whoever has the answer finds it counted.
+    /// Counts a job of the thread `index` that is about to be answered, so that it is counted once its caller has the answer.
     pub(super) fn count_answer(&self, index: usize, widest: usize) {
         let mut state = self.lock();
         let load = &mut state.loads[index];
@@ -220,7 +220,7 @@ impl Queue {
         self.busy_with(&self.lock(), cost)
     }
 
-    /// The time in a lane beside those that are busy now and, if none is free, the time until one is.
+    /// The time in a lane next to the busy ones and, if none is free, the time until one is.
     fn typical_with(&self, state: &State, floor: Cost) -> Duration {
         let HashingSettings { threads, lanes, .. } = self.settings;
         let ahead = state.running() + state.waiting.len();

@@ -14,7 +14,7 @@ pub(super) struct Speed {
 }
 
 impl Speed {
-    /// Times one cheap hash, some 2 ms, so that estimates are right before the first job. Lanes beside it slow it down
+    /// Times one cheap hash, some 2 ms, so that estimates are right before the first job. Other busy lanes slow it down
     /// by about what is assumed here, until that is measured too.
     pub(super) fn measure() -> Self {
         let turns = Cost::MIN.turns() * 2;
@@ -41,7 +41,7 @@ impl Speed {
         (took.as_secs_f64() / self.turn[0]) as u64
     }
 
-    /// How long a hash of that cost takes beside `lanes - 1` others, in seconds.
+    /// How long a hash of that cost takes while `lanes - 1` others run, in seconds.
     pub(super) fn hash(&self, cost: Cost, lanes: usize) -> f64 {
         self.turn[lanes.clamp(1, MAX_LANES) - 1] * cost.turns() as f64
     }

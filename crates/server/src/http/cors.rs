@@ -1,7 +1,7 @@
-//! Which web pages may read this server's answers (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! Which web pages may read this server's responses (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 //!
-//! Swagger UI of another service, or a browser app, asks for tokens from a page of another origin. No cookie is ever
-//! involved, so what an origin is let to do is only what its own page was given a password or a token for.
+//! A browser app, or the Swagger UI of another service, requests tokens from a page of another origin. No cookies are
+//! involved, so an allowed origin can only use the passwords and tokens that its own page was given.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use actix_cors::Cors;
 use actix_web::http::header::HeaderValue;
 use url::{Host, Url};
 
-/// For how long a browser remembers what it was allowed, in seconds.
-const REMEMBERED: usize = 3_600;
+/// How long a browser may cache the result of a preflight request, in seconds.
+const PREFLIGHT_MAX_AGE: usize = 3_600;
 
-/// The headers that such a page may read besides the body. actix-cors would write them in an order that changes from
-/// one worker to the next; answers that must not differ are the same to the byte.
-pub const READABLE: &str = "retry-after, www-authenticate";
+/// The headers that such a page may read. Not left to actix-cors, which lists them in an order that differs between
+/// workers: responses that must not differ have to be the same to the byte.
+pub const EXPOSED_HEADERS: &str = "retry-after, www-authenticate";
 
 /// The origin of a web page: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOrigin(String);
 
-/// Why a text is no origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no origin: write it like https://notes.example.com, with no path and no slash at its end")]
+#[error("{0:?} is not an origin: write it like https://notes.example.com, without a path or a trailing slash")]
 pub struct WebOriginError(String);
 
 impl FromStr for WebOrigin {
@@ -47,14 +47,14 @@ impl fmt::Display for WebOrigin {
     }
 }
 
-/// Lets pages of these origins read answers, and of any loopback origin where the issuer is one itself.
+/// Lets pages of these origins read responses, and pages of any loopback origin if the issuer is a loopback address.
 pub fn cors(allowed: Vec<WebOrigin>, loopback: bool) -> Cors {
     Cors::default()
         .allowed_origin_fn(move |origin, _| is_allowed(origin, &allowed, loopback))
         .allowed_methods(["GET", "POST", "DELETE", "PATCH", "PUT"])
         .allow_any_header()
-        .max_age(REMEMBERED)
-        // Any other page just can't read the answer, as if CORS were not there.
+        .max_age(PREFLIGHT_MAX_AGE)
+        // Pages of other origins get a response without CORS headers, which their browser keeps from them.
         .block_on_origin_mismatch(false)
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_scheme_host_and_port_and_nothing_else() {
+    fn an_origin_is_only_scheme_host_and_port() {
         for good in ["https://notes.example.com", "http://127.0.0.1:8081", "http://[::1]:3000"] {
             assert_eq!(good.parse::<WebOrigin>().unwrap().to_string(), good);
         }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_loopback_issuer_trusts_pages_of_this_machine() {
+    fn only_a_loopback_issuer_allows_pages_from_this_machine() {
         let named = ["https://notes.example.com".parse().unwrap()];
         let allows = |origin: &'static str, loopback| is_allowed(&HeaderValue::from_static(origin), &named, loopback);
         assert!(allows("https://notes.example.com", false));

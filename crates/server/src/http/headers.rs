@@ -1,4 +1,4 @@
-//! Headers that every answer carries.
+//! Headers of every response.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,14 +9,14 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-use crate::http::cors::READABLE;
+use crate::http::cors::EXPOSED_HEADERS;
 use crate::state::State;
 
-/// A year, for this host alone: what else is below its name is not ours to decide.
+/// One year, for this host only: its subdomains are not ours to decide about.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// Answers are what their content type says, and are not for other sites to frame or to learn of. Where the issuer is
-/// HTTPS, whoever ends TLS, a browser that has been here once does not try plain HTTP again (RFC 6797).
+/// Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, browsers are also told not to use
+/// plain HTTP again (RFC 6797), even if a proxy terminates TLS.
 pub async fn common_headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -29,7 +29,7 @@ pub async fn common_headers<B: MessageBody>(
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READABLE));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
     if is_https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));

@@ -1,4 +1,4 @@
-//! HTTP around the endpoints: TLS, networks, CORS, headers, limits, and handlers that run to completion.
+//! HTTP apart from the endpoints: TLS, networks, CORS, headers, limits, and running handlers to completion.
 
 pub(crate) mod cors;
 pub(crate) mod headers;

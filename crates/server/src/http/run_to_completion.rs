@@ -1,4 +1,4 @@
-//! What a request began is finished, whether or not its client is still there.
+//! Finishes a request even if its client has disconnected.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -7,9 +7,9 @@ use actix_web::middleware::Next;
 
 use crate::error::ApiError;
 
-/// Runs each request in a task of its own, so that a client that hangs up does not stop it half-way: a revocation that
-/// was committed is audited too. Every route has this but the denylist's: a poll ends with its connection, and gives its
-/// place back.
+/// Runs each request in its own task, so that a client that disconnects does not stop it half-way: a committed
+/// revocation, for example, is always audited too. The denylist is the only route without this: a poll ends with its
+/// connection, and frees its place.
 pub async fn run_to_completion<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -17,7 +17,7 @@ pub async fn run_to_completion<B: MessageBody + 'static>(
     let work = actix_web::rt::spawn(next.call(request));
     match work.await {
         Ok(answer) => answer,
-        // What a panic says is not for the client; the hook of the process has written it down.
+        // The panic message is not for the client; the panic hook has logged it.
         Err(ended) if ended.is_panic() => Err(ApiError::Bug.into()),
         Err(_) => Err(ErrorServiceUnavailable("the server is shutting down")),
     }

@@ -1,4 +1,4 @@
-//! HTTPS by rustls: TLS 1.2 and 1.3, and certificates that are taken up anew when their files change.
+//! HTTPS with rustls: TLS 1.2 and 1.3, and certificates that are reloaded when their files change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use rustls::sign::CertifiedKey;
 
 use crate::ServerError;
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the files are checked for changes.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// `server.tls.*`
 #[derive(Debug, Clone)]
@@ -26,22 +26,22 @@ pub struct TlsSettings {
     pub key: PathBuf,
 }
 
-/// When certificate and key were written; `None`: the file is not there.
+/// When the certificate and the key were last modified; `None` if the file is missing.
 type Written = [Option<SystemTime>; 2];
 
-/// The certificate in force.
+/// The certificate in use.
 #[derive(Debug)]
 pub struct Certificate {
     settings: TlsSettings,
     current: RwLock<Arc<CertifiedKey>>,
-    /// When the files that are in force were written.
+    /// The modification times of the files it was loaded from.
     written: RwLock<Written>,
 }
 
 impl TlsSettings {
-    /// Reads the files. A server that can't is not started.
+    /// Reads the files; if that fails, the server does not start.
     pub fn load(&self) -> Result<Arc<Certificate>, ServerError> {
-        // Before the files are read: what changes in between is read again.
+        // Before the files are read: if one changes in between, the next check reloads them.
         let written = self.written();
         Ok(Arc::new(Certificate {
             current: RwLock::new(Arc::new(self.read()?)),
@@ -56,12 +56,12 @@ impl TlsSettings {
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| bad(&self.certificate, error.to_string()))?;
         if chain.is_empty() {
-            return Err(bad(&self.certificate, "it holds no certificate".into()));
+            return Err(bad(&self.certificate, "it contains no certificate".into()));
         }
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| bad(&self.key, error.to_string()))?;
         CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
             rustls::Error::InvalidCertificate(_) => bad(&self.certificate, error.to_string()),
-            error => bad(&self.key, format!("it does not fit the certificate: {error}")),
+            error => bad(&self.key, format!("it does not match the certificate: {error}")),
         })
     }
 
@@ -71,7 +71,7 @@ impl TlsSettings {
 }
 
 impl Certificate {
-    /// What the HTTP server needs.
+    /// The configuration for the HTTP server.
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, ServerError> {
         let unusable =
             |error: rustls::Error| ServerError::Tls { path: self.settings.certificate.clone(), why: error.to_string() };
@@ -81,20 +81,20 @@ impl Certificate {
         Ok(builder.with_no_client_auth().with_cert_resolver(self.clone()))
     }
 
-    /// Looks at the files again and again. One of the two may be written before the other: a pair that does not fit
-    /// is tried again at the next look, and the one before stays in force. It is complained of once for each change.
+    /// Reloads the files when they change. One may be written before the other: a pair that does not match is tried
+    /// again at the next check, and the previous pair stays in use. It is logged once for each change.
     pub async fn watch(self: Arc<Self>) {
-        let mut complained = None;
+        let mut reported = None;
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if let Some(error) = self.look(&mut complained) {
-                tracing::warn!(%error, "the changed TLS files can't be used yet; the certificate before stays");
+            tokio::time::sleep(CHECK_EVERY).await;
+            if let Some(error) = self.check(&mut reported) {
+                tracing::warn!(%error, "the changed TLS files can't be used yet; keeping the previous certificate");
             }
         }
     }
 
-    /// Takes up what has changed. The error of files that can't be used, if they are not those that were `complained` of.
-    fn look(&self, complained: &mut Option<Written>) -> Option<ServerError> {
+    /// Loads the files if they have changed. Returns an error if they can't be used and were not `reported` already.
+    fn check(&self, reported: &mut Option<Written>) -> Option<ServerError> {
         let written = self.settings.written();
         if *self.written.read().unwrap_or_else(PoisonError::into_inner) == written {
             return None;
@@ -103,11 +103,11 @@ impl Certificate {
             Ok(key) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                 *self.written.write().unwrap_or_else(PoisonError::into_inner) = written;
-                *complained = None;
-                tracing::info!("a new TLS certificate is in force");
+                *reported = None;
+                tracing::info!("loaded a new TLS certificate");
                 None
             }
-            Err(error) => (complained.replace(written) != Some(written)).then_some(error),
+            Err(error) => (reported.replace(written) != Some(written)).then_some(error),
         }
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         (certificate.pem(), key.serialize_pem())
     }
 
-    /// Writes a file as if `seconds` had passed, so that the change is seen whatever the file system's clock can tell.
+    /// Writes a file as if `seconds` had passed, so that the change is seen whatever the resolution of its timestamps.
     fn write(path: &Path, text: &str, seconds: u64) {
         fs::write(path, text).unwrap();
         let file = fs::File::options().write(true).open(path).unwrap();
@@ -136,26 +136,26 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_pair_is_complained_of_once_for_each_change() {
+    fn a_broken_pair_is_reported_once_for_each_change() {
         let folder = tempfile::tempdir().unwrap();
         let settings = TlsSettings { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
         let ((first, first_key), (second, second_key)) = (pair(), pair());
         write(&settings.certificate, &first, 0);
         write(&settings.key, &first_key, 0);
         let certificate = settings.load().unwrap();
-        let mut complained = None;
-        let mut looks = || [(); 3].map(|()| certificate.look(&mut complained).is_some());
-        assert_eq!(looks(), [false; 3]);
+        let mut reported = None;
+        let mut checks = || [(); 3].map(|()| certificate.check(&mut reported).is_some());
+        assert_eq!(checks(), [false; 3]);
         write(&settings.certificate, &second, 1);
-        assert_eq!(looks(), [true, false, false], "it does not fit the key");
+        assert_eq!(checks(), [true, false, false], "it does not match the key");
         write(&settings.certificate, "nothing", 2);
-        assert_eq!(looks(), [true, false, false]);
+        assert_eq!(checks(), [true, false, false]);
         fs::remove_file(&settings.certificate).unwrap();
-        assert_eq!(looks(), [true, false, false]);
+        assert_eq!(checks(), [true, false, false]);
         write(&settings.certificate, &second, 3);
         write(&settings.key, &second_key, 3);
-        assert_eq!(looks(), [false; 3]);
+        assert_eq!(checks(), [false; 3]);
         write(&settings.key, &first_key, 4);
-        assert_eq!(looks(), [true, false, false], "the next change is another matter");
+        assert_eq!(checks(), [true, false, false], "the next change is reported again");
     }
 }

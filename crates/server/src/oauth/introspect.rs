@@ -6,34 +6,46 @@ use ficha_authority::AuthorityError;
 use ficha_resource::VerifyError;
 use utoipa::ToSchema;
 
-use super::authenticate_named;
+use super::authenticate_confidential;
 use crate::error::{ApiError, no_store};
 use crate::request::form::Form;
 use crate::state::State;
 
-/// Says whether a token is good, and what it stands for.
+/// Tells whether a token is active, and describes it.
 #[utoipa::path(
     post,
     path = "/introspect",
     tag = "OAuth2",
     request_body(content = IntrospectForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What the token stands for; just {active: false} where it is no good, or not yours to see", body = IntrospectAnswer),
-        (status = 400, description = "No token", body = crate::error::ErrorAnswer),
-        (status = 401, description = "Not a confidential client, or not authenticated", body = crate::error::ErrorAnswer),
-        (status = 503, description = "The server has lost its database, so it can't vouch for anything", body = crate::error::ErrorAnswer),
+        (
+            status = 200,
+            description = "A description of the token; only {active: false} if it is invalid or not for the caller",
+            body = IntrospectAnswer
+        ),
+        (status = 400, description = "The parameter token is missing", body = crate::error::ErrorAnswer),
+        (
+            status = 401,
+            description = "The client did not authenticate, or is not confidential",
+            body = crate::error::ErrorAnswer
+        ),
+        (
+            status = 503,
+            description = "The database does not answer, so the server can't tell whether the token is revoked",
+            body = crate::error::ErrorAnswer
+        ),
     )
 )]
 pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let form = Form::read(&request, payload).await?;
-    let client = authenticate_named(&state, &request, &form).await?;
+    let client = authenticate_confidential(&state, &request, &form).await?;
     let token = form.require("token")?;
     let answer = match state.guard.verify(token) {
         Ok(verified) => state.authority.introspect_access_token(&client, &verified.claims),
         Err(VerifyError::Invalid(_) | VerifyError::Denied) if state.authority.is_fresh() => {
             state.authority.introspect_refresh_token(&client, token).await?
         }
-        // None of the others says anything about the token: an "inactive" here would log people out.
+        // The other errors say nothing about the token: `active: false` would log users out.
         Err(_) => return Err(AuthorityError::Stale.into()),
     };
     let mut response = HttpResponse::Ok();
@@ -41,25 +53,25 @@ pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<Stat
     Ok(response.json(answer))
 }
 
-/// What `POST /introspect` takes.
+/// The form for `POST /introspect`.
 #[derive(ToSchema)]
 #[schema(as = IntrospectRequest)]
-#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a form in the OpenAPI description")]
 pub struct IntrospectForm {
-    /// An access token, or a refresh token of the caller's own.
+    /// An access token, or a refresh token that was issued to the caller.
     token: String,
-    /// Not asked.
+    /// Ignored.
     token_type_hint: Option<String>,
-    /// Where the client does not authenticate by HTTP Basic.
+    /// For a client that does not authenticate with HTTP Basic.
     client_id: Option<String>,
-    /// Where a confidential client does not authenticate by HTTP Basic.
+    /// For a confidential client that does not authenticate with HTTP Basic.
     client_secret: Option<String>,
 }
 
-/// RFC 7662 §2.2.
+/// An introspection response (RFC 7662 section 2.2).
 #[derive(ToSchema)]
 #[schema(as = IntrospectResponse)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct IntrospectAnswer {
     active: bool,
     scope: Option<String>,

@@ -7,7 +7,7 @@ use ficha_authority::JWKS_MAX_AGE;
 
 use crate::state::State;
 
-/// The keys that tokens can be verified with: the one that signs, the one that will, and those whose tokens still live.
+/// Returns the public keys: the signing key, the next one, and old ones whose tokens have not all expired.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",

@@ -1,4 +1,4 @@
-//! `POST /logout`: ends the session of the token presented.
+//! `POST /logout`: ends the session of the presented token.
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,7 +8,7 @@ use crate::error::{ApiError, no_store};
 use crate::request::form::read_body;
 use crate::state::State;
 
-/// Ends the session of the token presented, with everything issued under it.
+/// Ends the session of the presented token, and revokes all of its tokens.
 #[utoipa::path(
     post,
     path = "/logout",
@@ -16,8 +16,12 @@ use crate::state::State;
     security(("password" = []), ("token" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "No good token (RFC 6750 section 3)"),
-        (status = 503, description = "Nothing was committed; try again", body = crate::error::ErrorAnswer),
+        (status = 401, description = "The token is missing or not valid (RFC 6750 section 3)"),
+        (
+            status = 503,
+            description = "The logout may not have been committed; try again",
+            body = crate::error::ErrorAnswer
+        ),
     )
 )]
 pub async fn logout(
@@ -26,7 +30,7 @@ pub async fn logout(
     payload: Payload,
     state: Data<State>,
 ) -> Result<HttpResponse, actix_web::Error> {
-    // RFC 6750 §2: a client must not send a token in two ways at once.
+    // RFC 6750 §2: a client must not use more than one method to send a token.
     state.guard.check_form(&request, &read_body(payload).await?)?;
     let source = state.proxies.trace(&request).sender();
     state.authority.logout(&source, &token.claims).await.map_err(ApiError::from)?;

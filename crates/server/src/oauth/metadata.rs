@@ -9,7 +9,7 @@ use ficha_token::ServerMetadata;
 use crate::error::ApiError;
 use crate::state::State;
 
-/// What this server offers. Nothing is named that is not there, and no member is an empty array.
+/// Describes what this server supports. Members that would be empty are omitted.
 #[utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",
@@ -32,7 +32,7 @@ fn describe(settings: &Settings, scopes: Vec<String>) -> ServerMetadata {
         token_endpoint: endpoint("/token"),
         jwks_uri: endpoint("/.well-known/jwks.json"),
         scopes_supported: scopes,
-        // No flow here has a response type. RFC 8414 asks for the member and forbids it to be empty (§3.2): left out.
+        // No flow here has a response type. RFC 8414 requires the member but forbids empty arrays (§3.2): omitted.
         response_types_supported: Vec::new(),
         grant_types_supported: texts(
             &[Grant::Password, Grant::RefreshToken, Grant::ClientCredentials].map(Grant::as_str),

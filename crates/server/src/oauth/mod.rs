@@ -16,7 +16,7 @@ use crate::request::form::Form;
 use crate::request::source::Trace;
 use crate::state::State;
 
-/// Who the client of a request is, and where the request comes from.
+/// Authenticates the client of a request. Also returns where the request comes from.
 async fn authenticate(
     state: &State,
     request: &HttpRequest,
@@ -28,8 +28,8 @@ async fn authenticate(
     Ok((client, trace))
 }
 
-/// Introspection is never for the default client, so a caller that names nobody is nobody.
-async fn authenticate_named(
+/// Introspection requires a confidential client; there is no default client for it.
+async fn authenticate_confidential(
     state: &State,
     request: &HttpRequest,
     form: &Form,

@@ -16,10 +16,18 @@ use crate::state::State;
     tag = "OAuth2",
     request_body(content = RevokeForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "It is good for nothing from now on, or never was (RFC 7009 section 2.2)"),
-        (status = 400, description = "No token, or a token of another client", body = crate::error::ErrorAnswer),
+        (status = 200, description = "The token is no longer valid, or never was (RFC 7009 section 2.2)"),
+        (
+            status = 400,
+            description = "The parameter token is missing, or the token belongs to another client",
+            body = crate::error::ErrorAnswer
+        ),
         (status = 401, description = "The client did not authenticate", body = crate::error::ErrorAnswer),
-        (status = 503, description = "Nothing was committed; try again", body = crate::error::ErrorAnswer),
+        (
+            status = 503,
+            description = "The revocation may not have been committed; try again",
+            body = crate::error::ErrorAnswer
+        ),
     )
 )]
 pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -32,17 +40,17 @@ pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) 
     Ok(response.finish())
 }
 
-/// What `POST /revoke` takes.
+/// The form for `POST /revoke`.
 #[derive(ToSchema)]
 #[schema(as = RevokeRequest)]
-#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a form in the OpenAPI description")]
 pub struct RevokeForm {
     /// An access token or a refresh token.
     token: String,
-    /// Not asked: what a token is follows from the token.
+    /// Ignored: the server can tell the type from the token itself.
     token_type_hint: Option<String>,
-    /// Where the client does not authenticate by HTTP Basic.
+    /// For a client that does not authenticate with HTTP Basic.
     client_id: Option<String>,
-    /// Where a confidential client does not authenticate by HTTP Basic.
+    /// For a confidential client that does not authenticate with HTTP Basic.
     client_secret: Option<String>,
 }

@@ -12,7 +12,7 @@ use crate::error::{ApiError, no_store};
 use crate::request::form::Form;
 use crate::state::State;
 
-/// Issues tokens: for a password, for a refresh token, or for a client itself.
+/// Issues tokens for a password, for a refresh token, or for the client itself.
 #[utoipa::path(
     post,
     path = "/token",
@@ -20,9 +20,13 @@ use crate::state::State;
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Tokens (RFC 6749 section 5.1)", body = TokenAnswer),
-        (status = 400, description = "Refused (RFC 6749 section 5.2)", body = crate::error::ErrorAnswer),
+        (status = 400, description = "Rejected (RFC 6749 section 5.2)", body = crate::error::ErrorAnswer),
         (status = 401, description = "The client did not authenticate", body = crate::error::ErrorAnswer),
-        (status = 503, description = "Busy, or without its database; Retry-After says when", body = crate::error::ErrorAnswer),
+        (
+            status = 503,
+            description = "The server is busy, or its database does not answer; Retry-After says when to try again",
+            body = crate::error::ErrorAnswer
+        ),
     )
 )]
 pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -64,36 +68,36 @@ fn answer(issued: Issued) -> HttpResponse {
     ))
 }
 
-/// What `POST /token` takes.
+/// The form for `POST /token`.
 #[derive(ToSchema)]
 #[schema(as = TokenRequest)]
-#[expect(dead_code, reason = "it only describes a form, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a form in the OpenAPI description")]
 pub struct TokenForm {
     /// `password`, `refresh_token` or `client_credentials`.
     grant_type: String,
-    /// With `password`.
+    /// For `password`.
     username: Option<String>,
-    /// With `password`.
+    /// For `password`.
     password: Option<String>,
-    /// With `refresh_token`.
+    /// For `refresh_token`.
     refresh_token: Option<String>,
-    /// Names separated by spaces; left out: all that may be granted but `ficha:*`.
+    /// Names separated by spaces. If omitted: everything that may be granted except `ficha:*`.
     scope: Option<String>,
-    /// Where the client does not authenticate by HTTP Basic.
+    /// For a client that does not authenticate with HTTP Basic.
     client_id: Option<String>,
-    /// Where a confidential client does not authenticate by HTTP Basic.
+    /// For a confidential client that does not authenticate with HTTP Basic.
     client_secret: Option<String>,
 }
 
-/// RFC 6749 §5.1.
+/// A token response (RFC 6749 section 5.1).
 #[derive(ToSchema)]
 #[schema(as = TokenResponse)]
-#[expect(dead_code, reason = "it only describes an answer, for the OpenAPI page")]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct TokenAnswer {
     access_token: String,
-    /// `Bearer`.
+    /// Always `Bearer`.
     token_type: String,
-    /// Seconds.
+    /// The lifetime of the access token, in seconds.
     expires_in: u64,
     refresh_token: Option<String>,
     scope: String,

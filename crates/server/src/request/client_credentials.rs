@@ -1,4 +1,4 @@
-//! How a client says who it is (RFC 6749 §2.3.1): by HTTP Basic, or in the body.
+//! The credentials of a client (RFC 6749 §2.3.1): from HTTP Basic, or from the body.
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::ApiError;
 use crate::request::form::{Form, decode};
 
-/// What the request says about its client. More than one way at once is refused (RFC 6749 §2.3).
+/// The credentials in a request. Using more than one method at once is an error (RFC 6749 §2.3).
 pub fn client_credentials(headers: &HeaderMap, form: &Form) -> Result<ClientCredentials, ApiError> {
     let body_id = form.get("client_id");
     let body_secret = form.get("client_secret");
@@ -17,33 +17,33 @@ pub fn client_credentials(headers: &HeaderMap, form: &Form) -> Result<ClientCred
         return match (body_id, body_secret) {
             (Some(id), Some(secret)) => Ok(ClientCredentials::Secret(id.into(), Secret::new(secret))),
             (Some(id), None) => Ok(ClientCredentials::Public(id.into())),
-            (None, Some(_)) => Err(ApiError::InvalidRequest("client_secret came without client_id")),
+            (None, Some(_)) => Err(ApiError::InvalidRequest("client_secret was sent without client_id")),
             (None, None) => Ok(ClientCredentials::None),
         };
     };
     if body_secret.is_some() {
-        return Err(ApiError::InvalidRequest("the client authenticated in the header and in the body"));
+        return Err(ApiError::InvalidRequest("client credentials were sent both in the header and in the body"));
     }
     if body_id.is_some_and(|body_id| body_id != id) {
         return Err(ApiError::InvalidRequest("client_id differs from the one in the Authorization header"));
     }
-    Ok(of_header(id, secret))
+    Ok(from_header(id, secret))
 }
 
-/// What the header alone says about the client, where a request has no body.
+/// The credentials in the header alone, for requests without a body.
 pub fn header_credentials(headers: &HeaderMap) -> Result<ClientCredentials, ApiError> {
-    Ok(basic(headers)?.map_or(ClientCredentials::None, |(id, secret)| of_header(id, secret)))
+    Ok(basic(headers)?.map_or(ClientCredentials::None, |(id, secret)| from_header(id, secret)))
 }
 
-fn of_header(id: String, secret: Secret) -> ClientCredentials {
-    // An empty secret is how a public client looks that was made to send the header, Swagger UI for one.
+fn from_header(id: String, secret: Secret) -> ClientCredentials {
+    // A public client that always sends the header, such as Swagger UI, sends an empty secret.
     match secret.is_empty() {
         true => ClientCredentials::Public(id),
         false => ClientCredentials::Secret(id, secret),
     }
 }
 
-/// The id and secret of a Basic header; `None` if there is none, or if both are empty.
+/// The id and secret in a Basic header; `None` if there is no header, or if both are empty.
 fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, ApiError> {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };

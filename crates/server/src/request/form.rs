@@ -1,4 +1,4 @@
-//! Form bodies (RFC 6749 appendix B), read more strictly than browsers do.
+//! Form bodies (RFC 6749 appendix B), parsed more strictly than browsers do.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,16 +12,16 @@ use zeroize::Zeroizing;
 
 use crate::error::ApiError;
 
-/// The longest body that is read, in bytes.
+/// The longest body that is accepted, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A body that has not arrived by then never will.
-const BODY_LIMIT: Duration = Duration::from_secs(10);
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The parameters of a request, each at most once and none empty.
+/// The parameters of a request. None is repeated, and none is empty.
 pub struct Form(BTreeMap<String, Zeroizing<String>>);
 
-/// Shows which parameters there are, not what they hold: passwords and tokens are among them.
+/// Shows the names only: some values are passwords and tokens.
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -29,7 +29,7 @@ impl fmt::Debug for Form {
 }
 
 impl Form {
-    /// Reads a request's body. The query is never looked at (RFC 6749 §2.3.1).
+    /// Reads a request's body. The query is ignored (RFC 6749 §2.3.1).
     pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, ApiError> {
         require_form(request)?;
         Self::parse(&read_body(payload).await?)
@@ -42,33 +42,33 @@ impl Form {
             let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let name = decode(&pair[..end])?;
             let value = decode(pair.get(end + 1..).unwrap_or_default())?;
-            // RFC 6749 §3.2: parameters must not be repeated, sent without a value or not.
+            // RFC 6749 §3.2: parameters must not be repeated, even without a value.
             if parameters.insert(name.to_string(), value).is_some() {
                 return Err(ApiError::InvalidRequest("a parameter is repeated"));
             }
         }
-        // RFC 6749 §3.2: sent without a value is as if left out.
+        // RFC 6749 §3.2: a parameter without a value is treated as omitted.
         parameters.retain(|_, value| !value.is_empty());
         Ok(Self(parameters))
     }
 
-    /// A parameter, if it is there.
+    /// An optional parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.as_str())
     }
 
-    /// A parameter that must be there.
+    /// A required parameter.
     pub fn require(&self, name: &'static str) -> Result<&str, ApiError> {
         self.get(name).ok_or(ApiError::MissingParameter(name))
     }
 }
 
-/// A request's body, if it is short and does not take its time.
+/// A request's body, if it is short enough and arrives in time.
 pub async fn read_body(payload: Payload) -> Result<Bytes, ApiError> {
-    match tokio::time::timeout(BODY_LIMIT, payload.to_bytes_limited(MAX_BODY_BYTES)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(MAX_BODY_BYTES)).await {
         Err(_) => Err(ApiError::BodyTooSlow),
         Ok(Err(_)) => Err(ApiError::BodyTooLarge),
-        Ok(Ok(Err(_))) => Err(ApiError::InvalidRequest("the body did not arrive whole")),
+        Ok(Ok(Err(_))) => Err(ApiError::InvalidRequest("the body is incomplete")),
         Ok(Ok(Ok(body))) => Ok(body),
     }
 }
@@ -83,12 +83,12 @@ fn require_form(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-/// Form-decodes one name or value: `+` is a space, `%XX` a byte, and the whole is UTF-8.
+/// Form-decodes one name or value: `+` is a space, `%XX` a byte, and the result must be UTF-8.
 pub fn decode(text: &[u8]) -> Result<Zeroizing<String>, ApiError> {
     let spaced: Zeroizing<Vec<u8>> =
         Zeroizing::new(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect());
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
-    String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| ApiError::InvalidRequest("a parameter is not UTF-8"))
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| ApiError::InvalidRequest("a parameter is not valid UTF-8"))
 }
 
 #[cfg(test)]
@@ -98,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a4_a5_a_repeated_parameter_is_refused_and_an_empty_one_is_left_out() {
+    fn a4_a5_a_repeated_parameter_is_rejected_and_an_empty_one_is_ignored() {
         assert!(Form::parse(b"a=1&a=1").is_err());
         assert!(Form::parse(b"a=&a=1").is_err());
         let form = Form::parse(b"a=&b&c=1&&d=%2B+%25").unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf_8_is_refused_and_not_mended() {
+    fn invalid_utf_8_is_rejected_and_not_repaired() {
         assert!(Form::parse(b"password=%ff").is_err());
     }
 

@@ -1,4 +1,4 @@
-//! Reading a request: its form, the client's credentials, and where it came from.
+//! Reading a request: its form, its client credentials, and where it comes from.
 
 pub(crate) mod client_credentials;
 pub(crate) mod form;

@@ -1,4 +1,4 @@
-//! Where a request comes from. What a header says about it is believed only from a trusted proxy.
+//! Where a request comes from. Forwarding headers count only if a trusted proxy sent them.
 
 use std::net::IpAddr;
 
@@ -7,31 +7,32 @@ use actix_web::http::header::{HeaderMap, USER_AGENT};
 use ficha_authority::RequestSource;
 use ipnet::IpNet;
 
-/// The longest user agent that is kept, in characters.
+/// How many characters of a user agent are kept.
 const USER_AGENT_CHARS: usize = 200;
 
-/// Finds out where requests come from.
+/// The proxies whose forwarding headers are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
     trusted: Vec<IpNet>,
 }
 
-/// The addresses of a request, nearest first, beginning with the one that is believed to have sent it.
+/// Where a request comes from, as far as it can be trusted.
 pub struct Trace {
+    /// The address that sent the request.
     sender: Option<IpAddr>,
-    /// The one that the sender says it acts for.
+    /// The address that the sender says it acts for.
     before: Option<IpAddr>,
     user_agent: Option<String>,
 }
 
 impl TrustedProxies {
-    /// Proxies in `trusted` are believed.
+    /// Trusts the proxies in these networks.
     pub fn new(trusted: Vec<IpNet>) -> Self {
         Self { trusted }
     }
 
-    /// Follows the chain of `X-Forwarded-For` (or else `Forwarded`, RFC 7239) back from the peer, as long as whoever
-    /// wrote a link is a trusted proxy.
+    /// Follows the chain of `X-Forwarded-For` (or else `Forwarded`, RFC 7239) back from the peer, as long as each entry
+    /// was written by a trusted proxy.
     pub fn trace(&self, request: &HttpRequest) -> Trace {
         let mut chain = forwarded(request.headers()).into_iter().rev();
         let mut sender = request.peer_addr().map(|peer| peer.ip().to_canonical());
@@ -48,12 +49,12 @@ impl TrustedProxies {
 }
 
 impl Trace {
-    /// Whoever sent the request.
+    /// The sender of the request.
     pub fn sender(&self) -> RequestSource {
         RequestSource { address: self.sender, user_agent: self.user_agent.clone() }
     }
 
-    /// The user whom a client acts for, if that client is trusted to say so.
+    /// The user for whom a client acts, if that client is trusted to forward addresses; otherwise the sender.
     pub fn on_behalf(&self, client_forwards: bool) -> RequestSource {
         let address = if client_forwards { self.before.or(self.sender) } else { self.sender };
         RequestSource { address, user_agent: self.user_agent.clone() }
@@ -65,9 +66,9 @@ fn user_agent(request: &HttpRequest) -> Option<String> {
     Some(text.chars().take(USER_AGENT_CHARS).collect())
 }
 
-/// The forwarded addresses, oldest first. A link that is no address is `None`: it ends the chain.
+/// The forwarded addresses, oldest first. An entry that is not an address is `None`, and ends the chain.
 fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    // A value is never skipped for what a client put into it: what a proxy of ours wrote may stand behind that.
+    // A value is never skipped because of what a client put into it: our own proxy may have appended to it.
     let list = |name: &str| -> Vec<String> {
         let values = headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         values.flat_map(|value| value.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>()).collect()
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_no_address_ends_the_chain() {
+    fn an_entry_that_is_not_an_address_ends_the_chain() {
         let header = ("x-forwarded-for", "203.0.113.1, unknown");
         assert_eq!(sender("192.0.2.9", header, &["192.0.2.9"]).0, "");
     }

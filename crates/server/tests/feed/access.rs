@@ -1,4 +1,4 @@
-//! Who may follow, and what a request may say.
+//! Who may follow the feed, and which parameters are valid.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use ficha_authority::{ClientChange, Issuer};
 use ficha_store::testing::TestDatabase;
 use reqwest::StatusCode;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Client, Options, error};
 
-/// An issuer that other machines can reach: nobody follows without being a client.
+/// An issuer that other machines can reach: following requires client credentials.
 fn public_issuer(options: &mut Options) {
     options.settings.issuer = Issuer::parse("https://auth.example.com").expect("a good issuer");
 }
@@ -28,7 +28,7 @@ fn assert_challenge(response: &reqwest::Response) {
 }
 
 ficha_store::on_both_databases! {
-    async fn a_client_that_serves_an_audience_follows_and_no_other(database: TestDatabase) {
+    async fn only_a_client_that_serves_an_audience_can_follow(database: TestDatabase) {
         let app = App::start_with(&database, public_issuer).await;
         let notes = resource_server(&app, "notes-api").await;
         read_page(poll_as(&app, &notes, "").await).await;
@@ -64,14 +64,14 @@ ficha_store::on_both_databases! {
         let notes = resource_server(&app, "notes-api").await;
         let query = format!("client_id={}&client_secret={}", notes.id, notes.secret);
         error(poll(&app, &query).await, 401, "invalid_client").await;
-        // And they disturb nothing: unknown parameters are ignored.
+        // They do no harm either: unknown parameters are ignored.
         read_page(poll_as(&app, &notes, "client_id=other&client_secret=x").await).await;
     }
 
     async fn anonymous_following_is_for_loopback_issuers_and_can_be_turned_off(database: TestDatabase) {
         let loopback = App::start(&database).await;
         assert_eq!(poll(&loopback, "").await.status(), 200);
-        // Who names somebody must be somebody, there too.
+        // Credentials that are sent must be valid, there too.
         let wrong = Client { id: "first-party".into(), secret: "x".into() };
         error(poll_as(&loopback, &wrong, "").await, 401, "invalid_client").await;
         let off = loopback.another_with(&database, |options| options.settings.denylist.anonymous = Some(false)).await;
@@ -84,7 +84,7 @@ ficha_store::on_both_databases! {
         error(response, 401, "invalid_client").await;
     }
 
-    async fn a_client_that_is_barred_while_its_poll_is_held_is_told_so_at_its_end(database: TestDatabase) {
+    async fn a_client_that_loses_access_during_a_poll_is_rejected_when_the_poll_ends(database: TestDatabase) {
         let app = App::start_with(&database, public_issuer).await;
         let notes = resource_server(&app, "notes-api").await;
         let first = read_page(poll_as(&app, &notes, "").await).await;
@@ -98,7 +98,7 @@ ficha_store::on_both_databases! {
                 let response = answered(held).await;
                 error(response, 401, "invalid_client").await;
                 app.admin.set_client_enabled("test", "notes-api", true).await.expect("it is there");
-                eventually("it may follow again", async || poll_as(&app, &notes, "").await.status() == 200).await;
+                eventually("it can follow again", async || poll_as(&app, &notes, "").await.status() == 200).await;
             } else {
                 let nothing = ClientChange { serves: Some(Vec::new()), ..ClientChange::default() };
                 app.admin.change_client("test", "notes-api", nothing).await.expect("it is there");
@@ -107,7 +107,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_request_that_cant_be_used_says_what_is_right(database: TestDatabase) {
+    async fn an_invalid_request_gets_an_error_that_says_what_is_valid(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let cursor = cursor(&app).await;
         for wait in ["31", "-1", "1.5", "10s", "x", "%2B1", "+1", "99999999999999999999"] {
@@ -123,7 +123,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_nonce_is_said_again_and_no_answer_may_be_cached(database: TestDatabase) {
+    async fn a_nonce_is_repeated_and_no_response_may_be_cached(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         revoked_token(&app).await;
         let whole = cursor(&app).await;
@@ -136,12 +136,12 @@ ficha_store::on_both_databases! {
             }
         }
         assert_eq!(page(&app, "nonce=").await.nonce, None);
-        // As documented, to the byte.
+        // Exactly as documented.
         let text = poll(&app, &format!("after={whole}&nonce=N")).await.text().await.expect("a text");
         assert_eq!(text, format!(r#"{{"nonce":"N","cursor":"{whole}","reset":false,"entries":[]}}"#));
     }
 
-    async fn only_get_is_answered(database: TestDatabase) {
+    async fn only_get_is_allowed(database: TestDatabase) {
         let app = App::start(&database).await;
         for method in [reqwest::Method::HEAD, reqwest::Method::POST, reqwest::Method::DELETE] {
             let response = app.http.request(method, app.url("/denylist")).send().await.expect("an answer");
@@ -150,14 +150,14 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_wrong_secret_waits_and_a_right_one_does_not(database: TestDatabase) {
+    async fn a_wrong_secret_is_delayed_and_a_right_one_is_not(database: TestDatabase) {
         let app = App::start_with(&database, public_issuer).await;
         let notes = resource_server(&app, "notes-api").await;
         let wrong = Client { secret: "wrong".into(), ..notes.clone() };
         let guesses = async { futures_util::future::join_all((0..20).map(|_| poll_as(&app, &wrong, ""))).await };
         let right = async {
             let limit = tokio::time::timeout(Duration::from_secs(5), poll_as(&app, &notes, ""));
-            limit.await.expect("nobody slows it").status()
+            limit.await.expect("it is not delayed").status()
         };
         let (_, status) = tokio::join!(guesses, right);
         assert_eq!(status, 200);

@@ -1,19 +1,19 @@
-//! Cursors that are known, and those that are not.
+//! Known and unknown cursors.
 
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 
-/// A cursor's number and its tag. Only a test may look.
+/// The number and the tag of a cursor, which are opaque to followers.
 fn parts(cursor: &str) -> (i64, u64) {
     let (number, tag) = cursor.split_once('.').expect("a cursor has two parts");
     (number.parse().expect("a number"), u64::from_str_radix(tag, 16).expect("a tag"))
 }
 
 ficha_store::on_both_databases! {
-    async fn a_cursor_that_is_not_known_gets_everything_anew(database: TestDatabase) {
+    async fn an_unknown_cursor_gets_the_whole_list_again(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let known = [revoked_token(&app).await, revoked_token(&app).await];
         let (number, tag) = parts(&cursor(&app).await);
@@ -30,10 +30,10 @@ ficha_store::on_both_databases! {
         assert!(page(&app, &format!("after={long}")).await.reset);
         assert_eq!(metric(&app, "ficha_denylist_resets_total").await, 31);
         let start = page(&app, "after=0.0").await;
-        assert_eq!((start.reset, ids(&start)), (false, known.to_vec()), "that stands before the first row of any history");
+        assert_eq!((start.reset, ids(&start)), (false, known.to_vec()), "this cursor precedes the first row of any history");
     }
 
-    async fn a_cursor_in_the_middle_is_as_good_as_one_at_the_end(database: TestDatabase) {
+    async fn a_cursor_from_the_middle_of_the_list_works_too(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let mut cursors = vec![cursor(&app).await];
         let mut revoked = Vec::new();
@@ -56,14 +56,14 @@ ficha_store::on_both_databases! {
         let app = app_with_alice(&database).await;
         revoked_token(&app).await;
         let old = cursor(&app).await;
-        // The newest thousand stay.
+        // The newest thousand entries stay.
         database.raw().await.fill_denylist(1_000, later(&app)).await;
         revoked_token(&app).await;
         let newest = cursor(&app).await;
         app.advance(Duration::from_secs(5_000)).await;
-        // The server prunes by itself too.
+        // The server also prunes in the background.
         app.authority.maintain_once(&mut None).await.expect("the database answers");
-        // Nothing of it is in this one's memory.
+        // A new server has none of it in memory.
         let other = app.another(&database).await;
         let reset = page(&other, &format!("after={old}")).await;
         assert_eq!((reset.reset, ids(&reset)), (true, vec![]));
@@ -75,7 +75,7 @@ ficha_store::on_both_databases! {
         assert_eq!((reset.reset, ids(&reset)), (true, vec![live]));
     }
 
-    async fn a_database_that_was_put_back_is_noticed_and_nothing_is_forgotten_or_missed(database: TestDatabase) {
+    async fn a_restored_database_is_noticed_and_nothing_is_forgotten_or_missed(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let mut follower = Follower::default();
         let before = revoked_token(&app).await;
@@ -97,7 +97,7 @@ ficha_store::on_both_databases! {
         assert_eq!((woken.reset, ids(&woken)), (true, vec![before]));
         follower.catch_up(&app).await;
         assert_eq!(follower.resets, 1);
-        // The new history comes to the same numbers, and beyond.
+        // The new history reaches the same numbers, and goes beyond.
         let after = [revoked_token(&app).await, revoked_token(&app).await, revoked_token(&app).await];
         follower.catch_up(&app).await;
         assert_eq!(follower.resets, 1);
@@ -107,7 +107,7 @@ ficha_store::on_both_databases! {
         assert_eq!(follower.denied.len(), 6);
     }
 
-    async fn a_cursor_of_another_history_under_a_number_that_was_passed_is_noticed(database: TestDatabase) {
+    async fn a_cursor_from_another_history_is_noticed_after_its_number_was_passed(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let mut follower = Follower::default();
         for _ in 0..2 {

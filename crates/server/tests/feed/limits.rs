@@ -1,8 +1,8 @@
-//! How many polls are held, and what becomes of those past that.
+//! The limits on held polls, and what happens beyond them.
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Client};
 
 async fn app_with_places(database: &TestDatabase, all: usize, per_source: usize) -> App {
@@ -20,14 +20,14 @@ async fn resource_server(app: &App, id: &str) -> Client {
 }
 
 ficha_store::on_both_databases! {
-    async fn past_its_places_a_source_is_refused_at_once_and_the_others_are_not(database: TestDatabase) {
+    async fn a_source_over_its_limit_is_rejected_at_once_and_others_are_not(database: TestDatabase) {
         let app = app_with_places(&database, 4, 2).await;
         let notes = resource_server(&app, "notes-api").await;
         let query = format!("after={}&{LONG}", cursor(&app).await);
         let (first, second) = (held(&app, &query).await, held(&app, &query).await);
         assert_unavailable(poll(&app, &query).await).await;
         assert_eq!(metric(&app, "ficha_denylist_polls_refused_total").await, 1);
-        // What needs no place is answered all the same.
+        // A poll that does not wait needs no place, and is still answered.
         page(&app, "").await;
         page(&app, &query.replace("wait=30", "wait=0")).await;
         let request = |client: &Client| app.http.get(app.url(&format!("/denylist?{query}"))).basic_auth(&client.id, Some(&client.secret));
@@ -37,7 +37,7 @@ ficha_store::on_both_databases! {
             others.push(tokio::spawn(async move { request.send().await.expect("an answer") }));
             waiting(&app, expected).await;
         }
-        // All places are taken now, for whoever comes.
+        // All places are taken now, for every source.
         let more = resource_server(&app, "more-api").await;
         assert_unavailable(poll_as(&app, &more, &query).await).await;
         assert_eq!(metric(&app, "ficha_followers_waiting").await, 4);
@@ -50,22 +50,22 @@ ficha_store::on_both_databases! {
         assert_eq!(metric(&app, "ficha_denylist_polls_refused_total").await, 2);
     }
 
-    async fn whoever_hangs_up_gives_the_place_back(database: TestDatabase) {
+    async fn a_follower_that_disconnects_frees_its_place(database: TestDatabase) {
         let app = app_with_places(&database, 10, 1).await;
         let query = format!("after={}&{LONG}", cursor(&app).await);
-        // Paths are one and the same, however they are written.
+        // Different spellings of the path are one route.
         for path in ["/denylist", "/%64enylist", "/denylist"] {
             let request = app.http.get(app.url(&format!("{path}?{query}")));
             let held = tokio::spawn(async move { request.send().await.expect("an answer") });
             waiting(&app, 1).await;
             assert_unavailable(poll(&app, &query).await).await;
-            // The connection goes with its request.
+            // Dropping the request closes the connection.
             held.abort();
             waiting(&app, 0).await;
         }
     }
 
-    async fn what_else_was_begun_is_finished_though_its_client_hangs_up(database: TestDatabase) {
+    async fn other_requests_are_finished_even_if_the_client_disconnects(database: TestDatabase) {
         use tokio::io::AsyncWriteExt;
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;

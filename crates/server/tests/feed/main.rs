@@ -1,4 +1,4 @@
-//! `GET /denylist`: what a follower is told, when, and what not.
+//! `GET /denylist`: what followers receive, and when.
 
 mod access;
 mod cursors;
@@ -7,6 +7,6 @@ mod many;
 mod order;
 mod pages;
 mod servers;
+mod support;
 mod vouching;
 mod waiting;
-mod world;

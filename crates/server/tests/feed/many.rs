@@ -1,4 +1,4 @@
-//! Many followers, few reads.
+//! Many followers cause few reads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 
-use crate::world::*;
+use crate::support::*;
 
 const MANY: usize = 300;
 
-#[expect(clippy::disallowed_methods, reason = "how soon a follower is answered in real time is what is tested")]
+#[expect(clippy::disallowed_methods, reason = "the test measures how soon a follower is answered in real time")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -39,7 +39,7 @@ ficha_store::on_both_databases! {
         assert_eq!(metric(&app, "ficha_denylist_polls_total").await, MANY as u64 + 1);
     }
 
-    async fn a_burst_is_gathered(database: TestDatabase) {
+    async fn a_burst_of_revocations_is_answered_in_few_polls(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let mut follower = Follower::default();
         follower.catch_up(&app).await;
@@ -61,10 +61,10 @@ ficha_store::on_both_databases! {
         };
         let ((), polls) = tokio::join!(burst, following);
         let most = began.elapsed().as_millis() / 20 + 2;
-        assert!(polls <= most, "{polls} polls where {most} would do");
+        assert!(polls <= most, "{polls} polls instead of at most {most}");
     }
 
-    async fn a_flow_of_revocations_that_does_not_end_keeps_nobody_waiting(database: TestDatabase) {
+    async fn an_endless_stream_of_revocations_keeps_no_poll_waiting(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let mut follower = Follower::default();
         follower.catch_up(&app).await;
@@ -79,7 +79,7 @@ ficha_store::on_both_databases! {
                 count += 1;
             }
             done.store(true, Ordering::SeqCst);
-            // Wakes whoever waits for another.
+            // Wakes every poll that waits for another entry.
             raw.fill_denylist(1, later(&app)).await;
             app.authority.denylist().nudge();
             count + 1
@@ -95,10 +95,10 @@ ficha_store::on_both_databases! {
         };
         let (count, longest) = tokio::join!(flow, following);
         let polls = follower.polls;
-        // A wake comes every 20 ms. The bounds are wide, for a machine that builds beside us: whoever waits until the flow
-        // ends waits for all of it.
-        assert!(longest < Duration::from_secs(2), "a poll took {longest:?} while {count} came");
-        assert!(polls > 10, "{polls} polls while {count} came");
+        // A wake comes every 20 ms. The bounds are wide because the machine may be busy with a build. A poll that
+        // waited for the stream to end would wait for all of it.
+        assert!(longest < Duration::from_secs(2), "a poll took {longest:?} while {count} entries came");
+        assert!(polls > 10, "{polls} polls while {count} entries came");
         follower.catch_up(&app).await;
         assert_eq!((follower.denied.len(), follower.resets), (count, 0));
     }
@@ -111,7 +111,7 @@ ficha_store::on_both_databases! {
                 assert_eq!(ids(&read_page(response).await), NOTHING);
             }
         });
-        // The tail's own are among them: twenty a second on SQLite.
+        // These include the reads of the background tail: twenty per second on SQLite.
         let reads = explained.await.expect("plans").iter().filter(|one| one.sql.contains("denylist")).count();
         assert!(reads < 200, "{reads} statements for {MANY} followers");
     }

@@ -1,4 +1,4 @@
-//! A follower that polls all the while ends with exactly what was revoked.
+//! A follower that keeps polling ends up with exactly what was revoked.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::App;
 
-/// Polls, now waiting and now not, until `done`; then to the end.
+/// Polls, some of the time with a wait, until `done`, and then to the end of the list.
 async fn follow(app: &App, done: &AtomicBool, wait: u32) -> Follower {
     let mut follower = Follower::default();
     while !done.load(Ordering::SeqCst) {
@@ -20,12 +20,12 @@ async fn follow(app: &App, done: &AtomicBool, wait: u32) -> Follower {
 }
 
 ficha_store::on_both_databases! {
-    async fn a_follower_misses_nothing_and_makes_nothing_up_while_many_revoke_at_two_servers(database: TestDatabase) {
+    async fn a_follower_misses_and_invents_nothing_while_many_revoke_at_two_servers(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         let mut logins = Vec::new();
         for _ in 0..12 {
-            // As many as may be hashed at once.
+            // As many as can be hashed at once.
             logins.extend(join_all((0..10).map(|_| app.login("alice"))).await);
         }
         let done = AtomicBool::new(false);
@@ -33,7 +33,7 @@ ficha_store::on_both_databases! {
             join_all(logins.chunks(10).enumerate().map(async |(writer, logins)| {
                 for (at, tokens) in logins.iter().enumerate() {
                     let server = if (writer + at) % 2 == 0 { &app } else { &other };
-                    // Every third ends its session, which is denied by another id.
+                    // Every third one ends its session, which denies the id of the session instead.
                     let token = if at % 3 == 0 { &tokens.refresh } else { &tokens.access };
                     revoke(server, token).await;
                 }

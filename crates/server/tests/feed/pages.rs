@@ -1,11 +1,11 @@
-//! The whole list, in pages.
+//! The whole list in pages.
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 
 ficha_store::on_both_databases! {
-    async fn an_empty_list_has_a_cursor_to_go_on_from(database: TestDatabase) {
+    async fn an_empty_list_has_a_cursor_to_continue_from(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = page(&app, "").await;
         assert_eq!((first.reset, first.more, &first.nonce, ids(&first)), (false, false, &None, vec![]));
@@ -13,7 +13,7 @@ ficha_store::on_both_databases! {
         let next = page(&app, &format!("after={}", first.cursor)).await;
         assert_eq!((next.reset, next.more, ids(&next)), (false, false, vec![id]));
         assert_eq!(ids(&page(&app, &format!("after={}", next.cursor)).await), NOTHING);
-        assert_eq!(ids(&page(&app, "after=").await), [id], "an empty parameter counts as left out");
+        assert_eq!(ids(&page(&app, "after=").await), [id], "an empty parameter counts as omitted");
     }
 
     async fn a_long_list_comes_in_pages_and_what_is_revoked_meanwhile_comes_last(database: TestDatabase) {
@@ -23,7 +23,7 @@ ficha_store::on_both_databases! {
         let first = page(&app, "").await;
         assert_eq!((first.entries.len(), first.more), (20_000, true));
         let again = page(&app, "wait=30").await;
-        assert_eq!(first, again, "the same page for everybody, and no wait without a cursor");
+        assert_eq!(first, again, "every follower gets the same page, and there is no wait without a cursor");
         let late = revoked_token(&app).await;
         let second = page(&app, &format!("after={}&{LONG}", first.cursor)).await;
         assert_eq!((second.entries.len(), second.more, second.reset), (20_000, true, false));
@@ -46,7 +46,7 @@ ficha_store::on_both_databases! {
         assert_eq!(last.cursor, first.cursor);
     }
 
-    async fn what_has_run_out_is_not_in_the_list(database: TestDatabase) {
+    async fn expired_entries_are_not_in_the_list(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
         let now = later(&app) - 600;
@@ -55,13 +55,13 @@ ficha_store::on_both_databases! {
         raw.fill_denylist(2, now).await;
         let first = page(&app, "").await;
         assert!(first.entries.iter().all(|entry| entry.until == now + 1) && first.entries.len() == 2, "{first:?}");
-        // The cursor is that of the list's end all the same.
+        // The cursor is still that of the end of the list.
         let head = raw.number("SELECT number FROM denylist_head").await;
         assert!(first.cursor.starts_with(&format!("{head}.")), "{}", first.cursor);
         assert_eq!(ids(&page(&app, &format!("after={}", first.cursor)).await), NOTHING);
     }
 
-    async fn a_page_whose_end_is_pruned_is_read_anew_however_often_it_is_asked_for(database: TestDatabase) {
+    async fn a_cached_page_whose_end_was_pruned_is_read_again(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
         raw.fill_denylist(50_000, later(&app)).await;
@@ -70,17 +70,17 @@ ficha_store::on_both_databases! {
             page(&app, first).await;
         }
         raw.execute("DELETE FROM denylist WHERE number <= 25000").await;
-        // Whoever begins and whoever is begun anew are both led on, and not to and fro for ever.
+        // New followers and followers that were reset both reach the next page, instead of starting over forever.
         for first in ["", "after=x"] {
             eventually("the next page follows the first", async || {
-                let begun = page(&app, first).await;
-                !page(&app, &format!("after={}", begun.cursor)).await.reset
+                let start = page(&app, first).await;
+                !page(&app, &format!("after={}", start.cursor)).await.reset
             })
             .await;
         }
     }
 
-    async fn a_whole_page_is_built_once_for_all_who_ask_for_it(database: TestDatabase) {
+    async fn a_full_page_is_built_once_for_all_followers(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let raw = database.raw().await;
         raw.fill_denylist(30_000, later(&app)).await;

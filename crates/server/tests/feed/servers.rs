@@ -1,10 +1,10 @@
-//! Several servers on one database, and servers that end.
+//! Several servers on one database, and servers that stop.
 
 use std::time::{Duration, Instant};
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 
 ficha_store::on_both_databases! {
     async fn a_revocation_at_one_server_wakes_polls_that_another_holds(database: TestDatabase) {
@@ -30,7 +30,7 @@ ficha_store::on_both_databases! {
         for round in 0..20 {
             let (here, there) = if round % 2 == 0 { (&app, &other) } else { (&other, &app) };
             revoked.push(revoked_token(here).await);
-            // What one server has answered, every other one knows with its next read.
+            // What one server has answered, every other server knows after its next read.
             follower.catch_up(there).await;
             assert!(revoked.iter().all(|id| follower.denied.contains_key(id)), "{round}");
         }
@@ -45,7 +45,7 @@ ficha_store::on_both_databases! {
         for _ in 0..20 {
             polls.push(held(&app, &format!("after={cursor}&{LONG}")).await);
         }
-        #[expect(clippy::disallowed_methods, reason = "how long the server takes to end is what is tested")]
+        #[expect(clippy::disallowed_methods, reason = "the test measures how long the server takes to stop")]
         let began = Instant::now();
         app.stop().await;
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

@@ -1,16 +1,16 @@
-//! Each answer follows a read of the database that began after the request came.
+//! Each response follows a read of the database that began after the request arrived.
 
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 
-/// Long enough for an answer from memory, short enough for a database to be away and nobody to be told.
+/// Long enough for a response from memory, and short enough for a database failure to go unnoticed.
 const MOMENT: Duration = Duration::from_millis(400);
 
 ficha_store::on_both_databases! {
-    async fn without_its_database_for_two_seconds_the_feed_vouches_for_nothing(database: TestDatabase) {
+    async fn after_two_seconds_without_its_database_the_feed_vouches_for_nothing(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         revoked_token(&app).await;
         let cursor = cursor(&app).await;
@@ -18,7 +18,7 @@ ficha_store::on_both_databases! {
         let raw = database.raw().await;
         raw.take_away("denylist_head").await;
         app.clock.advance(Duration::from_secs(3));
-        // A held poll too, and not at the end of its wait.
+        // A held poll fails too, and does not wait until its end.
         assert_unavailable(answered(held).await).await;
         for query in ["", "after=x", &format!("after={cursor}"), &format!("after={cursor}&{LONG}")] {
             assert_unavailable(poll(&app, query).await).await;
@@ -41,7 +41,7 @@ ficha_store::on_both_databases! {
             let poll = tokio::spawn(async move { request.send().await.expect("an answer") });
             tokio::time::sleep(MOMENT).await;
             assert!(!poll.is_finished(), "{query:?} was answered without a read");
-            // A moment without the database is no outage.
+            // A moment without the database is not an outage.
             raw.give_back("denylist_head").await;
             assert_eq!(answered(poll).await.status(), 200, "{query:?}");
         }
@@ -50,7 +50,7 @@ ficha_store::on_both_databases! {
         raw.give_back("denylist_head").await;
     }
 
-    async fn the_end_of_a_wait_is_vouched_for_again(database: TestDatabase) {
+    async fn the_end_of_a_wait_is_vouched_for_by_another_read(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let held = held(&app, &format!("after={}&wait=1", cursor(&app).await)).await;
         let raw = database.raw().await;
@@ -66,7 +66,7 @@ ficha_store::on_both_databases! {
         let id = revoked_token(&app).await;
         let cursor = cursor(&app).await;
         let raw = database.raw().await;
-        // As a replica that lags would have it, or a database that is put back between two reads.
+        // As on a lagging replica, or a database that is restored between two reads.
         raw.execute("UPDATE denylist_head SET number = number + 3").await;
         assert!(app.authority.follow().await.is_err());
         assert_unavailable(poll(&app, &format!("after={cursor}")).await).await;
@@ -93,15 +93,15 @@ ficha_store::on_both_databases! {
     }
 }
 
-/// SQLite has no lock that holds up one table's readers.
+/// SQLite has no lock that blocks the readers of a single table.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_goes_on_vouching_while_its_keys_cant_be_read() {
+async fn a_server_keeps_vouching_while_its_keys_cant_be_read() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let app = app_with_alice(&database).await;
     let cursor = cursor(&app).await;
     let raw = database.raw().await;
     raw.execute("BEGIN; LOCK TABLE keys IN ACCESS EXCLUSIVE MODE").await;
-    // Keys and all else in memory are to be read anew.
+    // Keys and everything else in memory must be reloaded.
     app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
     let query = format!("after={cursor}");
     for _ in 0..35 {
@@ -112,7 +112,7 @@ async fn a_server_goes_on_vouching_while_its_keys_cant_be_read() {
     let id = revoked_token(&app).await;
     assert_eq!(ids(&page(&app, &query).await), [id]);
     raw.execute("ROLLBACK").await;
-    // They are taken up all the same, by themselves.
+    // The keys are still reloaded once they can be read.
     app.admin.purge_keys("test").await.expect("new keys");
-    eventually("a login is good", async || app.me(&app.login("alice").await.access).await == 200).await;
+    eventually("a login works", async || app.me(&app.login("alice").await.access).await == 200).await;
 }

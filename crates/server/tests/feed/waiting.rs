@@ -6,11 +6,11 @@ use ficha_authority::{Secret, SigningSettings};
 use ficha_store::testing::TestDatabase;
 use ficha_token::DenyId;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, part};
 
 ficha_store::on_both_databases! {
-    async fn whatever_is_revoked_wakes_a_held_poll(database: TestDatabase) {
+    async fn every_kind_of_revocation_wakes_a_held_poll(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = app.add_client("app", |_| ()).await;
         let mut follower = Follower::default();
@@ -70,7 +70,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.authority.followers_waiting(), 0);
     }
 
-    async fn what_changes_no_list_wakes_nobody(database: TestDatabase) {
+    async fn a_change_outside_the_list_wakes_no_poll(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let held = held(&app, &format!("after={}&wait=2", cursor(&app).await)).await;
         app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
@@ -80,7 +80,7 @@ ficha_store::on_both_databases! {
         assert_eq!(ids(&read_page(answered(held).await).await), NOTHING);
     }
 
-    async fn what_another_process_writes_wakes_too(database: TestDatabase) {
+    async fn a_change_by_another_process_wakes_a_poll_too(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let held = held(&app, &format!("after={}&{LONG}", cursor(&app).await)).await;
         let raw = database.raw().await;

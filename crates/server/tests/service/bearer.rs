@@ -1,10 +1,10 @@
-//! Which of a real server's tokens a service takes at all.
+//! Which tokens of a real server a service accepts at all.
 
 use ficha_store::testing::TestDatabase;
 
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{PASSWORD, Tokens};
 
 ficha_store::on_both_databases! {
@@ -20,19 +20,19 @@ ficha_store::on_both_databases! {
             (app.login("alice").await, other.login("alice").await, app.login_as(&mail, "alice").await);
         assert_eq!(for_mail.claims()["aud"], "mail");
         for tokens in [&foreign, &for_mail] {
-            service.refuses(&tokens.access).await;
+            service.rejects(&tokens.access).await;
         }
-        service.refuses(&own.refresh).await;
-        service.takes(&own.access).await;
-        others.takes(&foreign.access).await;
-        others.refuses(&own.access).await;
-        // Nor does one server's revocation reach the other's tokens.
+        service.rejects(&own.refresh).await;
+        service.accepts(&own.access).await;
+        others.accepts(&foreign.access).await;
+        others.rejects(&own.access).await;
+        // Nor does a revocation at one server affect the other's tokens.
         revoke(&app, &own.refresh).await;
-        service.comes_to_refuse(&own.access).await;
-        others.takes(&foreign.access).await;
+        service.soon_rejects(&own.access).await;
+        others.accepts(&foreign.access).await;
     }
 
-    async fn a33_a_token_that_was_granted_too_little_says_so(database: TestDatabase) {
+    async fn a33_a_token_without_the_required_scope_gets_insufficient_scope(database: TestDatabase) {
         let place = Place::free();
         let app = server_at(&database, place).await;
         let service = Service::discover(&place.issuer(), &app).await;
@@ -47,9 +47,9 @@ ficha_store::on_both_databases! {
             assert!(challenge.contains(r#"scope="notes:read""#), "{challenge}");
         }
         assert_eq!(service.get(ROUTES[1], &tokens.access).await.status, 200);
-        // Revoked comes before too little.
+        // Revocation is checked before scope.
         revoke(&app, &tokens.access).await;
-        eventually("it is refused", async || service.get(ROUTES[0], &tokens.access).await.status == 401).await;
-        service.refuses(&tokens.access).await;
+        eventually("it is rejected", async || service.get(ROUTES[0], &tokens.access).await.status == 401).await;
+        service.rejects(&tokens.access).await;
     }
 }

@@ -1,11 +1,11 @@
-//! A copy of a database, as it was at one moment.
+//! A copy of a database at one moment.
 
 use ficha_store::DatabaseKind;
 use ficha_store::testing::TestDatabase;
 
-use crate::world::eventually;
+use crate::support::eventually;
 
-/// What the database holds now, in another one. No server may be on it: PostgreSQL copies only what nobody uses.
+/// Copies the database. No server may be connected: PostgreSQL only copies a database that is not in use.
 pub async fn copy_of(database: &TestDatabase) -> TestDatabase {
     let copy = database.another_empty().await;
     let raw = database.raw().await;
@@ -17,7 +17,7 @@ pub async fn copy_of(database: &TestDatabase) -> TestDatabase {
         DatabaseKind::Postgres => {
             let others = "SELECT count(*) FROM pg_stat_activity \
                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
-            eventually("everybody has left the database", async || raw.number(others).await == 0).await;
+            eventually("all connections are closed", async || raw.number(others).await == 0).await;
             raw.execute(&format!("DROP DATABASE {}", name(copy.url()))).await;
             raw.execute(&format!("CREATE DATABASE {} TEMPLATE {}", name(copy.url()), name(database.url()))).await;
         }

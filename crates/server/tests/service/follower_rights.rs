@@ -1,14 +1,14 @@
-//! The service follows as a client, and that client loses its rights.
+//! The service follows as a client, and that client is disabled.
 
 use ficha_store::testing::TestDatabase;
 use ficha_token::{Clock, ManualClock};
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::world::*;
+use crate::support::*;
 
 ficha_store::on_both_databases! {
-    async fn a_service_that_may_follow_no_more_vouches_for_nothing_once_its_lease_is_over(database: TestDatabase) {
+    async fn a_service_that_may_no_longer_follow_vouches_for_nothing_after_its_lease(database: TestDatabase) {
         let place = Place::free();
         let app = server_with(&database, place, |options| options.settings.denylist.anonymous = Some(false)).await;
         let client = app.add_client("notes-api", |new| new.serves = vec![AUDIENCE.to_owned()]).await;
@@ -17,17 +17,17 @@ ficha_store::on_both_databases! {
             Service::with_clock(&place.issuer(), clock, |builder| builder.credentials(&client.id, &client.secret)).await;
         let (kept, revoked) = (app.login("alice").await, app.login("alice").await);
         for tokens in [&kept, &revoked] {
-            service.takes(&tokens.access).await;
+            service.accepts(&tokens.access).await;
         }
         app.admin.set_client_enabled("test", &client.id, false).await.expect("the client is there");
-        // This wakes its poll, which is not told any more what for.
+        // This wakes its poll, which no longer learns why.
         revoke(&app, &revoked.access).await;
         service.fails_to_poll(0, 1).await;
         service.clock.advance(LEASE - TICK);
-        service.takes(&kept.access).await;
+        service.accepts(&kept.access).await;
         service.clock.advance(TICK);
         for tokens in [&kept, &revoked] {
-            service.vouches_for_nothing(&tokens.access).await;
+            service.is_unavailable(&tokens.access).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The same over HTTPS.
+//! Following over HTTPS.
 
 use ficha_server::TlsSettings;
 use ficha_store::testing::TestDatabase;
@@ -6,7 +6,7 @@ use ficha_token::{Clock, ManualClock};
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Tokens};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,24 +35,24 @@ async fn a_service_follows_over_https_and_serves_again_when_the_server_is_back()
     let service = Service::with_clock(&issuer, clock, |builder| builder.root_certificate(made.cert.pem())).await;
     let (kept, first, second) = (app.login("alice").await, app.login("alice").await, app.login("alice").await);
     ends(&app, &service, &first).await;
-    service.takes(&kept.access).await;
+    service.accepts(&kept.access).await;
 
     let gone = app.end().await;
     service.clock.advance(LEASE);
-    service.vouches_for_nothing(&kept.access).await;
+    service.is_unavailable(&kept.access).await;
     let again = gone.start_with(&database, |options| {
         at(place)(options);
         over_https(options);
     });
     let mut app = again.await;
     app.http = trusting();
-    service.comes_to_take(&kept.access).await;
+    service.soon_accepts(&kept.access).await;
     ends(&app, &service, &second).await;
-    service.refuses(&first.access).await;
+    service.rejects(&first.access).await;
 }
 
 async fn ends(app: &App, service: &Service, tokens: &Tokens) {
-    service.takes(&tokens.access).await;
+    service.accepts(&tokens.access).await;
     revoke(app, &tokens.access).await;
-    service.comes_to_refuse(&tokens.access).await;
+    service.soon_rejects(&tokens.access).await;
 }

@@ -1,5 +1,5 @@
-//! A real server and a real service, with real HTTP between them: what is revoked at the one is refused at the other,
-//! whatever happens to the way between them, to the database, to the clocks and to the keys.
+//! A real server and a real service with real HTTP between them: what is revoked at the server is rejected by the
+//! service, whatever happens to the network, the database, the clocks and the keys.
 
 mod bearer;
 mod copy;
@@ -9,12 +9,12 @@ mod https;
 mod no_database;
 mod outage;
 mod place;
-mod put_back;
+mod proxy;
 mod real_time;
 mod replay;
+mod restored;
 mod revoked;
-mod road;
 mod rotation;
 mod serve;
 mod skew;
-mod world;
+mod support;

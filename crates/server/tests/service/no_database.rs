@@ -1,10 +1,10 @@
-//! The server answers, and has no database.
+//! The server answers, but has no database.
 
 use ficha_store::testing::TestDatabase;
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::wire::Wire;
 use ficha_testing::{App, Tokens};
 
@@ -14,14 +14,14 @@ ficha_store::on_both_databases! {
         let app = server_at(&database, place).await;
         let service = Service::discover(&place.issuer(), &app).await;
         let kept = app.login("alice").await;
-        service.takes(&kept.access).await;
+        service.accepts(&kept.access).await;
         let raw = database.raw().await;
         raw.take_away("denylist_head").await;
         runs_out(&app, &service, &kept).await;
         raw.give_back("denylist_head").await;
-        service.comes_to_take(&kept.access).await;
+        service.soon_accepts(&kept.access).await;
         revoke(&app, &kept.access).await;
-        service.comes_to_refuse(&kept.access).await;
+        service.soon_rejects(&kept.access).await;
     }
 }
 
@@ -31,7 +31,7 @@ async fn a_server_whose_database_has_gone_silent_renews_no_lease() {
     let place = Place::free();
     let other = server_at(&database, place).await;
     let wire = Wire::to(&database).await;
-    let beside = other.another_with(&database, beside(place)).await;
+    let direct = other.another_with(&database, on_another_port(place)).await;
     let app = other.end().await.start_with(&database, |options| {
         at(place)(options);
         options.store_url = Some(wire.url());
@@ -40,27 +40,27 @@ async fn a_server_whose_database_has_gone_silent_renews_no_lease() {
     let service = Service::discover(&place.issuer(), &app).await;
     let (kept, revoked) = (app.login("alice").await, app.login("alice").await);
     for tokens in [&kept, &revoked] {
-        service.takes(&tokens.access).await;
+        service.accepts(&tokens.access).await;
     }
     wire.silence();
-    // The server that the service follows can't know of it.
-    revoke(&beside, &revoked.access).await;
+    // The server that the service follows can't learn of this.
+    revoke(&direct, &revoked.access).await;
     runs_out(&app, &service, &kept).await;
-    service.vouches_for_nothing(&revoked.access).await;
+    service.is_unavailable(&revoked.access).await;
     wire.resume();
-    service.comes_to_take(&kept.access).await;
-    service.refuses(&revoked.access).await;
+    service.soon_accepts(&kept.access).await;
+    service.rejects(&revoked.access).await;
 }
 
-/// The server, which has just lost its database, is asked and vouches for nothing, until the service's lease is over.
+/// Runs out the lease of the service while its server, which has just lost its database, vouches for nothing.
 async fn runs_out(app: &App, service: &Service, kept: &Tokens) {
     let failed = service.polls_failed();
     app.clock.advance(seconds(3));
     service.fails_to_poll(failed, 2).await;
     service.clock.advance(LEASE - TICK);
-    service.takes(&kept.access).await;
+    service.accepts(&kept.access).await;
     service.clock.advance(TICK);
-    service.vouches_for_nothing(&kept.access).await;
+    service.is_unavailable(&kept.access).await;
     service.fails_to_poll(service.polls_failed(), 1).await;
-    service.vouches_for_nothing(&kept.access).await;
+    service.is_unavailable(&kept.access).await;
 }

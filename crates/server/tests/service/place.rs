@@ -1,4 +1,4 @@
-//! An address that a server has, loses, and has again.
+//! An address that a server can leave and take again.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub struct Place(SocketAddr);
 
 impl Place {
-    /// One that nobody has.
+    /// An address that is not in use.
     pub fn free() -> Self {
         let listener = TcpListener::bind((own_address(), 0)).expect("a free port");
         Self(listener.local_addr().expect("an address"))
@@ -23,8 +23,8 @@ impl Place {
     }
 }
 
-/// On Linux all of 127.0.0.0/8 is this machine, so a test has an address of its own: nobody else is given its port while
-/// its server is away.
+/// On Linux, all of 127.0.0.0/8 is this machine, so each test gets its own address: no other test can take the port
+/// while its server is away.
 fn own_address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     if !cfg!(target_os = "linux") {

@@ -1,4 +1,4 @@
-//! The machine's own clocks, which the other tests hold in their hands.
+//! The machine's own clocks; the other tests move theirs by hand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use tokio::time::Instant;
 
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::App;
 
-/// The shortest that there is.
+/// The shortest possible lease.
 const LEASE: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn by_the_machines_clock_a_lease_ends_in_time_without_a_server_and_never_at_a_busy_one() {
+async fn on_the_real_clock_a_lease_ends_without_a_server_but_not_with_a_busy_one() {
     tokio::join!(busy(), gone());
 }
 
 async fn server_and_service() -> (TestDatabase, App, Service) {
     let database = TestDatabase::sqlite().await;
     let place = Place::free();
-    let dear = Cost::try_from(9).expect("9 is a cost");
-    let app = server_with(&database, place, |options| options.settings.password.bcrypt_cost = dear).await;
+    let expensive = Cost::try_from(9).expect("9 is a valid cost");
+    let app = server_with(&database, place, |options| options.settings.password.bcrypt_cost = expensive).await;
     let unused = ManualClock::new(app.clock.now());
     let real = |builder: ficha_resource::Builder| builder.clock(Arc::new(SystemClock)).lease(LEASE);
     let service = Service::with_clock(&place.issuer(), unused, real).await;
     (database, app, service)
 }
 
-/// Every thread hashes passwords.
+/// With every thread hashing passwords, the lease does not end.
 async fn busy() {
     let (_database, app, service) = server_and_service().await;
     let kept = app.login("alice").await;
@@ -55,11 +55,11 @@ async fn busy() {
 async fn gone() {
     let (_database, app, service) = server_and_service().await;
     let kept = app.login("alice").await;
-    service.takes(&kept.access).await;
+    service.accepts(&kept.access).await;
     app.end().await;
     let ended = Instant::now();
     eventually("the lease ends", async || service.get(ROUTES[0], &kept.access).await.status == 503).await;
-    // A second for a machine that has much to do.
+    // One second of tolerance for a busy machine.
     assert!(ended.elapsed() < LEASE + Duration::from_secs(1), "{:?}", ended.elapsed());
-    service.vouches_for_nothing(&kept.access).await;
+    service.is_unavailable(&kept.access).await;
 }

@@ -1,5 +1,5 @@
-//! Whatever revokes a token at the server, the service refuses it. The service's clock stands still, so no lease runs
-//! out: it was told.
+//! However a token is revoked at the server, the service rejects it. The service's clock stands still, so this is not
+//! because its lease ran out.
 
 use ficha_authority::{ClientScopes, NewPassword, Password};
 use ficha_store::testing::TestDatabase;
@@ -7,35 +7,35 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::place::Place;
-use crate::road::Road;
+use crate::proxy::Proxy;
 use crate::serve::{ROUTES, Service};
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Tokens};
 
 ficha_store::on_both_databases! {
-    async fn a32_a_revoked_access_token_is_refused_by_a_service_that_was_never_told_where_the_database_is(database: TestDatabase) {
+    async fn a32_a_service_without_database_access_rejects_a_revoked_access_token(database: TestDatabase) {
         let (app, service) = server_and_service(&database).await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first).await;
         for tokens in [&first, &second] {
-            service.takes(&tokens.access).await;
+            service.accepts(&tokens.access).await;
         }
         revoke(&app, &first.access).await;
-        service.comes_to_refuse(&first.access).await;
-        service.takes(&second.access).await;
+        service.soon_rejects(&first.access).await;
+        service.accepts(&second.access).await;
     }
 
-    async fn a_revoked_refresh_token_takes_every_access_token_of_its_session_with_it(database: TestDatabase) {
+    async fn a_revoked_refresh_token_revokes_every_access_token_of_its_session(database: TestDatabase) {
         let (app, service) = server_and_service(&database).await;
         let other = app.login("alice").await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first).await;
-        service.takes(&first.access).await;
+        service.accepts(&first.access).await;
         revoke(&app, &second.refresh).await;
-        service.comes_to_refuse(&first.access).await;
-        // The service sees this one for the first time.
-        service.refuses(&second.access).await;
-        service.takes(&other.access).await;
+        service.soon_rejects(&first.access).await;
+        // The service has not seen this one before.
+        service.rejects(&second.access).await;
+        service.accepts(&other.access).await;
     }
 
     async fn logging_out_ends_the_session_at_the_service_too(database: TestDatabase) {
@@ -43,12 +43,12 @@ ficha_store::on_both_databases! {
         let other = app.login("alice").await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first).await;
-        service.takes(&second.access).await;
+        service.accepts(&second.access).await;
         let logout = app.http.post(app.url("/logout")).bearer_auth(&first.access).send().await;
         assert_eq!(logout.expect("an answer").status(), 204);
-        service.comes_to_refuse(&second.access).await;
-        service.refuses(&first.access).await;
-        service.takes(&other.access).await;
+        service.soon_rejects(&second.access).await;
+        service.rejects(&first.access).await;
+        service.accepts(&other.access).await;
     }
 
     async fn a_replayed_refresh_token_ends_its_session_at_the_service_too(database: TestDatabase) {
@@ -56,25 +56,25 @@ ficha_store::on_both_databases! {
         let first = app.login("alice").await;
         let second = refreshed(&app, &first).await;
         let third = refreshed(&app, &second).await;
-        service.takes(&third.access).await;
+        service.accepts(&third.access).await;
         ficha_testing::error(app.refresh(&first.refresh).await, 400, "invalid_grant").await;
-        service.comes_to_refuse(&third.access).await;
-        service.refuses(&second.access).await;
+        service.soon_rejects(&third.access).await;
+        service.rejects(&second.access).await;
     }
 
-    async fn what_an_admin_ends_the_service_refuses(database: TestDatabase) {
+    async fn a_service_rejects_what_an_admin_revokes(database: TestDatabase) {
         let (app, service) = server_and_service(&database).await;
         let admin = app.admin.clone();
         let kept = app.login("alice").await;
         let ended = app.login("alice").await;
-        service.takes(&ended.access).await;
+        service.accepts(&ended.access).await;
         assert!(admin.revoke_session("test", sid(&ended)).await.expect("it is there"));
-        service.comes_to_refuse(&ended.access).await;
+        service.soon_rejects(&ended.access).await;
 
         for name in ["disabled", "changed", "deleted", "revoked"] {
             app.add_user(name, "notes:read").await;
             let tokens = app.login(name).await;
-            service.takes(&tokens.access).await;
+            service.accepts(&tokens.access).await;
             let ended = match name {
                 "disabled" => admin.set_user_enabled("test", name, false).await,
                 "changed" => {
@@ -85,7 +85,7 @@ ficha_store::on_both_databases! {
                 _ => admin.revoke_user("test", name).await,
             };
             assert_eq!(ended.expect("the user is there"), 1, "{name}");
-            service.comes_to_refuse(&tokens.access).await;
+            service.soon_rejects(&tokens.access).await;
         }
 
         let client = app.add_client("reader", |new| {
@@ -94,41 +94,41 @@ ficha_store::on_both_databases! {
         .await;
         let (of_user, own) = (app.login_as(&client, "alice").await, own_token(&app, &client).await);
         for tokens in [&of_user, &own] {
-            service.takes(&tokens.access).await;
+            service.accepts(&tokens.access).await;
         }
         assert_eq!(admin.revoke_client("test", &client.id).await.expect("the client is there"), 2);
-        service.comes_to_refuse(&of_user.access).await;
-        service.comes_to_refuse(&own.access).await;
-        service.takes(&kept.access).await;
+        service.soon_rejects(&of_user.access).await;
+        service.soon_rejects(&own.access).await;
+        service.accepts(&kept.access).await;
     }
 
-    async fn after_a_purge_the_service_refuses_all_and_takes_the_next_login(database: TestDatabase) {
+    async fn after_a_purge_the_service_rejects_all_tokens_and_accepts_the_next_login(database: TestDatabase) {
         let (app, service) = server_and_service(&database).await;
         let logins = join_all((0..3).map(|_| app.login("alice"))).await;
-        service.takes(&logins[0].access).await;
+        service.accepts(&logins[0].access).await;
         app.admin.purge_keys("test").await.expect("a purge");
-        service.comes_to_refuse(&logins[0].access).await;
+        service.soon_rejects(&logins[0].access).await;
         for tokens in &logins {
-            service.refuses(&tokens.access).await;
+            service.rejects(&tokens.access).await;
         }
-        // Its key is one that the service has never heard of.
-        service.takes(&app.login("alice").await.access).await;
-        service.refuses(&logins[0].access).await;
+        // It is signed by a key that the service does not know yet.
+        service.accepts(&app.login("alice").await.access).await;
+        service.rejects(&logins[0].access).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_of_a_service_asks_the_server() {
+async fn requests_to_a_service_cause_no_requests_to_the_server() {
     let database = TestDatabase::sqlite().await;
-    let road = Road::new().await;
-    let app = server_behind(&database, &road.issuer()).await;
-    road.leads_to(app.address);
+    let proxy = Proxy::new().await;
+    let app = server_behind(&database, &proxy.issuer()).await;
+    proxy.forward_to(app.address);
     let client = app.add_client("notes-api", |new| new.serves = vec![AUDIENCE.to_owned()]).await;
     let clock = ficha_token::ManualClock::new(ficha_token::Clock::now(&*app.clock));
     let service =
-        Service::with_clock(&road.issuer(), clock, |builder| builder.credentials(&client.id, &client.secret)).await;
-    let start = road.asked();
-    assert!(start.len() <= 4, "metadata, keys, the list, and the poll that waits for news: {start:?}");
+        Service::with_clock(&proxy.issuer(), clock, |builder| builder.credentials(&client.id, &client.secret)).await;
+    let start = proxy.asked();
+    assert!(start.len() <= 4, "metadata, keys, the list, and a waiting poll: {start:?}");
     let logins = join_all((0..20).map(|_| app.login("alice"))).await;
     for _ in 0..10 {
         for tokens in &logins {
@@ -137,13 +137,13 @@ async fn no_request_of_a_service_asks_the_server() {
         assert_eq!(service.get(ROUTES[0], "garbage").await.status, 401);
     }
     revoke(&app, &logins[0].access).await;
-    service.comes_to_refuse(&logins[0].access).await;
+    service.soon_rejects(&logins[0].access).await;
     for _ in 0..100 {
         assert_eq!(service.get(ROUTES[0], &logins[0].access).await.status, 401);
         assert_eq!(service.get(ROUTES[0], &logins[1].access).await.status, 200);
     }
-    let asked = road.asked().split_off(start.len());
-    // The news of the revocation, and a poll that waits again; a slow machine may see a wait or two end.
+    let asked = proxy.asked().split_off(start.len());
+    // One poll that returns the revocation, and the next one; on a slow machine, a wait or two may end as well.
     assert!(asked.len() < 10 && asked.iter().all(|target| target.starts_with("/denylist?")), "{asked:?}");
 }
 

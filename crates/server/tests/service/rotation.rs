@@ -1,4 +1,4 @@
-//! Keys rotate while everybody works.
+//! Keys rotate under load.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,27 +10,27 @@ use ficha_token::Clock;
 
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Tokens, claims, part};
 
-/// How many users work at once, how often keys rotate, and how many of its newest tokens each user uses in turn.
+/// How many users work at once, how often keys rotate, and how many of their newest tokens users alternate between.
 const USERS: usize = 3;
 const ROTATIONS: usize = 3;
 const IN_HAND: usize = 12;
-/// How many uses of a key's tokens are enough to go on to the next.
+/// How many uses of a key's tokens are enough before the next rotation.
 const MANY: usize = 60;
 
-/// From the publication of a key to its first use.
+/// The time from the publication of a key to its first use, in seconds.
 const PUBLISHED_AHEAD: i64 = 330;
-/// A step of time, shorter than the 2 s for which a server relies on its last look at the database.
+/// A step of time, shorter than the 2 s for which a server relies on its last read of the database.
 const STEP: Duration = Duration::from_millis(1_900);
 
-/// What the users share.
+/// Shared by the users.
 struct Work {
     app: App,
     service: Service,
     over: AtomicBool,
-    /// How many tokens of each key the service took.
+    /// How many tokens of each key the service accepted.
     taken: Mutex<HashMap<String, usize>>,
 }
 
@@ -38,7 +38,7 @@ ficha_store::on_both_databases! {
     async fn keys_rotate_under_load_and_not_one_valid_token_is_refused(database: TestDatabase) {
         let place = Place::free();
         let app = server_at(&database, place).await;
-        // Time passes a hundred times as fast as polls are answered: a lease of the usual length would run out.
+        // Time passes a hundred times faster than polls are answered, so a lease of the usual length would run out.
         let lease = |builder: ficha_resource::Builder| builder.lease(Duration::from_secs(3_600));
         let service = Service::sharing(&place.issuer(), app.clock.clone(), lease).await;
         let old = app.login("alice").await;
@@ -61,24 +61,25 @@ ficha_store::on_both_databases! {
             last.push(user.await.expect("no valid token was refused"));
         }
         assert_eq!(work.taken.lock().expect("no panic").len(), 1 + ROTATIONS);
-        service.refuses(&old.access).await;
+        service.rejects(&old.access).await;
 
-        // And at once, without a word ahead. Unknown keys make a service ask no more than once in 5 s.
+        // Now a key that signs at once, without being published ahead. For unknown keys, a service asks the server at
+        // most once every 5 s.
         for _ in 0..3 {
             app.advance(STEP).await;
         }
         app.admin.purge_keys("test").await.expect("a purge");
         for tokens in &last {
-            service.comes_to_refuse(&tokens.access).await;
+            service.soon_rejects(&tokens.access).await;
         }
         for _ in 0..USERS {
-            service.takes(&app.login("alice").await.access).await;
+            service.accepts(&app.login("alice").await.access).await;
         }
     }
 }
 
 impl Work {
-    /// Logs in, and then refreshes and uses what tokens there are, until it is over.
+    /// Logs in, then refreshes and uses its tokens until the test is over.
     async fn run(self: Arc<Self>) -> Tokens {
         let (mut requests, mut in_hand) = (0, VecDeque::new());
         let mut tokens = self.app.login("alice").await;
@@ -102,7 +103,7 @@ impl Work {
     async fn present(&self, token: &str, path: &str) {
         let answer = self.service.get(path, token).await;
         let exp = claims(token)["exp"].as_i64().expect("a whole number");
-        // One that expired on the way may have been refused for that.
+        // A token that expired during the request may be rejected for that.
         assert!(answer.status == 200 || self.app.clock.unix_now() >= exp, "{path}: {answer:?}");
         if answer.status == 200 {
             *self.taken.lock().expect("no panic").entry(kid(token)).or_default() += 1;

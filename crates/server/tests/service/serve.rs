@@ -1,4 +1,4 @@
-//! A service: it knows the address of its authorization server, and nothing else of it.
+//! A service that knows only the address of its authorization server.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use ficha_token::{Clock, ManualClock};
 use reqwest::Response;
 use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
-use crate::world::{AUDIENCE, eventually};
+use crate::support::{AUDIENCE, eventually};
 use ficha_testing::{App as Server, client};
 
 scopes! { NotesRead = "notes:read"; }
 
-/// An extractor that wants a scope, one that wants a token if there is one, and the middleware.
+/// An extractor that requires a scope, an extractor with an optional token, and the middleware.
 pub const ROUTES: [&str; 3] = ["/notes", "/feed", "/guarded"];
 
-/// A running service with a clock of its own.
+/// A running service with its own clock.
 pub struct Service {
     pub clock: Arc<ManualClock>,
     pub oauth2: OAuth2PasswordBearer,
@@ -27,18 +27,18 @@ pub struct Service {
 }
 
 impl Service {
-    /// One that finds everything in the metadata of `issuer`. Its clock shows what the server's shows now, and stands
+    /// A service that finds everything in the metadata of `issuer`. Its clock starts at the server's time, and stands
     /// still from then on.
     pub async fn discover(issuer: &str, server: &Server) -> Self {
         Self::with_clock(issuer, ManualClock::new(server.clock.now()), |builder| builder).await
     }
 
-    /// One with a clock of its own, and other settings than the usual ones.
+    /// A service with its own clock, and settings other than the defaults.
     pub async fn with_clock(issuer: &str, clock: ManualClock, change: impl FnOnce(Builder) -> Builder) -> Self {
         Self::sharing(issuer, Arc::new(clock), change).await
     }
 
-    /// One whose clock somebody else moves, too.
+    /// A service that shares its clock.
     pub async fn sharing(issuer: &str, clock: Arc<ManualClock>, change: impl FnOnce(Builder) -> Builder) -> Self {
         let http = client();
         let builder = OAuth2PasswordBearer::discover(issuer).audience(AUDIENCE).clock(clock.clone());
@@ -54,59 +54,59 @@ impl Service {
         Answer::of(&sent.await.expect("the service answers"))
     }
 
-    /// Every route takes the token.
-    pub async fn takes(&self, token: &str) {
+    /// Every route accepts the token.
+    pub async fn accepts(&self, token: &str) {
         for path in ROUTES {
             assert_eq!(self.get(path, token).await.status, 200, "{path}");
         }
     }
 
-    /// No route takes the token, whose holder has to obtain another one.
-    pub async fn refuses(&self, token: &str) {
+    /// Every route rejects the token as invalid, so its holder has to get a new one.
+    pub async fn rejects(&self, token: &str) {
         for path in ROUTES {
-            self.get(path, token).await.assert_refused(path);
+            self.get(path, token).await.assert_rejected(path);
         }
     }
 
-    /// No route takes any token, and callers are told to come again; neither is the service ready.
-    pub async fn vouches_for_nothing(&self, token: &str) {
+    /// Every route answers 503 with `Retry-After`, and the service is not ready.
+    pub async fn is_unavailable(&self, token: &str) {
         for path in ROUTES {
-            self.get(path, token).await.assert_come_again(path);
+            self.get(path, token).await.assert_unavailable(path);
         }
         assert_eq!(self.get("/ready", "").await.status, 503);
     }
 
-    /// The token is refused before long, and until then nothing but taken: nobody is told to come again.
-    pub async fn comes_to_refuse(&self, token: &str) {
-        eventually("the revocation is known", async || self.turned(token, 200, 401).await).await;
-        self.refuses(token).await;
+    /// The token is rejected soon, and accepted until then: there is no 503 in between.
+    pub async fn soon_rejects(&self, token: &str) {
+        eventually("the revocation is known", async || self.changes(token, 200, 401).await).await;
+        self.rejects(token).await;
     }
 
-    /// The token is taken again before long, and until then callers are told to come again: nobody is logged out.
-    pub async fn comes_to_take(&self, token: &str) {
-        eventually("the service serves again", async || self.turned(token, 503, 200).await).await;
-        self.takes(token).await;
+    /// The token is accepted again soon. Until then the service answers 503, so no user is logged out.
+    pub async fn soon_accepts(&self, token: &str) {
+        eventually("the service serves again", async || self.changes(token, 503, 200).await).await;
+        self.accepts(token).await;
         assert_eq!(self.get("/ready", "").await.status, 200);
     }
 
-    /// So many polls have failed since `before`.
+    /// Waits until this many polls have failed since `before`.
     pub async fn fails_to_poll(&self, before: u64, times: u64) {
         eventually("polls have failed", async || self.polls_failed() >= before + times).await;
     }
 
     pub fn polls_failed(&self) -> u64 {
-        self.stats().denylist.expect("it follows one").polls_failed
+        self.stats().denylist.expect("it follows a server").polls_failed
     }
 
     pub fn resets(&self) -> u64 {
-        self.stats().denylist.expect("it follows one").resets
+        self.stats().denylist.expect("it follows a server").resets
     }
 
     pub fn stats(&self) -> Stats {
         self.oauth2.stats()
     }
 
-    async fn turned(&self, token: &str, from: u16, to: u16) -> bool {
+    async fn changes(&self, token: &str, from: u16, to: u16) -> bool {
         let answer = self.get(ROUTES[0], token).await;
         assert!(answer.status == from || answer.status == to, "{answer:?}");
         answer.status == to
@@ -119,7 +119,7 @@ impl Drop for Service {
     }
 }
 
-/// What a service answered.
+/// A response of the service.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -136,15 +136,15 @@ impl Answer {
 
     /// RFC 6750 §3.1.
     #[track_caller]
-    pub fn assert_refused(&self, what: &str) {
+    pub fn assert_rejected(&self, what: &str) {
         assert_eq!((self.status, self.retry_after), (401, None), "{what}: {self:?}");
         let challenge = self.challenge.as_deref().unwrap_or_default();
         assert!(challenge.starts_with("Bearer ") && challenge.contains(r#"error="invalid_token""#), "{what}: {self:?}");
     }
 
-    /// 503 and when to come again, and no challenge, which would log people out.
+    /// 503 with `Retry-After`, and no challenge, which would log users out.
     #[track_caller]
-    pub fn assert_come_again(&self, what: &str) {
+    pub fn assert_unavailable(&self, what: &str) {
         assert_eq!((self.status, self.challenge.as_deref()), (503, None), "{what}: {self:?}");
         assert!(self.retry_after.is_some_and(|seconds| seconds >= 1), "{what}: {self:?}");
     }
@@ -155,7 +155,7 @@ async fn notes(user: Bearer<NotesRead>) -> String {
 }
 
 async fn feed(user: MaybeBearer) -> &'static str {
-    if user.0.is_some() { "yours" } else { "everybody's" }
+    if user.0.is_some() { "yours" } else { "public" }
 }
 
 async fn ready(oauth2: web::Data<OAuth2PasswordBearer>) -> HttpResponse {

@@ -1,4 +1,4 @@
-//! The service's clock is not the server's.
+//! The clocks of the service and the server differ.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use ficha_token::{Clock, ManualClock};
 
 use crate::place::Place;
 use crate::serve::Service;
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Tokens};
 
-/// A service whose clock runs so many seconds ahead of the server's.
+/// A service whose clock is this many seconds ahead of the server's.
 async fn service_ahead(place: Place, app: &App, ahead: i64, leeway: u64) -> Service {
     let clock = ManualClock::new(app.clock.now() + time::Duration::seconds(ahead));
     Service::with_clock(&place.issuer(), clock, |builder| builder.leeway(seconds(leeway))).await
 }
 
-/// Time passes for the service, which makes itself current again.
+/// Advances the clock of the service, and waits until it is current again.
 async fn advance_to(service: &Service, moment: i64, kept: &Tokens) {
     let by = u64::try_from(moment - service.clock.unix_now()).expect("time goes forward");
     service.clock.advance(Duration::from_secs(by));
-    service.comes_to_take(&kept.access).await;
+    service.soon_accepts(&kept.access).await;
 }
 
 fn exp(tokens: &Tokens) -> i64 {
@@ -40,13 +40,13 @@ async fn a_clock_twenty_seconds_off_is_within_the_leeway() {
     for ahead in [-20, 20] {
         let service = service_ahead(place, &app, ahead, 30).await;
         let tokens = app.login("alice").await;
-        service.takes(&tokens.access).await;
+        service.accepts(&tokens.access).await;
         // The token's last second by the server's clock.
         advance_to(&service, exp(&tokens) - 1 + ahead, &tokens).await;
-        // The last one that the leeway gives it, by the service's own.
+        // The last second of the leeway, by the service's own clock.
         advance_to(&service, exp(&tokens) + 29, &tokens).await;
         service.clock.advance(seconds(1));
-        service.refuses(&tokens.access).await;
+        service.rejects(&tokens.access).await;
     }
 }
 
@@ -55,10 +55,10 @@ async fn without_leeway_a_clock_that_is_ahead_costs_tokens_their_last_seconds() 
     let (_database, place, app) = server().await;
     let service = service_ahead(place, &app, 20, 0).await;
     let tokens = app.login("alice").await;
-    service.takes(&tokens.access).await;
+    service.accepts(&tokens.access).await;
     advance_to(&service, exp(&tokens) - 1, &tokens).await;
     service.clock.advance(seconds(1));
-    service.refuses(&tokens.access).await;
+    service.rejects(&tokens.access).await;
     app.advance(Duration::from_secs(u64::try_from(exp(&tokens) - 20 - app.clock.unix_now()).expect("it is ahead")))
         .await;
     assert_eq!(app.me(&tokens.access).await, 200, "the server still takes it, for 20 s");
@@ -68,10 +68,10 @@ async fn without_leeway_a_clock_that_is_ahead_costs_tokens_their_last_seconds() 
 async fn a_token_from_too_far_in_the_future_is_refused() {
     let (_database, place, app) = server().await;
     let tokens = app.login("alice").await;
-    // `iat` may lie 60 s ahead, and as much more as the leeway says.
+    // `iat` may be 60 s ahead, plus the leeway.
     for (leeway, most) in [(0, 60), (30, 90)] {
-        service_ahead(place, &app, -most, leeway).await.takes(&tokens.access).await;
-        service_ahead(place, &app, -most - 1, leeway).await.refuses(&tokens.access).await;
+        service_ahead(place, &app, -most, leeway).await.accepts(&tokens.access).await;
+        service_ahead(place, &app, -most - 1, leeway).await.rejects(&tokens.access).await;
     }
 }
 
@@ -81,29 +81,29 @@ async fn a_revoked_token_is_refused_whatever_the_clocks_say() {
         let (_database, place, app) = server().await;
         let (kept, revoked) = (app.login("alice").await, app.login("alice").await);
         let service = service_ahead(place, &app, ahead, leeway).await;
-        service.takes(&revoked.access).await;
+        service.accepts(&revoked.access).await;
         revoke(&app, &revoked.access).await;
-        service.comes_to_refuse(&revoked.access).await;
+        service.soon_rejects(&revoked.access).await;
         let (exp, mut taken_late) = (exp(&kept), 0);
         // By the server's clock. Entries leave the list 120 s after the last token that they cover has expired.
         for moment in [exp - 300, exp - 1, exp, exp + 30, exp + 59, exp + 118, exp + 119, exp + 120, exp + 150] {
             let by = Duration::from_secs(u64::try_from(moment - app.clock.unix_now()).expect("time goes forward"));
             app.advance(by).await;
-            // Another row, so that no earlier answer is good any more, and the old one need not stay for being the newest.
+            // Another row, so that earlier responses are outdated and the old row is no longer kept as the newest.
             revoke(&app, &app.login("alice").await.access).await;
             app.store.prune_denylist(app.clock.unix_now(), 100).await.expect("the database answers");
             service.clock.advance(by);
-            // One that was there when it was revoked, and one that starts now and reads what list there is.
+            // A service that was running at the time, and a service that starts now and reads the current list.
             let new = service_ahead(place, &app, ahead, leeway).await;
             for service in [&service, &new] {
-                service.refuses(&revoked.access).await;
+                service.rejects(&revoked.access).await;
             }
             let now = new.clock.unix_now();
             if now < exp + leeway as i64 {
-                new.takes(&kept.access).await;
+                new.accepts(&kept.access).await;
                 taken_late += i64::from(now >= exp);
             } else {
-                new.refuses(&kept.access).await;
+                new.rejects(&kept.access).await;
             }
         }
         assert!(taken_late > 0, "some of it happened while only the list could refuse the token");

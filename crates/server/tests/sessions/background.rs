@@ -1,12 +1,12 @@
-//! Background tasks that end.
+//! Background tasks that end unexpectedly.
 
 use ficha_store::RevokeReason;
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 
 ficha_store::on_both_databases! {
-    async fn each_background_task_that_ends_is_started_again_and_does_its_work(database: TestDatabase) {
+    async fn every_background_task_that_ends_is_restarted_and_works_again(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = database.store().await;
         let tasks = app.background.as_ref().expect("they run").tasks();
@@ -14,16 +14,16 @@ ficha_store::on_both_databases! {
         assert!(["audit", "followers", "heartbeat", "maintenance", "reload", "tail"].iter().all(|name| names.contains(name)));
         for (killed, name) in (1..).zip(names) {
             eventually(&format!("{name} runs"), async || tasks.kill(name)).await;
-            eventually(&format!("{name} was started again"), async || {
+            eventually(&format!("{name} was restarted"), async || {
                 metric(&app, "ficha_background_restarts_total").await >= killed
             })
             .await;
-            // What another process revokes is refused here: by the tail, and on PostgreSQL by whoever listens.
+            // What another process revokes is rejected here, because of the tail and, on PostgreSQL, the listener.
             let tokens = app.login("alice").await;
             assert_eq!(app.me(&tokens.access).await, 200, "{name}");
             let now = ficha_token::Clock::unix_now(&*app.clock);
             other.revoke_session(sid(&tokens.access), RevokeReason::Admin, now).await.expect("the database answers");
-            eventually(&format!("the revocation is taken up after {name}"), async || {
+            eventually(&format!("the revocation is applied after {name}"), async || {
                 app.me(&tokens.access).await == 401
             })
             .await;
@@ -35,7 +35,7 @@ ficha_store::on_both_databases! {
                 records.iter().any(|record| record.session_id == Some(sid(&ended.access)))
             })
             .await;
-            // Changes by another process are heard of.
+            // Changes by another process are noticed.
             app.add_user(name, SCOPES).await;
             app.login(name).await;
             assert_eq!(app.get("/health/ready").await.status(), 200, "{name}");

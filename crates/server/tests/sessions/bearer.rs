@@ -3,7 +3,7 @@
 use ficha_store::testing::TestDatabase;
 use reqwest::{Method, RequestBuilder, Response};
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::App;
 
 const ENDPOINTS: [(Method, &str); 2] = [(Method::GET, "/users/me"), (Method::POST, "/logout")];
@@ -16,13 +16,13 @@ async fn send(request: RequestBuilder) -> Response {
     request.send().await.expect("the server answers")
 }
 
-/// The parameters of the one challenge, in order.
+/// The parameters of the only challenge, in order.
 fn challenge(response: &Response) -> Vec<(String, String)> {
     let mut values = response.headers().get_all("www-authenticate").iter();
     let text = values.next().expect("a challenge").to_str().expect("ASCII");
     assert!(values.next().is_none(), "one challenge");
     let parameters = text.strip_prefix("Bearer ").unwrap_or_else(|| panic!("{text}"));
-    // Each is `name="…"`, and between two of them is a comma and a space; no value here holds a quote.
+    // Each is `name="…"`, separated by a comma and a space; no value here contains a quote.
     let inner = parameters.strip_suffix('"').unwrap_or_else(|| panic!("{text}"));
     let pair = |part: &str| {
         let (name, value) = part.split_once("=\"").unwrap_or_else(|| panic!("{text}"));
@@ -86,7 +86,7 @@ ficha_store::on_both_databases! {
             let request = ask(&app, &Method::POST, "/logout").bearer_auth(&mine.access).form(&form);
             assert_refused(&send(request).await, 400, "invalid_request");
         }
-        // In the form alone it is as if there were none: that way is not offered.
+        // A token in the form alone is ignored: that method is not supported.
         let form = ask(&app, &Method::POST, "/logout").form(&[("access_token", mine.access.as_str())]);
         let response = send(form).await;
         assert_eq!((response.status().as_u16(), parameter(&response, "error")), (401, None));
@@ -109,7 +109,7 @@ ficha_store::on_both_databases! {
                 let response = send(ask(&app, method, path).bearer_auth(token)).await;
                 assert_refused(&response, 401, "invalid_token");
                 let text = response.text().await.expect("a text");
-                assert!(!text.contains(token), "no answer repeats the token");
+                assert!(!text.contains(token), "no response repeats the token");
             }
         }
         app.advance(seconds(599)).await;
@@ -146,7 +146,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a36_each_challenge_parameter_stands_once_behind_a_comma(database: TestDatabase) {
+    async fn a36_each_challenge_parameter_appears_once_separated_by_commas(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         for value in ["Bearer garbage", "Bearer", "Basic YTpi", "Bearer a b"] {
             let response = send(ask(&app, &Method::GET, "/users/me").header("authorization", value)).await;
@@ -159,7 +159,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_token_says_who_it_stands_for(database: TestDatabase) {
+    async fn users_me_describes_the_owner_of_a_token(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = jobs_client(&app, "app").await;
         let (tokens, own) = (app.login_as(&client, "alice").await, own_token(&app, &client).await);

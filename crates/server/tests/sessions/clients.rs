@@ -1,9 +1,9 @@
-//! Revoking a client with all its sessions, 5,000 a transaction.
+//! Revoking a client with all its sessions, 5,000 per transaction.
 
 use ficha_store::SessionFilter;
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{Tokens, error};
 
 /// More than one batch, and more than one page of the denylist.
@@ -22,7 +22,7 @@ ficha_store::on_both_databases! {
         let (first, own) = (app.login_as(&client, "alice").await, own_token(&app, &client).await);
         assert_eq!(database.raw().await.copy_session(sid(&first.access), MANY).await, u64::from(MANY));
         let last = app.login_as(&client, "alice").await;
-        // A server's housekeeping may come to help, and end some of them.
+        // A server's background maintenance may end some of them at the same time.
         let ended = app.admin.revoke_client("test", "app").await.expect("it is done");
         assert!((1..=u64::from(MANY) + 3).contains(&ended), "{ended} sessions ended");
         for tokens in [&first, &own, &last] {
@@ -35,19 +35,19 @@ ficha_store::on_both_databases! {
         let store = database.store().await;
         let now = number(&last.access, "iat");
         assert_eq!(store.list_sessions(&live(now), None, 10).await.expect("the database answers"), []);
-        // One row each: every number is used.
+        // One row for each: every number is used.
         assert_eq!(store.head().await.expect("the database answers").number, i64::from(MANY) + 3);
-        assert_eq!(app.me(&bystander.access).await, 200, "another client's sessions go on");
-        // It may come back.
+        assert_eq!(app.me(&bystander.access).await, 200, "another client's sessions continue");
+        // The client can log in again.
         for server in [&app, &other] {
             server.authority.follow().await.expect("the database answers");
-            let anew = server.login_as(&client, "alice").await;
-            assert_eq!(server.me(&anew.access).await, 200);
+            let again = server.login_as(&client, "alice").await;
+            assert_eq!(server.me(&again.access).await, 200);
             assert_eq!(server.me(&own_token(server, &client).await.access).await, 200);
         }
     }
 
-    async fn what_an_ended_server_left_half_done_another_finishes(database: TestDatabase) {
+    async fn another_server_finishes_what_a_stopped_server_left_half_done(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = jobs_client(&app, "app").await;
         let first = app.login_as(&client, "alice").await;
@@ -78,7 +78,7 @@ ficha_store::on_both_databases! {
         let client = jobs_client(&app, "app").await;
         let tokens = app.login_as(&client, "alice").await;
         let raw = database.raw().await;
-        // Nobody can go on with it as long as the sessions are away.
+        // The revocation can't continue while the sessions table is gone.
         raw.take_away("sessions").await;
         assert!(app.admin.revoke_client("test", "app").await.is_err());
         app.authority.follow().await.expect("the database answers");
@@ -91,7 +91,7 @@ ficha_store::on_both_databases! {
             error(app.post_as(&client, "/token", form).await, 401, "invalid_client").await;
         }
         raw.give_back("sessions").await;
-        // Then the server goes on by itself, and lets it in again.
+        // Then the server continues by itself, and enables the client again.
         let store = database.store().await;
         eventually("it is finished", async || {
             store.clients_being_revoked().await.expect("the database answers").is_empty()

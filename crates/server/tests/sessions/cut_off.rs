@@ -1,4 +1,4 @@
-//! The way to PostgreSQL goes silent, or an answer is lost on it. SQLite has no such way.
+//! The connection to PostgreSQL goes silent, or loses a response. SQLite has no such connection.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 use tokio::join;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::wire::Wire;
 use ficha_testing::{App, PASSWORD, Tokens, error};
 
-/// A batch that has no answer after 10 s is given up, and getting a connection after 5 s; the rest is room.
+/// A batch times out after 10 s, and getting a connection after 5 s; the rest is tolerance.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A server that reaches its database by a wire, one that reaches it directly, and the user alice.
+/// A server that reaches its database through a proxy, a server that reaches it directly, and the user alice.
 async fn wired(database: &TestDatabase) -> (Wire, App, App) {
     let direct = app_with_alice(database).await;
     let wire = Wire::to(database).await;
@@ -23,17 +23,17 @@ async fn wired(database: &TestDatabase) -> (Wire, App, App) {
 
 /// Expects 503 within [`LIMIT`].
 async fn refused_in_time(what: &str, answer: impl Future<Output = Response>) {
-    #[expect(clippy::disallowed_methods, reason = "a socket that is silent is measured by real time")]
-    let begun = Instant::now();
+    #[expect(clippy::disallowed_methods, reason = "a silent socket is measured in real time")]
+    let started = Instant::now();
     let answer = tokio::time::timeout(2 * LIMIT, answer).await;
-    let answer = answer.unwrap_or_else(|_| panic!("{what} is held for ever"));
-    assert!(begun.elapsed() < LIMIT, "{what} took {:?}", begun.elapsed());
+    let answer = answer.unwrap_or_else(|_| panic!("{what} never ends"));
+    assert!(started.elapsed() < LIMIT, "{what} took {:?}", started.elapsed());
     assert_unavailable(&answer);
     error(answer, 503, "temporarily_unavailable").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_its_database_is_silent_a_server_holds_nobody_and_then_it_comes_back_by_itself() {
+async fn a_server_with_a_silent_database_answers_in_time_and_recovers_by_itself() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let (wire, app, _direct) = wired(&database).await;
     let client = jobs_client(&app, "app").await;
@@ -45,7 +45,7 @@ async fn while_its_database_is_silent_a_server_holds_nobody_and_then_it_comes_ba
     let narrow = [("grant_type", "refresh_token"), ("refresh_token", &other.refresh), ("scope", "notes:read")];
     let revoke = [("token", other.access.as_str())];
     let vouching = async {
-        // Two seconds of the clock that the server vouches by, though none has passed out here.
+        // Two seconds on the clock that limits vouching, though no real time has passed.
         app.clock.advance(seconds(3));
         let form = [("token", first.access.as_str())];
         let introspected = app.post_as(&client, "/introspect", &form);
@@ -66,8 +66,8 @@ async fn while_its_database_is_silent_a_server_holds_nobody_and_then_it_comes_ba
     eventually("the server is back", async || app.get("/health/ready").await.status() == 200).await;
     assert_eq!(app.me(&first.access).await, 200);
     assert_eq!(introspect(&app, &client, &first.access).await["active"], true);
-    // What was given up may still hold its row for a moment, and may still be committed: either way the client's token is
-    // good for its successor.
+    // A request that timed out may still lock its row for a moment, and may still be committed. Either way, the
+    // client's token still gets its successor.
     let renewed = async {
         loop {
             let answer = refresh_as(&app, &client, &first.refresh).await;
@@ -94,10 +94,10 @@ async fn a_refresh_whose_commit_is_not_confirmed_is_503_and_its_retry_gets_the_s
     let session = sid(&first.access);
     wire.lose("UPDATE 1");
     let answer = app.refresh(&first.refresh).await;
-    assert!(wire.has_lost(), "there was an answer to lose");
+    assert!(wire.has_lost(), "there was a response to lose");
     assert_unavailable(&answer);
     error(answer, 503, "temporarily_unavailable").await;
-    assert_eq!(row(&database, session).await.generation, 1, "it was committed all the same");
+    assert_eq!(row(&database, session).await.generation, 1, "it was committed anyway");
 
     let second = refreshed(&app, &first.refresh).await;
     let now = row(&database, session).await;
@@ -110,40 +110,40 @@ async fn a_refresh_whose_commit_is_not_confirmed_is_503_and_its_retry_gets_the_s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_or_a_revocation_whose_commit_is_not_confirmed_is_503_and_may_be_tried_again() {
+async fn an_unconfirmed_login_or_revocation_is_503_and_may_be_retried() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let (wire, app, direct) = wired(&database).await;
     let tokens = app.login("alice").await;
     wire.lose("COMMIT");
     let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
     assert_unavailable(&app.post("/token", &login).await);
-    assert!(wire.has_lost(), "there was an answer to lose");
+    assert!(wire.has_lost(), "there was a response to lose");
     assert_eq!(app.me(&app.login("alice").await.access).await, 200);
 
     wire.lose("COMMIT");
     assert_unavailable(&app.post("/revoke", &[("token", &tokens.refresh)]).await);
-    assert!(wire.has_lost(), "there was an answer to lose");
-    // It was committed, so it is refused everywhere as soon as it is read; the retry says so.
+    assert!(wire.has_lost(), "there was a response to lose");
+    // It was committed, so every server rejects it after its next read; the retry confirms it.
     assert_eq!(app.post("/revoke", &[("token", &tokens.refresh)]).await.status(), 200);
     assert_dead(&app, &tokens).await;
-    eventually("the other server refuses it", async || direct.me(&tokens.access).await == 401).await;
+    eventually("the other server rejects it", async || direct.me(&tokens.access).await == 401).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_that_hears_nothing_any_more_is_noticed_with_the_next_commit_and_replaced() {
+async fn a_listener_that_receives_nothing_is_noticed_at_the_next_commit_and_replaced() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let (wire, app, direct) = wired(&database).await;
     for round in 1..=2 {
         eventually("it listens", async || wire.listeners() == round).await;
-        // It must have proved that it hears: else it would not be believed in the first place.
+        // It must have received a notification first: otherwise it would not be trusted anyway.
         tokio::time::sleep(Duration::from_millis(500)).await;
         wire.deafen();
         let tokens = direct.login("alice").await;
         direct.post("/revoke", &[("token", &tokens.refresh)]).await;
-        eventually("it is refused", async || app.me(&tokens.access).await == 401).await;
+        eventually("it is rejected", async || app.me(&tokens.access).await == 401).await;
         eventually("another listens in its place", async || wire.listeners() == round + 1).await;
     }
-    // One that hears stays.
+    // A listener that works is kept.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(wire.listeners(), 3);
 }

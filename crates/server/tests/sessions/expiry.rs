@@ -1,19 +1,19 @@
-//! Sessions end by themselves.
+//! Sessions that expire.
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::error;
 
 ficha_store::on_both_databases! {
-    async fn a27_a_session_that_is_not_used_ends_by_idleness(database: TestDatabase) {
+    async fn a27_an_unused_session_ends_after_its_idle_time(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let (used, idle) = (app.login("alice").await, app.login("alice").await);
         app.advance(days(14) - seconds(1)).await;
         let renewed = refreshed(&app, &used.refresh).await;
         app.advance(seconds(1)).await;
         error(app.refresh(&idle.refresh).await, 400, "invalid_grant").await;
-        // Each use counts from itself.
+        // The idle time restarts with each use.
         app.advance(days(14) - seconds(2)).await;
         refreshed(&app, &renewed.refresh).await;
     }
@@ -25,7 +25,7 @@ ficha_store::on_both_databases! {
             app.advance(days(10) - seconds(60)).await;
             tokens = refreshed(&app, &tokens.refresh).await;
         }
-        // 540 of 90 days' seconds are left: no token may outlive its session.
+        // 540 s of 90 days are left: no token may outlive its session.
         assert_eq!(tokens.body["expires_in"], 540);
         assert_eq!(number(&tokens.access, "exp"), row(&database, sid(&tokens.access)).await.expires_at);
         app.advance(seconds(539)).await;

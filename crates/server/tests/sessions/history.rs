@@ -1,9 +1,9 @@
-//! A database that was put back from a copy.
+//! A database that was restored from a backup.
 
 use ficha_authority::RevokeReason;
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::error;
 
 ficha_store::on_both_databases! {
@@ -14,7 +14,7 @@ ficha_store::on_both_databases! {
         let third = refreshed(&app, &second.refresh).await;
         let session = sid(&first.access);
         let raw = database.raw().await;
-        // As a copy from before the two refreshes would have it.
+        // As in a backup from before the two refreshes.
         let id = raw.literal(session);
         assert_eq!(raw.execute(&format!("UPDATE sessions SET generation = 0 WHERE id = {id}")).await, 1);
         error(app.refresh(&third.refresh).await, 400, "invalid_grant").await;
@@ -25,6 +25,7 @@ ficha_store::on_both_databases! {
         let events = events(&database, "refresh.ahead_of_database").await;
         assert_eq!(events.len(), 1);
         assert_eq!(events[0].session_id, Some(session));
+        assert_eq!(events[0].user_id, Some(subject(&first.access)));
         assert_eq!(events[0].address.as_deref(), Some("127.0.0.1"));
         assert_eq!(metric(&app, "ficha_refresh_ahead_of_database_total").await, 1);
         assert_eq!(metric(&app, "ficha_refresh_replays_total").await, 0);
@@ -43,12 +44,12 @@ ficha_store::on_both_databases! {
         assert_eq!(metric(&app, "ficha_refresh_ahead_of_database_total").await, 0);
     }
 
-    async fn a_denylist_that_was_put_back_makes_no_token_good_on_a_running_server(database: TestDatabase) {
+    async fn a_restored_denylist_makes_no_token_valid_again_on_a_running_server(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         let (early, late) = (app.login("alice").await, app.login("alice").await);
         assert_eq!(app.post("/revoke", &[("token", &early.refresh)]).await.status(), 200);
-        eventually("the other server refuses it", async || other.me(&early.access).await == 401).await;
+        eventually("the other server rejects it", async || other.me(&early.access).await == 401).await;
         let raw = database.raw().await;
         raw.execute("DELETE FROM denylist").await;
         raw.execute("UPDATE denylist_head SET number = 0, tag = 0").await;
@@ -56,13 +57,13 @@ ficha_store::on_both_databases! {
             server.authority.follow().await.expect("the database answers");
             assert_eq!(server.me(&early.access).await, 401);
         }
-        // The new history has another row under the number that both have passed.
+        // The new history has a different row under the number that both servers have passed.
         assert_eq!(app.post("/revoke", &[("token", &late.refresh)]).await.status(), 200);
-        eventually("the other server takes the new history up", async || other.me(&late.access).await == 401).await;
+        eventually("the other server loads the new history", async || other.me(&late.access).await == 401).await;
         assert_eq!(other.me(&early.access).await, 401);
     }
 
-    async fn logging_out_of_a_session_that_the_database_lost_denies_it_all_the_same(database: TestDatabase) {
+    async fn logging_out_of_a_session_that_the_database_lost_still_denies_it(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first.refresh).await;

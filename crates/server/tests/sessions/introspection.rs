@@ -4,7 +4,7 @@ use ficha_authority::ClientScopes;
 use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Client, Tokens, error};
 
 /// A resource server for `notes`.
@@ -26,7 +26,7 @@ ficha_store::on_both_databases! {
         let app = app_with_alice(&database).await;
         let client = notes_app(&app, "app").await;
         app.add_client("phone", |new| new.public = true).await;
-        // Also where the token is the very one that was issued to the caller.
+        // Even if the token was issued to the caller itself.
         let (mine, phones) = (app.login("alice").await, {
             let phone = Client { id: "phone".into(), secret: String::new() };
             app.login_as(&phone, "alice").await
@@ -47,7 +47,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.post("/introspect", &post).await.status(), 200);
     }
 
-    async fn a47_inactive_is_exactly_that_and_says_no_more(database: TestDatabase) {
+    async fn a47_an_inactive_response_says_nothing_else(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = notes_app(&app, "app").await;
         let stranger = app.login("alice").await;
@@ -55,8 +55,8 @@ ficha_store::on_both_databases! {
             (app.login_as(&client, "alice").await, app.login_as(&client, "alice").await, app.login_as(&client, "alice").await);
         app.post_as(&client, "/revoke", &[("token", &revoked.access)]).await;
         app.post_as(&client, "/revoke", &[("token", &ended.refresh)]).await;
-        let turned = Tokens::of(refresh_as(&app, &client, &old.refresh).await).await;
-        let mut forged = turned.access.clone();
+        let renewed = Tokens::of(refresh_as(&app, &client, &old.refresh).await).await;
+        let mut forged = renewed.access.clone();
         forged.replace_range(forged.len() - 4.., "AAAA");
         let inactive = [
             "garbage", "a.b.c", &forged, &stranger.access, &stranger.refresh, &revoked.access, &ended.access,
@@ -68,10 +68,10 @@ ficha_store::on_both_databases! {
             assert_eq!(response.headers()["content-type"], "application/json");
             assert_eq!(response.text().await.expect("a text"), r#"{"active":false}"#, "{token}");
         }
-        assert_eq!(introspect(&app, &client, &turned.access).await["active"], true);
+        assert_eq!(introspect(&app, &client, &renewed.access).await["active"], true);
         app.advance(seconds(600)).await;
-        assert_eq!(introspect(&app, &client, &turned.access).await, json!({ "active": false }), "expired");
-        assert_eq!(introspect(&app, &client, &turned.refresh).await["active"], true);
+        assert_eq!(introspect(&app, &client, &renewed.access).await, json!({ "active": false }), "expired");
+        assert_eq!(introspect(&app, &client, &renewed.refresh).await["active"], true);
     }
 
     async fn a48_no_token_is_an_invalid_request(database: TestDatabase) {
@@ -93,14 +93,14 @@ ficha_store::on_both_databases! {
         assert_eq!(introspect(&app, &owner, &tokens.access).await["active"], true, "it was issued to it");
         assert_eq!(introspect(&app, &other, &tokens.access).await, json!({ "active": false }));
         assert_eq!(introspect(&app, &api, &elsewhere.access).await, json!({ "active": false }));
-        // A refresh token concerns nobody but its client.
+        // Only its own client may see a refresh token.
         assert_eq!(introspect(&app, &owner, &tokens.refresh).await["active"], true);
         for caller in [&api, &other] {
             assert_eq!(introspect(&app, caller, &tokens.refresh).await, json!({ "active": false }));
         }
     }
 
-    async fn a51_no_answer_is_for_caches(database: TestDatabase) {
+    async fn a51_no_response_may_be_cached(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = notes_app(&app, "app").await;
         let tokens = app.login_as(&client, "alice").await;
@@ -136,7 +136,7 @@ ficha_store::on_both_databases! {
         assert_eq!(own.claims().get("roles"), None);
     }
 
-    async fn a52_a_refresh_token_is_told_as_its_session_is(database: TestDatabase) {
+    async fn a52_a_refresh_token_is_described_by_its_session(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = notes_app(&app, "app").await;
         let tokens = app.login_as(&client, "alice").await;
@@ -147,7 +147,7 @@ ficha_store::on_both_databases! {
             assert_eq!(answer[member], claims[member], "{member}");
         }
         assert_eq!(answer["exp"], session.idle_expires_at);
-        assert_eq!(answer.get("token_type"), None, "it is no bearer token");
+        assert_eq!(answer.get("token_type"), None, "it is not a bearer token");
         assert_eq!(answer.get("jti"), None);
     }
 }

@@ -1,11 +1,11 @@
-//! Rotating keys.
+//! Key rotation.
 
 use ficha_authority::SigningSettings;
 use ficha_store::testing::TestDatabase;
 use ficha_token::Algorithm;
 use serde_json::Value;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, part};
 
 async fn published(app: &App) -> Vec<String> {
@@ -26,14 +26,14 @@ ficha_store::on_both_databases! {
         assert_eq!(published(&app).await, std::slice::from_ref(&old));
         let (new, _) = app.admin.rotate_key("test").await.expect("a new key");
         assert_ne!(new, old);
-        // Both servers take it up by themselves, and go on signing with the old one.
+        // Both servers load it by themselves, and keep signing with the old one.
         for server in [&app, &other] {
             eventually("the new key is published", async || published(server).await.contains(&new)).await;
             assert_eq!(published(server).await.len(), 2);
             assert_eq!(signing_kid(server).await, old);
         }
         assert!(app.admin.rotate_key("test").await.is_err(), "a third key must wait for the second to sign");
-        // Key sets are cached for 300 s; the last copy without it has run out when it begins to sign.
+        // Key sets are cached for 300 s, so every copy without the new key has expired when it starts to sign.
         advance_all(&[&app, &other], seconds(329)).await;
         let last = app.login("alice").await;
         assert_eq!(part(&last.access, 0)["kid"], old.as_str());
@@ -44,9 +44,9 @@ ficha_store::on_both_databases! {
         advance_all(&[&app, &other], seconds(598)).await;
         for server in [&app, &other] {
             assert_eq!(server.me(&last.access).await, 200);
-            assert!(published(server).await.contains(&old), "its last token lives");
+            assert!(published(server).await.contains(&old), "its last token has not expired");
         }
-        // 60 s of leeway and as much for clocks that disagree, and it is gone.
+        // After 60 s of leeway and another 60 s for clock differences, it is gone.
         advance_all(&[&app, &other], seconds(121)).await;
         for server in [&app, &other] {
             assert!(published(server).await.contains(&old));
@@ -70,7 +70,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&first.access).await, 200);
     }
 
-    async fn a62_a_key_that_is_old_enough_is_followed_by_another_by_itself(database: TestDatabase) {
+    async fn a62_a_key_that_is_old_enough_is_replaced_automatically(database: TestDatabase) {
         let app = App::start_with(&database, |options| {
             options.settings.signing =
                 SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: Some(days(30)) };
@@ -86,7 +86,7 @@ ficha_store::on_both_databases! {
         assert_eq!(signing_kid(&app).await, old);
         app.advance(seconds(330)).await;
         assert_ne!(signing_kid(&app).await, old);
-        // The new one is young: nothing more happens.
+        // The new key is not old enough yet: nothing more happens.
         app.authority.maintain_once(&mut None).await.expect("the database answers");
         assert_eq!(published(&app).await.len(), 2);
     }

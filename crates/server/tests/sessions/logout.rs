@@ -3,7 +3,7 @@
 use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::App;
 
 async fn logout(app: &App, token: &str) -> Response {
@@ -21,10 +21,11 @@ ficha_store::on_both_databases! {
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_dead(&app, &first).await;
         assert_dead(&app, &second).await;
-        assert_eq!(app.me(&bystander.access).await, 200, "other logins of alice go on");
-        assert_eq!(logout(&app, &first.access).await.status(), 401, "there is nothing to end twice");
+        assert_eq!(app.me(&bystander.access).await, 200, "other logins of alice continue");
+        assert_eq!(logout(&app, &first.access).await.status(), 401, "a session can't be ended twice");
         let events = events(&database, "session.logged_out").await;
         assert_eq!(events[0].session_id, Some(sid(&first.access)));
+        assert_eq!(events[0].user_id, Some(subject(&first.access)));
         assert_eq!(events[0].address.as_deref(), Some("127.0.0.1"));
     }
 
@@ -39,5 +40,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&second.access).await, 200);
         assert_eq!(app.me(&own_token(&app, &client).await.access).await, 200);
         assert_eq!(app.me(&login.access).await, 200);
+        let events = events(&database, "session.logged_out").await;
+        assert_eq!(events[0].user_id, None, "the client acts for itself");
     }
 }

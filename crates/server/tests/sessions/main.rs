@@ -1,4 +1,4 @@
-//! What becomes of a session: refreshed, replayed, revoked, expired, introspected, and all of it again after a failure.
+//! Sessions: refreshed, replayed, revoked, expired and introspected, also after failures.
 
 mod background;
 mod bearer;
@@ -17,4 +17,4 @@ mod purge;
 mod refresh;
 mod revocation;
 mod servers;
-mod world;
+mod support;

@@ -1,12 +1,12 @@
-//! The database is lost.
+//! Loss of the database.
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::error;
 
 ficha_store::on_both_databases! {
-    async fn without_its_database_for_two_seconds_the_server_vouches_for_nothing_and_comes_back_by_itself(database: TestDatabase) {
+    async fn a_server_without_its_database_for_two_seconds_vouches_for_nothing_and_recovers(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = jobs_client(&app, "app").await;
         let (tokens, revoked) = (app.login_as(&client, "alice").await, app.login_as(&client, "alice").await);
@@ -17,7 +17,7 @@ ficha_store::on_both_databases! {
 
         let raw = database.raw().await;
         raw.take_away("denylist_head").await;
-        // For two seconds what was read last still holds.
+        // For two seconds, the last read is still trusted.
         assert_eq!(app.me(&tokens.access).await, 200);
         assert_eq!(introspect(&app, &client, &tokens.access).await["active"], true);
         app.clock.advance(seconds(3));
@@ -32,7 +32,7 @@ ficha_store::on_both_databases! {
         }
         assert_eq!(app.get("/health/live").await.status(), 200, "the process answers");
         assert_eq!(metric(&app, "ficha_database_fresh").await, 0);
-        // What is known to be bad, or to be revoked, needs nobody to vouch for it.
+        // Tokens known to be invalid or revoked are rejected without the database.
         assert_eq!(app.me("garbage").await, 401);
         assert_eq!(app.me(&revoked.access).await, 401);
 
@@ -44,7 +44,7 @@ ficha_store::on_both_databases! {
         assert_eq!(metric(&app, "ficha_database_fresh").await, 1);
     }
 
-    // A client that is told invalid_grant throws its refresh token away.
+    // A client that gets invalid_grant discards its refresh token.
     async fn a_refresh_that_storage_fails_is_503_and_uses_nothing_up(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
@@ -64,7 +64,7 @@ ficha_store::on_both_databases! {
         refreshed(&app, &first.refresh).await;
     }
 
-    // A replay that can't be acted on must not be taken for one that was.
+    // A replay that could not be acted on must not count as handled.
     async fn a_replay_that_storage_fails_is_503_and_revokes_when_it_comes_again(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;

@@ -1,15 +1,15 @@
-//! What races.
+//! Race conditions.
 
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 use tokio::join;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{Tokens, error};
 
 ficha_store::on_both_databases! {
-    // CVE-2026-1035 was several winners.
-    async fn of_32_parallel_uses_of_one_refresh_token_one_turns_it_and_all_get_its_successor(database: TestDatabase) {
+    // In CVE-2026-1035, several uses succeeded.
+    async fn of_32_parallel_uses_of_a_refresh_token_one_rotates_it_and_all_get_its_successor(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
         let answers = join_all((0..32).map(|_| refreshed(&app, &first.refresh))).await;
@@ -25,7 +25,7 @@ ficha_store::on_both_databases! {
         refreshed(&app, &answers[7].refresh).await;
     }
 
-    async fn parallel_uses_at_two_servers_turn_it_once_too(database: TestDatabase) {
+    async fn parallel_uses_at_two_servers_rotate_it_once_too(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         let mut tokens = app.login("alice").await;
@@ -36,14 +36,14 @@ ficha_store::on_both_databases! {
             assert_eq!(row(&database, sid(&tokens.access)).await.generation, generation);
             tokens = answers.into_iter().next().expect("there are eight");
         }
-        let turned = metric(&app, "ficha_refreshes_total").await + metric(&other, "ficha_refreshes_total").await;
-        assert_eq!(turned, 10);
+        let rotations = metric(&app, "ficha_refreshes_total").await + metric(&other, "ficha_refreshes_total").await;
+        assert_eq!(rotations, 10);
     }
 
     async fn many_sessions_refreshed_at_once_all_get_their_own(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let logins = join_all((0..24).map(|_| app.login("alice"))).await;
-        // Each twice, so that batches hold several sessions and none twice.
+        // Each twice, so that batches contain several sessions, but none twice.
         let uses = logins.iter().chain(&logins).map(|tokens| refreshed(&app, &tokens.refresh));
         let answers = join_all(uses).await;
         for (before, after) in logins.iter().chain(&logins).zip(&answers) {
@@ -54,13 +54,13 @@ ficha_store::on_both_databases! {
     }
 
     // keycloak#51312.
-    async fn a_refresh_beside_a_revocation_never_survives_it(database: TestDatabase) {
+    async fn a_refresh_during_a_revocation_never_survives_it(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         for round in 0..30 {
             let login = app.login("alice").await;
             let revoke = [("token", login.refresh.as_str())];
-            // The same server or another, the refresh first or last.
+            // At the same server or another, with the refresh first or last.
             let refreshing = if round % 4 < 2 { &app } else { &other };
             let (renewed, revoked) = match round % 2 {
                 0 => join!(refreshing.refresh(&login.refresh), app.post("/revoke", &revoke)),
@@ -76,15 +76,15 @@ ficha_store::on_both_databases! {
                 _ => drop(error(renewed, 400, "invalid_grant").await),
             }
             for tokens in &issued {
-                // At once where it was revoked, and at the other after a moment.
+                // At once where it was revoked, and a moment later at the other server.
                 assert_dead(&app, tokens).await;
                 error(other.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
-                eventually("the other server refuses it", async || other.me(&tokens.access).await == 401).await;
+                eventually("the other server rejects it", async || other.me(&tokens.access).await == 401).await;
             }
         }
     }
 
-    async fn a_logout_beside_refreshes_ends_all_that_they_issue(database: TestDatabase) {
+    async fn a_logout_during_refreshes_ends_all_that_they_issue(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         for _ in 0..15 {
             let login = app.login("alice").await;
@@ -102,7 +102,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn many_revocations_at_once_are_all_in_force_when_they_are_answered(database: TestDatabase) {
+    async fn many_concurrent_revocations_are_all_in_force_when_they_are_answered(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let logins = join_all((0..24).map(|_| app.login("alice"))).await;
         join_all(logins.iter().enumerate().map(async |(at, tokens)| {
@@ -111,21 +111,21 @@ ficha_store::on_both_databases! {
             assert_eq!(app.me(&tokens.access).await, 401);
         }))
         .await;
-        // Every number of the denylist is used, and each id took one.
+        // Every number of the denylist is used, one for each id.
         assert_eq!(database.store().await.head().await.expect("the database answers").number, 24);
     }
 
-    async fn a_hung_up_callers_turn_is_finished_and_the_retry_gets_the_successor(database: TestDatabase) {
+    async fn a_disconnected_callers_rotation_is_finished_and_its_retry_gets_the_successor(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
         let session = sid(&first.access);
         let raw = database.raw().await;
         raw.hold_session(session).await;
-        // The turn waits for the row; its caller does not wait so long.
-        let hung_up = tokio::time::timeout(seconds(2), app.refresh(&first.refresh)).await;
-        assert!(hung_up.is_err(), "the session was held");
+        // The rotation waits for the row; its caller gives up sooner.
+        let disconnected = tokio::time::timeout(seconds(2), app.refresh(&first.refresh)).await;
+        assert!(disconnected.is_err(), "the session is locked");
         raw.execute("ROLLBACK").await;
-        eventually("the turn is committed", async || row(&database, session).await.generation == 1).await;
+        eventually("the rotation is committed", async || row(&database, session).await.generation == 1).await;
         let second = refreshed(&app, &first.refresh).await;
         assert_eq!(row(&database, session).await.generation, 1, "that was a retry");
         assert_eq!(app.me(&second.access).await, 200);

@@ -1,9 +1,9 @@
-//! What has run out is removed in the background.
+//! Expired sessions and entries are removed in the background.
 
 use ficha_store::testing::TestDatabase;
 use ficha_token::Clock;
 
-use crate::world::*;
+use crate::support::*;
 
 async fn denylist_rows(database: &TestDatabase) -> i64 {
     database.raw().await.number("SELECT COUNT(*) FROM denylist").await
@@ -48,11 +48,11 @@ ficha_store::on_both_databases! {
         app.advance(seconds(500)).await;
         let late = app.login("alice").await;
         app.post("/revoke", &[("token", &late.refresh)]).await;
-        // The newest thousand stay, so there must be others.
+        // The newest thousand stay, so more are needed.
         let raw = database.raw().await;
         raw.fill_denylist(1_000, app.clock.unix_now() + 100_000).await;
         app.authority.follow().await.expect("the database answers");
-        // The first entry holds until 120 s after its last token's exp, and is kept for an hour more: not a second less.
+        // The first entry is valid until 120 s after its last token's `exp`, and is kept for one more hour.
         app.advance(seconds(219 + 3_600)).await;
         app.authority.maintain_once(&mut None).await.expect("the database answers");
         assert_eq!(denylist_rows(&database).await, 1_002);
@@ -63,17 +63,17 @@ ficha_store::on_both_databases! {
         assert_dead(&app, &early).await;
         assert_dead(&app, &late).await;
         let again = app.end().await.start(&database).await;
-        assert_eq!(metric(&again, "ficha_denylist_entries").await, 1_001, "a start takes up what is kept");
+        assert_eq!(metric(&again, "ficha_denylist_entries").await, 1_001, "a new server loads what is kept");
         assert_dead(&again, &early).await;
         assert_dead(&again, &late).await;
         again.advance(seconds(500)).await;
         eventually("the second is gone", async || denylist_rows(&database).await == 1_000).await;
         again.advance(seconds(200_000)).await;
         eventually("memory is empty", async || metric(&again, "ficha_denylist_entries").await == 0).await;
-        // The newest rows stay, so that whoever has read up to one of them knows where it is.
+        // The newest rows stay, so that their cursors remain known.
         assert_eq!(denylist_rows(&database).await, 1_000);
         assert_dead(&again, &late).await;
-        // A list that has run out goes on where it was.
+        // A list whose entries have all expired continues its numbering.
         let next = again.login("alice").await;
         again.post("/revoke", &[("token", &next.refresh)]).await;
         assert_dead(&again, &next).await;
@@ -82,7 +82,7 @@ ficha_store::on_both_databases! {
 
     async fn a_server_whose_place_in_the_list_was_pruned_misses_nothing(database: TestDatabase) {
         let app = app_with_alice(&database).await;
-        // It reads the list only when it is told to.
+        // This server reads the list only when the test makes it.
         let other = app.another_with(&database, |options| options.background = false).await;
         let first = app.login("alice").await;
         app.post("/revoke", &[("token", &first.refresh)]).await;

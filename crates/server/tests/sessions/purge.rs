@@ -1,14 +1,14 @@
-//! After a leaked key: everything ends at once.
+//! After a key was leaked: every session ends at once.
 
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 use tokio::join;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{Tokens, error, part};
 
 ficha_store::on_both_databases! {
-    async fn a_purge_refuses_every_token_at_once_and_lets_everybody_in_anew(database: TestDatabase) {
+    async fn a_purge_revokes_every_token_at_once_and_new_logins_work(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         let client = jobs_client(&app, "app").await;
@@ -25,21 +25,21 @@ ficha_store::on_both_databases! {
         }
         assert_eq!(app.me(&own.access).await, 401);
         for token in [&first.access, &second.access, &own.access] {
-            eventually("the other server refuses it", async || other.me(token).await == 401).await;
+            eventually("the other server rejects it", async || other.me(token).await == 401).await;
         }
         for server in [&app, &other] {
             server.authority.follow().await.expect("the database answers");
-            let anew = server.login("alice").await;
-            assert_ne!(part(&anew.access, 0)["kid"], part(&first.access, 0)["kid"]);
-            assert_eq!(app.me(&anew.access).await, 200);
-            assert_eq!(other.me(&refreshed(&other, &anew.refresh).await.access).await, 200);
+            let renewed = server.login("alice").await;
+            assert_ne!(part(&renewed.access, 0)["kid"], part(&first.access, 0)["kid"]);
+            assert_eq!(app.me(&renewed.access).await, 200);
+            assert_eq!(other.me(&refreshed(&other, &renewed.refresh).await.access).await, 200);
             assert_eq!(server.me(&own_token(server, &client).await.access).await, 200);
             assert_eq!(server.me(&first.access).await, 401);
         }
         assert_eq!(events(&database, "key.purged").await.len(), 1);
     }
 
-    async fn what_was_purged_stays_refused_after_a_restart_and_until_it_has_expired(database: TestDatabase) {
+    async fn purged_tokens_stay_refused_after_a_restart_until_they_have_expired(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
         app.admin.purge_keys("test").await.expect("a purge");
@@ -52,12 +52,12 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_refresh_beside_a_purge_never_survives_it(database: TestDatabase) {
+    async fn a_refresh_during_a_purge_never_survives_it(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = jobs_client(&app, "app").await;
         for _ in 0..8 {
             let logins = join_all((0..4).map(|_| app.login_as(&client, "alice"))).await;
-            // Two uses each: a turn and a retry, all of sessions from before.
+            // Two uses each, a rotation and a retry, all of sessions from before the purge.
             let uses = join_all(logins.iter().chain(&logins).map(|tokens| refresh_as(&app, &client, &tokens.refresh)));
             let (answers, purged) = join!(uses, app.admin.purge_keys("test"));
             purged.expect("a purge");

@@ -1,13 +1,13 @@
-//! Refresh tokens turn with every use (RFC 6749 §6, RFC 9700 §4.14.2).
+//! Refresh token rotation (RFC 6749 §6, RFC 9700 §4.14.2).
 
 use ficha_authority::RevokeReason;
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Tokens, error};
 
 ficha_store::on_both_databases! {
-    async fn a26_a_refresh_token_turns_with_every_use(database: TestDatabase) {
+    async fn a26_a_refresh_token_rotates_with_every_use(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let mut seen = vec![app.login("alice").await];
         for _ in 0..4 {
@@ -38,6 +38,7 @@ ficha_store::on_both_databases! {
         assert_eq!(session.revoked.map(|(_, reason)| reason), Some(RevokeReason::Replay));
         let events = events(&database, "refresh.replayed").await;
         assert_eq!(events.len(), 1);
+        assert_eq!(events[0].user_id, Some(subject(&first.access)));
         assert_eq!(events[0].session_id, Some(session.id));
         assert_eq!(events[0].client_id.as_deref(), Some("first-party"));
         assert_eq!(events[0].address.as_deref(), Some("127.0.0.1"));
@@ -54,14 +55,15 @@ ficha_store::on_both_databases! {
         assert_ne!(again.access, second.access);
         let session = row(&database, sid(&first.access)).await;
         assert_eq!(session.generation, 1);
-        // It reaches no further than the row, so that whatever revokes the session covers it.
+        // It does not outlive what the row covers, so that revoking the session covers it too.
         assert_eq!(number(&again.access, "exp"), session.access_exp);
         assert_eq!(again.body["expires_in"], 600 - 29);
-        // The client whose answer was lost goes on with either.
+        // The client whose response was lost can continue with either.
         let third = refreshed(&app, &again.refresh).await;
         assert_eq!(app.me(&third.access).await, 200);
         let events = events(&database, "refresh.retried").await;
         assert_eq!(events.len(), 1);
+        assert_eq!(events[0].user_id, Some(subject(&first.access)));
         assert_eq!(events[0].session_id, Some(session.id));
         assert_eq!(events[0].address.as_deref(), Some("127.0.0.1"));
         assert_eq!(metric(&app, "ficha_refresh_retries_total").await, 1);
@@ -89,7 +91,7 @@ ficha_store::on_both_databases! {
         assert_dead(&app, &second).await;
     }
 
-    // django-oauth-toolkit#1617: the grace is for the generation before, not for any that turned lately.
+    // django-oauth-toolkit#1617: the grace covers only the previous generation, not every recently rotated one.
     async fn a_token_several_generations_old_is_a_replay_within_the_grace_too(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
@@ -101,8 +103,8 @@ ficha_store::on_both_databases! {
         assert_eq!(metric(&app, "ficha_refresh_retries_total").await, 0);
     }
 
-    // keycloak#50999: the order of uses counts, not the second in which they were.
-    async fn two_turns_within_one_second_leave_the_oldest_token_dead(database: TestDatabase) {
+    // keycloak#50999: the order of uses counts, not the second in which they happened.
+    async fn two_rotations_within_one_second_leave_the_oldest_token_dead(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first.refresh).await;
@@ -153,13 +155,13 @@ ficha_store::on_both_databases! {
         let stolen = error(refresh_as(&app, &thief, &first.refresh).await, 400, "invalid_grant").await;
         let garbage = error(refresh_as(&app, &thief, "garbage").await, 400, "invalid_grant").await;
         assert_eq!(stolen, garbage, "the thief learns nothing");
-        // The public default client neither, nor by asking for another scope.
+        // Nor can the public default client use it, nor does asking for another scope help.
         error(app.refresh(&first.refresh).await, 400, "invalid_grant").await;
         let form = [("grant_type", "refresh_token"), ("refresh_token", &first.refresh), ("scope", "ficha:admin")];
         error(app.post_as(&thief, "/token", &form).await, 400, "invalid_grant").await;
         assert_eq!(row(&database, before.id).await, before);
         let second = Tokens::of(refresh_as(&app, &owner, &first.refresh).await).await;
-        // What would be a retry, and then a replay, of the owner's is neither when it comes from somebody else.
+        // A use that would be a retry, and later a replay, by the owner is neither when it comes from another client.
         error(refresh_as(&app, &thief, &first.refresh).await, 400, "invalid_grant").await;
         app.advance(seconds(60)).await;
         error(refresh_as(&app, &thief, &first.refresh).await, 400, "invalid_grant").await;

@@ -4,7 +4,7 @@ use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
 use reqwest::Method;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, error};
 
 ficha_store::on_both_databases! {
@@ -33,7 +33,7 @@ ficha_store::on_both_databases! {
         let post = [id.as_slice(), &[("client_secret", client.secret.as_str())]].concat();
         assert_eq!(app.post("/revoke", &post).await.status(), 200);
         assert_eq!(app.me(&tokens.access).await, 401);
-        // A public client names itself, in the body or in a header without a secret.
+        // A public client names itself in the body, or in a header without a secret.
         for in_header in [true, false] {
             let tokens = app.login_as(&public, "alice").await;
             let form = [("token", tokens.refresh.as_str()), ("client_id", "phone")];
@@ -46,7 +46,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a37_where_there_is_no_default_client_nobody_is_nobody(database: TestDatabase) {
+    async fn a37_without_a_default_client_a_request_must_name_its_client(database: TestDatabase) {
         let app = App::start_with(&database, |options| {
             options.settings.issuer = Issuer::parse("https://auth.example.com").expect("an issuer");
         })
@@ -73,7 +73,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a38_the_answer_is_empty_and_not_for_caches(database: TestDatabase) {
+    async fn a38_the_response_is_empty_and_may_not_be_cached(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
         let mut bodies = Vec::new();
@@ -82,7 +82,7 @@ ficha_store::on_both_databases! {
             assert_eq!(response.headers()["cache-control"], "no-store");
             bodies.push(response.text().await.expect("a text"));
         }
-        assert_eq!(bodies, ["", "", ""], "nobody learns whether there was such a token");
+        assert_eq!(bodies, ["", "", ""], "the response does not disclose whether there was such a token");
     }
 
     async fn a39_another_clients_token_is_refused_and_lives_on(database: TestDatabase) {
@@ -125,14 +125,14 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a42_a_revoked_refresh_token_takes_every_access_token_of_its_session_with_it(database: TestDatabase) {
+    async fn a42_a_revoked_refresh_token_revokes_every_access_token_of_its_session(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let api = app.add_client("api", |new| new.serves = vec![ficha_testing::ISSUER.into()]).await;
         let bystander = app.login("alice").await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first.refresh).await;
         let third = refreshed(&app, &second.refresh).await;
-        // Each has been seen, and so is in the cache of verified tokens.
+        // Each was used, and so is in the cache of verified tokens.
         for tokens in [&first, &second, &third] {
             assert_eq!(app.me(&tokens.access).await, 200);
             assert_eq!(introspect(&app, &api, &tokens.access).await["active"], true);
@@ -145,6 +145,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&bystander.access).await, 200);
         refreshed(&app, &bystander.refresh).await;
         let events = events(&database, "session.revoked").await;
+        assert_eq!(events[0].user_id, Some(subject(&first.access)));
         assert_eq!(events[0].session_id, Some(sid(&first.access)));
         assert_eq!(events[0].address.as_deref(), Some("127.0.0.1"));
     }
@@ -166,18 +167,19 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&second.access).await, 200);
         refreshed(&app, &second.refresh).await;
         let events = events(&database, "token.revoked").await;
+        assert_eq!(events[0].user_id, Some(subject(&first.access)));
         assert_eq!(events[0].client_id.as_deref(), Some("first-party"));
     }
 
-    // A retry within the grace is a way back in only where there is still something to come back to.
-    async fn a_revoked_session_answers_no_retry(database: TestDatabase) {
+    // The grace does not bring back a session that was revoked.
+    async fn a_revoked_session_rejects_a_retry(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
         let second = refreshed(&app, &first.refresh).await;
         assert_eq!(app.post("/revoke", &[("token", &second.refresh)]).await.status(), 200);
         error(app.refresh(&first.refresh).await, 400, "invalid_grant").await;
         assert_eq!(metric(&app, "ficha_refresh_retries_total").await, 0);
-        assert_eq!(metric(&app, "ficha_refresh_replays_total").await, 0, "nor is that a theft");
+        assert_eq!(metric(&app, "ficha_refresh_replays_total").await, 0, "nor does that count as a replay");
     }
 
     async fn the_twin_of_a_revoked_token_is_refused(database: TestDatabase) {
@@ -186,13 +188,13 @@ ficha_store::on_both_databases! {
         let tokens = app.login_as(&client, "alice").await;
         let twin = twin(&tokens.access);
         assert_ne!(twin, tokens.access);
-        assert_eq!(app.me(&twin).await, 200, "its signature is good: only the ids tell");
+        assert_eq!(app.me(&twin).await, 200, "its signature is valid: only the ids show that it is the same token");
         assert_eq!(app.post_as(&client, "/revoke", &[("token", &tokens.access)]).await.status(), 200);
         assert_eq!(app.me(&twin).await, 401);
         assert_eq!(introspect(&app, &client, &twin).await, serde_json::json!({ "active": false }));
-        // And the other way about.
+        // And the other way round.
         let tokens = app.login_as(&client, "alice").await;
-        let twin = crate::world::twin(&tokens.access);
+        let twin = crate::support::twin(&tokens.access);
         assert_eq!(app.post_as(&client, "/revoke", &[("token", &twin)]).await.status(), 200);
         assert_eq!(app.me(&tokens.access).await, 401);
     }
@@ -207,7 +209,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&tokens.access).await, 200);
     }
 
-    async fn a44_where_storage_fails_it_is_503_and_nothing_has_changed(database: TestDatabase) {
+    async fn a44_if_storage_fails_it_is_503_and_nothing_has_changed(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
         let raw = database.raw().await;

@@ -2,7 +2,7 @@
 
 use ficha_store::testing::TestDatabase;
 
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{error, part};
 
 ficha_store::on_both_databases! {
@@ -17,15 +17,15 @@ ficha_store::on_both_databases! {
         assert_eq!(app.post_as(&client, "/revoke", &[("token", &token.access)]).await.status(), 200);
         assert_eq!(app.post_as(&client, "/revoke", &[("token", &session.refresh)]).await.status(), 200);
         for tokens in [&token, &session] {
-            eventually("the other server refuses it", async || other.me(&tokens.access).await == 401).await;
-            let told = introspect(&other, &client, &tokens.access).await;
-            assert_eq!(told, serde_json::json!({ "active": false }));
+            eventually("the other server rejects it", async || other.me(&tokens.access).await == 401).await;
+            let answer = introspect(&other, &client, &tokens.access).await;
+            assert_eq!(answer, serde_json::json!({ "active": false }));
         }
-        // Of a refresh token the row decides, so there is no moment in between.
+        // A refresh token is always checked against its row, so there is no delay.
         error(refresh_as(&other, &client, &session.refresh).await, 400, "invalid_grant").await;
     }
 
-    async fn revoking_again_at_another_server_is_in_force_there_with_the_answer(database: TestDatabase) {
+    async fn revoking_again_at_another_server_is_in_force_there_when_it_answers(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         for _ in 0..10 {
@@ -41,7 +41,7 @@ ficha_store::on_both_databases! {
     }
 
     // keycloak#31296.
-    async fn what_was_revoked_stays_refused_after_a_restart(database: TestDatabase) {
+    async fn revoked_tokens_stay_refused_after_a_restart(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let client = jobs_client(&app, "app").await;
         let (token, session) = (app.login_as(&client, "alice").await, app.login_as(&client, "alice").await);
@@ -55,8 +55,8 @@ ficha_store::on_both_databases! {
             assert_eq!(again.me(&tokens.access).await, 401);
         }
         for tokens in [&token, &session] {
-            let told = introspect(&again, &client, &tokens.access).await;
-            assert_eq!(told, serde_json::json!({ "active": false }));
+            let answer = introspect(&again, &client, &tokens.access).await;
+            assert_eq!(answer, serde_json::json!({ "active": false }));
         }
         error(refresh_as(&again, &client, &session.refresh).await, 400, "invalid_grant").await;
         assert_dead(&again, &out).await;
@@ -64,7 +64,7 @@ ficha_store::on_both_databases! {
         refreshed(&again, &good.refresh).await;
     }
 
-    async fn a_session_goes_on_at_any_server_and_after_a_restart(database: TestDatabase) {
+    async fn a_session_continues_at_any_server_and_after_a_restart(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let other = app.another(&database).await;
         let first = app.login("alice").await;
@@ -81,7 +81,7 @@ ficha_store::on_both_databases! {
         let client = jobs_client(&app, "app").await;
         let old = app.login("alice").await;
         let old_kid = part(&old.access, 0)["kid"].clone();
-        // None of these hears of the purge by itself. Each meets it by another grant.
+        // None of these servers learns of the purge in the background. Each meets it with a different grant.
         let deaf = || app.another_with(&database, |options| options.background = false);
         let (login, refresh, own, revoke) = (deaf().await, deaf().await, deaf().await, deaf().await);
         for server in [&login, &refresh, &own, &revoke] {
@@ -90,7 +90,7 @@ ficha_store::on_both_databases! {
         app.admin.purge_keys("test").await.expect("a purge");
 
         let at_login = login.login("alice").await;
-        // Its refresh key is new too; a server that does not know it yet must not call the token bad.
+        // The refresh key is new too; a server that does not know it yet must not reject the token.
         let renewed = refreshed(&refresh, &at_login.refresh).await;
         let at_own = own_token(&own, &client).await;
         app.authority.follow().await.expect("the database answers");
@@ -101,11 +101,11 @@ ficha_store::on_both_databases! {
             assert_eq!(server.me(&old.access).await, 401);
         }
         refreshed(&app, &renewed.refresh).await;
-        // An unknown token is revoked with success (RFC 7009 section 2.2): so this one must be known.
+        // Revoking an unknown token succeeds too (RFC 7009 section 2.2), so the server must know this one.
         let response = revoke.post_as(&client, "/revoke", &[("token", &at_own.access)]).await;
         assert_eq!((response.status().as_u16(), revoke.me(&at_own.access).await.as_u16()), (200, 401));
-        eventually("it is refused elsewhere", async || app.me(&at_own.access).await == 401).await;
-        // What was before the purge is over at a server that has not heard of it, too.
+        eventually("the other server rejects it", async || app.me(&at_own.access).await == 401).await;
+        // Sessions from before the purge are over even at a server that has not learned of it.
         let deaf = deaf().await;
         app.admin.purge_keys("test").await.expect("a purge");
         error(deaf.refresh(&renewed.refresh).await, 400, "invalid_grant").await;

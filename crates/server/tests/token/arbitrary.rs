@@ -1,4 +1,4 @@
-//! Whatever comes in, the answer is never the server's failure.
+//! No request, however malformed, causes a server error.
 
 use ficha_store::testing::TestDatabase;
 use proptest::collection::vec;
@@ -11,7 +11,7 @@ use ficha_testing::{App, PASSWORD};
 
 const CASES: usize = 64;
 
-/// Bytes of a form: any at all, or parameters that mean something with values that may not.
+/// The bytes of a form: arbitrary bytes, or known parameters with arbitrary values.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let name = prop_oneof![
         Just("grant_type".to_owned()),
@@ -50,7 +50,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => form, 1 => prefixed, 1 => vec(any::<u8>(), 0..400)]
 }
 
-/// Header lines: any printable bytes as values, or Basic headers of any bytes.
+/// Header lines: arbitrary printable bytes as values, or Basic headers of arbitrary bytes.
 fn headers() -> impl Strategy<Value = String> {
     let basic = vec(any::<u8>(), 0..60).prop_map(|bytes| raw::basic_of(&bytes));
     let pair =
@@ -72,7 +72,7 @@ fn content_type() -> impl Strategy<Value = String> {
 ficha_store::on_both_databases! {
     async fn no_request_makes_the_token_endpoint_answer_5xx(database: TestDatabase) {
         let app = App::start_with(&database, |options| {
-            options.server.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+            options.server.trusted_proxies = vec![ficha_server::parse_network("127.0.0.1").expect("a network")];
         })
         .await;
         app.add_user("alice", "notes:read").await;
@@ -84,12 +84,12 @@ ficha_store::on_both_databases! {
             let headers = format!("Content-Type: {content_type}\r\n{headers}");
             let answer = raw::send(&app, &raw::request("POST", "/token", &headers, body)).await;
             assert!((200..500).contains(&answer.status), "{case:?}: {answer:?}");
-            // What is no HTTP is refused before there is a token endpoint.
+            // Requests that are not valid HTTP are rejected before they reach the token endpoint.
             if answer.status >= 400 && !answer.body.is_empty() {
                 let words = answer.json()["error_description"].as_str().expect("words").to_owned();
                 assert!(is_plain(&words), "{case:?}: {words}");
             }
         }
-        assert_eq!(app.login("alice").await.body["scope"], "notes:read", "and it goes on as before");
+        assert_eq!(app.login("alice").await.body["scope"], "notes:read", "and it works as before");
     }
 }

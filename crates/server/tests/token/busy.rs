@@ -1,4 +1,4 @@
-//! More logins at once than the hashing threads take.
+//! More concurrent logins than the hashing threads can take.
 
 use std::num::NonZeroUsize;
 
@@ -13,19 +13,19 @@ fn login() -> String {
     encode(&[("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)])
 }
 
-/// One thread, which takes a while, and a short queue before it.
+/// One slow thread with a short queue.
 fn slow(queue: usize, per_source: usize) -> impl FnOnce(&mut Options) {
     move |options| {
         let password = &mut options.settings.password;
-        password.bcrypt_cost = Cost::try_from(10).expect("10 is a cost");
+        password.bcrypt_cost = Cost::try_from(10).expect("10 is a valid cost");
         password.threads = NonZeroUsize::new(1);
         password.max_queue = queue;
         password.max_queue_per_source = per_source;
-        options.server.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+        options.server.trusted_proxies = vec![ficha_server::parse_network("127.0.0.1").expect("a network")];
     }
 }
 
-fn assert_turned_away(answer: &Answer) {
+fn assert_rejected_as_busy(answer: &Answer) {
     assert_eq!((answer.status, answer.error().as_str()), (503, "temporarily_unavailable"), "{answer:?}");
     let seconds: u64 = answer.all("retry-after")[0].parse().expect("whole seconds");
     assert!((1..=30).contains(&seconds), "{seconds}");
@@ -33,17 +33,17 @@ fn assert_turned_away(answer: &Answer) {
 }
 
 ficha_store::on_both_databases! {
-    async fn logins_beyond_the_queue_are_told_when_to_come_back(database: TestDatabase) {
+    async fn logins_beyond_the_queue_get_503_with_retry_after(database: TestDatabase) {
         let app = App::start_with(&database, slow(1, 1)).await;
         app.add_user("alice", "").await;
         let body = login();
         let answers = join_all((0..24).map(|_| raw::post(&app, "", &body))).await;
         let (good, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
         assert!(!good.is_empty());
-        // Four at work, one waiting: of 24 that come at once most are too many.
+        // Four are hashed and one waits, so most of 24 concurrent logins are too many.
         assert!(!refused.is_empty());
-        refused.into_iter().for_each(assert_turned_away);
-        // And afterwards it is as if nothing had been; being turned away counts as no failure.
+        refused.into_iter().for_each(assert_rejected_as_busy);
+        // Afterwards logins work as before; a rejection for load does not count as a failed login.
         assert_eq!(raw::post(&app, "", &body).await.status, 200);
     }
 
@@ -54,14 +54,14 @@ ficha_store::on_both_databases! {
         let full = app.another_with(&database, |options| options.settings.password.max_queue = 0).await;
         let tokens = app.login("alice").await;
         for body in [login(), login().replace("otters", "others"), login().replace("alice", "nobody")] {
-            assert_turned_away(&raw::post(&full, "", &body).await);
+            assert_rejected_as_busy(&raw::post(&full, "", &body).await);
         }
         assert_eq!(full.refresh(&tokens.refresh).await.status(), 200);
         let header = raw::basic(&client.id, &client.secret);
         assert_eq!(raw::post(&full, &header, "grant_type=client_credentials").await.status, 200);
     }
 
-    async fn one_source_fills_its_share_of_the_queue_and_not_the_others(database: TestDatabase) {
+    async fn one_source_can_fill_only_its_share_of_the_queue(database: TestDatabase) {
         let app = App::start_with(&database, slow(8, 2)).await;
         app.add_user("alice", "").await;
         let body = login();
@@ -77,14 +77,14 @@ ficha_store::on_both_databases! {
         };
         let (storm, victim) = futures_util::future::join(storm, victim).await;
         assert_eq!(victim.status, 200, "{victim:?}");
-        storm.iter().filter(|answer| answer.status != 200).for_each(assert_turned_away);
+        storm.iter().filter(|answer| answer.status != 200).for_each(assert_rejected_as_busy);
     }
 
-    async fn valid_logins_of_one_user_at_once_all_succeed(database: TestDatabase) {
+    async fn concurrent_valid_logins_of_one_user_all_succeed(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let (good, bad) = (login(), login().replace("otters", "others"));
-        // Just below what slows a source: whoever counts attempts under way as failures trips over it.
+        // Just below the limit for a source: counting attempts in progress as failures would exceed it.
         for _ in 0..9 {
             assert_eq!(raw::post(&app, "", &bad).await.status, 400);
         }
@@ -93,7 +93,7 @@ ficha_store::on_both_databases! {
         for answer in answers {
             assert_eq!(answer.status, 200, "{answer:?}");
             let token = answer.json()["access_token"].as_str().expect("a token").to_owned();
-            assert!(sessions.insert(claims(&token)["sid"].to_string()), "each login is a session of its own");
+            assert!(sessions.insert(claims(&token)["sid"].to_string()), "each login gets its own session");
         }
     }
 }

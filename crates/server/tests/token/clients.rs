@@ -1,4 +1,4 @@
-//! How a client proves itself (RFC 6749 §2.3), and what it may use.
+//! Client authentication (RFC 6749 §2.3), and what a client may use.
 
 use ficha_authority::{ClientChange, ClientRecord, ClientScopes, Grant, Secret};
 use ficha_store::testing::TestDatabase;
@@ -9,11 +9,11 @@ use ficha_testing::{App, Client, PASSWORD, Tokens, claims, error};
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 const OWN: &str = "grant_type=client_credentials";
 
-/// A client with an id and a secret of any text, as the admin's rules would not make it.
+/// A client with an arbitrary id and secret, which the admin interface would not accept.
 async fn strange_client(app: &App, database: &TestDatabase, id: &str, secret: &str) {
     let store = database.store().await;
     let like = app.add_client(&format!("model {}", id.len()), |_| ()).await;
-    let record = app.admin.client(&like.id).await.expect("it was made");
+    let record = app.admin.client(&like.id).await.expect("it was added");
     let subject = uuid::Uuid::from_u128(record.subject.as_u128() + 1);
     let record = ClientRecord { id: id.into(), subject, secret_hash: Some(Secret::new(secret).digest()), ..record };
     assert!(store.add_client(record).await.expect("the client is stored"));
@@ -81,7 +81,7 @@ ficha_store::on_both_databases! {
             // The same text in the body.
             let form = encode(&[("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)]);
             assert_eq!(raw::post(&app, "", &form).await.status, 200, "{id:?}");
-            // What means another text is another secret.
+            // A text that decodes differently is a different secret.
             let trimmed = raw::basic(id, &format!("{secret}x"));
             assert_eq!(raw::post(&app, &trimmed, OWN).await.status, 401, "{id:?}");
         }
@@ -183,7 +183,7 @@ ficha_store::on_both_databases! {
                 assert_eq!((answer.status, answer.error().as_str()), (401, "invalid_client"), "{grant}{more}");
             }
         }
-        // None of that used the refresh token up.
+        // None of that used up the refresh token.
         assert_eq!(raw::post(&app, &raw::basic(&client.id, &client.secret), &refresh).await.status, 200);
     }
 
@@ -210,7 +210,7 @@ ficha_store::on_both_databases! {
                     assert_eq!((answer.status, answer.error().as_str()), (400, "unauthorized_client"), "{id} {body}");
                 }
             }
-            // A right and a wrong password are refused alike: the grant is looked at first.
+            // A right and a wrong password are rejected alike, since the grant is checked first.
             if !may[0] {
                 let wrong = raw::post(&app, &header, &login.replace("otters", "others")).await;
                 assert_eq!(wrong.error(), "unauthorized_client");
@@ -226,17 +226,17 @@ ficha_store::on_both_databases! {
         error(app.post("/token", &form[..1]).await, 400, "unauthorized_client").await;
         let client = app
             .add_client("shop", |new| {
-                new.scopes = ClientScopes::Only("stock:read".parse().expect("a good scope"));
+                new.scopes = ClientScopes::Only("stock:read".parse().expect("a valid scope"));
             })
             .await;
         let own = Tokens::of(app.post_as(&client, "/token", &form[..1]).await).await;
         assert_eq!(own.body.get("refresh_token"), None);
-        let record = app.admin.client("shop").await.expect("it was made");
+        let record = app.admin.client("shop").await.expect("it was added");
         let claims = own.claims();
         assert_eq!(claims["sub"], record.subject.to_string());
         assert_eq!(claims["client_id"], "shop");
         assert_eq!(app.me(&own.access).await, 200);
-        // One session for all of them, and a token of its own each time.
+        // One session for all of them, but a new token each time.
         let again = Tokens::of(app.post_as(&client, "/token", &form[..1]).await).await.claims();
         assert_eq!(again["sid"], claims["sid"]);
         assert_ne!(again["jti"], claims["jti"]);
@@ -251,7 +251,7 @@ ficha_store::on_both_databases! {
         let as_b = raw::basic(&b.id, &b.secret);
         let unknown = raw::post(&app, &as_b, &refresh("garbage", "")).await.without_date();
         assert_eq!((unknown.status, unknown.error().as_str()), (400, "invalid_grant"));
-        // Neither whether it is good nor what it may do can be told from the answer.
+        // The response discloses neither whether it is valid nor what it may be used for.
         for more in ["", "&scope=notes:read", "&scope=notes:write"] {
             let answer = raw::post(&app, &as_b, &refresh(&tokens.refresh, more)).await.without_date();
             assert_eq!(answer, unknown, "{more}");
@@ -263,7 +263,7 @@ ficha_store::on_both_databases! {
             app.post_as(&a, "/token", &[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]).await,
         )
         .await;
-        // Nor does a used token of A's in B's hands end A's session.
+        // Nor does B end A's session by sending a used token of A.
         app.advance(std::time::Duration::from_secs(60)).await;
         assert_eq!(raw::post(&app, &as_b, &refresh(&tokens.refresh, "")).await.without_date(), unknown);
         assert_eq!(app.me(&renewed.access).await, 200);
@@ -271,7 +271,7 @@ ficha_store::on_both_databases! {
         assert_eq!(raw::post(&app, &as_a, &refresh(&renewed.refresh, "")).await.status, 200);
     }
 
-    async fn a_new_secret_takes_the_old_ones_place(database: TestDatabase) {
+    async fn a_new_secret_replaces_the_old_one(database: TestDatabase) {
         let app = App::start(&database).await;
         let old = app.add_client("shop", |_| ()).await;
         assert_eq!(raw::post(&app, &raw::basic(&old.id, &old.secret), OWN).await.status, 200);
@@ -282,15 +282,15 @@ ficha_store::on_both_databases! {
         assert_eq!(raw::post(&app, &raw::basic(&new.id, &new.secret), OWN).await.status, 200);
     }
 
-    async fn a_client_that_was_changed_a_moment_ago_is_not_told_that_the_password_is_wrong(database: TestDatabase) {
+    async fn a_client_changed_a_moment_ago_gets_its_new_scopes_at_once(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "a b c").await;
         let client =
-            app.add_client("shop", |new| new.scopes = ClientScopes::Only("a".parse().expect("a good scope"))).await;
+            app.add_client("shop", |new| new.scopes = ClientScopes::Only("a".parse().expect("a valid scope"))).await;
         app.login_as(&client, "alice").await;
         for scopes in ["a b", "a b c"] {
-            // Nobody tells the server: it finds out as it would of another process' change.
-            let wider = ClientScopes::Only(scopes.parse().expect("a good scope"));
+            // The server has to find out by itself, as for a change by another process.
+            let wider = ClientScopes::Only(scopes.parse().expect("a valid scope"));
             let change = ClientChange { scopes: Some(wider), ..Default::default() };
             app.admin.change_client("test", "shop", change).await.expect("the client is changed");
             assert_eq!(app.login_as(&client, "alice").await.body["scope"], scopes);

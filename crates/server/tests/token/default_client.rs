@@ -1,4 +1,4 @@
-//! Who a request is that names no client.
+//! The default client of requests that name no client.
 
 use ficha_authority::{ClientScopes, Issuer};
 use ficha_store::testing::TestDatabase;
@@ -9,7 +9,7 @@ use ficha_testing::{App, Options, PASSWORD, claims};
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 
 fn issuer(text: &'static str) -> impl FnOnce(&mut Options) {
-    move |options| options.settings.issuer = Issuer::parse(text).expect("a good issuer")
+    move |options| options.settings.issuer = Issuer::parse(text).expect("a valid issuer")
 }
 
 /// The client of the token that a login gets with these header lines.
@@ -38,7 +38,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn elsewhere_it_is_nobody(database: TestDatabase) {
+    async fn elsewhere_there_is_none(database: TestDatabase) {
         let app = App::start_with(&database, issuer("https://auth.example.com")).await;
         app.add_user("alice", "").await;
         assert_eq!(client_of(&app, "", "").await, refused());
@@ -57,7 +57,7 @@ ficha_store::on_both_databases! {
                     options.settings.token.default_client = Some(name.into());
                 })
                 .await;
-            // The setting may name a client that is not there yet.
+            // The setting may name a client that does not exist yet.
             assert_eq!(client_of(&app, "", "").await, refused());
             app.add_client(name, |new| new.public = true).await;
             assert_eq!(client_of(&app, "", "").await, Ok(name.into()), "{text}");
@@ -75,7 +75,7 @@ ficha_store::on_both_databases! {
         assert_eq!(client_of(&app, &raw::basic(&client.id, &client.secret), "").await, Ok("shop".into()));
     }
 
-    async fn whoever_sends_a_credential_is_never_the_default_client(database: TestDatabase) {
+    async fn a_request_with_credentials_is_never_from_the_default_client(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let unauthenticated = [
@@ -101,7 +101,7 @@ ficha_store::on_both_databases! {
         );
     }
 
-    async fn basic_with_an_empty_secret_is_a_public_client_and_empty_altogether_names_none(database: TestDatabase) {
+    async fn basic_with_an_empty_secret_is_a_public_client_and_entirely_empty_is_none(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         app.add_client("app", |new| new.public = true).await;

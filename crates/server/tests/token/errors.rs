@@ -1,4 +1,4 @@
-//! What an error looks like (RFC 6749 §5.2).
+//! Error responses (RFC 6749 §5.2).
 
 use ficha_authority::Grant;
 use ficha_store::testing::TestDatabase;
@@ -8,18 +8,18 @@ use ficha_testing::{App, PASSWORD};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 
-fn assert_not_for_caches(answer: &Answer, what: &str) {
+fn assert_not_cacheable(answer: &Answer, what: &str) {
     assert_eq!(answer.all("cache-control"), ["no-store"], "{what}: {answer:?}");
     assert_eq!(answer.all("pragma"), ["no-cache"], "{what}: {answer:?}");
 }
 
 ficha_store::on_both_databases! {
-    async fn a8_no_answer_is_for_caches(database: TestDatabase) {
+    async fn a8_no_response_may_be_cached(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read").await;
         let client = app.add_client("shop", |_| ()).await;
         let only = app.add_client("only", |new| new.grants = vec![Grant::ClientCredentials]).await;
-        // No room in the queue at all: every login is one too many.
+        // The queue has no room at all, so every login is rejected.
         let busy = app.another_with(&database, |options| options.settings.password.max_queue = 0).await;
         let login = encode(&LOGIN);
         let good = raw::post(&app, "", &login).await;
@@ -41,7 +41,7 @@ ficha_store::on_both_databases! {
             ("two ways", 400, raw::post(&app, &as_shop, &format!("{login}&client_secret=x")).await),
             ("an unknown client", 401, raw::post(&app, "", &format!("{login}&client_id=nobody")).await),
             ("a wrong secret", 401, raw::post(&app, &raw::basic("shop", "x"), &login).await),
-            ("a header that is none", 401, raw::post(&app, "Authorization: Bearer x\r\n", &login).await),
+            ("not a Basic header", 401, raw::post(&app, "Authorization: Bearer x\r\n", &login).await),
             (
                 "JSON",
                 400,
@@ -54,7 +54,7 @@ ficha_store::on_both_databases! {
         ];
         for (what, status, answer) in cases {
             assert_eq!(answer.status, status, "{what}: {answer:?}");
-            assert_not_for_caches(&answer, what);
+            assert_not_cacheable(&answer, what);
         }
     }
 
@@ -65,8 +65,8 @@ ficha_store::on_both_databases! {
         let chunks = format!("4000\r\n{}\r\n", "x".repeat(0x4000)).repeat(5);
         let answer = raw::send(&app, format!("{head}{chunks}0\r\n\r\n").as_bytes()).await;
         assert_eq!((answer.status, answer.error().as_str()), (413, "invalid_request"));
-        assert_not_for_caches(&answer, "chunks");
-        // One byte less than too much is read.
+        assert_not_cacheable(&answer, "chunks");
+        // A body of exactly the maximum length is accepted.
         let fitting = format!("grant_type=x&{}", "x".repeat(65_536 - "grant_type=x&".len()));
         assert_eq!(raw::post(&app, "", &fitting).await.error(), "unsupported_grant_type");
     }
@@ -111,7 +111,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a13_an_error_is_400_unless_the_client_is_not_who_it_says(database: TestDatabase) {
+    async fn a13_an_error_is_400_unless_client_authentication_failed(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read").await;
         let client = app.add_client("shop", |new| new.grants = vec![Grant::Password]).await;

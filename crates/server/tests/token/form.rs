@@ -1,4 +1,4 @@
-//! What a request must look like (RFC 6749 §3.2, appendix B).
+//! The format of requests (RFC 6749 §3.2, appendix B).
 
 use std::time::Duration;
 
@@ -74,12 +74,12 @@ ficha_store::on_both_databases! {
         let default = post(&both, "", &encode(&LOGIN)).await;
         assert_eq!(default.status, 200);
         let claims = ficha_testing::claims(default.json()["access_token"].as_str().expect("a token"));
-        assert_eq!(claims["client_id"], "first-party", "the query's client is not who asks");
+        assert_eq!(claims["client_id"], "first-party", "the client in the query is ignored");
         let refresh = default.json()["refresh_token"].as_str().expect("a token").to_owned();
         let query = encode(&[("refresh_token", &refresh)]);
         let refreshed = post(&query, "", "grant_type=refresh_token").await;
         assert_eq!((refreshed.status, refreshed.error().as_str()), (400, "invalid_request"));
-        // Nor does the query make a parameter of the body a repeated one.
+        // Nor does the query make a parameter of the body count as repeated.
         assert_eq!(post("grant_type=x&password=y&scope=z", "", &encode(&LOGIN)).await.status, 200);
     }
 
@@ -110,7 +110,7 @@ ficha_store::on_both_databases! {
         assert_eq!(raw::post(&app, "", &login).await.status, 200);
     }
 
-    async fn a5_an_empty_parameter_is_as_if_left_out(database: TestDatabase) {
+    async fn a5_an_empty_parameter_is_treated_as_omitted(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read").await;
         let client = app.add_client("shop", |_| ()).await;
@@ -120,7 +120,7 @@ ficha_store::on_both_databases! {
             assert_eq!(answer.status, 200, "{empty}: {answer:?}");
             assert_eq!(answer.json()["scope"], "notes:read", "{empty}");
         }
-        // Beside a Basic header, an empty secret in the body is no second way to authenticate.
+        // Next to a Basic header, an empty secret in the body does not count as a second method.
         let basic = raw::basic(&client.id, &client.secret);
         assert_eq!(raw::post(&app, &basic, &format!("{login}&client_id=&client_secret=")).await.status, 200);
         for (body, missing) in [
@@ -149,7 +149,7 @@ ficha_store::on_both_databases! {
         assert_eq!(raw::post(&app, "", &body).await.status, 200);
     }
 
-    async fn a7_a_grant_type_must_be_there_and_be_offered(database: TestDatabase) {
+    async fn a7_a_grant_type_is_required_and_must_be_supported(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for form in [&LOGIN[1..], &[]] {
@@ -195,10 +195,10 @@ ficha_store::on_both_databases! {
                 name: name.clone(),
                 email: None,
                 password: NewPassword::Plain(Password::new(password)),
-                scopes: "".parse().expect("a good scope"),
+                scopes: "".parse().expect("a valid scope"),
                 roles: Vec::new(),
             };
-            app.admin.add_user("test", new).await.expect("the user is made");
+            app.admin.add_user("test", new).await.expect("the user is added");
             let every_byte: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
             let percent_20 = encode(&[("password", password)])["password=".len()..].replace('+', "%20");
             for encoded in [raw::encode_value(password), every_byte, percent_20] {
@@ -210,22 +210,22 @@ ficha_store::on_both_databases! {
                 error(app.post("/token", &trimmed).await, 400, "invalid_grant").await;
             }
         }
-        // Composed and decomposed are two passwords.
+        // Composed and decomposed forms are different passwords.
         let form = [("grant_type", "password"), ("username", "user5"), ("password", "decomposed é is not composed é")];
         error(app.post("/token", &form).await, 400, "invalid_grant").await;
     }
 
-    async fn a21_raw_utf_8_is_taken_and_what_is_none_is_refused(database: TestDatabase) {
+    async fn a21_raw_utf_8_is_accepted_and_invalid_utf_8_is_refused(database: TestDatabase) {
         let app = App::start(&database).await;
         let new = NewUser {
             name: "zoë 🔑+%&=".into(),
             email: None,
             password: NewPassword::Plain(Password::new("pässwörd 漢字 🔑 lang genug")),
-            scopes: "".parse().expect("a good scope"),
+            scopes: "".parse().expect("a valid scope"),
             roles: Vec::new(),
         };
-        app.admin.add_user("test", new).await.expect("the user is made");
-        // Names go the same way, and bytes that are not percent-encoded are taken as they are.
+        app.admin.add_user("test", new).await.expect("the user is added");
+        // The same applies to names, and bytes that are not percent-encoded are used as they are.
         let body = "grant_type=password&username=zoë 🔑%2B%25%26%3D&password=pässwörd 漢字 🔑 lang genug";
         assert_eq!(raw::post(&app, "", body).await.status, 200);
         let bad = b"grant_type=password&username=alice&password=\xff\xfe";
@@ -244,13 +244,13 @@ ficha_store::on_both_databases! {
         assert_eq!(raw::send(&app, format!("{head}{chunks}").as_bytes()).await.status, 200);
     }
 
-    async fn a9_a_login_answers_a_bearer_token_and_for_how_long(database: TestDatabase) {
+    async fn a9_a_login_returns_a_bearer_token_and_its_lifetime(database: TestDatabase) {
         let app =
             App::start_with(&database, |options| options.settings.token.access_ttl = Duration::from_secs(77)).await;
         app.add_user("alice", "notes:read").await;
         let client = app
             .add_client("shop", |new| {
-                new.scopes = ficha_authority::ClientScopes::Only("notes:read".parse().expect("a good scope"));
+                new.scopes = ficha_authority::ClientScopes::Only("notes:read".parse().expect("a valid scope"));
             })
             .await;
         let login = app.login_as(&client, "alice").await;

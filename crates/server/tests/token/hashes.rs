@@ -1,14 +1,14 @@
-//! Passwords as other systems stored them, long ones, and changed ones.
+//! Passwords: imported hashes, long passwords, and changed passwords.
 
 use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
 use ficha_testing::{App, PASSWORD, Tokens, error};
 
-/// The password behind every imported hash.
+/// The password of every imported hash.
 const ENGLISH: &str = "correct horse battery staple";
 
-/// passlib 1.7.4, Django 5 and argon2-cffi made these of [`ENGLISH`].
+/// Hashes of [`ENGLISH`] by passlib 1.7.4, Django 5 and argon2-cffi.
 const IMPORTED: [(&str, &str); 9] = [
     ("passlib v1", "$bcrypt-sha256$2b,4$CXN1cqBlvV9OXH2R33qzTO$vb.e3CS6Mvw0XMBEF0sQ3jRGfN99YYW"),
     ("passlib v1 2a", "$bcrypt-sha256$2a,4$kL1toocg8y678TF67YcXXe$Evn1UpA/0e.lfWytr93tDUmF2JJ0fF."),
@@ -24,17 +24,17 @@ const IMPORTED: [(&str, &str); 9] = [
     ),
 ];
 
-/// Plain bcrypt of [`ENGLISH`].
+/// A plain bcrypt hash of [`ENGLISH`].
 const PLAIN: &str = "$2b$04$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a";
 
-/// What passlib made of [`ENGLISH`], in the format of new hashes at cost 4.
+/// passlib's hash of [`ENGLISH`], in the format of new hashes at cost 4.
 const CURRENT: &str = "$bcrypt-sha256$v=2,t=2b,r=4$xtGhyIlsUM.SQZcbp8Y3Ne$KdQ9D8pVolCTzqQ9bX3kZ/v1qqaNo.y";
 
-/// How new hashes begin in these tests.
+/// The prefix of new hashes in these tests.
 const NEW: &str = "$bcrypt-sha256$v=2,t=2b,r=4$";
 
 async fn add(app: &App, name: &str, password: NewPassword) {
-    let scopes = "".parse().expect("a good scope");
+    let scopes = "".parse().expect("a valid scope");
     let new = NewUser { name: name.into(), email: None, password, scopes, roles: Vec::new() };
     app.admin.add_user("test", new).await.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
@@ -44,11 +44,11 @@ async fn login(app: &App, name: &str, password: &str) -> reqwest::Response {
 }
 
 async fn stored(app: &App, name: &str) -> String {
-    app.admin.user(name).await.expect("the user is there").password_hash.0
+    app.admin.user(name).await.expect("the user exists").password_hash.0
 }
 
-/// Waits until the hash is stored anew, which comes after the answer.
-async fn stored_anew(app: &App, name: &str, old: &str) -> String {
+/// Waits until the password is rehashed, which happens after the response.
+async fn rehashed(app: &App, name: &str, old: &str) -> String {
     let waiting = async {
         loop {
             let hash = stored(app, name).await;
@@ -59,21 +59,21 @@ async fn stored_anew(app: &App, name: &str, old: &str) -> String {
         }
     };
     let waited = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
-    waited.unwrap_or_else(|_| panic!("{name} was never stored anew"))
+    waited.unwrap_or_else(|_| panic!("{name} was never rehashed"))
 }
 
 ficha_store::on_both_databases! {
-    async fn imported_hashes_log_in_and_are_stored_anew(database: TestDatabase) {
+    async fn imported_hashes_log_in_and_are_rehashed(database: TestDatabase) {
         let app = App::start(&database).await;
-        let dearer = of_cost_5(&app, &database).await;
-        for (name, hash) in IMPORTED.into_iter().chain([("the current format, dearer", dearer.as_str())]) {
+        let costlier = of_cost_5(&app, &database).await;
+        for (name, hash) in IMPORTED.into_iter().chain([("the current format, costlier", costlier.as_str())]) {
             add(&app, name, NewPassword::Imported(hash.parse().expect("a hash"))).await;
             error(login(&app, name, "correct horse battery stapler").await, 400, "invalid_grant").await;
             assert_eq!(stored(&app, name).await, hash, "a wrong password stores nothing");
             let tokens = Tokens::of(login(&app, name, ENGLISH).await).await;
-            let anew = stored_anew(&app, name, hash).await;
-            assert!(anew.starts_with(NEW), "{name}: {anew}");
-            // It is the same password still, and the session that it began goes on.
+            let new = rehashed(&app, name, hash).await;
+            assert!(new.starts_with(NEW), "{name}: {new}");
+            // It is still the same password, and the session from the login continues.
             assert_eq!(app.me(&tokens.access).await, 200, "{name}");
             assert_eq!(app.refresh(&tokens.refresh).await.status(), 200, "{name}");
             Tokens::of(login(&app, name, ENGLISH).await).await;
@@ -87,8 +87,8 @@ ficha_store::on_both_databases! {
         add(&app, "bob", NewPassword::Imported(PLAIN.parse().expect("a hash"))).await;
         Tokens::of(login(&app, "alice", ENGLISH).await).await;
         Tokens::of(login(&app, "bob", ENGLISH).await).await;
-        // Bob's came later: by then alice's would have been stored too.
-        stored_anew(&app, "bob", PLAIN).await;
+        // Bob logged in later: by now alice's would have been rehashed too.
+        rehashed(&app, "bob", PLAIN).await;
         assert_eq!(stored(&app, "alice").await, CURRENT);
     }
 
@@ -98,11 +98,11 @@ ficha_store::on_both_databases! {
         let hash = bcrypt::hash(&password, 4).expect("a hash");
         add(&app, "alice", NewPassword::Imported(hash.parse().expect("a hash"))).await;
         let longer = format!("{password}x");
-        assert!(bcrypt::verify(&longer, &hash).expect("a hash"), "the trap is real");
+        assert!(bcrypt::verify(&longer, &hash).expect("a hash"), "bcrypt itself ignores the rest");
         error(login(&app, "alice", &longer).await, 400, "invalid_grant").await;
         error(login(&app, "alice", &password[..70]).await, 400, "invalid_grant").await;
         Tokens::of(login(&app, "alice", &password).await).await;
-        stored_anew(&app, "alice", &hash).await;
+        rehashed(&app, "alice", &hash).await;
         error(login(&app, "alice", &longer).await, 400, "invalid_grant").await;
         Tokens::of(login(&app, "alice", &password).await).await;
     }
@@ -123,7 +123,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_changed_password_shuts_the_old_one_and_its_sessions_out(database: TestDatabase) {
+    async fn a_password_change_ends_the_old_password_and_its_sessions(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let old = app.login("alice").await;
@@ -135,7 +135,7 @@ ficha_store::on_both_databases! {
         Tokens::of(login(&app, "alice", new).await).await;
     }
 
-    async fn a_password_that_is_changed_while_the_old_hash_is_stored_anew_stays_changed(database: TestDatabase) {
+    async fn a_password_changed_while_the_old_one_is_rehashed_stays_changed(database: TestDatabase) {
         let app = App::start(&database).await;
         let new = "an otter never forgets a face";
         for round in 0..8 {
@@ -149,14 +149,14 @@ ficha_store::on_both_databases! {
     }
 }
 
-/// A hash in the current format that is dearer than new ones are here.
+/// A hash in the current format with a higher cost than new hashes have in these tests.
 async fn of_cost_5(app: &App, database: &TestDatabase) -> String {
-    let dearer = app
+    let costlier = app
         .another_with(database, |options| {
-            options.settings.password.bcrypt_cost = ficha_authority::Cost::try_from(5).expect("5 is a cost");
+            options.settings.password.bcrypt_cost = ficha_authority::Cost::try_from(5).expect("5 is a valid cost");
         })
         .await;
-    add(&dearer, "made dearer", NewPassword::Imported(PLAIN.parse().expect("a hash"))).await;
-    Tokens::of(login(&dearer, "made dearer", ENGLISH).await).await;
-    stored_anew(&dearer, "made dearer", PLAIN).await
+    add(&costlier, "made costlier", NewPassword::Imported(PLAIN.parse().expect("a hash"))).await;
+    Tokens::of(login(&costlier, "made costlier", ENGLISH).await).await;
+    rehashed(&costlier, "made costlier", PLAIN).await
 }

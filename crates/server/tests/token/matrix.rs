@@ -1,4 +1,4 @@
-//! Every grant against everything that may stand in its way.
+//! Every grant after everything that may prevent it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use ficha_testing::{App, Client, PASSWORD, Tokens};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What happened between a login and what is tried after it.
+/// What happens between a login and the next attempt.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Nothing,
@@ -27,7 +27,7 @@ enum Event {
     SessionRevoked,
 }
 
-/// What is to come of it: the `error`, or `ok`; for access tokens, the status of `/users/me`.
+/// The expected results: the `error`, or `ok`; for access tokens, the status of `/users/me`.
 struct Expected {
     event: Event,
     password: &'static str,
@@ -53,12 +53,12 @@ const CLIENT: &str = "invalid_client";
 const MATRIX: [Expected; 11] = [
     row(Event::Nothing, [OK, OK, OK], [200, 200]),
     row(Event::UserDisabled, [GRANT, GRANT, OK], [401, 200]),
-    // Who is guessed at stays logged in.
+    // Users whose password is being guessed stay logged in.
     row(Event::UserThrottled, [GRANT, OK, OK], [200, 200]),
     row(Event::UserDeleted, [GRANT, GRANT, OK], [401, 200]),
     row(Event::PasswordChanged, [GRANT, GRANT, OK], [401, 200]),
     row(Event::ClientDisabled, [CLIENT, CLIENT, CLIENT], [401, 401]),
-    // Everybody is logged out, and may come back.
+    // All users are logged out, and can log in again.
     row(Event::ClientRevoked, [OK, GRANT, OK], [401, 401]),
     row(Event::UserRevoked, [OK, GRANT, OK], [401, 200]),
     row(Event::SessionIdle, [OK, GRANT, OK], [401, 401]),
@@ -66,7 +66,7 @@ const MATRIX: [Expected; 11] = [
     row(Event::SessionRevoked, [OK, GRANT, OK], [401, 401]),
 ];
 
-/// A user logged in through a client, which has a token of its own besides.
+/// A user logged in through a client that has also obtained a token for itself.
 struct Case {
     user: String,
     client: Client,
@@ -123,7 +123,7 @@ impl Case {
                 }
             }
         }
-        // What a running server keeps in memory is as of now.
+        // Brings what the server keeps in memory up to date.
         app.advance(Duration::ZERO).await;
     }
 
@@ -149,7 +149,7 @@ impl Case {
     }
 }
 
-/// `ok` if tokens came that work, else the error's code, whose status is checked too.
+/// `ok` if the response has tokens that work, otherwise the error code; its status is checked too.
 async fn outcome(app: &App, response: reqwest::Response) -> String {
     let status = response.status().as_u16();
     let body: Value = response.json().await.expect("JSON");
@@ -163,7 +163,7 @@ async fn outcome(app: &App, response: reqwest::Response) -> String {
 }
 
 ficha_store::on_both_databases! {
-    async fn every_grant_against_whatever_may_stand_in_its_way(database: TestDatabase) {
+    async fn every_grant_against_every_obstacle(database: TestDatabase) {
         let app = App::start(&database).await;
         for (index, expected) in MATRIX.iter().enumerate() {
             let event = expected.event;
@@ -180,7 +180,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn whoever_is_let_in_again_gets_in_and_what_was_revoked_stays_revoked(database: TestDatabase) {
+    async fn once_enabled_again_logins_work_and_revoked_tokens_stay_revoked(database: TestDatabase) {
         let app = App::start(&database).await;
         let case = Case::set_up(&app, 0).await;
         app.admin.set_user_enabled("test", &case.user, false).await.expect("disabled");

@@ -1,4 +1,4 @@
-//! Logins beside what ends them: none slips through.
+//! Logins that race with what revokes them: no token survives.
 
 use std::num::NonZeroUsize;
 
@@ -9,13 +9,13 @@ use futures_util::future::{join, join_all};
 use crate::raw::{self, Answer, encode};
 use ficha_testing::{App, Client, PASSWORD, claims};
 
-/// Hashed apart, so that changing a password takes no lane from the logins beside it.
+/// Hashed in advance, so that changing the password takes no hashing lane from the concurrent logins.
 const OTHER: &str = "$bcrypt-sha256$v=2,t=2b,r=4$Ukt70ZT6qTaUvT5PDSePS.$TZA5Jn1yPMetfQlhCuUGph2kAWOVPd.";
 
-/// Hashing takes long enough that something can happen meanwhile.
+/// A server whose hashing takes long enough for something to happen meanwhile.
 async fn slow(database: &TestDatabase) -> App {
     App::start_with(database, |options| {
-        options.settings.password.bcrypt_cost = Cost::try_from(10).expect("10 is a cost");
+        options.settings.password.bcrypt_cost = Cost::try_from(10).expect("10 is a valid cost");
         options.settings.password.threads = NonZeroUsize::new(1);
     })
     .await
@@ -26,14 +26,14 @@ async fn login(app: &App, client: &Client, name: &str) -> Answer {
     raw::post(app, &raw::basic(&client.id, &client.secret), &form).await
 }
 
-/// Waits until a password is being checked: by then its user has been read.
+/// Waits until a password is being checked; its user has been read by then.
 async fn until_hashing(app: &App) {
     while app.authority.hashing().stats().running == 0 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Whatever was issued before is worthless: the access token, and the refresh token in its client's hands.
+/// Expects that earlier tokens are rejected: the access token, and the refresh token from its client.
 async fn assert_dead(app: &App, client: &Client, answer: &Answer) {
     if answer.status != 200 {
         return;
@@ -60,17 +60,17 @@ ficha_store::on_both_databases! {
             let (answer, ()) = join(login(&app, &client, "alice"), revoke).await;
             assert_dead(&app, &client, &answer).await;
         }
-        assert_eq!(login(&app, &client, "alice").await.status, 200, "a login that comes later is a new one");
+        assert_eq!(login(&app, &client, "alice").await.status, 200, "a later login works");
     }
 
-    async fn logins_beside_a_password_change_leave_no_session_of_the_old_password(database: TestDatabase) {
+    async fn logins_during_a_password_change_leave_no_session_of_the_old_password(database: TestDatabase) {
         let app = App::start(&database).await;
         let client = app.add_client("shop", |_| ()).await;
         for round in 0..6 {
             let name = format!("user{round}");
             app.add_user(&name, "").await;
             let change = async {
-                // Later each round, so that it meets the logins at every stage.
+                // Later in each round, so that it hits the logins at every stage.
                 for _ in 0..round * 40 {
                     tokio::task::yield_now().await;
                 }
@@ -87,7 +87,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_login_under_way_does_not_survive_a_password_change_or_a_disabling(database: TestDatabase) {
+    async fn a_login_under_way_does_not_survive_a_password_change_or_disabling_the_user(database: TestDatabase) {
         let app = slow(&database).await;
         let client = app.add_client("shop", |_| ()).await;
         for (name, disable) in [("alice", true), ("bob", false)] {
@@ -106,7 +106,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn logins_beside_a_disabling_of_their_client_leave_no_session(database: TestDatabase) {
+    async fn logins_while_their_client_is_disabled_leave_no_session(database: TestDatabase) {
         let app = slow(&database).await;
         app.add_user("alice", "").await;
         for round in 0..4 {
@@ -127,7 +127,7 @@ ficha_store::on_both_databases! {
                 let body = answer.json();
                 assert_eq!(app.me(body["access_token"].as_str().expect("a token")).await, 401);
             }
-            // At once, though the server may not have heard of it yet.
+            // At once, even if the server may not have learned of it yet.
             let later = login(&app, &client, "alice").await;
             assert!(matches!(later.status, 400 | 401), "{later:?}");
             let later = raw::post(&app, &own, "grant_type=client_credentials").await;
@@ -135,7 +135,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn refreshes_beside_log_out_everywhere_leave_nothing_alive(database: TestDatabase) {
+    async fn refreshes_during_log_out_everywhere_leave_nothing_alive(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let client = app.add_client("shop", |_| ()).await;
@@ -164,7 +164,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn first_tokens_of_a_client_that_come_at_once_share_one_session(database: TestDatabase) {
+    async fn concurrent_first_tokens_of_a_client_share_one_session(database: TestDatabase) {
         let app = App::start(&database).await;
         let client = app.add_client("shop", |_| ()).await;
         let own = raw::basic(&client.id, &client.secret);

@@ -1,4 +1,4 @@
-//! Requests written byte by byte, where an HTTP client would put them right.
+//! Requests written byte by byte, since an HTTP client would correct them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use ficha_testing::App;
 
-/// An answer as it came over the wire.
+/// A response as it came over the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -19,13 +19,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Every value of a header.
+    /// All values of a header.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
     /// The `error` of the body.
@@ -33,7 +33,7 @@ impl Answer {
         self.json()["error"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// What must be the same where nobody may tell two answers apart: all but the date. The order of headers is random.
+    /// Everything but the date, for comparing responses that must not differ. The order of headers is random.
     pub fn without_date(mut self) -> Self {
         self.headers.retain(|(name, _)| name != "date");
         self.headers.sort();
@@ -46,7 +46,7 @@ pub async fn send(app: &App, request: &[u8]) -> Answer {
     let stream = TcpStream::connect(app.address).await.expect("the server listens");
     let (mut read, mut write) = stream.into_split();
     let mut bytes = Vec::new();
-    // Both at once: a server that has seen enough may answer and close before all is written.
+    // Both at once: the server may answer and close before everything is written.
     let (_, _) = futures_util::future::join(write.write_all(request), read.read_to_end(&mut bytes)).await;
     parse(&bytes)
 }
@@ -80,7 +80,7 @@ pub fn request(method: &str, target: &str, headers: &str, body: &[u8]) -> Vec<u8
 /// The header line of a form.
 pub const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
-/// Posts a form to the token endpoint, with these header lines besides.
+/// Posts a form to the token endpoint, with additional header lines.
 pub async fn post(app: &App, headers: &str, body: &str) -> Answer {
     send(app, &request("POST", "/token", &format!("{FORM}{headers}"), body.as_bytes())).await
 }
@@ -100,7 +100,7 @@ pub fn basic(id: &str, secret: &str) -> String {
     basic_of(format!("{}:{}", encode_value(id), encode_value(secret)).as_bytes())
 }
 
-/// A Basic header line of these very bytes.
+/// A Basic header line with exactly these bytes.
 pub fn basic_of(bytes: &[u8]) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(bytes))
 }

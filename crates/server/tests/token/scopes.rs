@@ -1,4 +1,4 @@
-//! What is granted (RFC 6749 §3.3, §6), and whom it is for.
+//! Granted scopes (RFC 6749 §3.3, §6) and audiences.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, Client, ISSUER, PASSWORD, Tokens, error};
 
 fn only(scopes: &str) -> impl FnOnce(&mut NewClient) {
-    move |new| new.scopes = ClientScopes::Only(scopes.parse().expect("a good scope"))
+    move |new| new.scopes = ClientScopes::Only(scopes.parse().expect("a valid scope"))
 }
 
 /// Logs alice in through a client, asking for a scope.
@@ -28,13 +28,13 @@ async fn refresh(app: &App, client: &Client, token: &str, scope: &str) -> reqwes
 
 async fn granted(response: reqwest::Response) -> String {
     let tokens = Tokens::of(response).await;
-    let scope = tokens.body["scope"].as_str().expect("the answer says what was granted").to_owned();
+    let scope = tokens.body["scope"].as_str().expect("the response says what was granted").to_owned();
     assert_eq!(tokens.claims()["scope"], scope.as_str(), "the token says the same");
     scope
 }
 
 ficha_store::on_both_databases! {
-    async fn a10_the_answer_says_the_scope_and_nothing_asked_means_all_but_the_servers_own(database: TestDatabase) {
+    async fn a10_the_response_names_the_scope_and_the_default_is_all_but_the_servers_own(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "ficha:admin notes:read notes:write").await;
         app.add_user("bob", "").await;
@@ -45,7 +45,7 @@ ficha_store::on_both_databases! {
         assert_eq!(granted(ask(&app, &some, "").await).await, "notes:write");
         assert_eq!(granted(ask(&app, &any, "notes:write notes:read notes:read").await).await, "notes:read notes:write");
         assert_eq!(granted(ask_for_itself(&app, &some, "").await).await, "notes:write other");
-        // `any` is whatever the user holds; without a user it is nothing.
+        // `any` means everything the user has; without a user it means nothing.
         assert_eq!(granted(ask_for_itself(&app, &any, "").await).await, "");
         for name in ["bob", "root"] {
             assert_eq!(app.login_as(&any, name).await.body["scope"], "", "{name}");
@@ -86,7 +86,7 @@ ficha_store::on_both_databases! {
         assert_eq!(refresh(&app, &client, &tokens.refresh, "notes:read").await.status(), 200);
     }
 
-    async fn what_is_granted_is_within_the_users_and_the_clients(database: TestDatabase) {
+    async fn granted_scopes_are_within_the_users_and_the_clients(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read notes:write").await;
         let client = app.add_client("shop", only("notes:read stock:read")).await;
@@ -96,17 +96,17 @@ ficha_store::on_both_databases! {
         error(ask(&app, &client, "notes:read notes:write").await, 400, "invalid_scope").await;
         assert_eq!(granted(ask_for_itself(&app, &client, "stock:read").await).await, "stock:read");
         error(ask_for_itself(&app, &client, "notes:write").await, 400, "invalid_scope").await;
-        // A wrong password is not told what it might have asked for.
+        // With a wrong password, the response does not disclose which scopes are allowed.
         let form = [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "notes:write")];
         error(app.post_as(&client, "/token", &form).await, 400, "invalid_grant").await;
     }
 
-    async fn a24_a_refresh_narrows_and_never_widens_and_the_next_one_has_it_all_again(database: TestDatabase) {
+    async fn a24_a_refresh_can_narrow_but_not_widen_and_the_next_one_has_it_all_again(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read notes:write notes:delete").await;
         let client = app.add_client("shop", |_| ()).await;
         let first = Tokens::of(ask(&app, &client, "notes:read notes:write").await).await;
-        // Asking for more is refused and does not use the token up, however often.
+        // Asking for more is rejected and does not use up the token, however often.
         for more in ["notes:delete", "notes:read notes:write notes:delete", "ficha:admin", "nope"] {
             error(refresh(&app, &client, &first.refresh, more).await, 400, "invalid_scope").await;
         }
@@ -150,7 +150,7 @@ ficha_store::on_both_databases! {
                 assert_eq!((tokens.body["scope"].as_str(), &tokens.claims()["aud"]), (Some(scope), &ISSUER.into()));
             }
         }
-        // A refresh keeps scope and audience, narrowed or not.
+        // A refresh keeps the scope and the audience, narrowed or not.
         let own = Tokens::of(ask(&app, &client, "ficha:admin notes:read").await).await;
         let renewed = Tokens::of(refresh(&app, &client, &own.refresh, "").await).await;
         assert_eq!(
@@ -159,7 +159,7 @@ ficha_store::on_both_databases! {
         );
         let narrowed = Tokens::of(refresh(&app, &client, &renewed.refresh, "notes:read").await).await;
         assert_eq!(narrowed.claims()["aud"], ISSUER);
-        // One that was not named at login can't be had later.
+        // A scope that was not requested at login can't be obtained later.
         let plain = Tokens::of(ask(&app, &client, "").await).await;
         assert_eq!((plain.body["scope"].as_str(), plain.claims()["aud"].as_str()), (Some("notes:read"), Some("notes")));
         error(refresh(&app, &client, &plain.refresh, "ficha:admin").await, 400, "invalid_scope").await;

@@ -33,7 +33,7 @@ ficha_store::on_both_databases! {
         app.advance(Duration::from_secs(29)).await;
         let retried = Tokens::of(app.refresh(&first.refresh).await).await;
         assert_eq!(retried.refresh, second.refresh);
-        // It reaches no further than the token whose answer was lost.
+        // It does not outlive the token whose response was lost.
         assert_eq!(retried.claims()["exp"], second.claims()["exp"]);
         assert_eq!(retried.body["expires_in"], 600 - 29);
         for access in [&second.access, &retried.access] {
@@ -53,7 +53,7 @@ ficha_store::on_both_databases! {
         for access in [&first.access, &second.access] {
             assert_eq!(app.me(access).await, 401);
         }
-        assert_eq!(app.me(&other.access).await, 200, "another session of the same user goes on");
+        assert_eq!(app.me(&other.access).await, 200, "another session of the same user continues");
     }
 
     async fn a26_a_token_two_generations_old_is_a_replay_even_within_the_grace(database: TestDatabase) {
@@ -77,7 +77,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&second.access).await, 401);
     }
 
-    async fn a26_a_replay_that_asks_for_too_much_scope_revokes_all_the_same(database: TestDatabase) {
+    async fn a26_a_replay_that_asks_for_too_much_scope_still_revokes(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read").await;
         let first = app.login("alice").await;
@@ -88,25 +88,25 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&second.access).await, 401);
     }
 
-    async fn a26_uses_of_one_token_at_once_all_get_the_one_successor(database: TestDatabase) {
+    async fn a26_concurrent_uses_of_one_token_all_get_the_same_successor(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for _ in 0..4 {
             let first = app.login("alice").await;
             let uses = join_all((0..12).map(|_| app.refresh(&first.refresh)));
-            let answers = tokio::time::timeout(Duration::from_secs(30), uses).await.expect("nobody is left waiting");
+            let answers = tokio::time::timeout(Duration::from_secs(30), uses).await.expect("no request is left waiting");
             let tokens = join_all(answers.into_iter().map(Tokens::of)).await;
             assert!(tokens.iter().all(|one| one.refresh == tokens[0].refresh));
             assert_eq!(app.refresh(&tokens[0].refresh).await.status(), 200);
         }
     }
 
-    async fn a26_without_a_grace_one_of_many_uses_at_once_wins_and_the_session_ends(database: TestDatabase) {
+    async fn a26_without_a_grace_one_of_many_concurrent_uses_wins_and_the_session_ends(database: TestDatabase) {
         let app = App::start_with(&database, |options| options.settings.token.refresh_grace = Duration::ZERO).await;
         app.add_user("alice", "").await;
         let first = app.login("alice").await;
         let uses = join_all((0..12).map(|_| app.refresh(&first.refresh)));
-        let answers = tokio::time::timeout(Duration::from_secs(30), uses).await.expect("nobody is left waiting");
+        let answers = tokio::time::timeout(Duration::from_secs(30), uses).await.expect("no request is left waiting");
         let mut won = Vec::new();
         for answer in answers {
             if answer.status() == 200 {
@@ -120,7 +120,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&won[0].access).await, 401);
     }
 
-    async fn a27_a_session_that_nobody_uses_ends(database: TestDatabase) {
+    async fn a27_an_unused_session_ends(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let first = app.login("alice").await;
@@ -152,7 +152,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&tokens.access).await, 401);
     }
 
-    async fn a_forged_or_cut_refresh_token_is_refused(database: TestDatabase) {
+    async fn a_forged_or_truncated_refresh_token_is_refused(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let good = app.login("alice").await.refresh;

@@ -1,4 +1,4 @@
-//! Guessing is slowed down, and locks nobody else out.
+//! Password guessing is throttled, without locking out the owner.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use futures_util::future::{Either, join_all, select};
 use crate::raw::{self, encode};
 use ficha_testing::{App, Client, PASSWORD};
 
-/// A request's sender, as far as a test can choose it.
+/// The sender of a request, as far as a test can choose it.
 #[derive(Clone, Default)]
 struct From {
     client: Option<Client>,
@@ -19,7 +19,7 @@ struct From {
 }
 
 impl From {
-    /// The server believes this address only from a trusted proxy.
+    /// The server accepts this address only from a trusted proxy.
     fn address(address: &str) -> Self {
         Self { client: None, headers: format!("X-Forwarded-For: {address}\r\n") }
     }
@@ -34,8 +34,8 @@ impl From {
     }
 }
 
-/// True if this password got in.
-async fn gets_in(app: &App, from: &From, name: &str, password: &str) -> bool {
+/// True if the login succeeds.
+async fn can_log_in(app: &App, from: &From, name: &str, password: &str) -> bool {
     let basic = from.client.as_ref().map(|client| raw::basic(&client.id, &client.secret)).unwrap_or_default();
     let form = encode(&[("grant_type", "password"), ("username", name), ("password", password)]);
     let answer = raw::post(app, &format!("{}{basic}", from.headers), &form).await;
@@ -46,14 +46,14 @@ async fn gets_in(app: &App, from: &From, name: &str, password: &str) -> bool {
     false
 }
 
-/// That many wrong passwords, one after the other.
+/// Sends this many wrong passwords, one after the other.
 async fn fail(app: &App, from: &From, name: &str, times: usize) {
     for _ in 0..times {
-        assert!(!gets_in(app, from, name, "wrong").await);
+        assert!(!can_log_in(app, from, name, "wrong").await);
     }
 }
 
-/// An application behind a proxy on this machine, which may name any address.
+/// A server behind a proxy on this machine that can name any address.
 async fn behind_a_proxy(database: &TestDatabase) -> App {
     App::start_with(database, |options| {
         options.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
@@ -61,7 +61,7 @@ async fn behind_a_proxy(database: &TestDatabase) -> App {
     .await
 }
 
-/// Sets the wall clock, and lets that last until it is followed.
+/// Sets the wall clock, and waits until the server trusts it.
 async fn set_clock(app: &App, by: time::Duration) {
     app.clock.set_wall(app.clock.now() + by);
     app.authority.look_at_clock();
@@ -78,15 +78,15 @@ ficha_store::on_both_databases! {
         let (attacker, alice) = (From::address("203.0.113.1"), From::address("198.51.100.7"));
         fail(&app, &attacker, "alice", 9).await;
         fail(&app, &attacker, "alice", 1).await;
-        assert!(!gets_in(&app, &attacker, "alice", PASSWORD).await, "the right password is not looked at");
-        assert!(gets_in(&app, &attacker, "bob", PASSWORD).await, "another account");
-        assert!(gets_in(&app, &alice, "alice", PASSWORD).await, "another address");
+        assert!(!can_log_in(&app, &attacker, "alice", PASSWORD).await, "the right password is not checked");
+        assert!(can_log_in(&app, &attacker, "bob", PASSWORD).await, "another account");
+        assert!(can_log_in(&app, &alice, "alice", PASSWORD).await, "another address");
         let through_shop = From::client(&client).on_behalf_of("203.0.113.1");
-        assert!(gets_in(&app, &through_shop, "alice", PASSWORD).await, "another client");
-        assert!(!gets_in(&app, &attacker, "alice", PASSWORD).await, "others' success does not set the attacker free");
+        assert!(can_log_in(&app, &through_shop, "alice", PASSWORD).await, "another client");
+        assert!(!can_log_in(&app, &attacker, "alice", PASSWORD).await, "others' success does not unblock the attacker");
     }
 
-    async fn failures_from_the_future_hold_nobody_up(database: TestDatabase) {
+    async fn failures_from_the_future_delay_nobody(database: TestDatabase) {
         let app = App::start(&database).await;
         let (from, names) = (From::default(), ["alice", "bob", "carol", "dave"]);
         set_clock(&app, time::Duration::days(40)).await;
@@ -95,27 +95,27 @@ ficha_store::on_both_databases! {
             fail(&app, &from, name, 12).await;
         }
         set_clock(&app, time::Duration::days(-40)).await;
-        // As if they had failed now: twelve failures are four seconds.
-        assert!(!gets_in(&app, &from, "alice", PASSWORD).await);
+        // As if they had failed now: twelve failures mean four seconds.
+        assert!(!can_log_in(&app, &from, "alice", PASSWORD).await);
         app.advance(Duration::from_secs(4)).await;
-        assert!(gets_in(&app, &from, "alice", PASSWORD).await);
-        // Or at once, where an administrator says so.
-        assert_eq!(app.admin.unlock_user("test", "bob").await.expect("the user is there"), 2);
-        assert!(gets_in(&app, &from, "bob", PASSWORD).await);
+        assert!(can_log_in(&app, &from, "alice", PASSWORD).await);
+        // Or at once, if an administrator unlocks the user.
+        assert_eq!(app.admin.unlock_user("test", "bob").await.expect("the user exists"), 2);
+        assert!(can_log_in(&app, &from, "bob", PASSWORD).await);
         let password = || NewPassword::Plain(Password::new(PASSWORD));
-        app.admin.set_password("test", "carol", password()).await.expect("the user is there");
-        assert!(gets_in(&app, &from, "carol", PASSWORD).await);
-        app.admin.set_user_enabled("test", "dave", true).await.expect("the user is there");
-        assert!(gets_in(&app, &from, "dave", PASSWORD).await);
-        assert_eq!(app.admin.unlock_user("test", "dave").await.expect("the user is there"), 0);
+        app.admin.set_password("test", "carol", password()).await.expect("the user exists");
+        assert!(can_log_in(&app, &from, "carol", PASSWORD).await);
+        app.admin.set_user_enabled("test", "dave", true).await.expect("the user exists");
+        assert!(can_log_in(&app, &from, "dave", PASSWORD).await);
+        assert_eq!(app.admin.unlock_user("test", "dave").await.expect("the user exists"), 0);
     }
 
-    async fn a28_nine_failures_slow_nobody_and_a_success_begins_anew(database: TestDatabase) {
+    async fn a28_nine_failures_slow_nobody_and_a_success_resets_the_count(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for _ in 0..3 {
             fail(&app, &From::default(), "alice", 9).await;
-            assert!(gets_in(&app, &From::default(), "alice", PASSWORD).await);
+            assert!(can_log_in(&app, &From::default(), "alice", PASSWORD).await);
         }
     }
 
@@ -126,17 +126,17 @@ ficha_store::on_both_databases! {
         fail(&app, &here, "alice", 10).await;
         for wait in [1, 2, 4, 8] {
             for _ in 0..3 {
-                assert!(!gets_in(&app, &here, "alice", PASSWORD).await, "{wait}");
+                assert!(!can_log_in(&app, &here, "alice", PASSWORD).await, "{wait}");
             }
             app.advance(Duration::from_secs(wait - 1)).await;
-            assert!(!gets_in(&app, &here, "alice", PASSWORD).await, "{wait}");
+            assert!(!can_log_in(&app, &here, "alice", PASSWORD).await, "{wait}");
             app.advance(Duration::from_secs(1)).await;
             fail(&app, &here, "alice", 1).await;
         }
         app.advance(Duration::from_secs(16)).await;
-        assert!(gets_in(&app, &here, "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &here, "alice", PASSWORD).await);
         fail(&app, &here, "alice", 9).await;
-        assert!(gets_in(&app, &here, "alice", PASSWORD).await, "the success forgot all of it");
+        assert!(can_log_in(&app, &here, "alice", PASSWORD).await, "the success reset the count");
     }
 
     async fn a28_unknown_accounts_are_throttled_alike(database: TestDatabase) {
@@ -146,15 +146,15 @@ ficha_store::on_both_databases! {
         let before = app.authority.hashing().stats().completed;
         fail(&app, &From::default(), "nobody", 1).await;
         assert_eq!(app.authority.hashing().stats().completed, before, "no hash: it was throttled");
-        assert!(gets_in(&app, &From::default(), "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &From::default(), "alice", PASSWORD).await);
     }
 
-    async fn a28_a_hundred_failures_block_only_sources_that_never_got_in(database: TestDatabase) {
+    async fn a28_a_hundred_failures_block_only_sources_that_never_logged_in(database: TestDatabase) {
         let app = behind_a_proxy(&database).await;
         app.add_user("alice", "").await;
         app.add_user("bob", "").await;
         let (home, new) = (From::address("198.51.100.7"), From::address("198.51.100.8"));
-        assert!(gets_in(&app, &home, "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &home, "alice", PASSWORD).await);
         for attacker in 0..9 {
             fail(&app, &From::address(&format!("203.0.113.{attacker}")), "alice", 10).await;
         }
@@ -162,26 +162,26 @@ ficha_store::on_both_databases! {
         let late = From::address("203.0.113.200");
         let before = app.authority.hashing().stats().completed;
         fail(&app, &late, "alice", 1).await;
-        assert_eq!(app.authority.hashing().stats().completed, before + 1, "the hundredth is still looked at");
-        assert!(!gets_in(&app, &new, "alice", PASSWORD).await, "a source that never got in is blocked");
+        assert_eq!(app.authority.hashing().stats().completed, before + 1, "the hundredth is still checked");
+        assert!(!can_log_in(&app, &new, "alice", PASSWORD).await, "a source that never logged in is blocked");
         assert_eq!(app.authority.hashing().stats().completed, before + 1, "and costs nothing");
-        assert!(gets_in(&app, &new, "bob", PASSWORD).await, "for that account only");
-        assert!(gets_in(&app, &home, "alice", PASSWORD).await, "whoever got in before gets in");
-        assert!(gets_in(&app, &new, "alice", PASSWORD).await, "and that ends the block: the owner is in");
+        assert!(can_log_in(&app, &new, "bob", PASSWORD).await, "for that account only");
+        assert!(can_log_in(&app, &home, "alice", PASSWORD).await, "a source that logged in before is not blocked");
+        assert!(can_log_in(&app, &new, "alice", PASSWORD).await, "and that ends the block");
     }
 
-    async fn a28_a_source_that_got_in_is_still_known_a_month_later(database: TestDatabase) {
+    async fn a28_a_source_that_logged_in_is_still_known_a_month_later(database: TestDatabase) {
         let app = behind_a_proxy(&database).await;
         app.add_user("alice", "").await;
         let home = From::address("198.51.100.7");
-        assert!(gets_in(&app, &home, "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &home, "alice", PASSWORD).await);
         app.advance(Duration::from_secs(30 * 86_400)).await;
         app.authority.maintain_once(&mut None).await.expect("housekeeping");
         for attacker in 0..10 {
             fail(&app, &From::address(&format!("203.0.113.{attacker}")), "alice", 10).await;
         }
-        assert!(!gets_in(&app, &From::address("198.51.100.8"), "alice", PASSWORD).await, "the account is under attack");
-        assert!(gets_in(&app, &home, "alice", PASSWORD).await, "and its owner is not locked out");
+        assert!(!can_log_in(&app, &From::address("198.51.100.8"), "alice", PASSWORD).await, "the account is under attack");
+        assert!(can_log_in(&app, &home, "alice", PASSWORD).await, "and its owner is not locked out");
     }
 
     async fn a28_a_block_ends_by_itself(database: TestDatabase) {
@@ -191,50 +191,50 @@ ficha_store::on_both_databases! {
             fail(&app, &From::address(&format!("203.0.113.{attacker}")), "alice", 10).await;
         }
         let new = From::address("198.51.100.8");
-        assert!(!gets_in(&app, &new, "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &new, "alice", PASSWORD).await);
         app.advance(Duration::from_secs(3_599)).await;
-        assert!(!gets_in(&app, &new, "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &new, "alice", PASSWORD).await);
         app.advance(Duration::from_secs(1)).await;
-        assert!(gets_in(&app, &new, "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &new, "alice", PASSWORD).await);
     }
 
     async fn a28_a_known_source_that_mistypes_does_not_count_against_the_account(database: TestDatabase) {
         let app = behind_a_proxy(&database).await;
         app.add_user("alice", "").await;
         let home = From::address("198.51.100.7");
-        assert!(gets_in(&app, &home, "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &home, "alice", PASSWORD).await);
         for attacker in 0..9 {
             fail(&app, &From::address(&format!("203.0.113.{attacker}")), "alice", 10).await;
         }
         fail(&app, &From::address("203.0.113.9"), "alice", 9).await;
         fail(&app, &home, "alice", 5).await;
-        assert!(gets_in(&app, &From::address("198.51.100.8"), "alice", PASSWORD).await, "99 failures do not block");
+        assert!(can_log_in(&app, &From::address("198.51.100.8"), "alice", PASSWORD).await, "99 failures do not block");
     }
 
-    async fn a84_without_a_trusted_proxy_a_forwarded_address_is_nothing(database: TestDatabase) {
+    async fn a84_without_a_trusted_proxy_a_forwarded_address_is_ignored(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for attempt in 0..10 {
             fail(&app, &From::address(&format!("203.0.113.{attempt}")), "alice", 1).await;
         }
-        assert!(!gets_in(&app, &From::address("203.0.113.99"), "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &From::address("203.0.113.99"), "alice", PASSWORD).await);
         let forwarded = From { client: None, headers: "Forwarded: for=203.0.113.98\r\n".into() };
-        assert!(!gets_in(&app, &forwarded, "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &forwarded, "alice", PASSWORD).await);
     }
 
-    async fn a84_of_a_chain_the_last_address_before_the_trusted_ones_counts(database: TestDatabase) {
+    async fn a84_the_last_address_before_the_trusted_proxies_counts(database: TestDatabase) {
         let app = App::start_with(&database, |options| {
             options.server.trusted_proxies =
-                ["127.0.0.1", "10.0.0.0/8"].map(|net| net.parse().expect("a network")).into();
+                ["127.0.0.1", "10.0.0.0/8"].map(|net| ficha_server::parse_network(net).expect("a network")).into();
         })
         .await;
         app.add_user("alice", "").await;
-        // Whatever the attacker writes in front is not believed.
+        // What the attacker puts in front is ignored.
         for attempt in 0..10 {
             fail(&app, &From::address(&format!("192.0.2.{attempt}, 203.0.113.1, 10.1.1.1")), "alice", 1).await;
         }
-        assert!(!gets_in(&app, &From::address("192.0.2.99, 203.0.113.1"), "alice", PASSWORD).await);
-        assert!(gets_in(&app, &From::address("203.0.113.1, 198.51.100.7, 10.1.1.1"), "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &From::address("192.0.2.99, 203.0.113.1"), "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &From::address("203.0.113.1, 198.51.100.7, 10.1.1.1"), "alice", PASSWORD).await);
     }
 
     async fn a84_the_standard_header_and_ports_and_networks_are_understood(database: TestDatabase) {
@@ -246,45 +246,45 @@ ficha_store::on_both_databases! {
         for attempt in 0..10 {
             fail(&app, &six(&format!("{attempt:x}")), "alice", 1).await;
         }
-        assert!(!gets_in(&app, &six("ffff"), "alice", PASSWORD).await);
-        assert!(!gets_in(&app, &From::address("2001:db8:1:2:3::4"), "alice", PASSWORD).await);
-        assert!(gets_in(&app, &From::address("2001:db8:1:3::4"), "alice", PASSWORD).await);
-        // An IPv4 address is the same with a port, or in IPv6's clothes.
+        assert!(!can_log_in(&app, &six("ffff"), "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &From::address("2001:db8:1:2:3::4"), "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &From::address("2001:db8:1:3::4"), "alice", PASSWORD).await);
+        // An IPv4 address is the same with a port, or as IPv4-mapped IPv6.
         for text in ["203.0.113.1", "203.0.113.1:80", "::ffff:203.0.113.1", "203.0.113.1:81", "[::ffff:203.0.113.1]:1"]
         {
             fail(&app, &From::address(text), "alice", 2).await;
         }
-        assert!(!gets_in(&app, &From::address("203.0.113.1"), "alice", PASSWORD).await);
+        assert!(!can_log_in(&app, &From::address("203.0.113.1"), "alice", PASSWORD).await);
     }
 
-    async fn a_client_that_is_trusted_for_it_hands_on_its_users_addresses(database: TestDatabase) {
+    async fn a_client_that_is_trusted_to_may_forward_its_users_addresses(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let trusted = From::client(&app.add_client("bff", |new| new.forwards_address = true).await);
         let other = From::client(&app.add_client("shop", |_| ()).await);
         fail(&app, &trusted.clone().on_behalf_of("203.0.113.1"), "alice", 10).await;
-        assert!(!gets_in(&app, &trusted.clone().on_behalf_of("203.0.113.1"), "alice", PASSWORD).await);
-        assert!(gets_in(&app, &trusted.clone().on_behalf_of("198.51.100.7"), "alice", PASSWORD).await);
-        // The one that it names last is its user; what stands before is that user's own word.
-        assert!(!gets_in(&app, &trusted.clone().on_behalf_of("198.51.100.7, 203.0.113.1"), "alice", PASSWORD).await);
-        assert!(gets_in(&app, &trusted, "alice", PASSWORD).await, "a user whose address it does not name");
+        assert!(!can_log_in(&app, &trusted.clone().on_behalf_of("203.0.113.1"), "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &trusted.clone().on_behalf_of("198.51.100.7"), "alice", PASSWORD).await);
+        // The last address that it names is its user's; those before it come from the user, and are not trusted.
+        assert!(!can_log_in(&app, &trusted.clone().on_behalf_of("198.51.100.7, 203.0.113.1"), "alice", PASSWORD).await);
+        assert!(can_log_in(&app, &trusted, "alice", PASSWORD).await, "a user whose address it does not name");
         for attempt in 0..10 {
             fail(&app, &other.clone().on_behalf_of(&format!("203.0.113.{attempt}")), "alice", 1).await;
         }
-        assert!(!gets_in(&app, &other.on_behalf_of("198.51.100.7"), "alice", PASSWORD).await, "nobody trusts this one");
+        assert!(!can_log_in(&app, &other.on_behalf_of("198.51.100.7"), "alice", PASSWORD).await, "an untrusted client");
     }
 
-    async fn a_session_remembers_the_address_that_is_believed(database: TestDatabase) {
+    async fn a_session_stores_the_trusted_address(database: TestDatabase) {
         let app = behind_a_proxy(&database).await;
         app.add_user("alice", "").await;
         let client = app.add_client("bff", |new| new.forwards_address = true).await;
         let address = async |from: &From| {
-            // Ids are in order of time.
+            // Ids are ordered by time.
             app.advance(Duration::from_secs(1)).await;
-            assert!(gets_in(&app, from, "alice", PASSWORD).await);
+            assert!(can_log_in(&app, from, "alice", PASSWORD).await);
             let query = ficha_authority::SessionQuery { user: Some("alice".into()), limit: 100, ..Default::default() };
             let sessions = app.admin.sessions(query).await.expect("the sessions");
-            let newest = sessions.into_iter().max_by_key(|session| session.id).expect("there is one");
+            let newest = sessions.into_iter().max_by_key(|session| session.id).expect("there is a session");
             newest.address.and_then(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_string())
         };
         assert_eq!(address(&From::address("192.0.2.1, 203.0.113.1")).await.as_deref(), Some("203.0.113.1"));
@@ -303,7 +303,8 @@ ficha_store::on_both_databases! {
         join_all((0..17).map(|_| wrong())).await;
         let began = tokio::time::Instant::now();
         let guess = std::pin::pin!(wrong());
-        // The guess waits for two seconds; the right secret, from the same address, comes and goes meanwhile.
+        // The guess waits for two seconds; meanwhile, requests with the right secret from the same address are
+        // answered.
         match select(guess, std::pin::pin!(async { right().await + right().await })).await {
             Either::Right((statuses, guess)) => {
                 assert_eq!(statuses, 400, "two times 200");
@@ -312,7 +313,7 @@ ficha_store::on_both_databases! {
             Either::Left(_) => panic!("the guess was answered before the right secret"),
         }
         assert!(began.elapsed() >= Duration::from_secs(2));
-        // In the body it is the same.
+        // The same with the secret in the body.
         let form = format!("{own}&client_id=shop&client_secret=wrong");
         let began = tokio::time::Instant::now();
         assert_eq!(raw::post(&app, "", &form).await.status, 401);

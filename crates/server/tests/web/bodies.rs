@@ -1,4 +1,4 @@
-//! How much of a body is read.
+//! Limits on request bodies.
 
 use ficha_store::testing::TestDatabase;
 use reqwest::Method;
@@ -8,10 +8,10 @@ use crate::raw;
 use crate::routes;
 use ficha_testing::{App, error};
 
-/// The longest body that is read, in bytes.
+/// The longest body that is accepted, in bytes.
 const LIMIT: usize = 65_536;
 
-/// A form of so many bytes; nothing in it is a parameter that counts.
+/// A form of this many bytes, without a known parameter.
 fn form(length: usize) -> String {
     let start = "grant_type=refresh_token&refresh_token=x&token=x&filler=";
     start.to_owned() + &"a".repeat(length - start.len())
@@ -40,7 +40,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_long_body_is_refused_before_it_has_come_whole(database: TestDatabase) {
+    async fn a_long_body_is_refused_before_all_of_it_has_arrived(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let token = app.login("alice").await.access;
@@ -49,7 +49,7 @@ ficha_store::on_both_databases! {
             let answer = raw::exchange(app.address, declared.as_bytes()).await;
             assert_eq!(answer.statuses(), [413], "{}", route.path);
 
-            // What is left of a chunked body is thrown away, and never taken for another request.
+            // The rest of a chunked body is discarded, and never read as another request.
             let other = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
             let chunk = form(LIMIT + 4096);
             let chunked = head(route.path, &token, "Transfer-Encoding: chunked");
@@ -65,7 +65,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn whoever_sends_by_the_byte_is_cut_off_after_ten_seconds(database: TestDatabase) {
+    async fn a_slow_sender_is_cut_off_after_ten_seconds(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let token = app.login("alice").await.access;
@@ -74,14 +74,14 @@ ficha_store::on_both_databases! {
         let slow_body = raw::exchange(app.address, declared.as_bytes());
         let declared = head("/logout", &token, "Content-Length: 100") + "a=";
         let slow_logout = raw::exchange(app.address, declared.as_bytes());
-        // All at once: nothing here can move the clock of a socket.
+        // All at once, since the clock of a socket can't be advanced.
         let (head, body, logout) = tokio::join!(slow_head, slow_body, slow_logout);
         assert!(matches!(head.statuses()[..], [] | [408]), "{head:?}");
         assert_eq!((body.statuses(), logout.statuses()), (vec![408], vec![408]), "{body:?} {logout:?}");
         assert_eq!(app.me(&token).await, 200, "half a request ended a session");
     }
 
-    async fn a_body_that_breaks_off_is_no_request(database: TestDatabase) {
+    async fn an_incomplete_body_is_not_acted_on(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let tokens = app.login("alice").await;
@@ -93,7 +93,7 @@ ficha_store::on_both_databases! {
         );
         let mut stream = raw::connect(app.address).await;
         stream.write_all(request.as_bytes()).await.expect("the server reads");
-        stream.shutdown().await.expect("the connection can be ended");
+        stream.shutdown().await.expect("the connection can be shut down");
         let text = raw::read_to_end(&mut stream).await;
         assert!(!text.contains("HTTP/1.1 200"), "{text:?}");
         assert_eq!(app.me(&tokens.access).await, 200, "half a request revoked a session");

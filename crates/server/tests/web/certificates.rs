@@ -17,7 +17,7 @@ pub struct Certified {
 impl Certified {
     pub fn new() -> Self {
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).expect("a certificate can be made");
+        let made = rcgen::generate_simple_self_signed(names).expect("a certificate can be generated");
         Self { certificate: made.cert, key: made.signing_key }
     }
 
@@ -27,7 +27,7 @@ impl Certified {
 
     /// An HTTP client that trusts this certificate and no other.
     pub fn client(&self) -> reqwest::Client {
-        // Whichever test comes first installs it.
+        // The first test installs it; for later ones this fails, which is fine.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let root = reqwest::Certificate::from_der(self.certificate.der()).expect("a certificate");
         let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy();

@@ -27,7 +27,7 @@ fn reader(response: &Response) -> Option<&str> {
 }
 
 ficha_store::on_both_databases! {
-    async fn a_page_of_this_machine_may_log_in_where_the_issuer_is_a_loopback_address(database: TestDatabase) {
+    async fn a_local_page_may_log_in_if_the_issuer_is_a_loopback_address(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let answer = preflight(&app, PAGE).await;
@@ -40,13 +40,13 @@ ficha_store::on_both_databases! {
         assert_eq!(answer.status(), 200);
         assert_eq!(reader(&answer), Some(PAGE));
         assert_eq!(answer.headers()["access-control-expose-headers"], "retry-after, www-authenticate");
-        // The answer is the same to a page that is not allowed; its browser keeps it from the page.
+        // A page that is not allowed gets the same response, which its browser keeps from it.
         for answer in [preflight(&app, FOREIGN).await, login(&app, FOREIGN).await] {
             assert_eq!(reader(&answer), None);
         }
     }
 
-    async fn elsewhere_only_the_origins_that_are_named_may(database: TestDatabase) {
+    async fn elsewhere_only_the_configured_origins_may(database: TestDatabase) {
         let app = App::start_with(&database, |options| {
             options.settings.issuer = Issuer::parse("https://auth.example.com").expect("an issuer");
             options.server.allowed_origins = vec![NAMED.parse().expect("an origin")];

@@ -1,4 +1,4 @@
-//! `/docs`: Swagger UI, its files and the page in a real browser.
+//! `/docs`: Swagger UI, its files, and the page in a real browser.
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
@@ -11,7 +11,7 @@ use ficha_testing::webdriver::{Browser, Programs};
 use ficha_testing::{App, PASSWORD};
 
 ficha_store::on_both_databases! {
-    async fn the_page_comes_with_a_policy_that_lets_nothing_foreign_in(database: TestDatabase) {
+    async fn the_page_has_a_policy_that_forbids_foreign_content(database: TestDatabase) {
         let app = App::start(&database).await;
         for (file, kind) in [
             ("", "text/html"), ("index.html", "text/html"), ("index.css", "text/css"), ("swagger-ui.css", "text/css"),
@@ -32,7 +32,7 @@ ficha_store::on_both_databases! {
             assert!(!scripts.contains("unsafe") && !policy.contains("http") && !policy.contains('*'), "{policy}");
         }
         let page = app.get("/docs/").await.text().await.expect("a page");
-        assert!(!page.contains("http://") && !page.contains("https://"), "everything comes from here: {page}");
+        assert!(!page.contains("http://") && !page.contains("https://"), "everything is local: {page}");
         let script = app.get("/docs/swagger-initializer.js").await.text().await.expect("a script");
         assert!(!script.contains("petstore") && !script.contains("{{"), "{script}");
         for setting in [r#""/openapi.json""#, r#""validatorUrl": "none""#, r#""clientId": "first-party""#,
@@ -46,12 +46,10 @@ ficha_store::on_both_databases! {
 async fn the_authorize_button_signs_in_and_the_page_shows_who_that_is() {
     let Some(programs) = Programs::find() else {
         let required = std::env::var("FICHA_TEST_REQUIRE").is_ok_and(|what| what == "all");
-        assert!(!required, "FICHA_TEST_REQUIRE=all, and Chromium or ChromeDriver is not here");
-        // Straight to the stream: the test harness keeps what passing tests print to itself.
-        let _ = writeln!(
-            std::io::stderr(),
-            "Chromium or ChromeDriver is not here: the test of /docs in a browser is skipped"
-        );
+        assert!(!required, "FICHA_TEST_REQUIRE=all, but Chromium or ChromeDriver is missing");
+        // Directly to the stream, since the test harness hides what passing tests print.
+        let _ =
+            writeln!(std::io::stderr(), "Chromium or ChromeDriver is missing: the browser test of /docs is skipped");
         return;
     };
     let database = TestDatabase::sqlite().await;
@@ -59,7 +57,7 @@ async fn the_authorize_button_signs_in_and_the_page_shows_who_that_is() {
     app.add_user("alice", "notes:read notes:write").await;
     app.admin.declare_scope("test", "notes:read", "Read your notes").await.expect("a scope");
     let browser = Browser::start(&programs).await;
-    // Caught, so that the browser is ended however this ends.
+    // Caught, so that the browser is stopped in any case.
     let ended = AssertUnwindSafe(sign_in_and_look(&browser, &app.url("/docs"))).catch_unwind().await;
     browser.end().await;
     if let Err(failed) = ended {
@@ -92,7 +90,7 @@ async fn sign_in_and_look(browser: &Browser, url: &str) {
 
     let operation = "//div[@id='operations-Session-me']";
     browser.click(&format!("{operation}//button[contains(@class, 'opblock-summary-control')]")).await;
-    // It is on already where the page is set so.
+    // It is on already if the page is configured that way.
     let try_it = format!("{operation}//button[contains(@class, 'try-out__btn') and not(contains(@class, 'cancel'))]");
     if browser.is_there(&try_it).await {
         browser.click(&try_it).await;

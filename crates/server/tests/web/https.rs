@@ -1,4 +1,4 @@
-//! HTTPS by the server itself.
+//! HTTPS served by the server itself.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -25,7 +25,7 @@ struct Met {
     answer: String,
 }
 
-/// Connects by one of these versions, trusting these certificates alone, and asks after health.
+/// Connects with one of these versions, trusting only these certificates, and requests `/health/live`.
 async fn meet(
     address: SocketAddr,
     roots: &[&Certified],
@@ -50,7 +50,7 @@ async fn meet(
         let mut answer = String::new();
         if alpn.is_empty() {
             stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-            // A server need not say goodbye.
+            // A server need not send close_notify.
             let _ = stream.read_to_string(&mut answer);
         }
         let certificates = stream.conn.peer_certificates().expect("the server has a certificate");
@@ -64,11 +64,12 @@ async fn meet(
     tokio::task::spawn_blocking(meeting).await.expect("the client ends")
 }
 
-/// A ClientHello of this version (RFC 5246 §7.4.1.2) with cipher suites of all ages, and the first record that comes back.
+/// A ClientHello of this version (RFC 5246 §7.4.1.2) with cipher suites of all ages, and the first record that comes
+/// back.
 async fn hello(address: SocketAddr, version: [u8; 2]) -> Vec<u8> {
     let with_length = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
     let extension = |kind: u16, data: &[u8]| [&kind.to_be_bytes()[..], &with_length(data)].concat();
-    // ECDHE-ECDSA with AES-GCM and, for what is older, with AES-CBC; ECDHE-RSA; plain RSA.
+    // ECDHE-ECDSA with AES-GCM and, for older versions, with AES-CBC; ECDHE-RSA; plain RSA.
     let suites = with_length(&[0xc0, 0x2b, 0xc0, 0x2c, 0xc0, 0x09, 0xc0, 0x0a, 0xc0, 0x2f, 0xc0, 0x13, 0x00, 0x2f]);
     let extensions = [
         extension(10, &with_length(&[0, 23, 0, 24])),
@@ -94,16 +95,17 @@ async fn hello(address: SocketAddr, version: [u8; 2]) -> Vec<u8> {
     tokio::task::spawn_blocking(asking).await.expect("the client ends").expect("the server answers")
 }
 
-/// Meets the server until it shows this certificate; the files are looked at every second.
+/// Connects until the server presents this certificate; it checks the files every second.
 async fn wait_for(address: SocketAddr, expected: &Certified, other: &Certified) {
     for _ in 0..150 {
-        let met = meet(address, &[expected, other], BOTH, &[]).await.expect("the server can be met at any time");
+        let met =
+            meet(address, &[expected, other], BOTH, &[]).await.expect("the server accepts connections at any time");
         if met.certificate == expected.der() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("the new certificate was not taken up within 15 seconds");
+    panic!("the new certificate was not loaded within 15 seconds");
 }
 
 ficha_store::on_both_databases! {
@@ -121,7 +123,7 @@ ficha_store::on_both_databases! {
             assert_eq!(met.certificate, certified.der());
             assert!(met.answer.starts_with("HTTP/1.1 200 "), "{}", met.answer);
         }
-        // Whoever trusts another certificate does not trust this server.
+        // A client that trusts a different certificate does not trust this server.
         assert!(meet(app.address, &[&Certified::new()], BOTH, &[]).await.is_err());
         const PROTOCOLS: [&[&[u8]]; 2] = [&[b"h2"], &[b"http/1.1"]];
         for protocol in PROTOCOLS {
@@ -134,7 +136,7 @@ ficha_store::on_both_databases! {
         let certified = Certified::new();
         let files = Files::new(&certified);
         let app = App::start_with(&database, |options| files.apply(options)).await;
-        // The same hello as TLS 1.2 gets a ServerHello of TLS 1.2: it is the version alone that is refused.
+        // The same hello with TLS 1.2 gets a ServerHello of TLS 1.2, so only the version is refused.
         let record = hello(app.address, [3, 3]).await;
         assert_eq!((record[0], record[5], &record[9..11]), (22, 2, &[3, 3][..]), "{record:?}");
         for version in [[3, 0], [3, 1], [3, 2]] {
@@ -144,7 +146,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn plain_http_on_the_https_port_is_no_http(database: TestDatabase) {
+    async fn plain_http_on_the_https_port_gets_no_http_response(database: TestDatabase) {
         let files = Files::new(&Certified::new());
         let app = App::start_with(&database, |options| files.apply(options)).await;
         let request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -152,7 +154,7 @@ ficha_store::on_both_databases! {
         assert_eq!(answer.statuses(), [0_u16; 0], "{answer:?}");
     }
 
-    async fn a_changed_certificate_is_taken_up_and_a_broken_one_is_not(database: TestDatabase) {
+    async fn a_changed_certificate_is_loaded_and_a_broken_one_is_not(database: TestDatabase) {
         let (first, second, third) = (Certified::new(), Certified::new(), Certified::new());
         let files = Files::new(&first);
         let app = App::start_with(&database, |options| files.apply(options)).await;
@@ -163,12 +165,12 @@ ficha_store::on_both_databases! {
         files.write_key(&second.key.serialize_pem());
         wait_for(app.address, &second, &first).await;
 
-        // The next certificate with the key of the last one, and then no certificate at all: for as long as it takes the
-        // server to look at them twice, the last pair that fitted stays.
+        // The next certificate with the previous key, and then no certificate at all: the last matching pair stays in
+        // use while the server checks the files twice.
         for text in [third.certificate.pem(), "-----BEGIN CERTIFICATE-----\nAAAA".to_owned(), String::new()] {
             files.write_certificate(&text);
             for _ in 0..12 {
-                let met = meet(app.address, &[&second], BOTH, &[]).await.expect("the last pair that fitted stays");
+                let met = meet(app.address, &[&second], BOTH, &[]).await.expect("the last matching pair stays in use");
                 assert!(met.answer.starts_with("HTTP/1.1 200 "), "{}", met.answer);
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -178,7 +180,7 @@ ficha_store::on_both_databases! {
         wait_for(app.address, &third, &second).await;
     }
 
-    async fn files_that_can_not_be_used_are_named_and_nothing_listens(database: TestDatabase) {
+    async fn unusable_files_are_named_and_nothing_listens(database: TestDatabase) {
         let certified = Certified::new();
         let app = App::start(&database).await;
         let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
@@ -200,11 +202,11 @@ ficha_store::on_both_databases! {
             let files = Files::new(&certified);
             change(&files);
             let why = refusal(&files);
-            assert!(!why.contains('\n') && !why.contains("BEGIN"), "one line, and nothing of the key: {why}");
+            assert!(!why.contains('\n') && !why.contains("BEGIN"), "one line, and no part of the key: {why}");
             (why.contains("the-certificate.pem"), why.contains("the-key.pem"))
         };
         let (certificate, key) = ((true, false), (false, true));
-        assert_eq!(broken(&|files| files.write_key(&Certified::new().key.serialize_pem())), key, "it does not fit");
+        assert_eq!(broken(&|files| files.write_key(&Certified::new().key.serialize_pem())), key, "it does not match");
         assert_eq!(broken(&|files| files.write_key("no key")), key);
         assert_eq!(broken(&|files| files.write_key(&certified.certificate.pem())), key);
         assert_eq!(broken(&|files| std::fs::remove_file(files.key()).expect("it was there")), key);
@@ -213,6 +215,6 @@ ficha_store::on_both_databases! {
         let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(broken(&|files| files.write_certificate(nonsense)), certificate);
         assert_eq!(broken(&|files| std::fs::remove_file(files.certificate()).expect("it was there")), certificate);
-        std::net::TcpListener::bind(port).expect("nobody has taken the port");
+        std::net::TcpListener::bind(port).expect("the port is free");
     }
 }

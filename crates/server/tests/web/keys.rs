@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::tokens::{ALGORITHMS, key_set, signing_by, verify};
 use ficha_testing::{App, part};
 
-/// RFC 7638 §3.3, written anew: SHA-256 over the required members in the order of their names.
+/// An independent implementation of RFC 7638 §3.3: SHA-256 over the required members, sorted by name.
 fn thumbprint(key: &Value) -> String {
     let required: &[&str] = match key["kty"].as_str() {
         Some("EC") => &["crv", "kty", "x", "y"],
         Some("OKP") => &["crv", "kty", "x"],
         Some("RSA") => &["e", "kty", "n"],
-        other => panic!("{other:?} is none of ours"),
+        other => panic!("{other:?} is not one of ours"),
     };
     let members: BTreeMap<&str, &Value> = required.iter().map(|name| (*name, &key[*name])).collect();
     let text = serde_json::to_string(&members).expect("a map can be written");
@@ -36,7 +36,7 @@ async fn new_database(like: &TestDatabase) -> TestDatabase {
     database
 }
 
-/// Publishes another key.
+/// Rotates the key, which publishes another one.
 async fn rotate(app: &App) -> String {
     let (kid, _) = app.admin.rotate_key("test").await.expect("the key can be rotated");
     app.advance(Duration::ZERO).await;
@@ -44,13 +44,13 @@ async fn rotate(app: &App) -> String {
 }
 
 ficha_store::on_both_databases! {
-    async fn a60_the_key_set_holds_public_members_only(database: TestDatabase) {
+    async fn a60_the_key_set_contains_only_public_members(database: TestDatabase) {
         for algorithm in ALGORITHMS {
             let database = new_database(&database).await;
             let app = signing_by(&database, algorithm).await;
             let second = rotate(&app).await;
             let set = key_set(&app).await;
-            assert_eq!(keys(&set).len(), 2, "the key that signs, and the one that will");
+            assert_eq!(keys(&set).len(), 2, "the signing key and the next one");
             let kids: HashSet<&str> = keys(&set).iter().map(|key| key["kid"].as_str().expect("a kid")).collect();
             assert!(kids.len() == 2 && kids.contains(second.as_str()), "{set}");
             let (kty, public): (&str, &[&str]) = match algorithm {
@@ -61,7 +61,7 @@ ficha_store::on_both_databases! {
             let allowed: HashSet<&str> = ["kty", "kid", "alg", "use"].iter().chain(public).copied().collect();
             for key in keys(&set) {
                 let members: HashSet<&str> = key.as_object().expect("an object").keys().map(String::as_str).collect();
-                // So neither d, p, q, dp, dq, qi nor k.
+                // So none of d, p, q, dp, dq, qi and k.
                 assert_eq!(members, allowed);
                 assert_eq!(key["kty"], kty);
                 assert_eq!((&key["alg"], &key["use"]), (&algorithm.as_str().into(), &"sig".into()));
@@ -94,15 +94,15 @@ ficha_store::on_both_databases! {
         let first = part(&app.login("alice").await.access, 0)["kid"].clone();
         let second = rotate(&app).await;
         let before = key_set(&app).await;
-        // Whoever cached the set a moment before the rotation has a new copy by the time that the new key signs.
+        // A client that cached the set just before the rotation has a new copy by the time the new key signs.
         app.advance(Duration::from_secs(ficha_authority::JWKS_MAX_AGE as u64)).await;
         let last = app.login("alice").await.access;
         assert_eq!(part(&last, 0)["kid"], first);
         app.advance(Duration::from_secs(31)).await;
         let token = app.login("alice").await.access;
         assert_eq!(part(&token, 0)["kid"], second.as_str());
-        assert!(verify(&token, &before).is_ok(), "a set fetched right after the rotation verifies what comes later");
-        // The last token of the old key lives for 600 s, and so does the key.
+        assert!(verify(&token, &before).is_ok(), "a set fetched right after the rotation verifies later tokens");
+        // The last token of the old key is valid for 600 s, and the key stays published for that long.
         app.advance(Duration::from_secs(568)).await;
         assert_eq!(app.me(&last).await, 200);
         assert!(verify(&last, &key_set(&app).await).is_ok());

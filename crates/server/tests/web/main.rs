@@ -1,4 +1,4 @@
-//! What the server says about itself, and how it speaks HTTP.
+//! The server's metadata, keys, documentation and operation, and its HTTP behaviour.
 
 mod certificates;
 mod raw;

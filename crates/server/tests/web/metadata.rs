@@ -10,7 +10,7 @@ use ficha_testing::{App, Client, ISSUER, Options, PASSWORD, Tokens, client, erro
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
 fn issuer(text: &'static str) -> impl FnOnce(&mut Options) {
-    move |options| options.settings.issuer = Issuer::parse(text).expect("a good issuer")
+    move |options| options.settings.issuer = Issuer::parse(text).expect("a valid issuer")
 }
 
 async fn json(response: Response) -> Value {
@@ -40,7 +40,7 @@ ficha_store::on_both_databases! {
         let body = json(app.get("/.well-known/oauth-authorization-server/tenant/one").await).await;
         assert_eq!(body["issuer"], "http://127.0.0.1:8000/tenant/one");
         assert_eq!(body["token_endpoint"], "http://127.0.0.1:8000/tenant/one/token");
-        // Those who put it behind the path find it too.
+        // Clients that append the well-known part to the path find it too.
         assert_eq!(json(app.get("/tenant/one/.well-known/oauth-authorization-server").await).await, body);
         assert_eq!(app.get(WELL_KNOWN).await.status(), 404);
         assert_eq!(app.get("/.well-known/oauth-authorization-server/tenant").await.status(), 404);
@@ -50,7 +50,7 @@ ficha_store::on_both_databases! {
         assert_eq!(tokens.claims()["iss"], body["issuer"]);
         assert_eq!(app.get_with("/tenant/one/users/me", &tokens.access).await.status(), 200);
         let keys = json(app.get("/tenant/one/.well-known/jwks.json").await).await;
-        assert_eq!(crate::tokens::verify(&tokens.access, &keys).expect("the token is good")["sub"], tokens.claims()["sub"]);
+        assert_eq!(crate::tokens::verify(&tokens.access, &keys).expect("the token is valid")["sub"], tokens.claims()["sub"]);
 
         for path in ["/token", "/revoke", "/introspect", "/logout"] {
             assert_eq!(app.post(path, &form).await.status(), 404, "{path}");
@@ -60,7 +60,7 @@ ficha_store::on_both_databases! {
             assert_eq!(app.get(path).await.status(), 404, "{path}");
             assert_ne!(app.get(&format!("/tenant/one{path}")).await.status(), 404, "{path}");
         }
-        // Whatever watches over the process knows no issuer.
+        // Monitoring does not know the issuer's path.
         for path in ["/health/live", "/health/ready"] {
             assert_eq!(app.get(path).await.status(), 200, "{path}");
             assert_eq!(app.get(&format!("/tenant/one{path}")).await.status(), 200, "{path}");
@@ -113,7 +113,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a56_the_grant_types_are_named_and_those_are_the_ones_that_work(database: TestDatabase) {
+    async fn a56_the_advertised_grant_types_are_the_ones_that_work(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let client = app.add_client("app", |_| ()).await;
@@ -147,7 +147,7 @@ ficha_store::on_both_databases! {
         let body = metadata(&app).await;
         assert_full(&body, "");
         assert_eq!(texts(&body["scopes_supported"]), ["ficha:admin"]);
-        // Not a single scope: then the member has to go.
+        // Without any scope, the member must be omitted.
         database.store().await.run_sql("DELETE FROM scopes").await.expect("the scopes can be deleted");
         let body = metadata(&app).await;
         assert_full(&body, "");
@@ -159,16 +159,16 @@ ficha_store::on_both_databases! {
         let confidential = app.add_client("app", |_| ()).await;
         let public = app.add_client("page", |new: &mut NewClient| new.public = true).await;
         let body = metadata(&app).await;
-        for (endpoint, anybody) in [("token", true), ("revocation", true), ("introspection", false)] {
+        for (endpoint, allows_public) in [("token", true), ("revocation", true), ("introspection", false)] {
             let methods = texts(&body[format!("{endpoint}_endpoint_auth_methods_supported")]);
-            let expected: &[&str] = match anybody {
+            let expected: &[&str] = match allows_public {
                 true => &["client_secret_basic", "client_secret_post", "none"],
                 false => &["client_secret_basic", "client_secret_post"],
             };
             assert_eq!(methods, expected, "{endpoint}");
             let path = path(&body, &format!("{endpoint}_endpoint"));
             let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x")];
-            // Who is not known is told so; whoever is gets as far as the token.
+            // An unauthenticated client gets an error about that; an authenticated one gets as far as the token.
             let known = |response: Response| response.status() != 401;
             let send = async |client: &Client, secret: &str| {
                 let mut form = form.to_vec();
@@ -177,19 +177,19 @@ ficha_store::on_both_databases! {
             };
             assert!(known(app.post_as(&confidential, path, &form).await), "client_secret_basic at {endpoint}");
             assert!(known(send(&confidential, &confidential.secret).await), "client_secret_post at {endpoint}");
-            assert_eq!(known(send(&public, "").await), anybody, "none at {endpoint}");
+            assert_eq!(known(send(&public, "").await), allows_public, "none at {endpoint}");
             assert!(!known(send(&confidential, "wrong").await), "a wrong secret at {endpoint}");
             assert!(!known(send(&confidential, "").await), "a confidential client without its secret at {endpoint}");
         }
     }
 
-    async fn a59_nothing_is_advertised_that_is_not_there(database: TestDatabase) {
+    async fn a59_nothing_is_advertised_that_does_not_exist(database: TestDatabase) {
         let app = App::start(&database).await;
         app.admin.declare_scope("test", "notes:read", "Read your notes").await.expect("a scope");
         let body = metadata(&app).await;
         let mut members: Vec<&str> = body.as_object().expect("an object").keys().map(String::as_str).collect();
         members.sort_unstable();
-        // A new member is looked at here.
+        // Add new members here.
         assert_eq!(members, [
             "denylist_endpoint", "grant_types_supported", "introspection_endpoint", "introspection_endpoint_auth_methods_supported", "issuer",
             "jwks_uri", "revocation_endpoint", "revocation_endpoint_auth_methods_supported", "scopes_supported",
@@ -219,7 +219,7 @@ ficha_store::on_both_databases! {
         assert_eq!(Tokens::of(app.post("/token", &form).await).await.body["scope"], "notes:read");
     }
 
-    async fn metadata_and_keys_may_be_cached_for_as_long_as_rotation_reckons_with(database: TestDatabase) {
+    async fn metadata_and_keys_may_be_cached_for_as_long_as_rotation_allows_for(database: TestDatabase) {
         let app = App::start(&database).await;
         for path in [WELL_KNOWN, "/.well-known/jwks.json"] {
             let response = app.get(path).await;

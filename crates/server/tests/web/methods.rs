@@ -1,4 +1,4 @@
-//! Methods, paths and the headers that every answer carries.
+//! Methods, paths, and the headers of every response.
 
 use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
@@ -27,7 +27,7 @@ fn assert_common_headers(response: &Response, what: &str) {
     assert_eq!(header(response, "x-content-type-options"), "nosniff", "{what}");
     assert_eq!(header(response, "x-frame-options"), "DENY", "{what}");
     assert_eq!(header(response, "referrer-policy"), "no-referrer", "{what}");
-    // The script of a site that is not allowed reads no answer, and nobody learns what the server is made of.
+    // Scripts of sites that are not allowed can't read responses, and the server software is not disclosed.
     let names = ["access-control-allow-origin", "server", "x-powered-by"];
     assert!(names.iter().all(|name| !response.headers().contains_key(*name)), "{what}: {:?}", response.headers());
 }
@@ -74,7 +74,7 @@ ficha_store::on_both_databases! {
         assert_eq!(response.status(), 401);
     }
 
-    async fn a83_no_answer_redirects_with_307_and_a_post_is_not_redirected_at_all(database: TestDatabase) {
+    async fn a83_no_response_redirects_with_307_and_a_post_is_not_redirected_at_all(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let mut redirects = Vec::new();
@@ -95,14 +95,14 @@ ficha_store::on_both_databases! {
         assert_eq!(app.get("/docs/").await.status(), 200);
     }
 
-    async fn what_is_not_there_is_a_404_in_json(database: TestDatabase) {
+    async fn an_unknown_path_is_a_404_in_json(database: TestDatabase) {
         let app = App::start(&database).await;
         let mut paths = vec![
             "/", "/nothing", "/token/", "//token", "/TOKEN", "/users", "/users/me/", "/docs/nothing.js",
             "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/tenant", "/authorize",
             "/api/v1/users", "/console",
         ];
-        // Nothing is read from a disk, whatever the path says.
+        // No path reads a file from disk.
         paths.extend(["/docs/%2e%2e%2fCargo.toml", "/docs/..%5cCargo.toml", "/docs/%00", "/docs/%ff"]);
         for path in paths {
             for method in ["GET", "POST", "DELETE"] {
@@ -116,7 +116,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn every_answer_carries_the_common_headers(database: TestDatabase) {
+    async fn every_response_carries_the_common_headers(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for route in routes::all() {
@@ -126,11 +126,11 @@ ficha_store::on_both_databases! {
             assert_common_headers(&response, &path);
         }
         assert_common_headers(&app.get("/docs").await, "a redirect");
-        assert_common_headers(&app.get_with("/users/me", "x").await, "a refused token");
-        assert_common_headers(&app.get_with("/users/me", &app.login("alice").await.access).await, "a good token");
+        assert_common_headers(&app.get_with("/users/me", "x").await, "a rejected token");
+        assert_common_headers(&app.get_with("/users/me", &app.login("alice").await.access).await, "a valid token");
     }
 
-    async fn answers_that_hold_what_is_personal_are_not_stored(database: TestDatabase) {
+    async fn personal_responses_may_not_be_stored(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         let tokens = app.login("alice").await;
@@ -148,7 +148,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_host_header_changes_no_answer(database: TestDatabase) {
+    async fn a_host_header_changes_no_response(database: TestDatabase) {
         let app = App::start(&database).await;
         for path in ["/docs", "/openapi.json", "/.well-known/oauth-authorization-server", "/docs/swagger-initializer.js"] {
             let request = format!(
@@ -160,7 +160,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn json_says_that_it_is_json(database: TestDatabase) {
+    async fn json_responses_have_the_json_content_type(database: TestDatabase) {
         let app = App::start(&database).await;
         for path in ["/openapi.json", "/.well-known/jwks.json", "/health/live", "/nothing"] {
             let response = app.get(path).await;
@@ -169,10 +169,10 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn an_https_issuer_says_so_in_every_answer_and_a_plain_one_never(database: TestDatabase) {
+    async fn an_https_issuer_sends_hsts_in_every_response_and_a_plain_one_never(database: TestDatabase) {
         const NAME: &str = "strict-transport-security";
         let plain = App::start(&database).await;
-        // A proxy ends TLS here: what counts is what the issuer says.
+        // A proxy terminates TLS here: what counts is the issuer.
         let https = plain
             .another_with(&database, |options| {
                 options.settings.issuer = Issuer::parse("https://auth.example.com").expect("an issuer");

@@ -1,4 +1,4 @@
-//! A flow driven wholly by the `oauth2` crate, over TLS: what a stranger's client library makes of this server.
+//! Flows driven entirely by the `oauth2` crate over TLS, as an independent client library.
 
 use ficha_authority::{ClientScopes, Grant};
 use ficha_store::testing::TestDatabase;
@@ -14,7 +14,7 @@ use ficha_testing::{App, Client, ISSUER, PASSWORD};
 
 type Failed = HttpClientError<reqwest::Error>;
 
-/// The crate's own idea of an HTTP client, over the one that trusts the test's certificate.
+/// The crate's HTTP client interface, on top of a client that trusts the test's certificate.
 async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Failed> {
     let response = http.execute(request.try_into().map_err(Box::new)?).await.map_err(Box::new)?;
     let mut answer = oauth2::http::Response::builder().status(response.status());
@@ -24,7 +24,7 @@ async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpRespons
     Ok(answer.body(response.bytes().await.map_err(Box::new)?.to_vec())?)
 }
 
-/// A client of the crate for this client of ours.
+/// The crate's client for a registered client.
 macro_rules! client {
     ($app:expr, $client:expr) => {
         BasicClient::new(ClientId::new($client.id.clone()))
@@ -35,7 +35,7 @@ macro_rules! client {
     };
 }
 
-/// What the server said, where it said no.
+/// The error response of the server.
 fn refusal<T: std::fmt::Debug>(
     answer: Result<T, RequestTokenError<Failed, BasicErrorResponse>>,
 ) -> BasicErrorResponseType {
@@ -44,7 +44,7 @@ fn refusal<T: std::fmt::Debug>(
             assert!(body.error_description().is_some_and(|words| !words.is_empty()), "{body:?}");
             body.error().clone()
         }
-        other => panic!("a refusal was expected: {other:?}"),
+        other => panic!("an error response was expected: {other:?}"),
     }
 }
 
@@ -62,7 +62,7 @@ async fn start(database: &TestDatabase) -> (App, Files) {
 }
 
 ficha_store::on_both_databases! {
-    async fn the_whole_flow_by_the_oauth2_crate_over_tls(database: TestDatabase) {
+    async fn the_whole_flow_with_the_oauth2_crate_over_tls(database: TestDatabase) {
         let (app, _files) = start(&database).await;
         let registered = app.add_client("app + co: 100%", |_| ()).await;
         let http = |request| send(app.http.clone(), request);
@@ -78,23 +78,23 @@ ficha_store::on_both_databases! {
             assert_eq!(me(&app, tokens.access_token()).await, 200);
 
             let refresh = tokens.refresh_token().expect("a refresh token").clone();
-            let renewed = client.exchange_refresh_token(&refresh).request_async(&http).await.expect("it is good");
+            let renewed = client.exchange_refresh_token(&refresh).request_async(&http).await.expect("it is valid");
             let next = renewed.refresh_token().expect("a refresh token");
             assert_ne!(next.secret(), refresh.secret());
             assert_eq!(me(&app, renewed.access_token()).await, 200);
 
             let seen = client.introspect(renewed.access_token()).set_token_type_hint("access_token");
-            let seen = seen.request_async(&http).await.expect("a client may look at its own token");
+            let seen = seen.request_async(&http).await.expect("a client may introspect its own token");
             assert!(seen.active());
             assert_eq!(seen.scopes(), Some(&vec![Scope::new("notes:read".into())]));
             assert_eq!(seen.client_id().map(|id| id.as_str()), Some(registered.id.as_str()));
             assert_eq!(seen.token_type(), Some(&BasicTokenType::Bearer));
             assert_eq!((seen.iss(), seen.aud()), (Some(ISSUER), Some(&vec![ISSUER.to_owned()])));
-            let life = seen.exp().expect("an end") - seen.iat().expect("a beginning");
+            let life = seen.exp().expect("an exp") - seen.iat().expect("an iat");
             assert_eq!(life.num_seconds(), 600);
             assert!(seen.sub().is_some() && seen.jti().is_some());
 
-            // An access token alone, and then the refresh token with everything under it.
+            // First an access token alone, and then the refresh token with its whole session.
             let revoke = async |token: StandardRevocableToken| {
                 let request = client.revoke_token(token).expect("the address is https");
                 request.request_async(&http).await.expect("it is revoked");
@@ -112,7 +112,7 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_client_gets_a_token_for_itself_by_the_oauth2_crate(database: TestDatabase) {
+    async fn a_client_gets_a_token_for_itself_with_the_oauth2_crate(database: TestDatabase) {
         let (app, _files) = start(&database).await;
         let scopes = ClientScopes::Only("notes:read".parse().expect("a scope"));
         let registered = app.add_client("worker", |new| new.scopes = scopes).await;
@@ -126,7 +126,7 @@ ficha_store::on_both_databases! {
         assert_eq!(refusal(request.request_async(&http).await), BasicErrorResponseType::InvalidScope);
     }
 
-    async fn the_oauth2_crate_reads_every_refusal(database: TestDatabase) {
+    async fn the_oauth2_crate_understands_every_error(database: TestDatabase) {
         let (app, _files) = start(&database).await;
         let registered = app.add_client("app", |_| ()).await;
         let http = |request| send(app.http.clone(), request);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::routes;
 use ficha_testing::App;
 
-/// Routes that the description leaves out: they are for people and tools that look at it, not part of the API.
+/// Routes that the description leaves out: they serve the description itself, and are not part of the API.
 const NOT_DESCRIBED: [&str; 3] = ["/openapi.json", "/docs", "/docs/{file:.*}"];
 
 async fn description(app: &App) -> Value {
@@ -19,7 +19,7 @@ async fn description(app: &App) -> Value {
     response.json().await.expect("it is JSON")
 }
 
-/// Every value of this member, wherever it stands.
+/// Every value of this member, at any depth.
 fn all<'v>(value: &'v Value, member: &str, found: &mut Vec<&'v Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| all(item, member, found)),
@@ -44,8 +44,8 @@ fn operations(description: &Value) -> impl Iterator<Item = (Method, &str, &Value
 }
 
 ficha_store::on_both_databases! {
-    /// After a change that is meant: `FICHA_TEST_RENEW=1 cargo test -p ficha-server --test web openapi`, and read the
-    /// difference before it is committed.
+    /// After an intended change: `FICHA_TEST_RENEW=1 cargo test -p ficha-server --test web openapi`, then review the
+    /// difference before committing it.
     async fn the_description_is_the_committed_one(database: TestDatabase) {
         let app = App::start(&database).await;
         let mut got = description(&app).await;
@@ -58,7 +58,7 @@ ficha_store::on_both_databases! {
         }
         let text = std::fs::read_to_string(&file).expect("the committed description is there");
         let committed: Value = serde_json::from_str(&text).expect("it is JSON");
-        assert!(got == committed, "{} differs; FICHA_TEST_RENEW=1 writes it anew. It is now:\n{got:#}", file.display());
+        assert!(got == committed, "{} differs; FICHA_TEST_RENEW=1 rewrites it. It is now:\n{got:#}", file.display());
     }
 
     async fn scopes_come_from_the_database(database: TestDatabase) {
@@ -97,7 +97,7 @@ ficha_store::on_both_databases! {
             .flat_map(|list| list.as_array().expect("a list"))
             .flat_map(|one| one.as_object().expect("a requirement").keys())
             .collect();
-        // None is asked for that is not there, and the page's Authorize offers none that would do nothing.
+        // Every required security scheme is defined, and every one that Authorize offers is used.
         assert_eq!(required, schemes.keys().collect());
         let identifiers: Vec<&Value> = operations(&body).map(|(_, _, operation)| &operation["operationId"]).collect();
         let different: HashSet<&Value> = identifiers.iter().copied().collect();
@@ -111,7 +111,7 @@ ficha_store::on_both_databases! {
             operations(&body).map(|(method, path, _)| (method.to_string(), path)).collect();
         let routes = routes::all();
         for left_out in NOT_DESCRIBED {
-            assert!(routes.iter().any(|route| route.path == left_out), "{left_out} is gone");
+            assert!(routes.iter().any(|route| route.path == left_out), "{left_out} no longer exists");
         }
         let expected: BTreeSet<(String, &str)> = routes
             .iter()
@@ -121,7 +121,7 @@ ficha_store::on_both_databases! {
         assert_eq!(described, expected);
     }
 
-    async fn answers_are_the_ones_that_are_described(database: TestDatabase) {
+    async fn responses_match_their_description(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "notes:read").await;
         let client = app.add_client("app", |_| ()).await;

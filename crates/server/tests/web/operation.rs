@@ -1,4 +1,4 @@
-//! What whoever runs the server needs: health, metrics, and an end without losses.
+//! Operation: health, metrics, and a graceful shutdown.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use crate::raw;
 use ficha_testing::{App, PASSWORD, Tokens};
 
-/// Reads the Prometheus text format line by line, strictly; the values by name, with the label where there is one.
+/// Parses the Prometheus text format strictly, line by line. Returns the values by name, including the label if any.
 fn parse(text: &str) -> HashMap<String, f64> {
-    assert!(text.ends_with('\n'), "the last line has to end too");
+    assert!(text.ends_with('\n'), "the last line must end with a newline");
     let is_name = |name: &str| {
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -21,13 +21,13 @@ fn parse(text: &str) -> HashMap<String, f64> {
     let (mut kinds, mut helped, mut values) = (HashMap::new(), HashSet::new(), HashMap::new());
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
-            let (name, words) = rest.split_once(' ').expect("a name and words");
+            let (name, words) = rest.split_once(' ').expect("a name and a help text");
             assert!(is_name(name) && !words.is_empty() && helped.insert(name), "{line}");
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a name and a type");
             assert!(helped.contains(name) && matches!(kind, "counter" | "gauge"), "{line}");
             assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
-            assert!(kinds.insert(name, kind).is_none(), "{line} comes twice");
+            assert!(kinds.insert(name, kind).is_none(), "{line} appears twice");
         } else {
             let (series, value) = line.rsplit_once(' ').expect("a name and a value");
             let name = match series.split_once('{') {
@@ -75,27 +75,27 @@ ficha_store::on_both_databases! {
         app.add_user("alice", "").await;
         let token = app.login("alice").await.access;
         let store = database.store().await;
-        store.run_sql("ALTER TABLE globals RENAME TO away").await.expect("a table can be taken away");
+        store.run_sql("ALTER TABLE globals RENAME TO away").await.expect("a table can be renamed");
         assert_eq!(app.get("/health/ready").await.status(), 200, "two seconds have not passed");
         app.clock.advance(Duration::from_millis(2_100));
         assert_eq!(app.get("/health/live").await.status(), 200);
         let response = app.get("/health/ready").await;
         assert_eq!(response.status(), 503);
         assert!(response.text().await.expect("text").contains("database"));
-        // Not 401: a client would throw a good token away.
+        // Not 401: a client would discard a valid token.
         let response = app.get_with("/users/me", &token).await;
         assert_eq!(response.status(), 503);
         assert!(response.headers().contains_key("retry-after") && !response.headers().contains_key("www-authenticate"));
         assert_eq!(metrics(&app).await.1["ficha_database_fresh"], 0.0);
 
-        store.run_sql("ALTER TABLE away RENAME TO globals").await.expect("a table can be put back");
+        store.run_sql("ALTER TABLE away RENAME TO globals").await.expect("a table can be renamed back");
         app.advance(Duration::ZERO).await;
         assert_eq!(app.get("/health/ready").await.status(), 200);
         assert_eq!(app.me(&token).await, 200);
         assert_eq!(metrics(&app).await.1["ficha_database_fresh"], 1.0);
     }
 
-    async fn counters_move_and_hold_nothing_personal(database: TestDatabase) {
+    async fn counters_count_and_contain_nothing_personal(database: TestDatabase) {
         let app = App::start(&database).await;
         let id = app.add_user("alice-in-wonderland", "notes:read").await;
         let client = app.add_client("worker-of-notes", |_| ()).await;
@@ -143,11 +143,11 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a_server_that_stops_finishes_what_is_under_way(database: TestDatabase) {
+    async fn a_server_that_stops_finishes_the_requests_in_progress(database: TestDatabase) {
         let mut app = App::start(&database).await;
         app.add_user("alice", "").await;
         let address = app.address;
-        // A connection that stays open for another request must not hold the server up.
+        // A keep-alive connection must not delay the server.
         assert_eq!(app.get("/health/live").await.status(), 200);
         let mut idle = raw::connect(address).await;
         idle.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("the server reads");
@@ -161,7 +161,7 @@ ficha_store::on_both_databases! {
         );
         let mut stream = raw::connect(address).await;
         stream.write_all(head.as_bytes()).await.expect("the server reads");
-        // From here on the request is under way, for sure.
+        // From here on, the request is certainly in progress.
         assert_eq!(raw::read_until(&mut stream, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
 
         let stopping = tokio::spawn(async move {
@@ -176,12 +176,12 @@ ficha_store::on_both_databases! {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(refused, "a server that stops takes no new connection");
+        assert!(refused, "a server that stops accepts no new connection");
         stream.write_all(body.as_bytes()).await.expect("the server still reads");
         let answer = raw::read_to_end(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"access_token\""), "{answer}");
         let limit = Duration::from_secs(10);
-        tokio::time::timeout(limit, stopping).await.expect("the server ends within ten seconds").expect("it ends well");
+        tokio::time::timeout(limit, stopping).await.expect("the server stops in time").expect("it does not panic");
         assert_eq!(raw::read_to_end(&mut idle).await, "");
     }
 }

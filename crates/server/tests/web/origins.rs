@@ -1,4 +1,4 @@
-//! Who sent a request: what a header says about it is believed only from a configured proxy.
+//! Who sent a request: forwarding headers count only from a trusted proxy.
 
 use ficha_authority::SessionQuery;
 use ficha_store::testing::TestDatabase;
@@ -27,13 +27,13 @@ const SPOOFED: [Header; 4] = [
 ];
 
 ficha_store::on_both_databases! {
-    async fn a84_without_a_configured_proxy_no_header_says_who_sent_a_request(database: TestDatabase) {
+    async fn a84_without_a_trusted_proxy_no_header_names_the_sender(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for header in SPOOFED {
             assert_eq!(seen(&app, &[header]).await.as_deref(), Some("127.0.0.1"), "{header:?}");
         }
-        // A proxy is configured, but this is not it.
+        // A trusted proxy is configured, but the request comes from another address.
         let app = app.another_with(&database, |options| {
             options.server.trusted_proxies = vec!["192.0.2.0/24".parse().expect("a network")];
         }).await;
@@ -42,9 +42,9 @@ ficha_store::on_both_databases! {
         }
     }
 
-    async fn a84_a_configured_proxy_says_who_sent_a_request(database: TestDatabase) {
+    async fn a84_a_trusted_proxy_names_the_sender(database: TestDatabase) {
         let app = App::start_with(&database, |options| {
-            let proxies = ["127.0.0.0/8", "198.51.100.7"].map(|net| net.parse().expect("a network"));
+            let proxies = ["127.0.0.0/8", "198.51.100.7"].map(|net| ficha_server::parse_network(net).expect("a network"));
             options.server.trusted_proxies = proxies.into();
         }).await;
         app.add_user("alice", "").await;
@@ -52,18 +52,18 @@ ficha_store::on_both_databases! {
             (&[], Some("127.0.0.1")),
             (&[SPOOFED[0]], Some("203.0.113.1")),
             (&[SPOOFED[1]], Some("203.0.113.2")),
-            // These two say nothing, whoever sends them.
+            // These two headers are ignored from any sender.
             (&[SPOOFED[2]], Some("127.0.0.1")),
             (&[SPOOFED[3]], Some("127.0.0.1")),
-            // What the client itself had put there stands further left.
+            // What the client itself wrote is further left.
             (&[("x-forwarded-for", b"10.0.0.1, 203.0.113.9")], Some("203.0.113.9")),
             (&[("x-forwarded-for", b"10.0.0.1"), ("x-forwarded-for", b"203.0.113.9")], Some("203.0.113.9")),
             (&[("x-forwarded-for", b"\xfc, 203.0.113.9")], Some("203.0.113.9")),
-            // A second proxy of ours in between.
+            // A second trusted proxy in between.
             (&[("x-forwarded-for", b"10.0.0.1, 203.0.113.9, 198.51.100.7")], Some("203.0.113.9")),
             (&[("forwarded", b"for=10.0.0.1;proto=https, For=\"[2001:db8::9]:4711\"")], Some("2001:db8::9")),
             (&[("x-forwarded-for", b"::ffff:203.0.113.9")], Some("203.0.113.9")),
-            // A proxy that hides the client: nobody, and not the proxy.
+            // A proxy that hides the client: no address, not that of the proxy.
             (&[("forwarded", b"for=_hidden")], None),
         ];
         for (headers, address) in expected {
@@ -80,7 +80,7 @@ ficha_store::on_both_databases! {
         Tokens::of(request.send().await.expect("the server answers")).await;
         let query = SessionQuery { user: Some("alice".into()), limit: 10, ..SessionQuery::default() };
         let sessions = app.admin.sessions(query).await.expect("the sessions can be read");
-        let [session] = &sessions[..] else { panic!("one session was made: {sessions:?}") };
+        let [session] = &sessions[..] else { panic!("exactly one session was expected: {sessions:?}") };
         assert_eq!(session.user_agent.as_deref(), Some(&agent[..200]));
     }
 }

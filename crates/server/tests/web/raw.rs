@@ -1,4 +1,4 @@
-//! HTTP by hand, for what no client would send.
+//! HTTP written by hand, for requests that no client library would send.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 /// How long the server may take to answer, or to close.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What came back on a connection until the server closed it.
+/// What came back on a connection before the server closed it.
 #[derive(Debug)]
 pub struct Answer {
     pub text: String,
@@ -27,7 +27,7 @@ impl Answer {
         self.text.split("\r\n\r\n").next().unwrap_or_default()
     }
 
-    /// What stands behind the first head.
+    /// Everything after the first head.
     pub fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default()
     }
@@ -36,13 +36,13 @@ impl Answer {
 /// Sends these bytes, and reads until the server closes. A server that leaves the connection open fails the test.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = connect(address).await;
-    // The server may refuse, and close, before it has read everything.
+    // The server may reject the request and close before it has read everything.
     let _ = stream.write_all(request).await;
     Answer { text: read_to_end(&mut stream).await }
 }
 
 pub async fn connect(address: SocketAddr) -> TcpStream {
-    TcpStream::connect(address).await.expect("the server takes the connection")
+    TcpStream::connect(address).await.expect("the server accepts the connection")
 }
 
 /// Everything until the server closes.
@@ -50,7 +50,7 @@ pub async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let reading = async {
         let mut chunk = [0; 4096];
-        // A reset ends it too: what came before it counts.
+        // A reset ends it too: what came before it still counts.
         while let Ok(count @ 1..) = stream.read(&mut chunk).await {
             bytes.extend_from_slice(&chunk[..count]);
         }
@@ -61,13 +61,13 @@ pub async fn read_to_end(stream: &mut TcpStream) -> String {
     text
 }
 
-/// Reads until `end` has come.
+/// Reads until `end` has arrived.
 pub async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut bytes = Vec::new();
     let reading = async {
         let mut byte = [0];
         while !bytes.ends_with(end.as_bytes()) {
-            stream.read_exact(&mut byte).await.expect("the server goes on");
+            stream.read_exact(&mut byte).await.expect("the server keeps sending");
             bytes.push(byte[0]);
         }
     };

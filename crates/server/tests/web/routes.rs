@@ -1,22 +1,22 @@
-//! The routes, read off the one page that lists them: a new one is tested without being named here.
+//! The routes, parsed from `src/routes.rs`, so that new routes are tested automatically.
 
 use reqwest::Method;
 
-/// A route as `src/routes.rs` writes it.
+/// A route from `src/routes.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     pub method: Method,
-    /// Below the issuer's path.
+    /// The path below the issuer's path.
     pub path: &'static str,
 }
 
 impl Route {
-    /// A path that this route answers.
+    /// A path that matches this route.
     pub fn example(&self) -> String {
         self.path.replace("{file:.*}", "index.html")
     }
 
-    /// What `Allow` must say.
+    /// The expected `Allow` header.
     pub fn allow(&self) -> &'static str {
         match self.path {
             "/denylist" => "GET",
@@ -39,7 +39,7 @@ pub fn all() -> Vec<Route> {
             }
         }
     }
-    assert!(routes.len() >= 13, "src/routes.rs is written in another way than this reads it: {routes:?}");
+    assert!(routes.len() >= 13, "src/routes.rs is not in the expected format: {routes:?}");
     routes
 }
 

@@ -1,4 +1,4 @@
-//! HS256: one secret that every service shares, for the smallest set-ups.
+//! HS256: one secret that all services share, for small setups.
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
@@ -49,7 +49,7 @@ ficha_store::on_both_databases! {
         let app = App::start_with(&database, sharing(SECRET)).await;
         let set: Value = app.get("/.well-known/jwks.json").await.json().await.expect("it is JSON");
         assert_eq!(set, json!({ "keys": [] }));
-        // Nor is the key pair of an earlier life offered, which signs nothing any more.
+        // Nor is a key pair from before the shared secret, since it no longer signs.
         let database = database.another_empty().await;
         database.store().await.migrate().await.expect("an empty database can be migrated");
         let app = App::start(&database).await;
@@ -58,7 +58,7 @@ ficha_store::on_both_databases! {
         assert_eq!(set, json!({ "keys": [] }));
     }
 
-    async fn whoever_shares_the_secret_can_verify_and_nobody_else(database: TestDatabase) {
+    async fn only_holders_of_the_secret_can_verify(database: TestDatabase) {
         let app = App::start_with(&database, sharing(SECRET)).await;
         app.add_user("alice", "notes:read").await;
         let token = app.login("alice").await.access;
@@ -70,7 +70,7 @@ ficha_store::on_both_databases! {
         };
         assert_eq!(decode(SECRET).expect("the secret verifies"), claims(&token));
         assert!(decode(&SECRET.replace('3', "4")).is_err());
-        // Signed by somebody who guessed: refused here too.
+        // A token signed with a guessed secret is rejected here too.
         let (message, _) = token.rsplit_once('.').expect("a token has three parts");
         let sign = |secret: &str| {
             let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), message.as_bytes());
@@ -80,13 +80,13 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&sign("guessed")).await, 401);
     }
 
-    async fn the_kid_tells_nothing_of_the_secret_and_stays_the_same(database: TestDatabase) {
+    async fn the_kid_reveals_nothing_about_the_secret_and_stays_the_same(database: TestDatabase) {
         let app = App::start_with(&database, sharing(SECRET)).await;
         app.add_user("alice", "").await;
         let token = app.login("alice").await.access;
         let first = kid(&token);
         assert!(first.len() >= 16, "{first}");
-        // What a guesser would compare it with: hashes of the secret, and its thumbprint as a key (RFC 7638).
+        // What an attacker would compare it with: hashes of the secret, and its thumbprint as a key (RFC 7638).
         let key = URL_SAFE_NO_PAD.encode(SECRET);
         let thumbprint = format!(r#"{{"k":"{key}","kty":"oct"}}"#);
         for text in [SECRET, &thumbprint, &key] {
@@ -99,7 +99,7 @@ ficha_store::on_both_databases! {
             }
             assert!(!text.contains(&first) && !first.contains(text), "{first}");
         }
-        // Another server of the same set-up, or this one started again, takes its tokens.
+        // Another server with the same secret, or this one after a restart, accepts its tokens.
         let again = app.another_with(&database, sharing(SECRET)).await;
         assert_eq!(kid(&again.login("alice").await.access), first);
         assert_eq!(again.me(&token).await, 200);
@@ -108,7 +108,7 @@ ficha_store::on_both_databases! {
         assert_eq!(other.me(&token).await, 401);
     }
 
-    async fn a59_what_a_shared_secret_server_advertises_is_there(database: TestDatabase) {
+    async fn a59_what_a_shared_secret_server_advertises_exists(database: TestDatabase) {
         let app = App::start_with(&database, sharing(SECRET)).await;
         let body: Value =
             app.get("/.well-known/oauth-authorization-server").await.json().await.expect("it is JSON");
@@ -125,7 +125,7 @@ ficha_store::on_both_databases! {
         assert_eq!(body["denylist_endpoint"], format!("{ISSUER}/denylist"));
     }
 
-    async fn a_server_that_leaves_its_shared_secret_behind_signs_with_a_key_of_its_own(database: TestDatabase) {
+    async fn a_server_that_drops_its_shared_secret_signs_with_its_own_key(database: TestDatabase) {
         let app = App::start_with(&database, sharing(SECRET)).await;
         app.add_user("alice", "").await;
         let old = app.login("alice").await;
@@ -136,30 +136,30 @@ ficha_store::on_both_databases! {
         assert_eq!(app.me(&new.access).await, 200);
         let keys = crate::tokens::key_set(&app).await;
         assert!(crate::tokens::verify(&new.access, &keys).is_ok());
-        // What the secret signed is worth nothing now, but its sessions go on.
+        // Tokens signed with the secret are now invalid, but their sessions continue.
         assert_eq!(app.me(&old.access).await, 401);
         Tokens::of(app.refresh(&old.refresh).await).await;
     }
 
-    async fn a_purge_ends_every_session_of_a_shared_secret_and_lets_everybody_in_anew(database: TestDatabase) {
+    async fn a_purge_with_a_shared_secret_ends_every_session_and_new_logins_work(database: TestDatabase) {
         let pair = App::start(&database).await;
         pair.add_user("alice", "").await;
         let of_pair = pair.login("alice").await;
         let app = pair.another_with(&database, sharing(SECRET)).await;
         let old = app.login("alice").await;
-        assert_eq!(app.me(&of_pair.access).await, 200, "a key pair of an earlier life counts until its tokens expire");
+        assert_eq!(app.me(&of_pair.access).await, 200, "an earlier key pair is valid until its tokens expire");
         assert_eq!(app.admin.purge_keys("test").await.expect("a purge"), Purged::AllButAccessTokens);
         app.authority.follow().await.expect("the database answers");
         for tokens in [&old, &of_pair] {
             error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
         }
         assert_eq!(app.me(&of_pair.access).await, 401);
-        // Its kid is every new token's too, so it is not denied.
+        // New tokens have the same kid, so it is not denied.
         assert_eq!(app.me(&old.access).await, 200);
         let new = app.login("alice").await;
         assert_eq!((kid(&new.access), app.me(&new.access).await.as_u16()), (kid(&old.access), 200));
         let new = Tokens::of(app.refresh(&new.refresh).await).await;
-        // What ends the tokens that are out: another secret. Sessions from after the purge go on.
+        // Only another secret invalidates the tokens already issued. Sessions from after the purge continue.
         let changed = app.another_with(&database, sharing("another secret, also of more than 32 bytes")).await;
         for tokens in [&old, &of_pair, &new] {
             assert_eq!(changed.me(&tokens.access).await, 401);

@@ -1,14 +1,14 @@
-//! Requests that two readers would read differently (CVE-2026-73051 and its kin): none is answered twice.
+//! Request smuggling (such as CVE-2026-73051): no request that two parsers could read differently is answered twice.
 
 use ficha_store::testing::TestDatabase;
 
 use crate::raw;
 use ficha_testing::App;
 
-/// What an attacker wants to have read as a request of its own.
+/// What an attacker wants to be read as a separate request.
 const SMUGGLED: &str = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// A request to `/token` with these lines in its head and this body, and the smuggled one behind it.
+/// A request to `/token` with these header lines and this body, followed by the smuggled request.
 fn attack(lines: &str, body: &str) -> String {
     format!(
         "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -55,14 +55,14 @@ ficha_store::on_both_databases! {
             ("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", chunks),
             ("Content-Length: 3\r\nTransfer-Encoding: identity", "a=b"),
             ("Transfer-Encoding:\u{b}chunked", chunks),
-            // Lines that are folded (RFC 9112 §5.2).
+            // Folded lines (RFC 9112 §5.2).
             ("Transfer-Encoding:\r\n chunked", chunks),
             ("Content-Length: 3\r\nX-Fold: a\r\n Transfer-Encoding: chunked", "a=b"),
             ("X-Fold: a\r\n\tb\r\nContent-Length: 3", "a=b"),
-            // A line ended in a way that only some readers take for an end.
+            // Line endings that only some parsers accept.
             ("X: a\rContent-Length: 30\r\nContent-Length: 3", "a=b"),
             ("X: a\0\r\nContent-Length: 3", "a=b"),
-            // Whose request is it?
+            // An ambiguous host.
             ("Host: y\r\nContent-Length: 3", "a=b"),
         ] {
             let answer = raw::exchange(app.address, attack(lines, body).as_bytes()).await;

@@ -1,4 +1,4 @@
-//! Access tokens as a stranger sees them: with the published keys and nothing else.
+//! Access tokens as an independent service sees them: verified with only the published keys.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use ficha_testing::{App, ISSUER, PASSWORD, Tokens, claims, part};
 
 pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
 
-/// A new server that signs by this algorithm.
+/// A new server that signs with this algorithm.
 pub async fn signing_by(database: &TestDatabase, algorithm: Algorithm) -> App {
     App::start_with(database, |options| {
         options.settings.signing = SigningSettings::KeyPair { algorithm, rotate_after: None };
@@ -36,7 +36,7 @@ fn key_of<'k>(token: &str, keys: &'k Value) -> &'k Value {
     found.expect("the key of the token is published")
 }
 
-/// Checks a signature by aws-lc alone, and gives the claims.
+/// Verifies a signature with aws-lc alone, and returns the claims.
 pub fn verify(token: &str, keys: &Value) -> Result<Value, aws_lc_rs::error::Unspecified> {
     let jwk = key_of(token, keys);
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).expect("base64url");
@@ -54,7 +54,7 @@ pub fn verify(token: &str, keys: &Value) -> Result<Value, aws_lc_rs::error::Unsp
             message,
             &signature,
         ),
-        other => panic!("{other} is none of ours"),
+        other => panic!("{other} is not one of ours"),
     }
     .map(|()| claims(token))
 }
@@ -70,7 +70,7 @@ fn decode(token: &str, keys: &Value, audience: &str) -> jsonwebtoken::errors::Re
     Ok(jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(&jwk)?, &validation)?.claims)
 }
 
-/// The token with one bit of its claims turned.
+/// The token with one bit of its claims flipped.
 fn tampered(token: &str) -> String {
     let parts: Vec<&str> = token.split('.').collect();
     let mut bytes = URL_SAFE_NO_PAD.decode(parts[1]).expect("base64url");
@@ -113,7 +113,7 @@ ficha_store::on_both_databases! {
         let uuid = |name: &str| claims[name].as_str().and_then(|text| text.parse::<uuid::Uuid>().ok());
         assert!(uuid("jti").is_some() && uuid("sid").is_some(), "{claims}");
         assert_ne!(claims["jti"], app.login_as(&client, "alice").await.claims()["jti"]);
-        // RFC 9068 §2.2.3.1: left out where there are none.
+        // RFC 9068 §2.2.3.1: omitted if there are none.
         assert_eq!(claims.get("roles"), None);
 
         app.advance(std::time::Duration::from_secs(100)).await;
@@ -135,8 +135,8 @@ ficha_store::on_both_databases! {
             assert_eq!(part(&token, 0)["alg"], algorithm.as_str());
             assert_eq!(app.me(&token).await, 200);
 
-            assert_eq!(verify(&token, &keys).expect("aws-lc takes it")["scope"], "notes:read", "{algorithm}");
-            assert_eq!(decode(&token, &keys, ISSUER).expect("jsonwebtoken takes it")["scope"], "notes:read");
+            assert_eq!(verify(&token, &keys).expect("aws-lc accepts it")["scope"], "notes:read", "{algorithm}");
+            assert_eq!(decode(&token, &keys, ISSUER).expect("jsonwebtoken accepts it")["scope"], "notes:read");
             assert!(decode(&token, &keys, "https://elsewhere.example").is_err(), "{algorithm}");
             let forged = tampered(&token);
             assert!(verify(&forged, &keys).is_err() && decode(&forged, &keys, ISSUER).is_err(), "{algorithm}");
@@ -147,7 +147,7 @@ ficha_store::on_both_databases! {
     async fn a68_no_clients_sub_equals_a_users(database: TestDatabase) {
         let app = App::start(&database).await;
         let alice = app.add_user("alice", "").await;
-        // A client called what the user's sub is, and a user called what the client is.
+        // A client whose id is the user's `sub`, and a user whose name is the client's id.
         let client = app.add_client(&alice.to_string(), |_| ()).await;
         let named = app.add_client("bob", |_| ()).await;
         let bob = app.add_user("bob", "").await;
@@ -159,7 +159,7 @@ ficha_store::on_both_databases! {
             let tokens = own(client).await;
             let sub = tokens.claims()["sub"].as_str().expect("a sub").to_owned();
             assert!(!users.contains(&sub), "{sub}");
-            assert!(sub.parse::<uuid::Uuid>().is_ok(), "nobody can choose it: {sub}");
+            assert!(sub.parse::<uuid::Uuid>().is_ok(), "it is generated, not chosen: {sub}");
             assert_eq!(own(client).await.claims()["sub"], sub.as_str(), "a client keeps its sub");
             let me: Value = app.get_with("/users/me", &tokens.access).await.json().await.expect("it is JSON");
             assert_eq!((me.get("username"), &me["client_id"]), (None, &client.id.as_str().into()));

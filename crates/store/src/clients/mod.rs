@@ -82,7 +82,7 @@ impl Store {
     pub async fn delete_client(&self, id: &str, now: i64) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            // Locked before its sessions are counted: a login beside it waits, and then finds no client.
+            // Locked before its sessions are counted: a concurrent login waits, and then finds no client.
             if client::Entity::find_by_id(id).lock_exclusive().one(transaction).await?.is_none() {
                 return Ok(false);
             }

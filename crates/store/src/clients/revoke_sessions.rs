@@ -1,4 +1,4 @@
-//! Revoking all sessions of a client: bar it first, then a batch a transaction, so it can be taken up again by anybody.
+//! Revoking all sessions of a client: block it first, then one batch per transaction, so that any server can continue.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -39,13 +39,13 @@ impl Store {
             let Some(row) = being_revoked(id).lock_exclusive().one(transaction).await? else {
                 return Ok(Revoked::default());
             };
-            // Another may have moved on, or begun anew, before the lock: then nobody knows what is last.
+            // Another process may have continued or restarted before the lock; then the last position is unknown.
             let last = last && row.revoked_up_to == reached;
             self.revoke_page(transaction, row, last, now, limit).await
         })
     }
 
-    /// The clients whose revocation was begun and is not done.
+    /// The clients whose revocation has started and is not complete.
     pub async fn clients_being_revoked(&self) -> Result<Vec<String>> {
         let query = client::Entity::find().select_only().column(client::Column::Id);
         let query = query.filter(client::Column::Revoking.eq(true)).order_by_asc(client::Column::Id);

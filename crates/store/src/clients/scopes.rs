@@ -10,7 +10,7 @@ use crate::rows::scope;
 use crate::{Result, Store};
 
 impl Store {
-    /// Declares a scope, or describes it anew. An empty description leaves one that is there.
+    /// Declares a scope, or replaces its description. An empty description keeps an existing one.
     pub async fn declare_scope(&self, name: &str, description: &str) -> Result<()> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;

@@ -12,7 +12,7 @@ use crate::{Result, StoreError};
 /// The one row's id.
 pub(crate) const ONLY: i32 = 1;
 
-/// Tells every server to read anew what it keeps of clients, scopes, keys and rights. Locks the row.
+/// Makes every server reload clients, scopes, keys and rights. Locks the row.
 pub(crate) async fn raise_changes(transaction: &WriteConnection) -> Result<(), DbErr> {
     let raised = Expr::col(globals::Column::Changes).add(1);
     let update = globals::Entity::update_many().col_expr(globals::Column::Changes, raised);

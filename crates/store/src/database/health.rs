@@ -30,7 +30,7 @@ pub(crate) struct Health {
     failures: AtomicU64,
     /// Changes that were acknowledged and not found.
     lost: AtomicU64,
-    /// Wakes whoever proves that changes are taken.
+    /// Wakes the task that checks whether changes are accepted.
     suspected: Notify,
 }
 

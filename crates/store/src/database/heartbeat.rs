@@ -15,7 +15,7 @@ use crate::{DatabaseKind, Result, Store};
 /// What is written besides after a failure, in bytes: a full disk may have room for one page and not for a revocation.
 const PROOF: usize = 64 * 1024;
 
-/// It waits for nobody. Its row says how many frames the log has, and how many of them are in the database now.
+/// It does not wait for others. Its row says how many frames the log has, and how many of them are in the database now.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Processes that have not been heard of for so long, in seconds, are forgotten.
@@ -90,7 +90,7 @@ impl Store {
             elapsed: beat.elapsed,
             proof: self.proof(thorough),
         };
-        // Not `transaction!`: a failure here is no reason to try this again at once, and it must be tried while nothing
+        // Not `transaction!`: a failure here must not be retried at once, and it must be tried while nothing
         // else is.
         let written = self.write_beat(row);
         crate::database::timeout::in_time(self.kind(), written).await?;
@@ -98,7 +98,7 @@ impl Store {
         let seen = Entity::find_by_id(beat.process).one(self.reader()).await?;
         match seen {
             Some(seen) if seen.number >= beat.number => Ok(()),
-            _ => Err(self.lost("a heartbeat was committed, and another connection does not see it".into())),
+            _ => Err(self.lost("a heartbeat was committed, but another connection does not see it".into())),
         }
     }
 
@@ -162,7 +162,7 @@ impl Store {
             && frames == moved
         {
             connection.give_back();
-            tracing::warn!("the write-ahead log was removed; what it held is in the database now");
+            tracing::warn!("the write-ahead log was removed; its content was saved to the database");
         }
     }
 

@@ -27,9 +27,9 @@ impl Store {
         let _ = apart.close().await;
         let steps = steps?;
         if !steps.is_empty() {
-            // What was made is in the database itself, not in a log that may get lost beside it.
+            // Moves the new tables into the database itself, since its log may get lost.
             if let Err(error) = self.checkpoint().await {
-                tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+                tracing::warn!(%error, "the write-ahead log could not be checkpointed");
             }
         }
         Ok(steps)

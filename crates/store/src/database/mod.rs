@@ -42,7 +42,7 @@ pub struct StoreOptions {
     pub connections: u32,
     /// How long a call waits for a connection before it is [`StoreError::Unavailable`].
     pub acquire_timeout: Duration,
-    /// Begin anew where an empty database lies beside a write-ahead log that is not empty. Without it that is refused: most
+    /// Start over if an empty database lies next to a write-ahead log that is not empty. Without it that is refused: most
     /// likely the database was lost.
     pub first_start: bool,
     /// Where the random tags of denylist rows come from.
@@ -79,8 +79,8 @@ struct Inner {
     recorder: crate::testing::Recorder,
 }
 
-/// A connection that does nothing but stay open until the others are closed. When SQLite's last one closes, it removes the
-/// write-ahead log, and the next one makes another: so without this one nobody could tell whether the log that is there is
+/// A connection that only stays open until the others are closed. When SQLite's last connection closes, it removes the
+/// write-ahead log, and the next one creates another. Without this connection it would be unknown whether the log is
 /// still the right one.
 pub(crate) struct Anchor(pub(crate) std::sync::Mutex<Option<SqliteConnection>>);
 
@@ -139,7 +139,7 @@ impl Store {
                 let reader = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
                 Opened { writer: WritePool::Postgres(pool), reader, target: Target::Postgres(target) }
             }
-            // Not even the scheme is repeated: what stands there may be a password.
+            // Not even the scheme is repeated: it may be a password.
             _ => {
                 return Err(StoreError::CantOpen {
                     what: "of that URL".into(),
@@ -232,7 +232,7 @@ impl Store {
         let _ = self.inner.reader.pool().close_by_ref().await;
         self.inner.writer.close().await;
         if let Target::Sqlite(_, _, anchor) = &self.inner.target {
-            // Before it is closed, so that nobody looks for a log that is gone.
+            // Before it is closed, so that no check looks for a log that is gone.
             if let Some(anchor) = anchor.take() {
                 let _ = anchor.close().await;
             }

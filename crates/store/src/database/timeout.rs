@@ -1,7 +1,7 @@
-//! A database that goes silent must not hold whoever waits for it.
+//! Time limits: a database that does not answer must not block its callers.
 //!
 //! PostgreSQL ends what takes too long by itself, and says so (`statement_timeout`). What has no answer even later is
-//! lost on its way: nothing would tell us, for the connection is not closed. SQLite is no further than its file.
+//! lost: the connection is not closed, so nothing would report it. SQLite needs no limit, since it is a local file.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use crate::{DatabaseKind, Result, Store, StoreError};
 const ATTEMPTS: u32 = 8;
 
 /// Runs a body in a transaction and commits: `transaction!(self, |transaction| { … })`. An error rolls it back. A deadlock
-/// (40P01) or a serialisation failure (40001) runs it again, so the body must do nothing but talk to the database.
+/// (40P01) or a serialisation failure (40001) runs it again, so the body must only use the database.
 ///
 /// On PostgreSQL it ends in time, whatever becomes of the connection.
 ///
@@ -101,7 +101,7 @@ impl Store {
         if head.number >= number {
             return Ok(());
         }
-        let lost = format!("row {number} of the denylist was committed, and another connection reads {}", head.number);
+        let lost = format!("row {number} of the denylist was committed, but another connection reads {}", head.number);
         Err(self.lost(lost))
     }
 
@@ -141,7 +141,7 @@ impl Attempts {
     /// Commits, or rolls back. `None`: it lost against another and is to be tried again.
     ///
     /// The connection goes back to its pool only if the one or the other succeeded. Where SQLite or PostgreSQL has ended
-    /// the transaction by itself, ROLLBACK fails or is not needed, and the connection is closed all the same.
+    /// the transaction by itself, ROLLBACK fails or is not needed, and the connection is closed anyway.
     pub(crate) async fn conclude<T>(
         &mut self,
         store: &Store,
@@ -215,10 +215,10 @@ async fn commit(store: &Store, transaction: WriteConnection) -> Result<(), Fault
 }
 
 fn swallowed() -> StoreError {
-    StoreError::Unavailable("a statement of a transaction failed, so nothing of it was committed".into())
+    StoreError::Unavailable("a statement of the transaction failed, so nothing was committed".into())
 }
 
-/// 2, 4, 8 … milliseconds. PostgreSQL has let the others go on before it told us.
+/// 2, 4, 8 … milliseconds. PostgreSQL has let the others continue before it reports this.
 async fn back_off(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(1 << attempt)).await;
 }

@@ -154,7 +154,7 @@ impl Drop for WriteConnection {
 }
 
 fn given_back() -> DbErr {
-    DbErr::Custom("the connection was given back".into())
+    DbErr::Custom("the connection was returned to its pool".into())
 }
 
 #[async_trait]

@@ -57,7 +57,7 @@ impl Store {
         Ok(behind(after, rows))
     }
 
-    /// True if the row of that number has that tag, or if it is the head, pruned or not. Number 0 with tag 0 stands before
+    /// True if the row of that number has that tag, or if it is the head, pruned or not. Number 0 with tag 0 is before
     /// the first row of every history, so it is always known.
     pub async fn deny_row_exists(&self, number: i64, tag: i64) -> Result<bool> {
         if (number, tag) == (0, 0) {
@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Deletes those of the oldest `limit` rows that ran out before `now`. Returns how many. The newest thousand numbers
-    /// stay, so that whoever has read up to one of them is still known once others have come.
+    /// stay, so that the cursor of a reader at one of them is still known after new rows have come.
     ///
     /// Only the oldest are looked at, so a long list that is all in force costs nothing: they run out first, give or take
     /// the life of a token.
@@ -117,7 +117,7 @@ fn behind(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>>
 
 /// Writes entries inside a transaction; returns the ids that were not there. This must be the last thing that it locks.
 ///
-/// The head's row is locked until the commit, so whoever takes later numbers also commits later: order of number is order
+/// The head's row is locked until the commit, so a transaction with later numbers also commits later: order of number is order
 /// of commit, and a reader that has seen a number has seen all before it. A transaction that rolls back gives its numbers
 /// back with it.
 pub(crate) async fn deny(
@@ -135,7 +135,7 @@ pub(crate) async fn deny(
     }
     let head = denylist_head::Entity::find_by_id(ONLY).lock_exclusive().one(transaction).await?;
     let head = head.ok_or_else(|| StoreError::Corrupt("the row of `denylist_head` is missing".into()))?;
-    // After the lock: whoever held it before has committed, and this statement sees that.
+    // After the lock: the previous holder has committed, and this statement sees that.
     remove_known(transaction, &mut wanted).await?;
     // In the order of the ids only so that tests can foresee it.
     let mut wanted: Vec<_> = wanted.into_iter().collect();

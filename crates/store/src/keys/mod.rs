@@ -20,7 +20,7 @@ impl Store {
 
     /// What a master key must open: every key that is not purged. None where the tables are not there.
     ///
-    /// It may be asked before migrating, so it reads nothing but what the first version's table had.
+    /// It may be called before migrating, so it reads only columns of the first version's table.
     pub async fn sealed_keys(&self) -> Result<Vec<SealedKey>> {
         let query = key::Entity::find()
             .select_only()

@@ -11,7 +11,7 @@ pub struct Head {
     pub tag: i64,
     /// The global epoch that refreshing compares.
     pub epoch: i64,
-    /// Raised by every change to clients, scopes, keys and users' rights: whoever keeps them in memory reads them anew.
+    /// Raised by every change to clients, scopes, keys and users' rights: servers then reload them.
     pub changes: i64,
     /// True once the first start is done.
     pub bootstrapped: bool,
@@ -22,7 +22,7 @@ pub struct Head {
 pub struct DenyRow {
     /// Its number: order of number is order of commit, and every number is used.
     pub number: i64,
-    /// Its random tag: a database that was put back can't pass another history off under the same number.
+    /// Its random tag, which tells apart rows with the same number after a restore from a backup.
     pub tag: i64,
     /// What is denied, and until when.
     pub entry: DenyEntry,

@@ -10,7 +10,7 @@ pub enum RevokeReason {
     Logout,
     /// A refresh token was used again past the grace.
     Replay,
-    /// A refresh token of a generation that this database never issued: the database was put back.
+    /// A refresh token of a generation that this database never issued: the database was restored from a backup.
     FutureGeneration,
     /// An administrator ended it.
     Admin,
@@ -84,7 +84,7 @@ pub struct SessionRecord {
     pub epoch: i64,
     /// When the user logged in: `auth_time`.
     pub created_at: i64,
-    /// When it ends, come what may.
+    /// When it ends in any case.
     pub expires_at: i64,
     /// When it ends unless it is refreshed.
     pub idle_expires_at: i64,

@@ -20,7 +20,7 @@ use crate::{Result, StoreError};
 pub(crate) fn join_names(what: &str, names: &[String]) -> Result<String> {
     for name in names {
         if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(StoreError::Conflict(format!("{what} {name:?}: a name has no space in it and is not empty")));
+            return Err(StoreError::Conflict(format!("{what} {name:?}: a name must not be empty or contain spaces")));
         }
     }
     Ok(names.join(" "))

@@ -53,7 +53,7 @@ impl Store {
     }
 
     /// One read that sees session, client and epoch at one moment. Nothing is written on what it says: a token issued under
-    /// the row reaches no further than the row does, so whoever revokes it later covers that token.
+    /// the row reaches no further than the row does, so a later revocation covers that token.
     async fn far_enough(&self, new: &NewSession, key: &str, reach: Reach) -> Result<Option<SessionRecord>> {
         let mut epoch = Query::select();
         epoch

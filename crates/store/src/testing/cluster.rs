@@ -19,7 +19,7 @@ wait
 rm -rf "$2"
 "#;
 
-/// How often another port is tried: somebody may take the one we found free before the server does.
+/// How often another port is tried: another process may take the free one before the server does.
 const ATTEMPTS: u32 = 5;
 
 /// Held open for as long as this process lives. Closing it ends the cluster.
@@ -114,7 +114,7 @@ fn find_binaries() -> Option<PathBuf> {
     let all: Vec<PathBuf> = in_path;
     let all = all.into_iter().chain(by_config).chain(of_debian.into_iter().rev().map(|(_, folder)| folder));
     all.into_iter().find_map(|folder| {
-        // What stands in PATH may be a link to one of them alone; the server is beside what it leads to.
+        // The entry in PATH may be a link to one program; the server is next to its target.
         let initdb = folder.join("initdb").canonicalize().ok()?;
         let folder = initdb.parent()?.to_owned();
         ["postgres", "pg_ctl"].iter().all(|name| folder.join(name).exists()).then_some(folder)

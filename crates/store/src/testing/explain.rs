@@ -15,7 +15,7 @@ pub struct Explained {
     pub plan: String,
 }
 
-/// Notes every statement of a store's connections while somebody wants to know.
+/// Records every statement of a store's connections while a test asks for it.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Arc<Mutex<Option<Vec<Statement>>>>);
 
@@ -92,7 +92,7 @@ impl Store {
         Ok(row.map(|row| row.try_get_by(name)).transpose()?.unwrap_or_default())
     }
 
-    /// Runs SQL as it stands, for what a test must find in the database.
+    /// Runs SQL unchanged, to prepare a database for a test.
     #[doc(hidden)]
     pub async fn run_sql(&self, sql: &str) -> Result<u64> {
         let connection = self.take_any_writer().await?;

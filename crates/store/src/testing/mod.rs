@@ -41,7 +41,7 @@ impl TestDatabase {
         database
     }
 
-    /// A migrated PostgreSQL database; `None`, after saying so, where there is no PostgreSQL.
+    /// A migrated PostgreSQL database; `None`, with a message, if there is no PostgreSQL.
     pub async fn postgres() -> Option<Self> {
         server::Database::migrated().await.map(Self::of_postgres)
     }

@@ -1,4 +1,4 @@
-//! SQL as it stands, for tests that break a database, hold it up, or put it back.
+//! Raw SQL, for tests that break, block or restore a database.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl RawConnection {
 
     /// Writes `count` rows behind the denylist's newest one, as if so many tokens had been revoked, until `until`.
     pub async fn fill_denylist(&self, count: i64, until: i64) {
-        // SQLite refuses a write at once in a transaction that began by reading, if somebody else has written since.
+        // SQLite refuses a write at once in a transaction that began by reading, if another process has written since.
         let begin = match self.kind {
             DatabaseKind::Sqlite => "BEGIN IMMEDIATE",
             DatabaseKind::Postgres => "BEGIN",
@@ -64,7 +64,7 @@ impl RawConnection {
         self.execute("COMMIT").await;
     }
 
-    /// The same, within a transaction that the caller has begun.
+    /// The same, within a transaction that the caller has started.
     pub async fn fill_denylist_within(&self, count: i64, until: i64) {
         let newest = self.number("SELECT number FROM denylist_head").await;
         let last = newest + count;

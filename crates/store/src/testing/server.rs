@@ -24,7 +24,7 @@ impl Database {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let server = server()?;
         if is_named() {
-            // That server outlives us, and nobody would remove a template from it.
+            // That server outlives us, and nothing would remove a template from it.
             let database = Self::empty().await?;
             migrate(&database.url()).await;
             return Some(database);
@@ -98,7 +98,7 @@ async fn make_template(server: &str) -> String {
 async fn migrate(url: &str) {
     let store = Store::connect(url).await.expect("a new database can be opened");
     store.migrate().await.expect("a new database can be migrated");
-    // A template is copied only while nobody is connected to it.
+    // A template can be copied only while it has no connections.
     store.close().await;
 }
 

@@ -21,7 +21,7 @@ const WHOLE_ACCOUNT: Uuid = Uuid::nil();
 const REMEMBER_AGAIN: i64 = 24 * 3600;
 
 /// A source that got in is known for this long beyond what a failure is, in seconds: its row is touched that far ahead.
-/// Were it forgotten like a failure, somebody else's failures could lock out a user who was away for a day.
+/// If it were forgotten like a failure, the failures of others could lock out a user who was away for a day.
 const KNOWN_FOR: i64 = 400 * 24 * 3600;
 
 impl Store {

@@ -1,5 +1,5 @@
 //! Changes to a user that end sessions. Each is one transaction; each raises the user's `auth_version`, which a login
-//! compares when it commits: so none slips in beside them.
+//! compares when it commits, so no concurrent login slips through.
 
 use ficha_token::Scope;
 use sea_orm::sea_query::{Expr, SimpleExpr};
@@ -123,7 +123,7 @@ impl Store {
     }
 }
 
-/// Writes columns and raises the version. Locks the row until the commit, so a login beside it waits and then sees it.
+/// Writes columns and raises the version. Locks the row until the commit, so a concurrent login waits and then sees it.
 async fn change(
     transaction: &WriteConnection,
     id: Uuid,

@@ -39,7 +39,7 @@ pub enum Algorithm {
     HS512,
 }
 
-/// A name that is no algorithm of ours; `none` is one of those.
+/// The name is not a supported algorithm, such as `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a supported signature algorithm")]
 pub struct UnknownAlgorithm;

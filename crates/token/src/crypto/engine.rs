@@ -11,7 +11,7 @@ use crate::jwt::base64url;
 /// Signs with one key.
 pub(crate) enum SigningEngine {
     Jsonwebtoken {
-        // First, because fields are dropped in this order and the pin must go before the bytes that it stands for.
+        // First, because fields are dropped in this order and the pin must be dropped before its bytes.
         _pin: Pin<PrivateKey>,
         encoding: EncodingKey,
         algorithm: jsonwebtoken::Algorithm,

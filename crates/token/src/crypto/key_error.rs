@@ -6,7 +6,7 @@ use crate::crypto::algorithm::Algorithm;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The bytes are no key of that algorithm.
+    /// The bytes are not a key of that algorithm.
     #[error("not a valid {0} key")]
     Invalid(Algorithm),
     /// The algorithm has no key of that kind, as PKCS#8 for HS256.
@@ -39,7 +39,7 @@ pub enum KeyError {
     /// Another key in the set has the same `kid`; the first one counts.
     #[error("another key in the set has the same kid")]
     DuplicateKid,
-    /// It is no JSON object of the shape that RFC 7517 §4 gives.
+    /// It is not a JSON object as defined by RFC 7517 §4.
     #[error("not a JSON Web Key")]
     NotAKey,
     /// The random generator or the library failed.

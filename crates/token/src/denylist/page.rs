@@ -20,7 +20,7 @@ use crate::denylist::deny_id::DenyEntry;
 pub struct DenyPage {
     /// Where the next request goes on: its `after`. Opaque.
     pub cursor: String,
-    /// The request's `nonce`, said again, so that nobody in between can pass an older answer off as this one.
+    /// The request's `nonce`, repeated so that nothing in between can replay an older response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// True if the database does not know the request's cursor, so that what follows is all that is denied. A follower

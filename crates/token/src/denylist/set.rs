@@ -1,10 +1,10 @@
 //! The denylist in memory: what a token is looked up in at every request.
 //!
 //! **Shape.** 1024 shards, each a lock around a small table. An id chooses its shard and its place by a multiplication
-//! seeded anew in each process: UUIDv7 ids share their first bytes, and nobody outside can aim at one shard. A table is
+//! seeded randomly in each process: UUIDv7 ids share their first bytes, and no one outside can target one shard. A table is
 //! one array of 20-byte slots (16 of id, 4 of expiry), sorted by hash with some gaps, so a look-up starts at the right
 //! place, reads one or two cache lines, and stops at the first larger hash. Nothing else is kept for an id. Before the
-//! shards stands a filter of 1 MB that answers for most ids that are not denied: one cache line is read and no lock
+//! shards there is a filter of 1 MB that answers for most ids that are not denied: one cache line is read and no lock
 //! taken, and a lock alone costs as much as everything else.
 //!
 //! **Cost.** Adding an id moves a few slots; when a table is full it alone is copied, a 1024th of the list. Large
@@ -13,7 +13,7 @@
 //!
 //! **Expiry.** An entry past its `until` counts as absent at once. Its memory comes back with [`DenySet::purge`], which
 //! goes shard by shard and holds one lock at a time. The set and each shard know when the next entry falls due, so
-//! where nothing is due nothing is touched. Lists by expiry beside the table would have cost 16 bytes more an id.
+//! if nothing has expired nothing is touched. Lists by expiry next to the table would have cost 16 more bytes per id.
 
 mod filter;
 mod shard;
@@ -48,7 +48,7 @@ pub struct DenySet {
 #[repr(align(64))]
 struct Line(RwLock<Shard>);
 
-/// A keyed hash of ids. It need not withstand somebody who sees its results, only be unknown outside.
+/// A keyed hash of ids. It only has to be unknown outside; its results are never shown.
 #[derive(Clone, Copy)]
 struct Mixer(u64, u64);
 
@@ -103,7 +103,7 @@ impl DenySet {
             self.count(usize::from(added), 0, shard.bytes(), before);
             added
         };
-        // After the insertion: a purge that runs beside this either sees the entry or leaves this minimum alone.
+        // After the insertion: a concurrent purge either sees the entry or leaves this minimum alone.
         self.due.fetch_min(until, Ordering::AcqRel);
         added
     }

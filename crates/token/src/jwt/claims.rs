@@ -18,12 +18,12 @@ pub const MAX_TIME: i64 = 253_402_300_799;
 pub struct AccessClaims {
     /// Who issued it.
     pub iss: String,
-    /// For whom: the user's id, or the client's own if there is no user.
+    /// The user's id, or the client's own id if there is no user.
     pub sub: Uuid,
     /// The services that it is for, at least one. Written as a string if it is one (RFC 7519 §4.1.3).
     #[serde(serialize_with = "one_or_many")]
     pub aud: Vec<String>,
-    /// The first second at which it is no longer good.
+    /// The first second at which it is no longer valid.
     pub exp: i64,
     /// When it was issued.
     pub iat: i64,

@@ -28,7 +28,7 @@ pub struct Unverified<'t> {
 }
 
 impl<'t> Unverified<'t> {
-    /// Takes a token apart. Sizes and characters come first, so that what is no token costs next to nothing; then the
+    /// Takes a token apart. Sizes and characters are checked first, so that a text which is not a token costs almost nothing; then the
     /// header. Keys that the header carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are neither read nor fetched.
     pub fn parse(token: &'t str) -> Result<Self, TokenError> {
         Self::parse_as(token, Kind::AccessToken)
@@ -83,8 +83,8 @@ impl<'t> Unverified<'t> {
     }
 }
 
-/// The payload of a compact JWS of any type, if `key` signed it: what stands below an access token, so that test
-/// vectors which are not access tokens can be tried. It checks neither `typ` nor any claim, so whoever lets a request in
+/// The payload of a compact JWS of any type, if `key` signed it: the layer below access tokens, so that test
+/// vectors which are not access tokens can be tried. It checks neither `typ` nor any claim, so code that accepts a request
 /// by it has a hole.
 #[doc(hidden)]
 pub fn verify_jws(text: &str, key: &VerifyingKey) -> Result<Vec<u8>, TokenError> {
@@ -130,7 +130,7 @@ fn split(token: &str) -> Result<[&str; 3], TokenError> {
 }
 
 fn read_header(header: &Map<String, Value>, kind: Kind) -> Result<(Algorithm, &str), TokenError> {
-    // RFC 7515 §4.1.11: whoever does not understand a critical extension must refuse. None is understood here, and an
+    // RFC 7515 §4.1.11: a recipient that does not understand a critical extension must reject. None is understood here, and an
     // empty list is not allowed either. `b64` changes what is signed (RFC 7797).
     if header.contains_key("crit") || header.contains_key("b64") {
         return Err(TokenError::UnsupportedExtension);

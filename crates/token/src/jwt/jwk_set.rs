@@ -25,7 +25,7 @@ pub struct JwkSet {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("key {position} of the set: {error}")]
 pub struct KeyProblem {
-    /// Where in the set it stands, from 0.
+    /// Its position in the set, from 0.
     pub position: usize,
     /// Its `kid`, if it has a usable one.
     pub kid: Option<String>,

@@ -36,7 +36,7 @@ pub struct SigningKey {
 /// Why a token could not be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    /// A claim has a value that no verifier of ours would take, or stands in `extra` too.
+    /// A claim has a value that our verifier would reject, or appears in `extra` as well.
     #[error("the claim {0} can't be signed")]
     BadClaim(&'static str),
     /// The token would be longer than [`MAX_TOKEN_BYTES`].

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The text is no compact JWS of ours; the string says what it is instead or what is wrong with it.
+    /// The text is not a compact JWS of ours; the string says what it is instead or what is wrong with it.
     #[error("malformed token: {0}")]
     Malformed(&'static str),
     /// More than [`MAX_TOKEN_BYTES`](crate::jwt::verify::MAX_TOKEN_BYTES).
@@ -40,7 +40,7 @@ pub enum TokenError {
     /// `nbf` or `iat` lies in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// `iss` is somebody else.
+    /// `iss` is another issuer.
     #[error("the token is from another issuer")]
     WrongIssuer,
     /// `aud` holds none of the expected audiences.

@@ -108,7 +108,7 @@ impl VerifyingKey {
                     return Err(KeyError::BadMember("n"));
                 }
                 // RFC 8017 §3.1: odd and at least 3. aws-lc takes 2, and with 1 everybody can sign.
-                // One of more than 32 bits nobody uses, and it would make each look at a token slow.
+                // Exponents of more than 32 bits are not in use, and would make every check slow.
                 if e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] || e.len() > 4 {
                     return Err(KeyError::BadMember("e"));
                 }

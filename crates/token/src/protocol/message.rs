@@ -35,10 +35,10 @@ pub enum OAuthErrorCode {
     /// `unsupported_token_type`: [RFC 7009 §2.2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1).
     UnsupportedTokenType,
     /// `temporarily_unavailable`: [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1). That
-    /// section is the authorization endpoint's; here it is the body beside status 503.
+    /// section is the authorization endpoint's; here it is the body of a 503.
     TemporarilyUnavailable,
     /// `server_error`: [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1). That section is
-    /// the authorization endpoint's; here it is the body beside status 500.
+    /// the authorization endpoint's; here it is the body of a 500.
     ServerError,
 }
 

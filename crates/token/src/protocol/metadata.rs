@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The metadata document. Lists that are empty are left out: RFC 8414 §3.2 says that claims with zero elements must be,
-/// and so `response_types_supported` is not there while there is no authorization endpoint.
+/// and so `response_types_supported` is left out, since there is no authorization endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ServerMetadata {
     /// The issuer, exactly as in `iss`.

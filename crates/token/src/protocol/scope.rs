@@ -13,7 +13,7 @@ pub const MAX_SCOPE_BYTES: usize = 2048;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Scope(BTreeSet<String>);
 
-/// Why a text is no scope.
+/// Why a text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
     /// A byte outside %x21 / %x23-5B / %x5D-7E, or two spaces in a row, or one at an end.
@@ -80,7 +80,7 @@ fn is_scope_byte(byte: u8) -> bool {
 impl FromStr for Scope {
     type Err = ScopeError;
 
-    /// Reads `scope-token *( SP scope-token )`. The empty text is the empty set; a name that stands twice counts once.
+    /// Reads `scope-token *( SP scope-token )`. The empty text is the empty set; duplicate names count once.
     fn from_str(text: &str) -> Result<Self, ScopeError> {
         if text.len() > MAX_SCOPE_BYTES {
             return Err(ScopeError::TooLong);

@@ -1,4 +1,4 @@
-//! actix-web-httpauth and jsonwebtoken: the middleware hands over the token, `decode` checks it.
+//! actix-web-httpauth and jsonwebtoken: the middleware extracts the token, and `decode` checks it.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::error::ErrorUnauthorized;
@@ -15,14 +15,14 @@ struct Claims {
     sub: String,
 }
 
-/// Made once, as its documentation shows.
+/// Created once, as the documentation shows.
 struct Checks {
     key: DecodingKey,
     validation: Validation,
 }
 
 async fn check(request: ServiceRequest, bearer: BearerAuth) -> Result<ServiceRequest, (Error, ServiceRequest)> {
-    let checks = request.app_data::<web::Data<Checks>>().expect("it is there");
+    let checks = request.app_data::<web::Data<Checks>>().expect("it is registered");
     match decode::<Claims>(bearer.token(), &checks.key, &checks.validation) {
         Ok(token) => {
             request.extensions_mut().insert(token.claims);

@@ -13,15 +13,12 @@ async fn hello(JwtClaims(claims): JwtClaims<RegisteredClaims>) -> &'static str {
 async fn main() {
     let expected = Expected::from_arguments();
     let validation = Validation::new().iss(&[expected.issuer]).aud(&[expected.audience]);
-    let authorizer: Authorizer = JwtAuthorizer::from_jwks_text(&expected.jwks)
-        .validation(validation)
-        .build()
-        .await
-        .expect("a key set that it takes");
+    let authorizer: Authorizer =
+        JwtAuthorizer::from_jwks_text(&expected.jwks).validation(validation).build().await.expect("a valid key set");
     let app = Router::new().route("/protected", get(hello)).layer(authorizer.into_layer());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     println!("{}", listener.local_addr().expect("it listens"));
     end_with_parent();
-    // Its answers are small: without this they wait for the next segment.
+    // The answers are small: without this they would wait for the next segment.
     axum::serve(listener, app).tcp_nodelay(true).await.expect("it serves");
 }

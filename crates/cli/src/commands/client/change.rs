@@ -13,23 +13,24 @@ use crate::output;
 pub struct Add {
     /// The client_id
     id: String,
-    /// The client keeps no secret: a browser or mobile application
+    /// A public client, without a secret: a browser or mobile application
     #[arg(long)]
     public: bool,
-    /// What it may use at the token endpoint: password, refresh_token, client_credentials; can be given several times.
-    /// Without it: password and refresh_token; but nothing for a client with --serves
+    /// A grant that it may use: password, refresh_token or client_credentials; can be repeated [default: password and
+    /// refresh_token, but none for a client with --serves]
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     grants: Vec<Grant>,
-    /// What it may ask for: names separated by spaces, or `any` for whatever the user may; a new name is declared
+    /// The scopes it may ask for: names separated by spaces, or `any` for all that the user may be granted; new names
+    /// are declared
     #[arg(long, value_name = "SCOPES", default_value = "")]
     scope: Scopes,
-    /// The audience of its tokens; without it, the server's own
+    /// The audience of its tokens [default: the server's own]
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// An audience that it serves: it may introspect those tokens and follow their revocation; can be given several times
+    /// An audience that it serves: it may introspect tokens for it and follow the denylist; can be repeated
     #[arg(long, value_name = "AUDIENCE")]
     serves: Vec<String>,
-    /// Trust it to say which address its users come from
+    /// Trust it to say which IP address its users come from
     #[arg(long)]
     forwards_address: bool,
     /// Print one JSON document, with client_id and client_secret
@@ -44,38 +45,38 @@ pub struct Add {
 pub struct Set {
     /// The client_id
     id: String,
-    /// The grants from now on; can be given several times
+    /// The new grants, replacing the whole list; can be repeated
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     grants: Vec<Grant>,
-    /// No grants from now on
+    /// Remove all grants
     #[arg(long, conflicts_with = "grants")]
     no_grants: bool,
-    /// What it may ask for from now on: names, "" for nothing, or `any`
+    /// The new scopes: names separated by spaces, "" for nothing, or `any`
     #[arg(long, value_name = "SCOPES")]
     scope: Option<Scopes>,
-    /// The audience of its tokens from now on
+    /// The new audience of its tokens
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// The server's own audience from now on
+    /// Use the server's own audience
     #[arg(long, conflicts_with = "audience")]
     no_audience: bool,
-    /// The audiences that it serves from now on; can be given several times
+    /// The new audiences that it serves, replacing the whole list; can be repeated
     #[arg(long, value_name = "AUDIENCE")]
     serves: Vec<String>,
-    /// It serves no audience from now on
+    /// Serve no audience
     #[arg(long, conflicts_with = "serves")]
     no_serves: bool,
-    /// Whether it is trusted to say which address its users come from
+    /// Whether it is trusted to say which IP address its users come from
     #[arg(long, value_name = "TRUE_OR_FALSE", action = ArgAction::Set)]
     forwards_address: Option<bool>,
 }
 
-/// Makes a client.
+/// Adds a client.
 pub async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliError> {
-    let context = admin_context::open(configuration, Empty::Make).await?;
+    let context = admin_context::open(configuration, Empty::Create).await?;
     let grants = match arguments.grants.is_empty() {
         false => arguments.grants,
-        // A service that checks tokens needs none of its own.
+        // A service that checks tokens needs no grants.
         true if !arguments.serves.is_empty() => Vec::new(),
         true => vec![Grant::Password, Grant::RefreshToken],
     };
@@ -103,5 +104,5 @@ pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError>
         forwards_address: arguments.forwards_address,
     };
     let client = context.admin.change_client(ACTOR, &arguments.id, change).await?;
-    output::say(&format!("{} is changed", client.id))
+    output::say(&format!("client {} changed", client.id))
 }

@@ -1,4 +1,4 @@
-//! `ficha client …`: what there is to ask for. Adding, changing and showing have files of their own.
+//! `ficha client …`. Adding, changing and showing have their own files.
 
 mod change;
 mod show;
@@ -16,7 +16,7 @@ use crate::output::{self, ended};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add a client; its secret is shown this once
+    /// Add a client; its secret is shown only once
     Add(change::Add),
     /// List all clients
     List {
@@ -32,9 +32,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Change a client; where it loses rights, its sessions end
+    /// Change a client; if it loses a scope or a grant, or its audience changes, its sessions end
     Set(change::Set),
-    /// Give a client a new secret, shown this once; the old one is refused at once
+    /// Give a client a new secret, shown only once; the old one stops working within half a second
     Secret {
         /// The client_id
         id: String,
@@ -42,12 +42,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let a client in again
+    /// Enable a client
     Enable {
         /// The client_id
         id: String,
     },
-    /// Keep a client out; all its sessions end
+    /// Disable a client; all its sessions end
     Disable {
         /// The client_id
         id: String,
@@ -59,7 +59,7 @@ pub enum Command {
     },
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
     let open = async || admin_context::open(configuration, Empty::Refuse).await;
     match command {
@@ -73,15 +73,15 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
         }
         Command::Enable { id } => {
             open().await?.admin.set_client_enabled(ACTOR, &id, true).await?;
-            output::say(&format!("{id} is let in again"))
+            output::say(&format!("client {id} enabled"))
         }
         Command::Disable { id } => {
             let sessions = open().await?.admin.set_client_enabled(ACTOR, &id, false).await?;
-            output::say(&format!("{id} is kept out; {}", ended(sessions)))
+            output::say(&format!("client {id} disabled; {}", ended(sessions)))
         }
         Command::Rm { id } => {
             let sessions = open().await?.admin.delete_client(ACTOR, &id).await?;
-            output::say(&format!("{id} is removed; {}", ended(sessions)))
+            output::say(&format!("client {id} removed; {}", ended(sessions)))
         }
     }
 }

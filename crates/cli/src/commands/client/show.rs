@@ -1,4 +1,4 @@
-//! `ficha client list`, `ficha client show`, and what is shown once
+//! `ficha client list`, `ficha client show`, and showing a secret once.
 
 use ficha_authority::{ClientRecord, ClientScopes, Secret};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::admin_context::{AdminContext, all_pages};
 use crate::error::CliError;
 use crate::output::{self, or_dash, time, yes_no};
 
-/// A client as it is shown. No stored secret is.
+/// A client as shown, without its secret's hash.
 #[derive(Serialize)]
 struct Shown {
     client_id: String,
@@ -35,7 +35,7 @@ impl Shown {
             audience: client.audience.clone(),
             serves: client.serves.clone(),
             forwards_address: client.forwards_address,
-            // While its sessions are being ended, it is as good as disabled.
+            // While its sessions are being ended, it counts as disabled.
             enabled: client.enabled && !client.revoking,
             created_at: time(client.created_at),
         }
@@ -50,15 +50,15 @@ struct Added<'a> {
     client_secret: Option<&'a str>,
 }
 
-/// Shows a client that was just made.
+/// Shows a client that was just added.
 pub fn added(client: &ClientRecord, secret: Option<&Secret>, json: bool) -> Result<(), CliError> {
     if json {
         return output::json(&Added { client: Shown::of(client), client_secret: secret.map(Secret::expose) });
     }
-    output::say(&format!("the client {} is added", client.id))?;
+    output::say(&format!("client {} added", client.id))?;
     match secret {
         Some(secret) => show_secret(&client.id, secret),
-        None => output::say("it is public: it has no secret"),
+        None => output::say("it is a public client and has no secret"),
     }
 }
 
@@ -72,10 +72,10 @@ pub fn secret(id: &str, secret: &Secret, json: bool) -> Result<(), CliError> {
 
 fn show_secret(id: &str, secret: &Secret) -> Result<(), CliError> {
     output::fields(&[("client_id", id.to_owned()), ("client_secret", secret.expose().to_owned())])?;
-    output::say("the secret is shown this once")
+    output::say("the secret is shown only once")
 }
 
-/// Shows all clients.
+/// Lists all clients.
 pub async fn list(context: &AdminContext, json: bool) -> Result<(), CliError> {
     let clients = all_pages(async |last: Option<&ClientRecord>, limit| {
         context.admin.clients(last.map(|client| client.id.as_str()), limit).await

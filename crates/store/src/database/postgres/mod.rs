@@ -1,4 +1,4 @@
-//! PostgreSQL: one pool for everything, and a connection of its own for whoever listens.
+//! PostgreSQL: one pool for everything, and a separate connection for LISTEN.
 
 pub(crate) mod notify;
 pub(crate) mod url;
@@ -11,7 +11,7 @@ use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
 use crate::database::health::Condemned;
 use crate::{Result, StoreError, StoreOptions};
 
-/// What every connection is told first.
+/// Settings of every connection.
 ///
 /// Numbering the denylist relies on each statement seeing what was committed before it, so the isolation is named. A server
 /// that is paused in a transaction holds the denylist's counter: the database ends such a transaction after 10 s.

@@ -22,7 +22,7 @@ pub struct Listener {
 impl Listener {
     /// Returns after the next notification, or after the connection was lost and made again: look at the head either way.
     ///
-    /// After an error, call it again: it tries to connect anew. Wait a little first.
+    /// After an error, call it again: it reconnects. Wait a little first.
     pub async fn next(&mut self) -> Result<()> {
         self.inner.try_recv().await.map(drop).map_err(unavailable)
     }

@@ -2,7 +2,7 @@
 //!
 //! sqlx alone is not enough. It logs an option that it does not know with its value, and a raw `/`, `?` or `#` in the
 //! password makes it take the rest of the password for the database or an option, which errors name. So what can be
-//! misread is refused before sqlx sees it. [`Store::is_postgres_url`] says the same for whoever wants to show a URL.
+//! misread is refused before sqlx sees it. [`Store::is_postgres_url`] says the same to code that wants to show a URL.
 
 use std::str::FromStr;
 
@@ -96,7 +96,7 @@ fn check_options(options: &str) -> Result<()> {
             let shown = if is_sure && is_plain(name) { format!("the option {name}") } else { "an option".into() };
             let all: Vec<&str> = OPTIONS.iter().map(|spellings| spellings[0]).chain([SERVER_OPTIONS]).collect();
             return Err(refused(format!(
-                "it has {shown}, which is unknown: there are {} (& in a value is %26)",
+                "it has {shown}, which is unknown; known options are {} (write & in a value as %26)",
                 all.join(", ")
             )));
         };
@@ -194,7 +194,7 @@ mod tests {
                 "postgres://db.example.com/ficha?port=SECRET",
                 "postgres://db.example.com/ficha?statement-cache-capacity=SECRET",
             ] {
-                // Who forgets the host behind a password with an @ has named one all the same; and who writes
+                // A password with an @ and a forgotten host still names a host; and
                 // `name=value` has named an option.
                 let names_another = match splitter {
                     '@' => form.ends_with(":SECRET") || form.contains(":SECRET/"),

@@ -1,6 +1,6 @@
 //! Whether SQLite's file is still the one that was opened.
 //!
-//! A file that is moved, removed or replaced under a running server goes on taking what is written, and nobody will ever
+//! A file that is moved, removed or replaced under a running server still accepts writes, but no one will ever
 //! read that again. SQLite does not look; so we do, whenever the database is read for the denylist and before a change
 //! counts as kept.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Result, StoreError};
 
-/// Which file a name stands for: device and inode.
+/// The identity of a file: device and inode.
 type Identity = (u64, u64);
 
 /// The file of a SQLite database, its write-ahead log, and that log's index.
@@ -50,7 +50,7 @@ impl DatabaseFile {
     }
 
     /// True if the database itself is in its place and its log was removed. Not where another log lies there that holds
-    /// something: somebody may write by that one.
+    /// something: another process may be writing to that one.
     pub(crate) fn has_only_lost_its_log(&self) -> bool {
         let lost =
             std::fs::metadata(&self.log).map_or_else(|error| error.kind() == ErrorKind::NotFound, |log| log.len() == 0);
@@ -61,24 +61,24 @@ impl DatabaseFile {
 fn check_one(file: &Path, opened: Identity) -> Result<()> {
     let why = match identity(file) {
         Ok(Some(found)) if found == opened => return Ok(()),
-        Ok(Some(_)) => "another file has taken its place".to_owned(),
+        Ok(Some(_)) => "it was replaced by another file".to_owned(),
         Ok(None) => "it was moved or removed".to_owned(),
         Err(error) => error.to_string(),
     };
     Err(StoreError::Replaced(format!(
-        "the file {} is not the one that was opened: {why}; put it back, or restart the server",
+        "the file {} is not the one that was opened: {why}; restore it, or restart the server",
         file.display()
     )))
 }
 
-/// The file that SQLite keeps beside a database under this ending.
+/// The file with this suffix that SQLite keeps next to a database.
 pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// `None`: there is no such file.
+/// `None`: the file does not exist.
 fn identity(path: &Path) -> std::io::Result<Option<Identity>> {
     match std::fs::metadata(path) {
         Ok(file) => Ok(Some((file.dev(), file.ino()))),

@@ -1,4 +1,4 @@
-//! SQLite: one connection that writes, beside a pool that only reads.
+//! SQLite: one connection that writes, and a pool that only reads.
 
 pub(crate) mod file;
 pub(crate) mod write_ahead_log;
@@ -27,7 +27,7 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process, such as the command line, to commit.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How often a log is read that somebody else writes to.
+/// How often a log is read while another process writes to it.
 const LOG_ATTEMPTS: u32 = 5;
 
 /// By how many seconds a database may be younger than its log, which a running server writes to every second.
@@ -39,7 +39,7 @@ const OPEN_ATTEMPTS: u32 = 20;
 /// Opens the file that `url` names; makes it and its folder if they are not there.
 pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
     let target = parse(url)?;
-    // SQLite follows a symbolic link, and keeps its log beside the file that it leads to.
+    // SQLite follows a symbolic link, and keeps its log next to the file that it points to.
     check_log(&real_path(&target), options).await?;
     if is_newer_than_its_log(&real_path(&target)) {
         check_pages(&real_path(&target), &target).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemne
 }
 
 /// Refuses a database whose write-ahead log SQLite would drop in silence, in whole or in part. Before the file is opened:
-/// that alone removes a log which lies beside an empty database.
+/// opening alone removes a log next to an empty database.
 async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
     let log = beside(path, "-wal");
     let refused = |why: String| StoreError::CantOpen { what: path.display().to_string(), why };
@@ -79,17 +79,17 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
         Log::Damaged { transactions } => {
             let lost = match transactions {
                 0 => "is damaged and can't be read at all".to_owned(),
-                some => format!("is damaged, and {some} changes or more that were acknowledged are behind the damage"),
+                some => format!("is damaged, and at least {some} acknowledged changes follow the damage"),
             };
             return Err(refused(format!(
                 "its write-ahead log {shown} {lost}: keep a copy of both, then restore a backup; \
-                 or move the log away, which loses all that is in it, and run `ficha recover`"
+                 or move the log away, which loses everything in it, and run `ficha recover`"
             )));
         }
         Log::Whole if is_empty && !options.first_start => {
             return Err(refused(format!(
-                "it is empty or not there, but its write-ahead log {shown} is not: put the database back beside it, or start \
-                 over without it with `ficha serve --first-start`"
+                "it is empty or missing, but its write-ahead log {shown} is not: restore the database next to it, or start over \
+                 without it with `ficha serve --first-start`"
             )));
         }
         Log::Whole | Log::Empty => {}
@@ -98,8 +98,8 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
     let length = std::fs::metadata(&log).map_or(0, |log| log.len());
     if length < needed && !is_empty {
         return Err(refused(format!(
-            "its write-ahead log {shown} is missing or was cut off, with changes that were acknowledged: put it back, or \
-             remove {} too and run `ficha recover`",
+            "its write-ahead log {shown} is missing or truncated, with acknowledged changes in it: restore it, or remove {} \
+             too and run `ficha recover`",
             index.display()
         )));
     }
@@ -172,16 +172,16 @@ pub(crate) async fn open_apart(target: &SqliteConnectOptions, options: &StoreOpt
 fn parse(url: &str) -> Result<SqliteConnectOptions> {
     let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
     if rest.is_empty() || rest.starts_with('?') || rest.starts_with(":memory:") || rest.contains("mode=memory") {
-        // A writer and readers beside it would each have a database of its own.
+        // The writer and the readers would each have a database of their own.
         return Err(cant_open("of that sqlite:// URL", "a database in memory is not supported: name a file"));
     }
     let (path, _) = rest.split_once('?').unwrap_or((rest, ""));
     if path.split('/').next().is_some_and(|first| first.contains(':') && first.contains('@')) {
         // The URL of a server with a wrong beginning: no file is made under a password's name, and none is shown.
-        return Err(cant_open("of that sqlite:// URL", "it must name a file, and reads like the URL of a server"));
+        return Err(cant_open("of that sqlite:// URL", "it must name a file, but looks like the URL of a server"));
     }
-    // The error of the parser may quote an option's value, and somebody may take one for a place to put a password.
-    let unreadable = |_| cant_open(path, "an option can't be used: there are mode, cache, immutable and vfs");
+    // The parser's error may quote an option's value, which may contain a password.
+    let unreadable = |_| cant_open(path, "an option is unknown; known options are mode, cache, immutable and vfs");
     let target = SqliteConnectOptions::from_str(url).map_err(unreadable)?;
     Ok(target
         // It was made before. A connection that is opened later must not make an empty one where the file is gone.

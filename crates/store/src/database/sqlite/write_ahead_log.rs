@@ -1,7 +1,7 @@
 //! What a write-ahead log holds before SQLite opens it: <https://sqlite.org/fileformat2.html#the_write_ahead_log>.
 //!
 //! SQLite reads a log up to the first frame whose checksum is wrong and forgets the rest without a word. After a power cut
-//! that is as it should be: the last transaction was torn, and nobody was told that it is done. But whatever stands behind
+//! that is normal: the last transaction was torn and never acknowledged. But whatever follows
 //! *another* whole transaction was on the disk before, and was acknowledged; losing that is not for SQLite to decide.
 
 use std::fs::File;
@@ -110,7 +110,7 @@ fn read_index(path: &Path) -> io::Result<Option<Index>> {
     Ok(is_set.then(|| Index { frames: number(16), moved: number(96), page, salts }))
 }
 
-/// How many bytes of the log its index relies on that are not in the database yet; 0 where there is no index.
+/// How many bytes of the log its index relies on that are not in the database yet; 0 if there is no index.
 pub(crate) fn bytes_needed(index: &Path) -> io::Result<u64> {
     let needed = read_index(index)?.filter(|index| index.frames > index.moved);
     Ok(needed.map_or(0, |index| HEADER as u64 + u64::from(index.frames) * (FRAME_HEADER as u64 + index.page)))
@@ -272,7 +272,7 @@ mod tests {
                 assert_eq!(judged(&log), Log::Damaged { transactions }, "{frame}, {at}");
             }
         }
-        // Twice is no less.
+        // The same with two.
         assert_eq!(judged(&damaged(&damaged(&log, 0), 5)), Log::Damaged { transactions: 5 });
         // A damaged page before a torn end.
         assert_eq!(judged(&damaged(&log, 3)[..log.len() - 10]), Log::Damaged { transactions: 2 });
@@ -290,7 +290,7 @@ mod tests {
         let torn = HEADER + 2 * FRAME;
         both[torn..].copy_from_slice(&old[torn..]);
         assert_eq!(judged(&both), Log::Whole);
-        // Damage among the new ones is found all the same.
+        // Damage among the new frames is still found.
         let new = Written::new(false, SALTS).transactions(&[2, 1, 1]).bytes;
         both[..new.len()].copy_from_slice(&new);
         assert_eq!(judged(&damaged(&both, 1)), Log::Damaged { transactions: 3 });

@@ -17,7 +17,7 @@ pub(super) struct Filter {
     blocks: Box<[Block]>,
 }
 
-/// The version is odd while the bits are being made anew. Bits are only ever cleared then, so a reader that finds a
+/// The version is odd while the bits are being rebuilt. Bits are only ever cleared then, so a reader that finds a
 /// cleared bit looks at the version before and after: if it stood still, the bit was cleared because the id is not in
 /// the set, and not for a moment.
 #[repr(align(64))]
@@ -44,7 +44,7 @@ impl Filter {
         if before % 2 == 1 || bits(hash).into_iter().all(|bit| block.has(bit)) {
             return true;
         }
-        // Pairs with the fence in `rebuild`: whoever reads a bit that it cleared sees its version too.
+        // Pairs with the fence in `rebuild`: a reader of a bit that it cleared sees its version too.
         fence(Ordering::Acquire);
         block.version.load(Ordering::Relaxed) != before
     }
@@ -57,7 +57,7 @@ impl Filter {
         }
     }
 
-    /// Makes the bits of one shard anew from the hashes that are left in it. Call it with the shard locked for writing:
+    /// Rebuilds the bits of one shard from the hashes that are left in it. Call it with the shard locked for writing:
     /// a reader that meets it goes to the shard and waits there.
     pub(super) fn rebuild(&self, shard: usize, hashes: impl Iterator<Item = u64>) {
         let blocks = &self.blocks[shard * BLOCKS..(shard + 1) * BLOCKS];

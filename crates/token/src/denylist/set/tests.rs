@@ -84,7 +84,7 @@ fn no_id_is_missed_while_others_are_added_and_purged() {
                 assert!((0..1_000).all(|number| set.contains(&id(number), 1_000)));
             }
         });
-        // It makes the filter anew at every shard again and again, beneath the eyes of the others.
+        // It rebuilds the filter shard by shard, again and again, while the others read.
         let purger = scope.spawn(|| {
             let mut removed = 0;
             while !done.load(Ordering::Relaxed) {

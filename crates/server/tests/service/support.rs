@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Shared by these tests.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,23 +9,23 @@ use ficha_store::testing::TestDatabase;
 use crate::place::Place;
 use ficha_testing::{App, Options, Tokens};
 
-/// What the service is called, and every token's audience.
+/// The name of the service, and the audience of every token.
 pub const AUDIENCE: &str = "notes";
 
-/// The lease of a service that sets none.
+/// The default lease.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-/// The smallest step of a clock here.
+/// The smallest clock step in these tests.
 pub const TICK: Duration = Duration::from_millis(1);
 
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A server with its user alice, where services look for it.
+/// A server with the user alice, at the address where services look for it.
 pub async fn server_at(database: &TestDatabase, place: Place) -> App {
     server_with(database, place, |_| ()).await
 }
 
-/// The same, with other settings than the usual ones.
+/// The same, with settings other than the defaults.
 pub async fn server_with(database: &TestDatabase, place: Place, change: impl FnOnce(&mut Options)) -> App {
     let app = App::start_with(database, |options| {
         at(place)(options);
@@ -36,7 +36,7 @@ pub async fn server_with(database: &TestDatabase, place: Place, change: impl FnO
     app
 }
 
-/// A server with its user alice on any free port, of an issuer that stands elsewhere.
+/// A server with the user alice on any free port, whose issuer is another address.
 pub async fn server_behind(database: &TestDatabase, issuer: &str) -> App {
     let app = App::start_with(database, |options| settings(options, issuer, ANY_PORT)).await;
     add_alice(&app).await;
@@ -47,20 +47,20 @@ async fn add_alice(app: &App) {
     app.add_user("alice", "notes:read notes:write").await;
 }
 
-/// What makes a server one of `issuer`.
+/// The settings of a server of `issuer`.
 fn settings(options: &mut Options, issuer: &str, bind: SocketAddr) {
     options.settings.issuer = Issuer::parse(issuer).expect("a good issuer");
     options.settings.token.audience = Some(AUDIENCE.to_owned());
     options.server.bind = bind;
 }
 
-/// [`settings`] of a server that has its place.
+/// [`settings`] of a server at its usual address.
 pub fn at(place: Place) -> impl FnOnce(&mut Options) {
     move |options| settings(options, &place.issuer(), place.address())
 }
 
-/// [`settings`] of another server of that issuer, on any free port.
-pub fn beside(place: Place) -> impl FnOnce(&mut Options) {
+/// [`settings`] of another server of the same issuer, on any free port.
+pub fn on_another_port(place: Place) -> impl FnOnce(&mut Options) {
     move |options| settings(options, &place.issuer(), ANY_PORT)
 }
 
@@ -78,7 +78,7 @@ pub fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// Waits for what the network brings; twenty seconds at most.
+/// Waits for something that comes over the network; twenty seconds at most.
 pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     let arrived = tokio::time::timeout(seconds(20), async {
         while !check().await {

@@ -1,5 +1,5 @@
-//! The road between a service and its server: a proxy that forwards, falls silent, is cut, or replays old answers. It
-//! writes down what was asked on it.
+//! A proxy between a service and its server that forwards, goes silent, or replays old responses. It records the
+//! requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,25 +13,25 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use ficha_testing::client;
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Forward,
-    /// Connections are taken and stay open, and no answer comes; on these, never again.
+    /// Connections are accepted and stay open, but get no response, even after the mode has changed.
     Silent,
-    /// Polls of the denylist are answered with the last answer to one that was forwarded.
+    /// Polls of the denylist get the last response that was forwarded.
     Replay,
 }
 
-/// The road; it goes with its value.
-pub struct Road {
+/// The proxy; dropping it closes its connections.
+pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
 
 struct Shared {
-    /// Where it leads.
+    /// The server.
     to: OnceLock<SocketAddr>,
     http: reqwest::Client,
     mode: watch::Sender<Mode>,
@@ -40,14 +40,14 @@ struct Shared {
 
 #[derive(Default)]
 struct Seen {
-    /// The target of each request.
+    /// The path and query of each request.
     asked: Vec<String>,
-    /// The last answer about the denylist.
+    /// The last response to a poll of the denylist.
     denylist: Option<Vec<u8>>,
 }
 
-impl Road {
-    /// A road that leads nowhere yet.
+impl Proxy {
+    /// A proxy without a server yet.
     pub async fn new() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -57,8 +57,8 @@ impl Road {
         Self { address, shared, task }
     }
 
-    pub fn leads_to(&self, server: SocketAddr) {
-        self.shared.to.set(server).expect("it leads to one server");
+    pub fn forward_to(&self, server: SocketAddr) {
+        self.shared.to.set(server).expect("it has one server");
     }
 
     /// The server's issuer, as services know it.
@@ -66,43 +66,43 @@ impl Road {
         format!("http://{}", self.address)
     }
 
-    /// From now on all goes through, on new connections at least.
+    /// From now on, requests are forwarded, except on connections that went silent.
     pub fn forward(&self) {
         self.shared.mode.send_replace(Mode::Forward);
     }
 
-    /// From now on nothing comes back.
-    pub fn fall_silent(&self) {
+    /// From now on, no response comes back.
+    pub fn go_silent(&self) {
         self.shared.mode.send_replace(Mode::Silent);
     }
 
-    /// From now on it is a cache that takes no notice of what was asked, of a held poll neither.
+    /// From now on, it acts as a cache that ignores the query, even for a poll that is being held.
     pub fn replay(&self) {
-        assert!(self.shared.seen.lock().expect("no panic").denylist.is_some(), "there is an answer to replay");
+        assert!(self.shared.seen.lock().expect("no panic").denylist.is_some(), "there is a response to replay");
         self.shared.mode.send_replace(Mode::Replay);
     }
 
-    /// What was asked so far: path and query.
+    /// The path and query of each request so far.
     pub fn asked(&self) -> Vec<String> {
         self.shared.seen.lock().expect("no panic").asked.clone()
     }
 }
 
-impl Drop for Road {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // Connections end with the task.
+    // Dropping the task closes the connections.
     let mut connections = JoinSet::new();
     while let Ok((connection, _)) = listener.accept().await {
-        connections.spawn(converse(connection, shared.clone()));
+        connections.spawn(serve(connection, shared.clone()));
     }
 }
 
-async fn converse(mut connection: TcpStream, shared: Arc<Shared>) {
+async fn serve(mut connection: TcpStream, shared: Arc<Shared>) {
     let mut mode = shared.mode.subscribe();
     let mut buffer = Vec::new();
     while let Some(request) = Request::read(&mut connection, &mut buffer).await {
@@ -110,14 +110,14 @@ async fn converse(mut connection: TcpStream, shared: Arc<Shared>) {
         let answer = loop {
             let now = *mode.borrow_and_update();
             if now == Mode::Silent {
-                hung_up(&connection).await;
+                disconnected(&connection).await;
                 return;
             }
             tokio::select! {
                 answer = shared.answer(&request, now) => break answer,
-                // What was under way is under way no more.
+                // The mode applies to requests in progress too.
                 _ = mode.changed() => {}
-                () = hung_up(&connection) => return,
+                () = disconnected(&connection) => return,
             }
         };
         let Some(answer) = answer else { return };
@@ -127,14 +127,14 @@ async fn converse(mut connection: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn hung_up(connection: &TcpStream) {
+async fn disconnected(connection: &TcpStream) {
     let mut byte = [0];
     while let Ok(1) = connection.peek(&mut byte).await {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// A GET.
+/// A GET request.
 struct Request {
     target: String,
     authorization: Option<String>,
@@ -158,7 +158,7 @@ impl Request {
 }
 
 impl Shared {
-    /// The bytes of an answer; none if the server can't be reached.
+    /// The bytes of a response; `None` if the server can't be reached.
     async fn answer(&self, request: &Request, mode: Mode) -> Option<Vec<u8>> {
         let about_denylist = request.target.starts_with("/denylist?");
         if mode == Mode::Replay && about_denylist {

@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Shared by these tests.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use ficha_testing::{App, Client, Tokens, claims};
 
-/// What alice may be granted.
+/// The scopes that alice may be granted.
 pub const SCOPES: &str = "notes:read notes:write";
 
-/// Every test's first server, with its user alice.
+/// The first server of a test, with the user alice.
 pub async fn app_with_alice(database: &TestDatabase) -> App {
     let app = App::start(database).await;
     app.add_user("alice", SCOPES).await;
@@ -48,7 +48,7 @@ pub async fn refresh_as(app: &App, client: &Client, refresh_token: &str) -> Resp
     app.post_as(client, "/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
 }
 
-/// What introspection says to `client`.
+/// The introspection response for `client`.
 pub async fn introspect(app: &App, client: &Client, token: &str) -> Value {
     let response = app.post_as(client, "/introspect", &[("token", token)]).await;
     assert_eq!(response.status(), 200);
@@ -60,7 +60,12 @@ pub fn sid(access_token: &str) -> Uuid {
     claims(access_token)["sid"].as_str().expect("every token has a sid").parse().expect("a UUID")
 }
 
-/// A claim that is a number.
+/// The claim `sub`.
+pub fn subject(access_token: &str) -> Uuid {
+    claims(access_token)["sub"].as_str().expect("every token has a sub").parse().expect("a UUID")
+}
+
+/// A numeric claim.
 pub fn number(access_token: &str, claim: &str) -> i64 {
     claims(access_token)[claim].as_i64().expect("a whole number")
 }
@@ -70,7 +75,7 @@ pub async fn row(database: &TestDatabase, id: Uuid) -> SessionRecord {
     database.store().await.session(id).await.expect("the database answers").expect("the session is there")
 }
 
-/// The audit events of that name, as soon as there is one: they are written behind the answers.
+/// The audit events with this name, once there is one: they are written after the response.
 pub async fn events(database: &TestDatabase, name: &str) -> Vec<AuditRecord> {
     let store = database.store().await;
     let mut found = Vec::new();
@@ -83,7 +88,7 @@ pub async fn events(database: &TestDatabase, name: &str) -> Vec<AuditRecord> {
     found
 }
 
-/// A number of `/metrics`.
+/// The value of a metric.
 pub async fn metric(app: &App, name: &str) -> u64 {
     let text = app.get("/metrics").await.text().await.expect("a text");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -98,7 +103,7 @@ pub fn days(count: u64) -> Duration {
     seconds(count * 86_400)
 }
 
-/// Lets time pass for several servers that share a clock.
+/// Advances the clock that several servers share.
 pub async fn advance_all(apps: &[&App], by: Duration) {
     apps[0].clock.advance(by);
     for app in apps {
@@ -106,7 +111,7 @@ pub async fn advance_all(apps: &[&App], by: Duration) {
     }
 }
 
-/// Waits for what a background task does, which real time moves; ten seconds at most.
+/// Waits in real time for a background task; ten seconds at most.
 pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     for _ in 0..400 {
         if check().await {
@@ -117,12 +122,12 @@ pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     panic!("not within ten seconds: {what}");
 }
 
-/// Expects 503, with the time to try again and without a word about the token.
+/// Expects 503 with `Retry-After`, and nothing that says the token is invalid.
 pub fn assert_unavailable(response: &Response) {
     assert_eq!(response.status(), 503);
     let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     assert!(seconds.is_some_and(|seconds| seconds >= 1), "{:?}", response.headers());
-    assert!(!response.headers().contains_key("www-authenticate"), "a challenge would log people out");
+    assert!(!response.headers().contains_key("www-authenticate"), "a challenge would log users out");
 }
 
 /// Expects that nothing of a session works any more.
@@ -131,7 +136,7 @@ pub async fn assert_dead(app: &App, tokens: &Tokens) {
     ficha_testing::error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
 }
 
-/// The other text of an ES256 token that has the same claims and a good signature: `n - s` in the place of `s`.
+/// The other form of an ES256 token, with the same claims and a valid signature: `n - s` in place of `s`.
 pub fn twin(token: &str) -> String {
     /// The order of P-256 (SEC 2 §2.4.2).
     const ORDER: [u8; 32] = [

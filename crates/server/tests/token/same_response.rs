@@ -1,4 +1,4 @@
-//! Whoever can't log in is told the same, whatever the reason.
+//! Failed logins get the same response, whatever the reason.
 
 use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
@@ -6,7 +6,7 @@ use ficha_store::testing::TestDatabase;
 use crate::raw::{self, Answer, encode};
 use ficha_testing::{App, PASSWORD};
 
-/// Of 72 times `y`; bcrypt itself would take anything behind them.
+/// The hash of 72 times `y`; bcrypt itself would ignore anything after that.
 const OF_72_Y: &str = "$2b$04$O81W.SeprmABbtoJ1s6j3utzW.uXX.WjSgu8yUwuHLENqviiqQVmC";
 
 async fn login(app: &App, name: &str, password: &str) -> Answer {
@@ -19,13 +19,13 @@ async fn add_imported(app: &App, name: &str, hash: &str) {
         name: name.into(),
         email: None,
         password: NewPassword::Imported(hash.parse().expect("a hash")),
-        scopes: "".parse().expect("a good scope"),
+        scopes: "".parse().expect("a valid scope"),
         roles: Vec::new(),
     };
-    app.admin.add_user("test", new).await.expect("the user is made");
+    app.admin.add_user("test", new).await.expect("the user is added");
 }
 
-/// Puts a text in the place of a stored hash that nothing in Ficha would have put there.
+/// Replaces a stored hash by a text that Ficha would never store.
 async fn damage(database: &TestDatabase, name: &str, hash: &str) {
     let sql = format!("UPDATE users SET password_hash = '{hash}' WHERE name = '{name}'");
     assert_eq!(database.store().await.run_sql(&sql).await, Ok(1));
@@ -80,16 +80,16 @@ ficha_store::on_both_databases! {
             let answer = login(&app, name, password).await;
             assert_eq!(answer, baseline, "{name} {password}");
             let hashes = app.authority.hashing().stats().completed - before;
-            assert_eq!(hashes, 1, "{name}: one failure, one hash");
+            assert_eq!(hashes, 1, "{name}: one hash for one failure");
         }
         assert_eq!(login(&app, "alice", PASSWORD).await.status, 200);
         assert_eq!(login(&app, "imported", &y_73[..72]).await.status, 200);
     }
 
     async fn a20_a_throttled_login_gets_the_same_bytes_and_waits_as_long_as_a_hash_takes(database: TestDatabase) {
-        // Dear enough that the wait shows beside the rest of a request.
+        // Expensive enough that the wait stands out from the rest of a request.
         let app = App::start_with(&database, |options| {
-            options.settings.password.bcrypt_cost = ficha_authority::Cost::try_from(9).expect("9 is a cost");
+            options.settings.password.bcrypt_cost = ficha_authority::Cost::try_from(9).expect("9 is a valid cost");
         })
         .await;
         app.add_user("alice", "").await;
@@ -103,8 +103,8 @@ ficha_store::on_both_databases! {
             assert_eq!(login(&app, "alice", password).await, baseline);
             let took = began.elapsed();
             let after = app.authority.hashing().stats();
-            assert_eq!(after.completed, before.completed, "a throttled attempt takes no lane");
-            // The estimate may have moved a little since.
+            assert_eq!(after.completed, before.completed, "a throttled attempt computes no hash");
+            // The estimate may have changed a little since.
             assert!(took >= before.typical * 9 / 10, "{took:?} is less than {:?}", before.typical);
         }
     }

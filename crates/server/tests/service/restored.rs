@@ -1,22 +1,23 @@
-//! The server's database is put back from an older copy. The service follows on, and forgets nothing.
+//! The server's database is restored from an older copy. The service keeps following, and forgets nothing.
 
 use ficha_store::testing::TestDatabase;
 
 use crate::copy::copy_of;
 use crate::place::Place;
 use crate::serve::Service;
-use crate::world::*;
+use crate::support::*;
 use ficha_testing::{App, Tokens};
 
-/// A server on the copy of its database, and a service that has followed it all along.
-struct PutBack {
+/// A server on the restored copy of its database, and a service that has followed it throughout.
+struct Restored {
     place: Place,
     app: App,
     service: Service,
-    /// Revoked before the copy was made, and after.
+    /// Revoked before the copy was made.
     early: Tokens,
+    /// Revoked after the copy was made, so the database lost it.
     lost: Vec<Tokens>,
-    /// Revoked on the copy, before the service heard of that.
+    /// Revoked on the copy before the service connected to it.
     meanwhile: Vec<Tokens>,
     /// Not revoked.
     others: Vec<Tokens>,
@@ -24,8 +25,8 @@ struct PutBack {
     _copy: TestDatabase,
 }
 
-/// With `ahead`, the database comes to new rows before the service hears of it again.
-async fn put_back(database: &TestDatabase, ahead: bool) -> PutBack {
+/// With `ahead`, the copy gets new rows before the service connects to it.
+async fn restore(database: &TestDatabase, ahead: bool) -> Restored {
     let place = Place::free();
     let app = server_at(database, place).await;
     let service = Service::discover(&place.issuer(), &app).await;
@@ -36,10 +37,10 @@ async fn put_back(database: &TestDatabase, ahead: bool) -> PutBack {
         others.push(app.login("alice").await);
     }
     for tokens in lost.iter().chain(&others).chain([&early]) {
-        service.takes(&tokens.access).await;
+        service.accepts(&tokens.access).await;
     }
     revoke(&app, &early.refresh).await;
-    service.comes_to_refuse(&early.access).await;
+    service.soon_rejects(&early.access).await;
 
     let store = app.store.clone();
     let stopped = app.end().await;
@@ -48,77 +49,77 @@ async fn put_back(database: &TestDatabase, ahead: bool) -> PutBack {
     let app = stopped.start_with(database, at(place)).await;
     for tokens in &lost {
         revoke(&app, &tokens.access).await;
-        service.comes_to_refuse(&tokens.access).await;
+        service.soon_rejects(&tokens.access).await;
     }
     let mut stopped = app.end().await;
     if ahead {
-        // As many rows as were lost, and one more: the service's own place is passed by another history.
-        let elsewhere = stopped.start_with(&copy, beside(place)).await;
+        // One row more than were lost: the new history passes the number of the service's cursor.
+        let elsewhere = stopped.start_with(&copy, on_another_port(place)).await;
         for _ in 0..=lost.len() {
             meanwhile.push(elsewhere.login("alice").await);
         }
         for tokens in &meanwhile {
-            service.takes(&tokens.access).await;
+            service.accepts(&tokens.access).await;
             revoke(&elsewhere, &tokens.access).await;
         }
         stopped = elsewhere.end().await;
     }
     let app = stopped.start_with(&copy, at(place)).await;
-    PutBack { place, app, service, early, lost, meanwhile, others, _copy: copy }
+    Restored { place, app, service, early, lost, meanwhile, others, _copy: copy }
 }
 
-impl PutBack {
-    /// Nothing that was ever revoked is taken, what is revoked from now on is refused, and nobody else is.
-    async fn holds(&self) {
+impl Restored {
+    /// Tokens revoked at any time stay rejected, new revocations take effect, and all other tokens are accepted.
+    async fn assert_revocations_hold(&self) {
         let service = &self.service;
         eventually("the service notices", async || service.resets() > 0).await;
         let revoked: Vec<_> = self.lost.iter().chain(&self.meanwhile).chain([&self.early]).collect();
         for tokens in &revoked {
-            service.refuses(&tokens.access).await;
+            service.rejects(&tokens.access).await;
         }
         for tokens in &self.others {
-            service.takes(&tokens.access).await;
+            service.accepts(&tokens.access).await;
             revoke(&self.app, &tokens.access).await;
-            service.comes_to_refuse(&tokens.access).await;
+            service.soon_rejects(&tokens.access).await;
         }
-        // Past every lease, too.
+        // The same after every lease has run out.
         service.clock.advance(LEASE);
-        service.comes_to_take(&self.app.login("alice").await.access).await;
+        service.soon_accepts(&self.app.login("alice").await.access).await;
         for tokens in revoked.into_iter().chain(&self.others) {
-            service.refuses(&tokens.access).await;
+            service.rejects(&tokens.access).await;
         }
         assert_eq!(service.resets(), 1);
     }
 
-    /// What the database lost nobody can tell a service that was not there. `ficha recover` is for that.
-    async fn starts_anew_after_a_purge(self) {
+    /// A new service can't know the revocations that the database lost. `ficha recover` is for that.
+    async fn new_service_needs_a_purge(self) {
         let new = Service::discover(&self.place.issuer(), &self.app).await;
         for tokens in self.others.iter().chain([&self.early]) {
-            new.refuses(&tokens.access).await;
+            new.rejects(&tokens.access).await;
         }
         let kept = self.app.login("alice").await;
         for tokens in [&kept, &self.lost[0]] {
-            new.takes(&tokens.access).await;
+            new.accepts(&tokens.access).await;
         }
         self.app.admin.purge_keys("test").await.expect("a purge");
         for service in [&new, &self.service] {
-            service.comes_to_refuse(&kept.access).await;
+            service.soon_rejects(&kept.access).await;
             for tokens in &self.lost {
-                service.refuses(&tokens.access).await;
+                service.rejects(&tokens.access).await;
             }
-            service.takes(&self.app.login("alice").await.access).await;
+            service.accepts(&self.app.login("alice").await.access).await;
         }
     }
 }
 
 ficha_store::on_both_databases! {
-    async fn a_database_that_was_put_back_takes_no_revocation_back_and_loses_no_later_one(database: TestDatabase) {
-        let state = put_back(&database, false).await;
-        state.holds().await;
-        state.starts_anew_after_a_purge().await;
+    async fn a_restored_database_undoes_no_revocation_and_loses_no_later_one(database: TestDatabase) {
+        let state = restore(&database, false).await;
+        state.assert_revocations_hold().await;
+        state.new_service_needs_a_purge().await;
     }
 
-    async fn a_database_that_was_put_back_and_went_on_takes_no_revocation_back_and_loses_no_later_one(database: TestDatabase) {
-        put_back(&database, true).await.holds().await;
+    async fn a_restored_database_that_went_on_undoes_no_revocation_and_loses_no_later_one(database: TestDatabase) {
+        restore(&database, true).await.assert_revocations_hold().await;
     }
 }

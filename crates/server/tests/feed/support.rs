@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Shared by these tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use ficha_testing::{App, Client, Tokens, claims};
 
-/// A wait that no test waits for to its end.
+/// A wait that is longer than any test.
 pub const LONG: &str = "wait=30";
 
 /// No ids.
 pub const NOTHING: [Uuid; 0] = [];
 
-/// A server with its user alice.
+/// A server with the user alice.
 pub async fn app_with_alice(database: &TestDatabase) -> App {
     let app = App::start(database).await;
     app.add_user("alice", "notes:read").await;
@@ -29,13 +29,13 @@ pub async fn poll(app: &App, query: &str) -> Response {
     app.get(&format!("/denylist?{query}")).await
 }
 
-/// A poll by a client.
+/// A poll with the credentials of a client.
 pub async fn poll_as(app: &App, client: &Client, query: &str) -> Response {
     let request = app.http.get(app.url(&format!("/denylist?{query}")));
     request.basic_auth(&client.id, Some(&client.secret)).send().await.expect("the server answers")
 }
 
-/// A poll that must be answered with a page.
+/// A poll that must return a page.
 pub async fn page(app: &App, query: &str) -> DenyPage {
     read_page(poll(app, query).await).await
 }
@@ -45,7 +45,7 @@ pub async fn read_page(response: Response) -> DenyPage {
     response.json().await.expect("a page")
 }
 
-/// What the feed holds now, in full.
+/// The cursor of the end of the list.
 pub async fn cursor(app: &App) -> String {
     let page = page(app, "").await;
     assert!(!page.more && !page.reset);
@@ -61,12 +61,12 @@ pub async fn held(app: &App, query: &str) -> JoinHandle<Response> {
     poll
 }
 
-/// Waits until so many polls are held.
+/// Waits until this many polls are held.
 pub async fn waiting(app: &App, count: usize) {
     eventually(&format!("{count} polls are held"), async || app.authority.followers_waiting() == count).await;
 }
 
-/// The answer to a poll, which comes soon.
+/// The response to a poll, which must come soon.
 pub async fn answered(poll: JoinHandle<Response>) -> Response {
     tokio::time::timeout(Duration::from_secs(10), poll).await.expect("it is answered soon").expect("a response")
 }
@@ -96,7 +96,7 @@ pub async fn revoked_token(app: &App) -> Uuid {
     jti(&tokens)
 }
 
-/// A follower by the book: it goes on from its cursor, and only ever adds.
+/// A correct follower: it continues from its cursor, and only ever adds entries.
 #[derive(Default)]
 pub struct Follower {
     pub cursor: Option<String>,
@@ -131,12 +131,12 @@ pub fn later(app: &App) -> i64 {
     app.clock.unix_now() + 600
 }
 
-/// True if the server itself refuses what carries this id.
+/// True if the server itself rejects tokens with this id.
 pub fn denies(app: &App, id: Uuid) -> bool {
     app.authority.denylist().contains(&DenyId::from(id), app.clock.unix_now())
 }
 
-/// Waits for what happens beside the test; ten seconds at most.
+/// Waits for something that happens in the background; ten seconds at most.
 pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     for _ in 0..1_000 {
         if check().await {
@@ -147,14 +147,14 @@ pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     panic!("not within ten seconds: {what}");
 }
 
-/// A number of `/metrics`.
+/// The value of a metric.
 pub async fn metric(app: &App, name: &str) -> u64 {
     let text = app.get("/metrics").await.text().await.expect("a text");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("there is no metric {name}")).parse().expect("a whole number")
 }
 
-/// Expects 503 with the time to try again.
+/// Expects 503 with `Retry-After`.
 pub async fn assert_unavailable(response: Response) {
     let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     assert!(after.is_some_and(|seconds| seconds >= 1), "{:?}", response.headers());

@@ -1,4 +1,4 @@
-//! A wire between the server and its PostgreSQL that breaks at a chosen message.
+//! A proxy between the server and PostgreSQL that breaks the connection at a chosen message.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,42 +6,42 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Who sends a message.
+/// The sender of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Client,
     Server,
 }
 
-/// When the wire breaks.
+/// When the connection breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Before the message is handed on.
+    /// Before the message is forwarded.
     Before,
-    /// After that; if it is a question, its answer does not come.
+    /// After it is forwarded; the answer to a query is lost.
     After,
 }
 
-/// Where the wire breaks.
+/// Where the connection breaks.
 #[derive(Debug, Clone, Copy)]
 pub struct Break {
     pub side: Side,
     pub moment: Moment,
-    /// The message of that side, counted from 1 over all connections since it was armed.
+    /// The number of the message of that side, counted from 1 over all connections since arming.
     pub at: u64,
-    /// Whether every connection breaks and none can be made until it is mended; else only the one.
+    /// If true, every connection breaks and none can be made until [`Proxy::restore`]; otherwise only this one breaks.
     pub stays: bool,
 }
 
-/// A wire; connections that are made to its address lead to the database.
-pub struct Wire {
+/// Forwards connections to its address to the database.
+pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     database: SocketAddr,
-    /// What is to break; `None` while it only counts.
+    /// What to break; `None` to only count messages.
     plan: Mutex<Option<Break>>,
     is_armed: AtomicBool,
     is_down: AtomicBool,
@@ -59,7 +59,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// The client hears nothing more; what the database was sent already still reaches it.
+    /// The client receives nothing more; what was already sent to the database still arrives there.
     fn cut(&self) {
         // Either end may be gone.
         let _ = self.client.shutdown(Shutdown::Both);
@@ -67,8 +67,8 @@ impl Connection {
     }
 }
 
-impl Wire {
-    /// A whole one.
+impl Proxy {
+    /// A proxy that breaks nothing yet.
     pub fn to(database: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -99,34 +99,34 @@ impl Wire {
         self.address
     }
 
-    /// From now on messages are counted, and one of them breaks the wire if that is planned.
+    /// Starts counting messages; one of them breaks the connection if that is planned.
     pub fn arm(&self, plan: Option<Break>) {
         *self.shared.plan.lock().unwrap() = plan;
         self.shared.is_armed.store(true, Ordering::Release);
     }
 
-    /// It is whole again.
-    pub fn mend(&self) {
+    /// Forwards everything again.
+    pub fn restore(&self) {
         self.shared.is_armed.store(false, Ordering::Release);
         self.shared.is_down.store(false, Ordering::Release);
     }
 
-    /// How often it broke.
+    /// How often the connection broke.
     pub fn hits(&self) -> u64 {
         self.shared.hits.load(Ordering::Acquire)
     }
 
-    /// How many messages that side sent while it was armed.
+    /// How many messages that side sent while armed.
     pub fn seen(&self, side: Side) -> u64 {
         self.shared.count_of(side).load(Ordering::Acquire)
     }
 }
 
-impl Drop for Wire {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Release);
         self.shared.cut_all();
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -139,13 +139,13 @@ impl Shared {
         }
     }
 
-    /// Leads a connection on to the database. Where that fails, it is closed.
+    /// Connects to the database and forwards in both directions. If that fails, the client's connection is closed.
     fn connect(self: Arc<Self>, client: TcpStream) {
         if self.is_down.load(Ordering::Acquire) {
             return;
         }
         let Ok(server) = TcpStream::connect(self.database) else { return };
-        // Messages are handed on one by one: none should wait for the next.
+        // Messages are forwarded one by one, and none should wait for the next.
         let _ = client.set_nodelay(true);
         let _ = server.set_nodelay(true);
         let connection = Arc::new(Connection { client, server });
@@ -157,8 +157,8 @@ impl Shared {
                     Side::Client => (&connection.client, &connection.server),
                     Side::Server => (&connection.server, &connection.client),
                 };
-                // An error is an end, too.
-                let _ = shared.hand_on(side, from, to, &connection);
+                // An error ends the connection, too.
+                let _ = shared.forward(side, from, to, &connection);
                 let _ = to.shutdown(Shutdown::Write);
                 if side == Side::Server {
                     shared.open.lock().unwrap().retain(|open| !Arc::ptr_eq(open, &connection));
@@ -167,18 +167,18 @@ impl Shared {
         }
     }
 
-    fn hand_on(&self, side: Side, from: &TcpStream, mut to: &TcpStream, connection: &Connection) -> io::Result<()> {
+    fn forward(&self, side: Side, from: &TcpStream, mut to: &TcpStream, connection: &Connection) -> io::Result<()> {
         let mut reader = BufReader::new(from);
-        // The client's first message has no type; the server's first one has.
+        // The client's first message has no type byte; the server's first one has.
         let mut has_type = side == Side::Server;
         loop {
             let message = read_message(&mut reader, has_type)?;
             has_type = true;
-            let breaks = self.judge(side);
+            let breaks = self.count(side);
             if breaks != Some(Moment::Before)
                 && let Err(error) = to.write_all(&message)
             {
-                // Whoever still sends must not find a closed end, or what it was sent might be thrown away.
+                // A sender that finds the connection closed might discard what it has received, so read to the end.
                 let _ = io::copy(&mut reader, &mut io::sink());
                 return Err(error);
             }
@@ -193,8 +193,8 @@ impl Shared {
         }
     }
 
-    /// Counts a message, and says whether the wire breaks at it.
-    fn judge(&self, side: Side) -> Option<Moment> {
+    /// Counts a message, and returns whether the connection breaks at it.
+    fn count(&self, side: Side) -> Option<Moment> {
         if !self.is_armed.load(Ordering::Acquire) {
             return None;
         }
@@ -215,7 +215,7 @@ impl Shared {
     }
 }
 
-/// A whole message as it stands: a type, unless it is a connection's first, a length that counts itself, and the rest.
+/// Reads one message: a type byte (not in the first message), a length that includes itself, and the rest.
 fn read_message(reader: &mut impl Read, has_type: bool) -> io::Result<Vec<u8>> {
     let head = if has_type { 5 } else { 4 };
     let mut message = vec![0; head];

@@ -1,6 +1,7 @@
-//! Column shapes that every table shares, the same on SQLite and PostgreSQL.
+//! Column types that the tables share, for SQLite and PostgreSQL alike.
 //!
-//! A step names its tables and columns in plain text and never by the store's types: those change later, a step must not.
+//! A migration names its tables and columns as text, never through the store's types: those change later, a migration
+//! must not.
 
 use sea_orm_migration::prelude::*;
 
@@ -9,12 +10,12 @@ pub(crate) fn uuid(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).uuid().not_null().take()
 }
 
-/// A text that is always there. Lists of names are one text, separated by spaces.
+/// A text that is never null. A list of names is one text, separated by spaces.
 pub(crate) fn text(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).text().not_null().take()
 }
 
-/// A text that may be missing.
+/// A text that may be null.
 pub(crate) fn text_null(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).text().null().take()
 }
@@ -34,7 +35,7 @@ pub(crate) fn boolean(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).boolean().not_null().take()
 }
 
-/// The id of a table that has one row. Whoever makes the table inserts that row.
+/// The id of a table with a single row. The migration that creates the table inserts that row.
 pub(crate) fn single_row_id() -> ColumnDef {
     ColumnDef::new("id").integer().not_null().primary_key().take()
 }

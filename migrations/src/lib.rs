@@ -1,4 +1,4 @@
-//! The database schema, one file a step. `README.md` says how to write one.
+//! The database schema, one file per migration. `README.md` says how to write one.
 #![forbid(unsafe_code)]
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -15,7 +15,7 @@ mod m0008_login_failures;
 mod m0009_audit;
 mod m0010_heartbeats;
 
-/// Every step, in order.
+/// All migrations, in order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Migrator;
 

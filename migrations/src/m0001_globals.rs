@@ -1,4 +1,4 @@
-//! One row for what concerns everything: the epoch that refreshing compares, the change counter, the first start.
+//! A single row of global state: the epoch that a refresh compares, the change counter, and the first start.
 
 use sea_orm_migration::prelude::*;
 

@@ -29,7 +29,7 @@ impl MigrationTrait for Step {
             .col(bigint("created_at"))
             .take();
         manager.create_table(table).await?;
-        // Every failed login is topped up to the highest stored cost, so that is looked up often.
+        // Every failed login takes as long as the highest stored cost, so that is looked up often.
         let by_cost = Index::create().name("users_password_cost").table("users").col("password_cost").take();
         manager.create_index(by_cost).await
     }

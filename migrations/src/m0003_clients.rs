@@ -21,7 +21,7 @@ impl MigrationTrait for Step {
             .col(uuid("subject").unique_key())
             .col(ColumnDef::new("secret_hash").blob().null())
             .col(text("grants"))
-            // Any scope at all: a column of its own, since `*` is a scope name that RFC 6749 allows.
+            // True if any scope is allowed. A separate column, since RFC 6749 allows a scope named `*`.
             .col(boolean("any_scope"))
             .col(text("scopes"))
             .col(text_null("audience"))
@@ -29,7 +29,7 @@ impl MigrationTrait for Step {
             .col(boolean("forwards_address"))
             .col(boolean("enabled"))
             .col(boolean("revoking"))
-            // How far a revocation has got: the last session that was looked at. No new ones appear while it runs.
+            // The last session that a revocation has examined. No sessions are added while it runs.
             .col(ColumnDef::new("revoked_up_to").uuid().null())
             .col(bigint("auth_version"))
             .col(bigint("created_at"))

@@ -1,7 +1,7 @@
-//! Sessions: one row a login, which each refresh updates in place.
+//! Sessions: one row per login, which each refresh updates in place.
 //!
-//! No index holds a column that a refresh writes, and pages keep room, so that on PostgreSQL a refresh is a heap-only
-//! update. No foreign key leads to users or clients: a session outlives them until it is pruned.
+//! No index contains a column that a refresh writes, and pages keep free space, so that on PostgreSQL a refresh is a
+//! heap-only update. There are no foreign keys to users and clients: a session outlives them until it is pruned.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -39,7 +39,7 @@ impl MigrationTrait for Step {
             .col(text_null("user_agent"))
             .col(bigint_null("revoked_at"))
             .col(text_null("revoked_reason"))
-            // A client's own session holds the hash of client, scope and audience here while it is the one in use.
+            // The hash of client, scope and audience, for the client's own session that is in use.
             .col(text_null("live_key").unique_key())
             .take();
         if manager.get_database_backend() == DbBackend::Postgres {

@@ -1,4 +1,4 @@
-//! The denylist, and one row that numbers it.
+//! The denylist, and a single row with its newest number.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -16,7 +16,7 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // SQLite's INTEGER holds 64 bits, and as a primary key of that very name it is the row id: no second tree.
+        // SQLite's INTEGER has 64 bits, and a primary key of exactly that type is the row id, without a second tree.
         let number = match manager.get_database_backend() {
             DbBackend::Sqlite => ColumnDef::new("number").integer().not_null().primary_key().take(),
             _ => bigint("number").primary_key().take(),

@@ -17,7 +17,8 @@ impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::create()
             .table("keys")
-            // Refresh tokens carry it, so no number is ever given twice: AUTOINCREMENT on SQLite, a sequence on PostgreSQL.
+            // Refresh tokens carry it, so a number must never be reused: AUTOINCREMENT on SQLite, a sequence on
+            // PostgreSQL.
             .col(ColumnDef::new("id").integer().not_null().auto_increment().primary_key())
             .col(text("purpose"))
             .col(text("algorithm"))

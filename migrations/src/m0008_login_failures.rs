@@ -22,7 +22,7 @@ impl MigrationTrait for Step {
             .col(bigint("failures"))
             .col(bigint("last_failure"))
             .col(bigint("succeeded_at"))
-            // The later of the two: what pruning goes by.
+            // Compared when pruning. A success sets it far into the future.
             .col(bigint("touched_at"))
             .primary_key(Index::create().col("account").col("source"))
             .take();

@@ -1,4 +1,4 @@
-//! The audit trail. Ids are UUIDv7, so the primary key is in order of time.
+//! The audit trail. Ids are UUIDv7, so the primary key is ordered by time.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Heartbeats: a row for each process, written again and again to see whether what is written is kept.
+//! Heartbeats: one row per process, rewritten regularly to check that changes are kept.
 
 use sea_orm_migration::prelude::*;
 

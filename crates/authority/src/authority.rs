@@ -26,7 +26,7 @@ use crate::settings::Settings;
 use crate::tasks::heartbeat::boot_id;
 use crate::tasks::outage::Outage;
 
-/// How many callers share one statement at most.
+/// The most callers that share one statement.
 const MOST_IN_A_BATCH: usize = 128;
 /// How many audit events may wait for the database.
 const AUDIT_QUEUE: usize = 4_096;
@@ -37,17 +37,17 @@ pub struct Authority {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// How the database has done since the start.
+/// Database failures since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseHealth {
-    /// Calls that failed because of it.
+    /// Calls that failed because of the database.
     pub failures: u64,
-    /// Changes that it had acknowledged and did not have.
+    /// Changes that it acknowledged and then did not have.
     pub changes_lost: u64,
 }
 
 pub(crate) struct Inner {
-    /// Its clock is the issuer's.
+    /// Its clock is the issuer's clock, `time`.
     pub(crate) base: Foundation,
     pub(crate) time: Arc<IssuerClock>,
     pub(crate) master: MasterKey,
@@ -59,32 +59,32 @@ pub(crate) struct Inner {
     pub(crate) rotations: GroupCommit<RotationBatch>,
     pub(crate) revocations: GroupCommit<RevocationBatch>,
     pub(crate) metrics: Arc<Metrics>,
-    /// The highest cost of any stored or new hash: every failed login takes as long as that.
+    /// The highest cost of any stored or new hash: every failed login takes as long as a hash of that cost.
     pub(crate) floor_cost: AtomicU32,
     /// Failed client secrets, by source.
     pub(crate) secret_failures: SecretFailures,
-    /// Where audit events wait for their writer, and its end of the queue.
+    /// The queue of audit events: the end that events are sent to, and the end that their writer reads.
     pub(crate) audit: mpsc::Sender<AuditRecord>,
     pub(crate) audit_events: tokio::sync::Mutex<mpsc::Receiver<AuditRecord>>,
     /// Logs outages of the database.
     pub(crate) outage: Outage,
-    /// Whether the database takes changes.
+    /// Whether the database accepts changes.
     pub(crate) writes: watch::Receiver<Writes>,
-    /// True while PostgreSQL tells us of other processes' commits.
+    /// True while PostgreSQL notifies us of other processes' commits.
     pub(crate) listening: AtomicBool,
-    /// Held while they are read.
+    /// Held while keys and the rest are reloaded.
     pub(crate) loading: tokio::sync::Mutex<()>,
-    /// The `changes` counter at which keys and the rest were last read.
+    /// The value of the `changes` counter when keys and the rest were last reloaded.
     pub(crate) loaded_changes: AtomicI64,
-    /// The one at which clients in memory were last forgotten.
-    pub(crate) forgotten_changes: AtomicI64,
+    /// Its value when the cached clients were last cleared.
+    pub(crate) cleared_changes: AtomicI64,
     /// True while changed keys can't be read.
     pub(crate) reload_failed: AtomicBool,
 }
 
 impl Authority {
-    /// Starts an authority on a database that has had its first start ([`crate::first_start`]). The tasks that keep it
-    /// current are started apart, by [`Authority::spawn_background`].
+    /// Opens an authority on a database that has had its first start ([`crate::first_start`]). The tasks that keep it
+    /// current are started separately, by [`Authority::spawn_background`].
     pub async fn open(base: Foundation) -> Result<Self, StartError> {
         base.settings.check()?;
         let master = base.master_key.load_existing()?;
@@ -92,7 +92,7 @@ impl Authority {
         let time = Arc::new(IssuerClock::new(base.clock.clone(), &last));
         let base = Foundation { clock: time.clone(), ..base };
         let denylist = Arc::new(Denylist::default());
-        // Rows that expire only by a wrong time stay denied.
+        // What only a wrong clock calls expired stays denied.
         denylist.begin_expiry_clock(time.expiry_at_start(), &*time);
         let metrics = Arc::new(Metrics::default());
         let hashing = start_hashing(&base.settings)?;
@@ -113,8 +113,8 @@ impl Authority {
                 denylist,
                 feed: Feed::new(&base.settings.denylist),
                 rotations: GroupCommit::start(rotations, workers, MOST_IN_A_BATCH),
-                // They take numbers from one counter, a row that stays locked until the commit. A second batch would only
-                // wait for it, and each would be half as large.
+                // Revocations take their numbers from one counter row, which stays locked until the commit. A second
+                // batch would only wait for it, and each would be half as large.
                 revocations: GroupCommit::start(revocations, 1, MOST_IN_A_BATCH),
                 metrics,
                 floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
@@ -126,7 +126,7 @@ impl Authority {
                 listening: AtomicBool::new(false),
                 loading: tokio::sync::Mutex::default(),
                 loaded_changes: AtomicI64::new(-1),
-                forgotten_changes: AtomicI64::new(-1),
+                cleared_changes: AtomicI64::new(-1),
                 reload_failed: AtomicBool::new(false),
                 base,
                 time,
@@ -138,17 +138,17 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The settings in force.
+    /// The settings in use.
     pub fn settings(&self) -> &Settings {
         &self.inner.base.settings
     }
 
-    /// The clock.
+    /// The issuer's clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.base.clock
     }
 
-    /// The keys in force.
+    /// The keys in use.
     pub fn keys(&self) -> &KeyRing {
         &self.inner.keys
     }
@@ -158,7 +158,7 @@ impl Authority {
         &self.inner.denylist
     }
 
-    /// What has been counted.
+    /// The counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.inner.metrics
     }
@@ -173,12 +173,12 @@ impl Authority {
         Admin::new(self.inner.base.clone(), self.inner.hashing.clone(), self.inner.denylist.clone())
     }
 
-    /// For what is remembered only here: no clock that is set changes it.
+    /// Elapsed seconds, for what is kept only in memory: setting the wall clock does not change them.
     pub(crate) fn seconds_passed(&self) -> i64 {
         i64::try_from(self.clock().elapsed().as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// How the database does.
+    /// The health of the database.
     pub fn database(&self) -> DatabaseHealth {
         DatabaseHealth { failures: self.store().failures(), changes_lost: self.store().changes_lost() }
     }
@@ -191,8 +191,8 @@ impl Authority {
         self.inner.base.clock.unix_now()
     }
 
-    /// The time by which something has surely expired, in Unix seconds: it is before [`Authority::clock`]'s while that was
-    /// set a short time ago.
+    /// The earliest time that it may be, in Unix seconds: what has expired by then has certainly expired. For a while
+    /// after the clock was set, it is earlier than [`Authority::clock`].
     pub fn earliest_now(&self) -> i64 {
         self.inner.time.earliest()
     }

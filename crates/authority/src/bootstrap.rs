@@ -14,15 +14,15 @@ use crate::keys::master_key::{MasterKey, MasterKeySource};
 use crate::keys::secret::Secret;
 use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY};
 
-/// What the first start made, to be shown once.
+/// What the first start created, to be shown once.
 #[derive(Debug)]
 pub struct FirstStart {
-    /// The password of the user `admin`; `None` if a user of that name was there already.
+    /// The password of the user `admin`; `None` if that user existed already.
     pub admin_password: Option<Secret>,
 }
 
-/// Does the first start if it has not been done: one transaction, so two servers that start at once make one. `None`:
-/// it was done before.
+/// Performs the first start, unless it was done before (`None`). It is one transaction, so if two servers start at the
+/// same time, only one of them performs it.
 pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartError> {
     base.settings.check()?;
     if base.store.head().await?.bootstrapped {
@@ -30,7 +30,8 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     }
     let (clock, entropy) = (&*base.clock, &*base.entropy);
     let password = first_password(entropy);
-    // Before the master key: it takes a while, and a key that is there without a first start looks like a lost database.
+    // Before the master key is created: hashing takes a while, and a master key without a first start looks like a lost
+    // database.
     let user = admin(base, &password).await?;
     // A store with keys and no master key is an error, even before its first start.
     let (master, made) = match base.store.keys().await?.is_empty() {
@@ -48,7 +49,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     };
     let outcome = match base.store.bootstrap(first).await {
         Ok(outcome) => outcome,
-        // It may have been committed, and then nothing could be opened without the key.
+        // It may have been committed, and then its keys could not be opened without the master key.
         Err(error @ (StoreError::OutcomeUnknown(_) | StoreError::Lost(_))) => return Err(error.into()),
         Err(error) => {
             discard()?;
@@ -61,8 +62,8 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     }
     Ok(match outcome {
         BootstrapOutcome::AlreadyDone => {
-            // Another server was faster, with a key of its own. Ours would only hide that the right one is missing; unless
-            // that server found it in our place, and took it.
+            // Another server was faster. If it has a master key of its own, ours would only hide that the right one is
+            // missing. But it may have found ours and used it.
             if made && !fits(&master, &base.store.sealed_keys().await?) {
                 base.master_key.discard()?;
             }
@@ -74,8 +75,8 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     })
 }
 
-/// Looks whether the master key fits the keys that a database holds. Nothing is written, and the tables may be missing or
-/// of an older version: so it comes before everything that a failed start would leave half done.
+/// Checks that the master key opens the keys in a database. It writes nothing, and the tables may be missing or of an
+/// older version, so it comes before everything that a failed start would leave half done.
 pub async fn check_master_key(store: &Store, source: &MasterKeySource) -> Result<(), StartError> {
     let sealed = store.sealed_keys().await?;
     if sealed.is_empty() {
@@ -96,7 +97,7 @@ fn fits(master: &MasterKey, sealed: &[SealedKey]) -> bool {
     sealed.iter().all(|key| master.open(&sealed_name(key.purpose, &key.kid), &key.sealed).is_some())
 }
 
-/// 24 characters, 144 random bits: enough, and short enough to be typed once.
+/// 24 characters, 144 random bits: strong enough, and short enough to type once.
 fn first_password(entropy: &dyn Entropy) -> Secret {
     Secret::new(&Secret::random(entropy).expose()[..24])
 }

@@ -9,13 +9,13 @@ use ficha_token::Algorithm;
 /// Why a request is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// The client is unknown, disabled, gave a wrong secret, or gave none where it must.
+    /// The client is unknown or disabled, or its secret is wrong or missing.
     #[error("client authentication failed")]
     ClientAuthentication,
     /// The client may not use this grant.
     #[error("the client may not use this grant")]
     GrantNotAllowed,
-    /// More was asked for than the user, the client or the session holds.
+    /// The request asks for more than the user, the client or the session has.
     #[error("the scope exceeds what may be granted")]
     ScopeExceeded,
     /// Unknown user, wrong password, disabled or throttled: which one is not disclosed.
@@ -24,7 +24,7 @@ pub enum AuthorityError {
     /// The refresh token is not valid (any more): the reason is not disclosed.
     #[error("the refresh token is invalid, expired, revoked, or was issued to another client")]
     BadRefreshToken,
-    /// A token of another client was handed in to be revoked.
+    /// The token to be revoked belongs to another client.
     #[error("the token was issued to another client")]
     NotYours,
     /// Too many logins are waiting.
@@ -53,7 +53,7 @@ pub enum AuthorityError {
     /// The database failed, or the outcome of a commit is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key could not be made or used.
+    /// A key could not be created or used.
     #[error("a key could not be used: {0}")]
     Key(String),
 }
@@ -74,7 +74,7 @@ pub enum SettingsError {
     /// An algorithm that Ficha does not sign with.
     #[error("keys.algorithm {0} can't sign; use ES256, EdDSA or RS256, or set token.secret_key for HS256")]
     Algorithm(Algorithm),
-    /// HS256 with too little of a secret.
+    /// The HS256 secret is too short.
     #[error("token.secret_key must be at least 32 random bytes; `openssl rand -hex 32` makes one")]
     ShortSecret,
     /// Anybody could read the denylist over the network.
@@ -111,7 +111,7 @@ pub enum StartError {
         /// Where it came from; never the key.
         from: String,
     },
-    /// The master key's file could not be read or made.
+    /// The master key file could not be read or created.
     #[error("the master key file {} can't be used: {source}", path.display())]
     MasterKeyFile {
         /// Which file.

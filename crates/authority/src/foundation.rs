@@ -1,4 +1,4 @@
-//! What an authority, and an administrator's command, is built on.
+//! What an authority and the administrator's commands are built on.
 
 use std::sync::Arc;
 

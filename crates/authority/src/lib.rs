@@ -1,4 +1,4 @@
-//! The rules of issuing, refreshing and revoking: an OAuth2 authorization server without its HTTP.
+//! The rules of issuing, refreshing and revoking: an OAuth2 authorization server without HTTP.
 //!
 //! [`Authority`] serves the endpoints, [`Admin`] the administrators. Both return plain records.
 #![forbid(unsafe_code)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
 pub struct RequestSource {
-    /// The peer's address, or the one that a trusted proxy or client names.
+    /// The peer's address, or the one that a trusted proxy or client forwards.
     pub address: Option<IpAddr>,
     /// The user agent, for the session list.
     pub user_agent: Option<String>,
@@ -18,7 +18,7 @@ impl RequestSource {
     }
 }
 
-/// An IPv4 address whole, an IPv6 one by its /64: that is what one subscriber has.
+/// The whole IPv4 address, or the /64 of an IPv6 address, because one subscriber has a whole /64.
 pub(crate) fn network_of(address: Option<IpAddr>) -> Vec<u8> {
     match address.map(|address| address.to_canonical()) {
         None => Vec::new(),

@@ -1,4 +1,4 @@
-//! What the rules need to know, checked once at start.
+//! The settings of an authorization server, checked once at the start.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use url::{Host, Url};
 use crate::error::SettingsError;
 use crate::keys::secret::Secret;
 
-/// The settings of an authorization server. [`Settings::check`] holds them against each other.
+/// The settings of an authorization server. [`Settings::check`] checks that they fit together.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Who issues: the exact `iss` of every token, and the base of every endpoint's address.
+    /// The issuer: the exact `iss` of every token, and the base of every endpoint's URL.
     pub issuer: Issuer,
-    /// How the rules of tokens and sessions are set.
+    /// How long tokens and sessions live, and what they default to.
     pub token: TokenSettings,
     /// How passwords are hashed.
     pub password: PasswordSettings,
     /// How access tokens are signed.
     pub signing: SigningSettings,
-    /// Who may follow the denylist, and how many at once.
+    /// Who may follow the denylist, and how many followers at once.
     pub denylist: DenylistSettings,
 }
 
@@ -34,11 +34,12 @@ pub struct TokenSettings {
     pub refresh_idle_ttl: Duration,
     /// How long a session lives at most.
     pub session_ttl: Duration,
-    /// How long the last refresh token still gets its successor again. Zero: never.
+    /// How long the previous refresh token may be retried for the same successor. Zero: never.
     pub refresh_grace: Duration,
     /// The `aud` of tokens whose client sets none; `None` is the issuer.
     pub audience: Option<String>,
-    /// The client of a request that names none. `None`: `first-party` if the issuer is a loopback address, otherwise none.
+    /// The client of a request that names none. `None`: `first-party` if the issuer is a loopback address, otherwise
+    /// none.
     pub default_client: Option<String>,
 }
 
@@ -47,11 +48,11 @@ pub struct TokenSettings {
 pub struct PasswordSettings {
     /// The bcrypt cost of new hashes.
     pub bcrypt_cost: Cost,
-    /// A stored hash dearer than this is refused without computing it.
+    /// The highest cost of a stored hash; one with a higher cost is refused without computing it.
     pub max_stored_cost: u32,
-    /// The least number of characters of a new password.
+    /// The minimum length of a new password, in characters.
     pub min_length: usize,
-    /// How many threads hash; `None`: as many as there are cores.
+    /// How many threads hash passwords; `None`: one per core.
     pub threads: Option<NonZeroUsize>,
     /// How many logins may wait for a thread.
     pub max_queue: usize,
@@ -62,7 +63,7 @@ pub struct PasswordSettings {
 /// `denylist.*`
 #[derive(Debug, Clone)]
 pub struct DenylistSettings {
-    /// Whether anybody may follow; `None`: only where the issuer is a loopback address.
+    /// Whether followers without credentials are allowed; `None`: only if the issuer is a loopback address.
     pub anonymous: Option<bool>,
     /// How many polls may be held at once.
     pub max_waiting: usize,
@@ -83,7 +84,7 @@ pub enum SigningSettings {
     KeyPair {
         /// Which.
         algorithm: Algorithm,
-        /// After how long a new key takes over by itself; `None`: never.
+        /// How long until the key is rotated automatically; `None`: never.
         rotate_after: Option<Duration>,
     },
     /// With one secret that every service shares (HS256).
@@ -91,8 +92,8 @@ pub enum SigningSettings {
 }
 
 impl SigningSettings {
-    /// What new key pairs are made for. If a shared secret signs, a pair is kept anyway, neither used nor
-    /// published until that setting goes: the server then signs with it, and needs no other start.
+    /// The algorithm of new key pairs. With a shared secret there is a key pair as well, neither used nor published
+    /// until that setting is removed: the server then signs with it and needs no new first start.
     pub fn pair_algorithm(&self) -> Algorithm {
         match self {
             Self::KeyPair { algorithm, .. } => *algorithm,
@@ -102,10 +103,10 @@ impl SigningSettings {
 }
 
 /// How long services may cache the key set, in seconds (`Cache-Control: max-age`). A new key signs only after every
-/// copy that lacks it has run out.
+/// cached copy without it has expired.
 pub const JWKS_MAX_AGE: i64 = 300;
 
-/// How long after it is published a new key begins to sign.
+/// How long after its publication a new key begins to sign, in seconds.
 pub const PUBLISH_AHEAD: i64 = JWKS_MAX_AGE + 30;
 
 impl TokenSettings {
@@ -116,7 +117,7 @@ impl TokenSettings {
 }
 
 impl Settings {
-    /// Refuses settings that contradict each other; the error names the key.
+    /// Refuses settings that are out of range or contradict each other; the error names the setting.
     pub fn check(&self) -> Result<(), SettingsError> {
         let token = &self.token;
         let range = |key, value: Duration, least: u64, most: u64| {
@@ -155,7 +156,7 @@ impl Settings {
         self.token.audience.as_deref().unwrap_or(self.issuer.as_str())
     }
 
-    /// The client that a request is which names none.
+    /// The client of a request that names none.
     pub fn default_client(&self) -> Option<&str> {
         match &self.token.default_client {
             Some(id) => Some(id),
@@ -169,16 +170,16 @@ impl Settings {
         self.issuer.is_loopback() && self.denylist.anonymous != Some(false)
     }
 
-    /// True if every service holds the secret that signs tokens, and so could sign an administrator's.
+    /// True if every service has the secret that signs tokens, and so could sign an administrator's token.
     pub fn shares_secret(&self) -> bool {
         matches!(self.signing, SigningSettings::SharedSecret(_))
     }
 }
 
-/// The public client that the first start makes.
+/// The public client that the first start creates.
 pub const FIRST_PARTY: &str = "first-party";
 
-/// The user that the first start makes.
+/// The user that the first start creates.
 pub const ADMIN: &str = "admin";
 
 /// The scope that the admin API and the console ask for.
@@ -192,10 +193,10 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Reads it. Plain HTTP is for [`Issuer::is_plain_http`]'s caller to judge.
+    /// Parses an issuer. Plain HTTP is accepted here; see [`Issuer::is_plain_http`].
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let bad = |why| SettingsError::Issuer { issuer: text.to_owned(), why };
-        let url = Url::parse(text).map_err(|_| bad("it is no URL"))?;
+        let url = Url::parse(text).map_err(|_| bad("it is not a URL"))?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(bad("its scheme is neither https nor http"));
         }
@@ -208,7 +209,7 @@ impl Issuer {
         if url.path().len() > 1 && url.path().ends_with('/') || text.ends_with('/') {
             return Err(bad("it ends in a slash"));
         }
-        // Routes are matched against the path as it is decoded: anything that is written in two ways would be missed.
+        // Routes are matched against the decoded path: a path that can be written in two ways would not match.
         let path = text.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
         if path != url.path().trim_end_matches('/') || path.contains("//") || !path.bytes().all(plain) {
@@ -222,7 +223,7 @@ impl Issuer {
         &self.text
     }
 
-    /// True if it is not https.
+    /// True if its scheme is `http`.
     pub fn is_plain_http(&self) -> bool {
         self.url.scheme() == "http"
     }

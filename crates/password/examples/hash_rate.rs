@@ -1,5 +1,5 @@
-//! Hashes per second: the `bcrypt` crate beside our lockstep, with 1 to 4 lanes on 1 and on all cores, at cost 10;
-//! and last the hashing threads as a server runs them, always with enough callers.
+//! Hashes per second at cost 10, on one core and on all: the `bcrypt` crate, our lockstep with 1 to 4 lanes, and the
+//! hashing threads as a server runs them, always with enough callers.
 //!
 //! `cargo run --release -p ficha-password --example hash_rate [seconds per line]`
 
@@ -14,7 +14,7 @@ const COST: u32 = 10;
 const KEY: &[u8] = b"correct horse battery staple\0";
 const SALT: [u8; 16] = *b"sixteen bytes...";
 
-/// What is measured takes turns, and its best round counts, so that other work on the machine spoils less of it.
+/// The candidates take turns, and the best round of each counts, so that other work on the machine matters less.
 const ROUNDS: u32 = 5;
 
 fn main() {
@@ -45,7 +45,7 @@ fn main() {
     }
 }
 
-/// Runs `work` on each thread and adds up the hashes per second.
+/// Runs `work` on each thread and returns the sum of the hashes per second.
 fn rate(threads: usize, time: Duration, work: &(dyn Fn(Duration) -> f64 + Sync)) -> f64 {
     thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(time))).collect();
@@ -82,7 +82,7 @@ fn lockstep_for(lanes: usize, time: Duration) -> f64 {
     f64::from(hashes) / start.elapsed().as_secs_f64()
 }
 
-/// Twice as many callers as lanes, so that none is ever free.
+/// Twice as many callers as lanes, so that no lane is ever free.
 fn pool_for(threads: usize, time: Duration) -> f64 {
     let settings = HashingSettings { threads, max_queue: 1000, max_per_source: 1000, ..HashingSettings::default() };
     let hashing = Hashing::start(settings).expect("the threads start");

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::format_error::{HashFormatError, parse_number};
 
-/// The most memory that one check may take, in KiB: a hash is input, and must not be able to exhaust the machine.
+/// The most memory that one check may use, in KiB: a hash is input, and must not be able to exhaust the machine.
 const MAX_MEMORY: u32 = 256 * 1024;
 const MAX_PASSES: u32 = 16;
 const MAX_LANES: u32 = 16;
@@ -35,7 +35,7 @@ impl Argon2Hash {
         Ok(Self { params, salt, digest })
     }
 
-    /// Takes the calling thread for as long as the hash's own parameters say.
+    /// Blocks the calling thread for as long as the hash's own parameters require.
     pub(crate) fn verify(&self, password: &[u8]) -> bool {
         let mut made = Zeroizing::new(vec![0; self.digest.len()]);
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
@@ -50,7 +50,7 @@ fn parse_params(settings: &str, digest: usize) -> Option<Params> {
     let memory = parse_number(settings.next()?.strip_prefix("m=")?).filter(|m| *m <= MAX_MEMORY)?;
     let passes = parse_number(settings.next()?.strip_prefix("t=")?).filter(|t| *t <= MAX_PASSES)?;
     let lanes = parse_number(settings.next()?.strip_prefix("p=")?).filter(|p| *p <= MAX_LANES)?;
-    // `keyid` and `data` may stand here too; a hash that needs a key can't be checked.
+    // `keyid` and `data` may follow; a hash that needs a key can't be checked.
     if settings.next().is_some() {
         return None;
     }

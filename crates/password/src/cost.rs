@@ -1,20 +1,20 @@
-//! The bcrypt cost that we hash with.
+//! The bcrypt cost of new hashes.
 
 use std::fmt;
 
-/// The bcrypt cost of new hashes and of failures: 4 to 16. A hash takes 2^cost rounds of key expansion.
+/// The bcrypt cost of new hashes and of failed checks: 4 to 16. A hash takes 2^cost rounds of key expansion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cost(u32);
 
-/// A cost that we would not hash with.
+/// A cost outside the allowed range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a bcrypt cost is {min} to {max}, not {0}", min = Cost::MIN.0, max = Cost::MAX.0)]
+#[error("the bcrypt cost must be {min} to {max}, not {0}", min = Cost::MIN.0, max = Cost::MAX.0)]
 pub struct CostOutOfRange(u32);
 
 impl Cost {
-    /// The least that bcrypt allows.
+    /// The lowest that bcrypt allows.
     pub const MIN: Self = Self(4);
-    /// Some five seconds a hash; more would only be a mistake.
+    /// About five seconds per hash; more would only be a mistake.
     pub const MAX: Self = Self(16);
 
     /// The cost as bcrypt writes it.
@@ -22,7 +22,7 @@ impl Cost {
         self.0
     }
 
-    /// How many turns of key expansion that is: 2^cost.
+    /// The number of turns of key expansion: 2^cost.
     pub(crate) fn turns(self) -> u64 {
         1 << self.0
     }
@@ -56,6 +56,6 @@ mod tests {
     fn only_four_to_sixteen_is_a_cost() {
         assert!([0, 3, 17, 31, u32::MAX].into_iter().all(|cost| Cost::try_from(cost).is_err()));
         assert!((4..=16).all(|cost| Cost::try_from(cost).is_ok_and(|parsed| parsed.get() == cost)));
-        assert_eq!(Cost::try_from(3).unwrap_err().to_string(), "a bcrypt cost is 4 to 16, not 3");
+        assert_eq!(Cost::try_from(3).unwrap_err().to_string(), "the bcrypt cost must be 4 to 16, not 3");
     }
 }

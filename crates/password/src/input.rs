@@ -1,4 +1,4 @@
-//! What each format feeds to bcrypt for a password.
+//! What each format passes to bcrypt for a password.
 
 use std::fmt::Write;
 
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::stored::{BcryptHash, HashFormat, StoredHash};
 
-/// bcrypt reads no more than this.
+/// bcrypt reads at most this many bytes.
 const MAX_KEY: usize = 72;
 
-/// A key for bcrypt, with its closing NUL where that fits: 1 to 72 bytes.
+/// A key for bcrypt, with its terminating NUL if that fits: 1 to 72 bytes.
 pub(crate) struct Key {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// Every byte of the password counts. If one does not, the check still runs, for constant time, and fails.
+    /// True if every byte of the password counts. If not, the check still runs, for constant time, and then fails.
     pub(crate) whole: bool,
 }
 
@@ -25,14 +25,14 @@ pub(crate) fn key(hash: &BcryptHash, password: &[u8]) -> Key {
         HashFormat::BcryptSha256V2 => Key::of_digest(keyed(&hash.salt, password)),
         HashFormat::BcryptSha256V1 => Key::of_digest(base64(digest::digest(&digest::SHA256, password).as_ref())),
         HashFormat::DjangoBcryptSha256 => Key::of_digest(hex(digest::digest(&digest::SHA256, password).as_ref())),
-        // Implementations in C stop at a NUL, so anything after it may never have counted.
+        // C implementations stop at a NUL, so anything after it may not have counted.
         HashFormat::Bcrypt | HashFormat::Argon2id => {
             Key::new(password, password.len() <= MAX_KEY && !password.contains(&0))
         }
     }
 }
 
-/// The key for a new hash with that salt.
+/// The key for a new hash with this salt.
 pub(crate) fn new_key(salt: &[u8; 16], password: &[u8]) -> Zeroizing<Vec<u8>> {
     Key::of_digest(keyed(salt, password)).bytes
 }
@@ -49,7 +49,7 @@ impl Key {
     }
 }
 
-/// HMAC-SHA-256, keyed with the 22 characters of the salt as passlib does, not with its 16 bytes.
+/// HMAC-SHA-256, keyed like passlib with the 22 characters of the salt, not with its 16 bytes.
 fn keyed(salt: &[u8; 16], password: &[u8]) -> Zeroizing<String> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, StoredHash::salt_text(salt).as_bytes());
     base64(hmac::sign(&key, password).as_ref())
@@ -60,7 +60,7 @@ fn base64(bytes: &[u8]) -> Zeroizing<String> {
 }
 
 fn hex(bytes: &[u8]) -> Zeroizing<String> {
-    // Room for all of it, so that no half-written copy is left behind by growing.
+    // Allocated in full, so that growing leaves no partial copy in memory.
     let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");

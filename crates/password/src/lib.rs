@@ -1,11 +1,11 @@
 //! Password hashes: formats, bcrypt in lockstep, and the threads that run it.
 //!
 //! - [`Password`] is a password as typed; [`StoredHash`] is a stored hash, already parsed.
-//! - [`Hashing`] checks the one against the other on its own threads, several bcrypt hashes in [`lockstep`] on each.
-//! - [`policy`] says which new passwords are good enough.
+//! - [`Hashing`] checks a password against a hash on its own threads, several bcrypt hashes in [`lockstep`] on each.
+//! - [`policy`] decides which new passwords are acceptable.
 //!
-//! New hashes are `$bcrypt-sha256$v=2,t=2b,r=…$…`, which Python's passlib reads and writes and in which every byte of
-//! the password counts. See [`HashFormat`] for what else can be checked.
+//! New hashes have the format `$bcrypt-sha256$v=2,t=2b,r=…$…`, which Python's passlib reads and writes and in which
+//! every byte of the password counts. See [`HashFormat`] for the other supported formats.
 #![forbid(unsafe_code)]
 
 mod argon;

@@ -1,10 +1,10 @@
 //! Several independent bcrypt hashes on one thread, round by round.
 //!
-//! A Blowfish round needs the result of the one before, so a lone bcrypt mostly waits for its own memory reads. Up to
-//! four hashes that have nothing to do with each other fill those gaps: [`Lanes`] runs one round of each in turn. A
-//! lone hash takes the same code with one lane.
+//! A Blowfish round needs the result of the previous one, so a single bcrypt mostly waits for its own memory reads. Up to
+//! four independent hashes fill those gaps: [`Lanes`] runs one round of each in turn. A single hash runs the same code
+//! with one lane.
 //!
-//! The work is cut into slices, so that lanes may join late, have different costs, and end by themselves.
+//! The work is cut into slices, so that lanes may start and end at different times and have different costs.
 
 use zeroize::Zeroize;
 
@@ -16,8 +16,8 @@ pub const MAX_LANES: usize = 4;
 /// "OrpheanBeholderScryDoubt", which bcrypt encrypts.
 const MAGIC: [u32; 6] = [0x4f72_7068, 0x6561_6e42, 0x6568_6f6c, 0x6465_7253, 0x6372_7944, 0x6f75_6274];
 
-/// One hash in the making. The lanes stand in one block of memory, so that the inner loop reaches all of them from one
-/// address with constant offsets; pointers to each would not fit the registers.
+/// A hash in progress. All lanes are in one block of memory, so that the inner loop reaches them from one address with
+/// constant offsets; pointers to each would not fit into the registers.
 struct State {
     s: [[u32; 256]; 4],
     p: [u32; 18],
@@ -32,15 +32,15 @@ struct Lane<T> {
     turns_left: u64,
 }
 
-/// Up to [`MAX_LANES`] bcrypt hashes in lockstep, each with a tag that tells its owner which it is.
+/// Up to [`MAX_LANES`] bcrypt hashes in lockstep, each with a tag that identifies it to its owner.
 pub struct Lanes<T> {
     states: Box<[State; MAX_LANES]>,
-    /// Lane `i` is at work in `states[i]`: there are no gaps, so that a slice runs the first `lanes.len()` states.
+    /// Lane `i` uses `states[i]`: there are no gaps, so that a slice runs the first `lanes.len()` states.
     lanes: Vec<Lane<T>>,
 }
 
 impl<T> Lanes<T> {
-    /// No lane is busy.
+    /// Creates lanes of which none is busy.
     pub fn new() -> Self {
         Self { states: Box::new([const { State::zero() }; MAX_LANES]), lanes: Vec::with_capacity(MAX_LANES) }
     }
@@ -50,7 +50,7 @@ impl<T> Lanes<T> {
         self.lanes.len()
     }
 
-    /// No lane is busy.
+    /// True if no lane is busy.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
@@ -60,8 +60,8 @@ impl<T> Lanes<T> {
         self.lanes.iter_mut().map(|lane| &mut lane.tag)
     }
 
-    /// Starts a hash of `turns` turns (2^cost) in a free lane. `key` is 1 to 72 bytes, with bcrypt's closing NUL where
-    /// there is room for it. Gives the tag back if every lane is busy.
+    /// Starts a hash of `turns` turns (2^cost) in a free lane. `key` is 1 to 72 bytes, with bcrypt's terminating NUL if
+    /// there is room for it. Returns the tag as the error if every lane is busy.
     pub fn join(&mut self, key: &[u8], salt: &[u8; 16], turns: u64, tag: T) -> Result<(), T> {
         match self.states.get_mut(self.lanes.len()) {
             None => Err(tag),
@@ -73,7 +73,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Runs every busy lane by the same number of turns: `most`, or fewer if a lane ends before. Returns that number.
+    /// Runs every busy lane for the same number of turns: `most`, or fewer if a lane ends earlier. Returns that number.
     pub fn run(&mut self, most: u64) -> u64 {
         let Some(shortest) = self.lanes.iter().map(|lane| lane.turns_left).min() else { return 0 };
         let turns = shortest.min(most);
@@ -89,14 +89,14 @@ impl<T> Lanes<T> {
         turns
     }
 
-    /// Takes a hash that is done out of its lane: its tag and bcrypt's 23 bytes.
+    /// Removes a finished hash from its lane. Returns its tag and bcrypt's 23 bytes.
     pub fn take_finished(&mut self) -> Option<(T, [u8; 23])> {
         let index = self.lanes.iter().position(|lane| lane.turns_left == 0)?;
         let digest = self.states[index].digest();
         Some((self.leave(index), digest))
     }
 
-    /// Drops a hash whose caller no longer waits.
+    /// Removes a hash that is no longer wanted, unfinished or not. Returns its tag.
     pub fn take_where(&mut self, unwanted: impl Fn(&T) -> bool) -> Option<T> {
         let index = self.lanes.iter().position(|lane| unwanted(&lane.tag))?;
         Some(self.leave(index))
@@ -135,7 +135,7 @@ impl State {
         self.salt.zeroize();
     }
 
-    /// bcrypt's first, salted key expansion. It is one of thousands, so it runs alone.
+    /// bcrypt's first, salted key expansion. It is only one of thousands, so it runs on its own.
     fn start(&mut self, key: &[u8], salt: &[u8; 16]) {
         self.s = tables::S;
         self.p = tables::P;
@@ -187,7 +187,7 @@ impl State {
         [right ^ self.p[17], left ^ self.p[16]]
     }
 
-    /// Blowfish's F. The index types make every look-up certain to be inside its table.
+    /// Blowfish's F. The index types guarantee that every look-up is inside its table.
     #[inline(always)]
     fn mix(&self, x: u32) -> u32 {
         let a = self.s[0][usize::from((x >> 24) as u8)];
@@ -198,7 +198,7 @@ impl State {
     }
 }
 
-/// `bytes`, repeated as often as it takes, as big-endian words.
+/// `bytes`, repeated as often as needed, as big-endian words.
 fn words(bytes: &[u8]) -> [u32; 18] {
     let mut bytes = bytes.iter().cycle();
     let mut next = || u32::from(bytes.next().copied().unwrap_or_default());
@@ -207,7 +207,7 @@ fn words(bytes: &[u8]) -> [u32; 18] {
 
 /// `turns` turns of the first `N` lanes: each mixes in the key, then the salt.
 ///
-/// Not inlined: a function of its own leaves the loop all registers, which was seen to make four lanes 10 % faster.
+/// Not inlined: a separate function leaves all registers to the loop, which made four lanes 10 % faster when measured.
 #[inline(never)]
 fn run<const N: usize>(states: &mut [State; MAX_LANES], turns: u64) {
     for _ in 0..turns {

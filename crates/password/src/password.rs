@@ -12,7 +12,7 @@ pub const MAX_PASSWORD_BYTES: usize = 256;
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes the password as it came. Nothing is trimmed or normalised.
+    /// Takes the password as received. Nothing is trimmed or normalised.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -27,7 +27,7 @@ impl Password {
         &self.0
     }
 
-    /// Over [`MAX_PASSWORD_BYTES`].
+    /// True if it is longer than [`MAX_PASSWORD_BYTES`].
     pub(crate) fn is_too_long(&self) -> bool {
         self.0.len() > MAX_PASSWORD_BYTES
     }

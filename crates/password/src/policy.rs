@@ -1,6 +1,6 @@
-//! Which new passwords are good enough: NIST SP 800-63B-4, section 3.1.1.
+//! Which new passwords are acceptable: NIST SP 800-63B-4, section 3.1.1.
 //!
-//! Length counts, and there are no composition rules. Passwords that attackers try first are refused.
+//! Length matters, and there are no composition rules. Passwords that attackers try first are rejected.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -9,35 +9,35 @@ use zeroize::Zeroizing;
 
 use crate::{MAX_PASSWORD_BYTES, Password};
 
-/// Common passwords and the words they are made of, one a line, in lower case.
+/// Common passwords and the words they are made of, one per line, in lower case.
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("policy/blocklist.txt").lines().collect());
 
 /// This service's own name, which an attacker would try first.
 const SERVICE: &str = "ficha";
 
-/// A common word does not get better with this many digits and signs around it.
+/// Up to this many digits and symbols around a common word do not make it acceptable.
 const DECORATION: usize = 10;
 
-/// Shorter user names turn up inside good passwords by accident.
+/// Shorter user names occur inside good passwords by accident.
 const NAME_INSIDE: usize = 4;
 
-/// How many characters are required in addition to a user name or the service's name.
-const BESIDE_NAME: usize = 8;
+/// How many characters are required in addition to the service's name.
+const OTHER_THAN_NAME: usize = 8;
 
-/// Rows of characters that are typed one after the other. The digits run on past their end.
+/// Rows of characters that are typed one after the other. The digits continue past their end.
 const ROWS: [&str; 7] =
     ["01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "!@#$%^&*()"];
 
 /// The rules for a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// The least number of characters (not bytes). NIST asks for 15 where the password is all there is, and for 8
-    /// together with a second factor.
+    /// The minimum number of characters (not bytes). NIST requires 15 if the password is the only factor, and 8 together
+    /// with a second factor.
     pub min_length: usize,
 }
 
-/// Why a new password is refused. The text can be shown to the user.
+/// Why a new password is rejected. The text can be shown to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// Fewer characters than [`PasswordPolicy::min_length`].
@@ -49,20 +49,20 @@ pub enum PolicyError {
     /// More bytes than [`MAX_PASSWORD_BYTES`].
     #[error("the password must have at most {MAX_PASSWORD_BYTES} bytes")]
     TooLong,
-    /// On the list of common passwords, or one or two words of it with digits and signs.
+    /// On the list of common passwords, or one or two words from it with digits and symbols.
     #[error("the password is too common")]
     Common,
-    /// A short piece over and over.
+    /// A short piece, repeated.
     #[error("the password repeats itself")]
     Repetitive,
     /// Runs along the alphabet, the digits or the keyboard.
     #[error("the password is a simple sequence of characters")]
     Sequential,
-    /// Holds the user name and little else, or is part of it.
-    #[error("the password must not be made from the user name")]
+    /// Contains the user name, or is part of it.
+    #[error("the password must not be based on the user name")]
     UserName,
-    /// Holds the name of this service and little else.
-    #[error("the password must not be made from the name of this service")]
+    /// Contains the name of this service and little else.
+    #[error("the password must not be based on the name of this service")]
     ServiceName,
 }
 
@@ -73,7 +73,7 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Whether `password` may become the password of the user `username`.
+    /// Checks whether `password` may become the password of the user `username`.
     pub fn check(&self, password: &Password, username: &str) -> Result<(), PolicyError> {
         if password.is_too_long() {
             return Err(PolicyError::TooLong);
@@ -87,7 +87,7 @@ impl PasswordPolicy {
         if is_made_of_user_name(&text, &username.to_lowercase()) {
             return Err(PolicyError::UserName);
         }
-        if has_little_beside(&text, SERVICE) {
+        if has_little_else(&text, SERVICE) {
             return Err(PolicyError::ServiceName);
         }
         if is_common(&text) {
@@ -103,7 +103,7 @@ impl PasswordPolicy {
     }
 }
 
-/// The name itself, or a part of the name, or the name (for an address also the part before the `@`) inside.
+/// True if it is the name, a part of the name, or contains the name (or, for an address, the part before the `@`).
 fn is_made_of_user_name(text: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;
@@ -113,11 +113,11 @@ fn is_made_of_user_name(text: &str, name: &str) -> bool {
     name.contains(text) || inside(name) || inside(local) || [name, local].iter().any(|n| text.replace(n, "").is_empty())
 }
 
-fn has_little_beside(text: &str, word: &str) -> bool {
-    text.contains(word) && text.replace(word, "").chars().count() < BESIDE_NAME
+fn has_little_else(text: &str, word: &str) -> bool {
+    text.contains(word) && text.replace(word, "").chars().count() < OTHER_THAN_NAME
 }
 
-/// On the list unchanged, or with its letters (also with `0` read as `o`, and so on) being one or two words of it.
+/// True if it is on the list, or if its letters (also with `0` read as `o`, and so on) are one or two words from the list.
 fn is_common(text: &str) -> bool {
     COMMON.contains(text) || is_common_word(text) || is_common_word(&Zeroizing::new(plain_letters(text)))
 }
@@ -133,7 +133,7 @@ fn is_common_word(text: &str) -> bool {
     COMMON.contains(letters.as_str()) || (1..letters.len()).any(two)
 }
 
-/// Undoes the usual replacements of letters inside words. Those at the end more likely are digits.
+/// Undoes the usual replacements of letters inside words. At the end they are more likely to be digits.
 fn plain_letters(text: &str) -> String {
     let core = text.trim_end_matches(|c: char| !c.is_alphabetic());
     let plain = |c| match c {
@@ -148,13 +148,13 @@ fn plain_letters(text: &str) -> String {
     core.chars().map(plain).chain(text[core.len()..].chars()).collect()
 }
 
-/// The whole is a piece of it, again and again, and that piece alone would be too short.
+/// True if it is one piece, repeated, and that piece alone would be too short.
 fn is_repetitive(chars: &[char], min_length: usize) -> bool {
     let shortest = (1..=chars.len() / 2).find(|&piece| chars.iter().zip(&chars[piece..]).all(|(a, b)| a == b));
     shortest.is_some_and(|piece| piece < min_length.max(2))
 }
 
-/// It is four characters and more of a row at a time: equal ones, or neighbours in one direction or the other.
+/// True if it consists of runs of four characters or more on average: equal ones, or neighbours in either direction.
 fn is_sequential(chars: &[char]) -> bool {
     let breaks = chars.windows(2).filter(|pair| !are_neighbours(pair[0], pair[1])).count();
     4 * (breaks + 1) <= chars.len()
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn the_name_of_the_service_is_not_enough() {
         assert_eq!(check("ficha2024ficha!"), Err(PolicyError::ServiceName));
-        assert_eq!(check("ficha beside a purple canoe"), Ok(()));
+        assert_eq!(check("ficha next to a purple canoe"), Ok(()));
     }
 
     #[test]

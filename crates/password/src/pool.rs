@@ -1,4 +1,4 @@
-//! The hashing threads, and the queue before them.
+//! The hashing threads and their queue.
 
 mod check;
 mod queue;
@@ -18,24 +18,25 @@ use crate::{Cost, Password, StoredHash};
 use queue::{Queue, Task};
 use speed::Speed;
 
-/// How much the hashing threads may do.
+/// The limits of the hashing threads.
 #[derive(Clone, Debug)]
 pub struct HashingSettings {
-    /// How many threads hash, at least 1; as many as cores is right. They run at a lower priority than the rest.
+    /// The number of threads, at least 1; the number of cores is a good choice. They run at a lower priority than the
+    /// rest.
     pub threads: usize,
-    /// How many bcrypt hashes run in lockstep on each thread: 1 to 4. With 4 a thread does about twice as many hashes
-    /// a second as with 1, and each takes about twice as long.
+    /// How many bcrypt hashes run in lockstep on each thread: 1 to 4. With 4, a thread does about twice as many hashes
+    /// per second as with 1, and each takes about twice as long.
     pub lanes: usize,
-    /// How many jobs may wait for a free lane. The next one is [`Busy`].
+    /// How many jobs may wait for a free lane. Further jobs are rejected with [`Busy`].
     pub max_queue: usize,
-    /// How many jobs of one source may wait.
+    /// How many jobs from one source may wait.
     pub max_per_source: usize,
-    /// A stored bcrypt hash dearer than this never matches, and takes no longer than an unknown user.
+    /// A stored bcrypt hash with a higher cost never matches, and takes no longer than an unknown user.
     pub max_stored_cost: u32,
 }
 
 impl Default for HashingSettings {
-    /// A thread for each core, 4 lanes, 256 waiting jobs and 64 of one source, stored costs up to 14.
+    /// One thread per core, 4 lanes, 256 waiting jobs, 64 of them from one source, stored costs up to 14.
     fn default() -> Self {
         Self {
             threads: thread::available_parallelism().map_or(1, |cores| cores.get()),
@@ -47,28 +48,28 @@ impl Default for HashingSettings {
     }
 }
 
-/// What the threads are doing and have done since [`Hashing::start`].
+/// What the threads are doing, and what they have done since [`Hashing::start`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HashingStats {
     /// How many jobs wait for a free lane.
     pub queued: usize,
     /// How many jobs are being worked on.
     pub running: usize,
-    /// How many jobs never shared their thread, shared it with one other, two, three.
+    /// How many jobs never shared their thread, or shared it with one, two or three others.
     pub lanes_used: [u64; MAX_LANES],
-    /// How many jobs were answered. Those whose caller hung up do not count.
+    /// How many jobs were completed. Those whose caller hung up do not count.
     pub completed: u64,
-    /// How many jobs were turned away as [`Busy`].
+    /// How many jobs were rejected with [`Busy`].
     pub refused: u64,
-    /// How long a failing check would take now, at the floor of the last check: see [`Hashing::typical`].
+    /// How long a failing check would take now, with the floor of the last check: see [`Hashing::typical`].
     pub typical: Duration,
 }
 
-/// Too many jobs wait already, in all or of this source.
+/// Too many jobs are already waiting, in total or from this source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are waiting to be checked; try again in {} s", retry_after.as_secs())]
 pub struct Busy {
-    /// When it is worth trying again: whole seconds, 1 to 30.
+    /// When to try again: whole seconds, 1 to 30.
     pub retry_after: Duration,
 }
 
@@ -78,7 +79,7 @@ pub struct Hashing {
     handle: Arc<Handle>,
 }
 
-/// The last one closes the queue, which ends the threads. They hold the queue, never this.
+/// Dropping the last one closes the queue, which ends the threads. They hold the queue, never this.
 struct Handle {
     queue: Arc<Queue>,
 }
@@ -90,15 +91,15 @@ impl Drop for Handle {
 }
 
 impl Hashing {
-    /// Starts the threads. Fails if the system gives none, or if `settings` has no threads or not 1 to 4 lanes.
+    /// Starts the threads. Fails if the system can't create them, or if `settings` has no threads or not 1 to 4 lanes.
     pub fn start(settings: HashingSettings) -> io::Result<Self> {
         if settings.threads == 0 || !(1..=MAX_LANES).contains(&settings.lanes) {
-            let message = "hashing takes at least one thread, and 1 to 4 lanes on each";
+            let message = "hashing needs at least one thread, and 1 to 4 lanes per thread";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let threads = settings.threads;
         let queue = Arc::new(Queue::new(settings, Speed::measure()));
-        // Made first: if a thread fails to start, those before it end with this.
+        // Created first: if a thread fails to start, dropping this ends those before it.
         let handle = Arc::new(Handle { queue: Arc::clone(&queue) });
         for index in 0..threads {
             let queue = Arc::clone(&queue);
@@ -107,15 +108,14 @@ impl Hashing {
         Ok(Self { handle })
     }
 
-    /// Whether `password` is the one behind `candidate`; `None` is a user that does not exist.
+    /// Checks `password` against `candidate`; `None` stands for a user that does not exist.
     ///
-    /// Every failure takes what a failed check of cost `floor` takes, whatever its reason: an unknown user, a wrong,
-    /// over-long or otherwise unusable password, a stored hash that is cheaper or too dear. A stored hash dearer than
-    /// `floor` that may be checked takes its own time. A failed argon2id check is topped up to `floor` by what a turn of
+    /// Every failure takes as long as a failed check of cost `floor`, whatever the reason: an unknown user, a wrong,
+    /// over-long or otherwise unusable password, a stored hash that is cheaper or too expensive. A stored hash above `floor`
+    /// that may be checked takes its own time. A failed argon2id check is topped up to `floor`, based on how long a turn of
     /// bcrypt takes now: close, but not exact.
     ///
-    /// `source` identifies the caller; see [`HashingSettings::max_per_source`]. If the future is dropped, the check is
-    /// too.
+    /// `source` identifies the caller; see [`HashingSettings::max_per_source`]. Dropping the future cancels the check.
     pub async fn verify(
         &self,
         source: u64,
@@ -130,8 +130,8 @@ impl Hashing {
 
     /// Hashes a new password, in the format `$bcrypt-sha256$v=2,t=2b,r=COST$…`.
     ///
-    /// The [policy](crate::policy) comes first: a hash of more than [`MAX_PASSWORD_BYTES`](crate::MAX_PASSWORD_BYTES)
-    /// is made, but never matches.
+    /// Check the [policy](crate::policy) first: a hash of more than [`MAX_PASSWORD_BYTES`](crate::MAX_PASSWORD_BYTES) is
+    /// created, but never matches.
     pub async fn hash(&self, source: u64, password: Password, cost: Cost) -> Result<StoredHash, Busy> {
         let (reply, answer) = oneshot::channel();
         self.queue().push(source, Task::Hash { password, cost, reply })?;
@@ -143,8 +143,8 @@ impl Hashing {
         self.queue().stats()
     }
 
-    /// How long a failing check with that floor would take if it came now, waiting included. From the speed that was
-    /// last measured and from who is waiting, so it is right from the start and after a storm.
+    /// How long a failing check with this floor would take if it came now, including waiting. It is computed from the
+    /// measured speed and the current queue, so it is right from the start and after a burst of logins.
     pub fn typical(&self, floor: Cost) -> Duration {
         self.queue().typical(floor)
     }
@@ -153,7 +153,7 @@ impl Hashing {
         &self.handle.queue
     }
 
-    /// The threads answer every job that is wanted, unless one of them dies of a bug.
+    /// The threads answer every job that is still wanted, unless one of them panics because of a bug.
     async fn answer<T>(&self, answer: oneshot::Receiver<T>, cost: Cost) -> Result<T, Busy> {
         answer.await.map_err(|_| self.queue().busy(cost))
     }

@@ -11,10 +11,10 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::argon::Argon2Hash;
 use crate::format_error::{HashFormatError, parse_number};
 
-/// bcrypt's own base64. It refuses trailing bits, so each salt and digest has one spelling.
+/// bcrypt's own base64. It rejects trailing bits, so each salt and digest has exactly one spelling.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD);
 
-/// No format that we read is longer.
+/// No supported format is longer.
 const MAX_TEXT: usize = 512;
 
 const SALT_TEXT: usize = 22;
@@ -28,16 +28,16 @@ pub enum HashFormat {
     BcryptSha256V2,
     /// `$bcrypt-sha256$2b,12$salt$digest` (or `2a`): SHA-256, base64, bcrypt. passlib before 1.7.3.
     BcryptSha256V1,
-    /// `$2a$`, `$2b$` and `$2y$`, also behind Django's `bcrypt$`.
+    /// `$2a$`, `$2b$` and `$2y$`, also with Django's prefix `bcrypt$`.
     Bcrypt,
     /// Django's `bcrypt_sha256$$2b$…`: SHA-256, hexadecimal, bcrypt.
     DjangoBcryptSha256,
-    /// `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, also behind Django's `argon2`. More than 256 MiB, 16
-    /// passes or 16 lanes are refused; what is left is the memory that each hashing thread may take at once.
+    /// `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, also with Django's prefix `argon2`. More than 256 MiB, 16 passes or 16
+    /// lanes are rejected. Each hashing thread may need that much memory at the same time.
     Argon2id,
 }
 
-/// A hash as the database holds it, known to be well formed. `Debug` shows neither salt nor digest.
+/// A hash as stored in the database, known to be well formed. `Debug` shows neither salt nor digest.
 #[derive(Clone)]
 pub struct StoredHash {
     text: Zeroizing<String>,
@@ -67,7 +67,7 @@ impl Drop for BcryptHash {
 }
 
 impl StoredHash {
-    /// Parses `text`; what comes back can be checked without further errors.
+    /// Parses `text`. The result can be checked without further errors.
     pub fn parse(text: &str) -> Result<Self, HashFormatError> {
         if text.len() > MAX_TEXT {
             return Err(HashFormatError::Shape);
@@ -80,7 +80,7 @@ impl StoredHash {
         &self.text
     }
 
-    /// Which format the hash has.
+    /// The format of the hash.
     pub fn format(&self) -> HashFormat {
         match &self.scheme {
             Scheme::Bcrypt(hash) => hash.format,
@@ -96,13 +96,13 @@ impl StoredHash {
         }
     }
 
-    /// Whether a new hash of this `cost` would be of the same kind. If not, rehash it at the next successful login; a
-    /// cost that was lowered counts too, so that logins become as cheap as configured.
+    /// True if a new hash of this `cost` would have the same format and cost. If not, rehash it at the next successful
+    /// login, also if the cost was lowered, so that logins become as cheap as configured.
     pub fn is_current(&self, cost: u32) -> bool {
         self.format() == HashFormat::BcryptSha256V2 && self.cost() == Some(cost)
     }
 
-    /// The salt of a new hash as it will stand in the text.
+    /// The salt of a new hash as it appears in the text.
     pub(crate) fn salt_text(salt: &[u8; 16]) -> String {
         BCRYPT_BASE64.encode(salt)
     }
@@ -143,7 +143,7 @@ fn parse_scheme(text: &str) -> Result<Scheme, HashFormatError> {
     if let Some(rest) = text.strip_prefix("bcrypt_sha256$") {
         return parse_bcrypt(rest, HashFormat::DjangoBcryptSha256).map(Scheme::Bcrypt);
     }
-    // Django writes `argon2` straight before the `$` of the usual form, and `bcrypt$` before that of bcrypt's.
+    // Django writes `argon2` directly before the `$` of the usual form, and `bcrypt$` before the `$` of bcrypt's.
     if text.strip_prefix("argon2").unwrap_or(text).starts_with("$argon2id$") {
         let text = text.strip_prefix("argon2").unwrap_or(text);
         return Argon2Hash::parse(text).map(Scheme::Argon2);
@@ -151,7 +151,7 @@ fn parse_scheme(text: &str) -> Result<Scheme, HashFormatError> {
     parse_bcrypt(text.strip_prefix("bcrypt$").unwrap_or(text), HashFormat::Bcrypt).map(Scheme::Bcrypt)
 }
 
-/// What follows `$bcrypt-sha256$`. passlib pads no cost with zeros and refuses those that are.
+/// What follows `$bcrypt-sha256$`. passlib does not pad the cost with zeros, and rejects a padded one.
 fn parse_passlib(rest: &str) -> Result<BcryptHash, HashFormatError> {
     let mut parts = rest.split('$');
     let (Some(settings), Some(salt), Some(digest), None) = (parts.next(), parts.next(), parts.next(), parts.next())
@@ -179,7 +179,7 @@ fn parse_bcrypt(text: &str, format: HashFormat) -> Result<BcryptHash, HashFormat
     if cost.len() != 2 {
         return Err(HashFormatError::Cost);
     }
-    // `split_at_checked` also refuses to cut a character of several bytes.
+    // `split_at_checked` also refuses to split a multi-byte character.
     let (salt, digest) = rest.split_at_checked(SALT_TEXT).ok_or(HashFormatError::Shape)?;
     bcrypt_parts(format, cost, salt, digest)
 }

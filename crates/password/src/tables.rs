@@ -1,4 +1,4 @@
-//! Where Blowfish starts: the fraction of pi in words of 32 bits, first `P`, then the four `S`.
+//! Blowfish's initial tables: the fraction of pi in 32-bit words, first `P`, then the four `S`.
 
 pub(crate) const P: [u32; 18] = [
     0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89, 0x452821e6,

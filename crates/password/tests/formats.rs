@@ -1,4 +1,4 @@
-//! Stored hashes that other systems made: passlib 1.7.4, Django 5 and argon2-cffi wrote every one that matches here.
+//! Hashes from other systems: every one that matches here was written by passlib 1.7.4, Django 5 or argon2-cffi.
 
 use ficha_password::HashFormat::{self, Argon2id, Bcrypt, BcryptSha256V1, BcryptSha256V2, DjangoBcryptSha256};
 use ficha_password::{Cost, HashFormatError, Hashing, HashingSettings, Password, StoredHash};
@@ -6,7 +6,7 @@ use ficha_password::{Cost, HashFormatError, Hashing, HashingSettings, Password, 
 const ENGLISH: &str = "correct horse battery staple";
 const UNICODE: &str = "pässwörd 密码 🔑";
 
-/// Each with the format and the cost it parses to.
+/// Each with its format and cost.
 const OF_ENGLISH: [(&str, HashFormat, Option<u32>); 10] = [
     ("$bcrypt-sha256$v=2,t=2b,r=4$xtGhyIlsUM.SQZcbp8Y3Ne$KdQ9D8pVolCTzqQ9bX3kZ/v1qqaNo.y", BcryptSha256V2, Some(4)),
     ("$bcrypt-sha256$2b,4$CXN1cqBlvV9OXH2R33qzTO$vb.e3CS6Mvw0XMBEF0sQ3jRGfN99YYW", BcryptSha256V1, Some(4)),
@@ -36,7 +36,7 @@ const OF_UNICODE: [&str; 9] = [
     "argon2$argon2id$v=19$m=64,t=1,p=1$WXE4UUdyc1Fld01FWkx0ZDZXV3NORw$qE+45beenmYpYY9M9PwsfSJwM52k/Fw5/6rM8mGJy2M",
 ];
 
-/// Of 100 times `x`. Plain bcrypt can't hold that.
+/// Hashes of `x` 100 times, which is too long for plain bcrypt.
 const OF_100_X: [&str; 5] = [
     "$bcrypt-sha256$v=2,t=2b,r=4$Ukt70ZT6qTaUvT5PDSePS.$TZA5Jn1yPMetfQlhCuUGph2kAWOVPd.",
     "$bcrypt-sha256$2b,4$gNogCXLJQjw7R6iTVFrNze$BCAVWvpZVxPtcuSKZOZ7gQfU39e3QqO",
@@ -45,7 +45,7 @@ const OF_100_X: [&str; 5] = [
     "argon2$argon2id$v=19$m=64,t=1,p=1$M0d6WGlYYUtIeGN2TEFTVHNGeU1idg$TBuA+2KK+2CDcy+5mobxykHkyWjvay6P6P/wRYN4/RA",
 ];
 
-/// Of 72 times `y`.
+/// A hash of `y` 72 times.
 const OF_72_Y: &str = "$2b$04$O81W.SeprmABbtoJ1s6j3utzW.uXX.WjSgu8yUwuHLENqviiqQVmC";
 
 fn hashing() -> Hashing {
@@ -92,7 +92,7 @@ async fn every_byte_of_a_long_password_counts() {
 async fn plain_bcrypt_refuses_what_it_would_truncate() {
     let hashing = hashing();
     let password = "y".repeat(72);
-    assert!(bcrypt::verify(format!("{password}z"), OF_72_Y).unwrap(), "the trap is real");
+    assert!(bcrypt::verify(format!("{password}z"), OF_72_Y).unwrap(), "the bcrypt crate truncates");
     assert!(matches(&hashing, &password, OF_72_Y).await);
     assert!(!matches(&hashing, &format!("{password}z"), OF_72_Y).await);
     assert!(!matches(&hashing, &"y".repeat(71), OF_72_Y).await);
@@ -139,7 +139,7 @@ fn malformed_hashes_fail_cleanly() {
         ("$2b$+4$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a".to_owned(), Cost),
         ("$2b$03$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a".to_owned(), Cost),
         ("$2b$32$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a".to_owned(), Cost),
-        // A character of several bytes where salt and digest meet.
+        // A multi-byte character where salt and digest meet.
         ("$2b$04$s.2BA/eSMdb2ueeNfURDYéVyGc/JrdLBPZGNNLri05M9HwgRAX1a".to_owned(), Shape),
         ("$2b$04$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1".to_owned(), Digest),
         ("$2b$04$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1aa".to_owned(), Digest),
@@ -178,7 +178,7 @@ fn malformed_hashes_fail_cleanly() {
 fn no_cut_or_changed_hash_panics() {
     for (hash, ..) in OF_ENGLISH {
         for at in 0..hash.len() {
-            // Some of these are still hashes (argon2 has no fixed length); none may panic.
+            // Some of these are still valid (argon2 has no fixed length); none may panic.
             let _ = StoredHash::parse(&hash[..at]);
             for other in ["", "$", "é", "\0", "="] {
                 let _ = StoredHash::parse(&format!("{}{other}{}", &hash[..at], &hash[at + 1..]));

@@ -1,10 +1,10 @@
-//! The lockstep core against the `bcrypt` crate, which it must equal bit by bit.
+//! Compares the lockstep core with the `bcrypt` crate: the results must be identical.
 
 use ficha_password::lockstep::{Lanes, MAX_LANES};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A hash to make, and how many turns the others are ahead when it joins.
+/// A hash to compute, and how many turns the others are ahead when it joins.
 #[derive(Clone, Debug)]
 struct Job {
     key: Vec<u8>,
@@ -20,7 +20,7 @@ impl Job {
     }
 }
 
-/// What bcrypt reads of a password: with its closing NUL, at most 72 bytes.
+/// What bcrypt reads of a password: at most 72 bytes, including its terminating NUL.
 fn key(password: &[u8]) -> Vec<u8> {
     password.iter().copied().chain([0]).take(72).collect()
 }
@@ -70,7 +70,7 @@ fn every_length_in_every_number_of_lanes_equals_the_bcrypt_crate() {
     for width in 1..=MAX_LANES {
         let jobs: Vec<_> = (0..=72_u8)
             .map(|length| {
-                // Successive lengths go through all byte values, NUL among them.
+                // Successive lengths cover all byte values, including NUL.
                 let password: Vec<u8> = (0..length).map(|i| i.wrapping_mul(7).wrapping_add(length)).collect();
                 Job { key: key(&password), salt: [length.wrapping_mul(151); 16], cost: 4, late: 0 }
             })

@@ -1,4 +1,4 @@
-//! The hashing threads from outside.
+//! Tests of the hashing threads through the public interface.
 
 use std::future::Future;
 use std::pin::pin;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ficha_password::{Cost, HashFormat, Hashing, HashingSettings, MAX_PASSWORD_BYTES, Password, StoredHash};
 
-/// Of "correct horse battery staple", by argon2-cffi.
+/// A hash of "correct horse battery staple" by argon2-cffi.
 const ARGON2: &str = "$argon2id$v=19$m=64,t=2,p=2$HsPYG4NQCsGYEyIkJEQopQ$NjJR8rQyKhmnNOJrVC9jBA2K4rEQHg9sbK//iCT7lII";
 
-/// Long enough (some 150 ms) that what a test does meanwhile comes before its end.
+/// Long enough (about 150 ms) that what a test does meanwhile is done before it ends.
 const SLOW: u32 = 11;
 
 fn cost(cost: u32) -> Cost {
@@ -27,7 +27,7 @@ fn check(hashing: &Hashing, source: u64, floor: u32) -> impl Future<Output = Res
     async move { hashing.verify(source, Password::new("wrong"), None, cost(floor)).await }
 }
 
-/// Polls once: the job is in the queue, or turned away.
+/// Polls once: the job is then in the queue, or was rejected.
 fn begin<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -78,7 +78,7 @@ async fn a_stored_cost_above_the_maximum_is_refused_and_not_computed() {
 }
 
 #[tokio::test]
-async fn argon2_runs_beside_bcrypt() {
+async fn argon2_runs_next_to_bcrypt() {
     let hashing = start(1, 4);
     let argon2 = |password| hashing.verify(1, Password::new(password), Some(ARGON2.parse().unwrap()), cost(5));
     let both = tokio::join!(check(&hashing, 2, 6), argon2("correct horse battery staple"));
@@ -115,7 +115,7 @@ async fn one_source_can_not_fill_the_queue() {
     assert!(begin(first.as_mut()).is_pending());
     assert!(begin(second.as_mut()).is_pending());
     assert!(matches!(begin(pin!(check(&hashing, 1, 4))), Poll::Ready(Err(_))), "its share is 2");
-    assert!(begin(other.as_mut()).is_pending(), "another source still gets in");
+    assert!(begin(other.as_mut()).is_pending(), "another source still has room");
     assert_eq!(tokio::join!(running, first, second, other), (Ok(false), Ok(false), Ok(false), Ok(false)));
     assert_eq!(check(&hashing, 1, 4).await, Ok(false), "its share is free again");
 }
@@ -129,10 +129,10 @@ async fn a_caller_who_hangs_up_gives_its_place_back() {
     for source in 0..3 {
         assert!(begin(pin!(check(&hashing, source, 16))).is_pending());
     }
-    assert_eq!(hashing.stats().queued, 3, "nobody waits for them any more");
+    assert_eq!(hashing.stats().queued, 3, "their callers have hung up");
     let mut next = Box::pin(check(&hashing, 9, 4));
-    assert!(begin(next.as_mut()).is_pending(), "so there is room");
-    // What has been started is given up too: else this would take five seconds.
+    assert!(begin(next.as_mut()).is_pending(), "they are dropped to make room");
+    // A job that is running is cancelled too; otherwise this would take five seconds.
     drop(running);
     assert_eq!(next.await, Ok(false));
     assert_eq!(hashing.stats().completed, 1);

@@ -1,4 +1,4 @@
-//! How many refreshes a second the store commits to SQLite, by how many share a statement.
+//! How many refreshes per second the store commits, by the number of refreshes that share a statement.
 //!
 //! `cargo run --release -p ficha-store --example rate --features testing [seconds]`
 
@@ -22,7 +22,7 @@ async fn main() {
         let mut batch = sessions(&store).await;
         for size in [1, 8, 64, 256] {
             let rate = measure(&store, &mut batch, size, seconds).await;
-            println!("{:?}: {size:>3} a statement: {rate:>7.0} refreshes/s", database.kind());
+            println!("{:?}: {size:>3} per statement: {rate:>7.0} refreshes/s", database.kind());
         }
     }
 }

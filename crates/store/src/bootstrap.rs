@@ -1,4 +1,4 @@
-//! The first start.
+//! The first start: the initial keys, client, user and scopes.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -29,22 +29,22 @@ pub struct Bootstrap {
     pub now: i64,
 }
 
-/// What became of a first start.
+/// The outcome of a first start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootstrapOutcome {
-    /// Another server, or an earlier start, did it: nothing was written.
+    /// Another server or an earlier start has already done it. Nothing was written.
     AlreadyDone,
-    /// It is committed.
+    /// The data is committed.
     Done {
-        /// False if the client's id was taken, or none was handed in.
+        /// False if the client's id was taken, or no client was given.
         client_added: bool,
-        /// False if the user's name was taken, or none was handed in.
+        /// False if the user's name was taken, or no user was given.
         user_added: bool,
     },
 }
 
 impl Store {
-    /// Writes the first keys, client, user and scopes, once in a database's life: a mark in `globals` says that it was done,
+    /// Writes the first keys, client, user and scopes, once per database: a mark in `globals` records that it was done,
     /// so a user that is deleted later does not come back.
     pub async fn bootstrap(&self, first: Bootstrap) -> Result<BootstrapOutcome> {
         let client = first.client.map(client::Model::try_from).transpose()?;

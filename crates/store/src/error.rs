@@ -1,40 +1,40 @@
-//! What can go wrong between Ficha and its database.
+//! Errors of the store.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
-/// Why the store could not do what it was asked.
+/// Why a call to the store failed.
 ///
-/// No message holds a secret: neither a database's URL nor a bound value is ever part of one.
+/// No message contains a secret: neither the database's URL nor a bound value is ever part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The database did not answer, or refused. Nothing was changed.
+    /// The database did not answer, or refused the call. Nothing was changed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
     /// The change conflicts with what is stored. Nothing was changed.
     #[error("{0}")]
     Conflict(String),
-    /// A commit failed, or its answer was lost: the change may be there or not.
-    #[error("the database did not say whether the change was committed: {0}")]
+    /// A commit failed, or its answer was lost: the change may or may not have been made.
+    #[error("it is unknown whether the change was committed: {0}")]
     OutcomeUnknown(String),
-    /// A change that the database had acknowledged was not there when another connection looked.
+    /// Another connection could not see a change that the database had acknowledged.
     #[error("the database lost a change that it had acknowledged: {0}")]
     Lost(String),
-    /// SQLite's file is not the one that was opened: what is written would never be read again.
+    /// SQLite's file is not the one that was opened: anything written to it would never be read again.
     #[error("{0}")]
     Replaced(String),
-    /// The tables are not there, or not all of them.
+    /// Some or all of the tables are missing.
     #[error("the database is not migrated: run `ficha migrate`")]
     NotMigrated,
-    /// A newer version of Ficha has changed the tables: this one does not know what they mean now.
+    /// A newer version of Ficha has changed the tables, so this version can't interpret them.
     #[error(
         "the database was migrated by a newer version of ficha (migration {0}): run that version, or restore a backup from \
          before it"
     )]
     Newer(String),
-    /// A stored row can't be read as what it should be.
+    /// A stored value can't be parsed.
     #[error("the database contains a value that can't be read: {0}")]
     Corrupt(String),
-    /// The database can't be opened at all: a wrong URL, a folder that can't be made, a refused login.
+    /// The database can't be opened: an invalid URL, a folder that can't be created, a rejected login.
     #[error("can't open the database {what}: {why}")]
     CantOpen {
         /// The database, without its password.
@@ -45,23 +45,23 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// True if the database failed, and not what it was asked: it says so once for all who ask, when an outage begins.
+    /// True if the database failed, rather than the call being at fault. An outage is reported once, when it begins.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Lost(_) | Self::Replaced(_))
     }
 }
 
-/// PostgreSQL's codes for a transaction that lost against another and may simply be tried again.
-const LOST_AGAINST_ANOTHER: [&str; 2] = ["40001", "40P01"];
+/// PostgreSQL's codes for a serialisation failure and a deadlock: the transaction may simply be retried.
+const RETRYABLE: [&str; 2] = ["40001", "40P01"];
 
-/// What ends the body of a transaction early.
+/// Why a transaction failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// The database said so.
+    /// An error from the database.
     Db(DbErr),
-    /// We did.
+    /// An error of our own.
     Store(StoreError),
-    /// The commit did not succeed, as far as we know.
+    /// The commit failed, as far as we know.
     Commit(DbErr),
 }
 
@@ -88,18 +88,16 @@ impl From<Fault> for StoreError {
 }
 
 impl Fault {
-    /// True if the database rolled everything back because of another transaction: trying again is right.
+    /// True if the database rolled everything back because of another transaction.
     pub(crate) fn is_worth_retrying(&self) -> bool {
         match self {
-            Self::Db(error) | Self::Commit(error) => {
-                code(error).is_some_and(|code| LOST_AGAINST_ANOTHER.contains(&code.as_str()))
-            }
+            Self::Db(error) | Self::Commit(error) => code(error).is_some_and(|code| RETRYABLE.contains(&code.as_str())),
             Self::Store(_) => false,
         }
     }
 
-    /// What a failed statement that commits by itself left behind: a refusal by the database is one, and nothing was
-    /// changed; anything else may have come after the commit.
+    /// Classifies the error of a statement that commits by itself. If the database rejected the statement, nothing was
+    /// changed; any other error may have come after the commit.
     pub(crate) fn of_single_statement(error: DbErr) -> Self {
         let refused = match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
@@ -109,7 +107,7 @@ impl Fault {
     }
 }
 
-/// PostgreSQL's classes of shutting down (57P), system errors (58) and internal ones (XX); SQLite's SQLITE_IOERR.
+/// True for PostgreSQL's codes for shutdown (57P), system errors (58) and internal errors (XX), and for SQLITE_IOERR.
 fn may_follow_a_commit(code: &str) -> bool {
     let sqlite_io_error = code.parse::<u32>().is_ok_and(|number| code.len() != 5 && number & 0xff == 10);
     sqlite_io_error || ["57P", "58", "XX"].iter().any(|class| code.len() == 5 && code.starts_with(class))
@@ -134,8 +132,8 @@ impl From<DbErr> for StoreError {
     }
 }
 
-/// True if the database itself says what went wrong, rather than the way to it.
-pub(crate) fn is_of_the_database(error: &DbErr) -> bool {
+/// True if the database itself reported the error, rather than the connection to it.
+pub(crate) fn is_reported_by_database(error: &DbErr) -> bool {
     code(error).is_some()
 }
 
@@ -150,7 +148,7 @@ fn code(error: &DbErr) -> Option<String> {
 pub(crate) fn is_missing_table(error: &DbErr) -> bool {
     match code(error).as_deref() {
         Some("42P01") => true,
-        // SQLite has no code of its own for it.
+        // SQLite has no separate code for this.
         Some("1") => error.to_string().contains("no such table"),
         _ => false,
     }
@@ -161,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_failures_that_may_follow_a_commit_leave_the_outcome_open() {
+    fn only_failures_that_may_follow_a_commit_leave_the_outcome_unknown() {
         for code in ["57P01", "58030", "XX000", "10", "266", "1034"] {
             assert!(may_follow_a_commit(code), "{code}");
         }
@@ -171,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_leaves_the_outcome_of_a_single_statement_open() {
+    fn a_lost_connection_leaves_the_outcome_of_a_single_statement_unknown() {
         let cut = sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
         let fault = Fault::of_single_statement(DbErr::Query(RuntimeErr::SqlxError(cut.into())));
         assert!(matches!(StoreError::from(fault), StoreError::OutcomeUnknown(_)));

@@ -1,7 +1,7 @@
 //! The only crate that knows sea-orm and SQL.
 //!
-//! [`Store`] is one concrete type for both databases: the URL chooses. Plain [records](UserRecord) cross out of it; rows
-//! don't. Time is handed in, in Unix seconds. `transaction.rs` says in which order locks are taken.
+//! [`Store`] is one concrete type for both databases; the URL decides which one is used. It takes and returns plain
+//! [records](UserRecord), never rows. Callers pass in the time, in Unix seconds. `transaction.rs` has the lock order.
 #![forbid(unsafe_code)]
 
 mod bootstrap;

@@ -253,6 +253,9 @@ impl App {
         if new.public {
             new.grants.retain(|grant| *grant != Grant::ClientCredentials);
         }
+        if new.grants == [Grant::ClientCredentials] && new.scopes == ClientScopes::Any {
+            new.scopes = ClientScopes::Only("jobs:run".parse().expect("a valid scope"));
+        }
         let (client, secret) = self.admin.add_client("test", new).await.expect("the client is added");
         Client { id: client.id, secret: secret.as_ref().map(Secret::expose).unwrap_or_default().to_owned() }
     }

@@ -1,4 +1,4 @@
-//! How long signing, verifying and looking up take, beside aws-lc alone with the key parsed once.
+//! How long signing, verifying and looking up take, compared with aws-lc alone with the key parsed once.
 //!
 //! `cargo run --release -p ficha-token --example token_rate`
 #![expect(clippy::disallowed_methods, reason = "this measures time")]
@@ -25,7 +25,7 @@ fn main() {
     denylist();
 }
 
-/// Microseconds a call, in the best of many runs: the others shared the machine with somebody.
+/// Microseconds per call, in the best of many runs: the others shared the machine with other programs.
 fn micros(mut call: impl FnMut()) -> f64 {
     let mut run = |calls: u32| {
         let start = Instant::now();
@@ -153,8 +153,8 @@ fn denylist() {
     }
 }
 
-/// Nanoseconds to look up an id that is not there, and one that is. An id comes out of a token that was just read, so
-/// it is made on the spot, or taken in order, and does not have to be fetched from far away.
+/// Nanoseconds to look up an id that is not there, and one that is. A service has the id from a token that it just
+/// read, so here it is computed on the spot or taken in order.
 fn probes(set: &DenySet, ids: &[DenyId]) -> (f64, f64) {
     let mut state = 0x2545_F491_4F6C_DD1D_u128;
     let absent = micros(|| {
@@ -169,7 +169,7 @@ fn probes(set: &DenySet, ids: &[DenyId]) -> (f64, f64) {
     (absent * 1000.0, present * 1000.0)
 }
 
-/// Bytes in memory, where the system says so.
+/// Bytes in memory, if the system reports it.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096

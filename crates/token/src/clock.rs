@@ -1,4 +1,4 @@
-//! Time, handed in. Nothing below the binaries asks the operating system for it, so a test moves the clock and never
+//! Clocks, passed in by the caller. Only the binaries use the operating system's, so a test moves the clock and never
 //! sleeps.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// Where the time comes from.
+/// A source of time.
 pub trait Clock: Send + Sync + 'static {
     /// The wall-clock time, UTC. It decides about expiry and is written into tokens and rows.
     fn now(&self) -> OffsetDateTime;
@@ -15,7 +15,8 @@ pub trait Clock: Send + Sync + 'static {
     /// decides about leases and time limits.
     fn elapsed(&self) -> Duration;
 
-    /// [`Clock::now`] as whole seconds since 1970, the unit of `exp` (RFC 7519 §2, NumericDate) and of every stored time.
+    /// [`Clock::now`] as whole seconds since 1970, the unit of `exp` (RFC 7519 §2, NumericDate) and of every stored
+    /// time.
     fn unix_now(&self) -> i64 {
         self.now().unix_timestamp()
     }
@@ -54,7 +55,7 @@ impl ManualClock {
         Self { state: Mutex::new((now, Duration::ZERO)) }
     }
 
-    /// Lets time pass: both the wall clock and the elapsed time go on by `by`.
+    /// Lets time pass: both the wall clock and the elapsed time advance by `by`.
     pub fn advance(&self, by: Duration) {
         let mut state = self.lock();
         state.0 += by;

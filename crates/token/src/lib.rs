@@ -1,10 +1,10 @@
-//! What a Ficha token is: claims, scope, keys, signing, verifying, and the set of denied ids.
+//! Ficha's tokens: claims, scope, keys, signing, verifying, and the set of denied ids.
 //!
 //! It contains no HTTP, no database, and apart from signing nothing that only an issuer needs, so what a resource
 //! server links stays small.
 //!
-//! Issuing is [`SigningKey::sign`]. Verifying is [`Unverified::parse`], finding the key by its `kid`, and
-//! [`Unverified::verify`]; then the ids of the claims are looked up in a [`DenySet`].
+//! To issue a token, call [`SigningKey::sign`]. To verify one, call [`Unverified::parse`], find the key by its `kid`,
+//! and call [`Unverified::verify`]; then look up the ids of the claims in a [`DenySet`].
 
 #![forbid(unsafe_code)]
 

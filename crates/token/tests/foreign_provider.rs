@@ -1,14 +1,14 @@
-//! A program that has installed a jsonwebtoken provider of its own before us. It needs a process to itself.
+//! A program that has installed another jsonwebtoken provider before us. The test needs a process of its own.
 
 use ficha_token::{Algorithm, SigningKey, Unverified};
 use jsonwebtoken::crypto::aws_lc;
 
-#[expect(dead_code, clippy::unwrap_used, reason = "the helpers of the other tests, of which few are needed here")]
+#[expect(dead_code, clippy::unwrap_used, reason = "helpers shared with the other tests, of which few are needed here")]
 #[path = "token/support.rs"]
 mod support;
 
 #[test]
-fn every_algorithm_works_with_a_provider_that_was_there_before() {
+fn every_algorithm_works_with_a_provider_that_is_already_installed() {
     aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
     ficha_token::crypto::provider::install();
     let keys =

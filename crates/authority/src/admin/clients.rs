@@ -7,29 +7,29 @@ use super::{Admin, AdminError};
 use crate::events::Event;
 use crate::keys::secret::Secret;
 
-/// How many sessions of a client end in one transaction.
+/// How many sessions of a client are ended in one transaction.
 const SESSIONS_A_BATCH: u64 = 5_000;
 
-/// A client about to be made.
+/// A client to be created.
 #[derive(Debug, Clone)]
 pub struct NewClient {
     /// The `client_id`.
     pub id: String,
-    /// True if it keeps no secret.
+    /// True if it has no secret.
     pub public: bool,
-    /// What it may use at the token endpoint.
+    /// The grants that it may use.
     pub grants: Vec<Grant>,
-    /// What it may ask for.
+    /// The scopes that it may ask for.
     pub scopes: ClientScopes,
-    /// What its tokens carry as `aud`.
+    /// The `aud` of its tokens.
     pub audience: Option<String>,
     /// The audiences that it serves.
     pub serves: Vec<String>,
-    /// True if it may hand on the user's own address.
+    /// True if it may forward the user's IP address.
     pub forwards_address: bool,
 }
 
-/// What is changed of a client; `None` leaves it.
+/// Changes to a client; `None` leaves the value as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ClientChange {
     /// See [`NewClient`].
@@ -45,7 +45,7 @@ pub struct ClientChange {
 }
 
 impl Admin {
-    /// Makes a client. The secret, if it has one, is shown this once and stored as SHA-256.
+    /// Creates a client. Its secret, if it has one, is returned only this once; only its SHA-256 is stored.
     pub async fn add_client(&self, actor: &str, new: NewClient) -> Result<(ClientRecord, Option<Secret>), AdminError> {
         check_id(&new.id)?;
         let secret = (!new.public).then(|| Secret::random(&*self.base.entropy));
@@ -75,18 +75,18 @@ impl Admin {
         Ok((client, secret))
     }
 
-    /// The client of that id.
+    /// The client with that id.
     pub async fn client(&self, id: &str) -> Result<ClientRecord, AdminError> {
         let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
         self.base.store.client(id).await?.ok_or_else(missing)
     }
 
-    /// A page of clients, by id.
+    /// A page of clients, sorted by id.
     pub async fn clients(&self, after: Option<&str>, limit: u64) -> Result<Vec<ClientRecord>, AdminError> {
         Ok(self.base.store.list_clients(after, limit).await?)
     }
 
-    /// Changes a client. Where it loses rights, the sessions that hold more end.
+    /// Changes a client. If it loses rights, all its sessions end.
     pub async fn change_client(&self, actor: &str, id: &str, change: ClientChange) -> Result<ClientRecord, AdminError> {
         let mut client = self.client(id).await?;
         let before = client.clone();
@@ -122,8 +122,8 @@ impl Admin {
         self.client(id).await
     }
 
-    /// Gives a client a new secret. It is good at once; the old one is refused by every server within its next look at
-    /// the database (50 ms on SQLite, at most 500 ms on PostgreSQL).
+    /// Gives a client a new secret. It is valid at once; every server refuses the old one from its next read of the
+    /// database on (50 ms on SQLite, at most 500 ms on PostgreSQL).
     pub async fn new_client_secret(&self, actor: &str, id: &str) -> Result<Secret, AdminError> {
         let mut client = self.client(id).await?;
         if client.secret_hash.is_none() {
@@ -141,7 +141,7 @@ impl Admin {
         if self.base.store.update_client(client.clone(), narrows).await? { Ok(()) } else { Err(missing()) }
     }
 
-    /// Lets a client in again, or keeps it out and ends its sessions.
+    /// Enables a client, or disables it and ends its sessions.
     pub async fn set_client_enabled(&self, actor: &str, id: &str, enabled: bool) -> Result<u64, AdminError> {
         self.client(id).await?;
         self.base.store.set_client_enabled(id, enabled).await?;
@@ -151,8 +151,9 @@ impl Admin {
         Ok(sessions)
     }
 
-    /// Ends every session of a client: it is barred first, then they end 5,000 a transaction, then it may come back.
-    /// A process that dies in between leaves it barred; any server goes on with it.
+    /// Ends every session of a client. The client is blocked first, then its sessions are ended, 5,000 per transaction,
+    /// and then it is unblocked. If the process dies in between, the client stays blocked until any server has finished
+    /// the work.
     pub async fn revoke_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
         if !self.base.store.begin_revoking_client(id).await? {
             return Err(AdminError::NoSuch { kind: "client", name: id.to_owned() });
@@ -175,7 +176,7 @@ impl Admin {
         }
     }
 
-    /// Removes a client, after its sessions.
+    /// Ends a client's sessions, then deletes it.
     pub async fn delete_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
         let sessions = self.set_client_enabled(actor, id, false).await?;
         self.base.store.delete_client(id, self.ending_now()).await?;
@@ -193,7 +194,7 @@ impl Admin {
         self.audit(Event::by(actor, "scope.declared").detail(name)).await
     }
 
-    /// Forgets a scope's description. Who holds it keeps it.
+    /// Removes a scope's declaration. Users and clients that have the scope keep it.
     pub async fn remove_scope(&self, actor: &str, name: &str) -> Result<(), AdminError> {
         if !self.base.store.remove_scope(name).await? {
             return Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() });
@@ -253,11 +254,11 @@ fn check(client: &ClientRecord) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// `any` stands for the scopes of the user, and with client_credentials there is no user: the tokens would have none.
+/// `any` means the scopes of the user, and client_credentials has no user: the tokens would have no scopes.
 fn check_own_scopes(client: &ClientRecord) -> Result<(), AdminError> {
     let only_own = client.grants == [Grant::ClientCredentials];
     if only_own && client.scopes == ClientScopes::Any {
-        let text = "with client_credentials alone there is no user whose scopes `any` could stand for: name the scopes";
+        let text = "the scopes `any` are those of the user, and client_credentials alone has no user: name the scopes";
         return Err(AdminError::Invalid(text.into()));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Keys: rotating them, and what follows a leak or a restored database.
+//! Keys: rotation, and the purge after a leak or a restored database.
 
 use ficha_store::{KeyPurpose, KeyRecord};
 use ficha_token::DENY_MARGIN_SECONDS;
@@ -9,13 +9,13 @@ use crate::keys::key_ring::{new_refresh_key, new_signing_key};
 use crate::keys::master_key::MasterKey;
 use crate::settings::{PUBLISH_AHEAD, SigningSettings};
 
-/// What a purge has ended.
+/// What a purge has revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purged {
     /// Every token that was ever issued.
     All,
-    /// Every session and refresh token. Access tokens that a shared secret has signed are good until they expire, or
-    /// until the secret is changed.
+    /// Every session and refresh token. Access tokens signed with a shared secret stay valid until they expire or the
+    /// secret is changed.
     AllButAccessTokens,
 }
 
@@ -26,7 +26,7 @@ impl Admin {
     }
 
     /// Publishes a new signing key. It signs once every cached key set has it; the old one stays published until its
-    /// last token has expired. The answer is the new key's `kid` and when it begins to sign.
+    /// last token has expired. Returns the new key's `kid` and when it begins to sign.
     pub async fn rotate_key(&self, actor: &str) -> Result<(String, i64), AdminError> {
         let newest = self.newest_signing_key().await?;
         if newest.sign_from > self.now() {
@@ -68,11 +68,11 @@ impl Admin {
         Ok((kid, sign_from))
     }
 
-    /// After a leak: new signing and refresh keys at once, every token of the old ones denied, every session ended, in
-    /// one transaction whatever their number.
+    /// For use after a leak: replaces the signing and refresh keys at once, denies every token of the old keys and ends
+    /// every session, in one transaction however many there are.
     ///
-    /// A shared secret (HS256) stays as it is, and so does its `kid`: denying that would refuse every token to come. What
-    /// it has signed is good until it expires; [`Purged`] says so.
+    /// A shared secret (HS256) stays as it is, and so does its `kid`: denying that would refuse all future tokens. What
+    /// it has signed stays valid until it expires: [`Purged::AllButAccessTokens`].
     pub async fn purge_keys(&self, actor: &str) -> Result<Purged, AdminError> {
         let base = &self.base;
         // Without a first start there is nothing to purge, and no master key either.
@@ -87,7 +87,9 @@ impl Admin {
         let purged = if base.settings.shares_secret() { Purged::AllButAccessTokens } else { Purged::All };
         let detail = match purged {
             Purged::All => "every session ended",
-            Purged::AllButAccessTokens => "every session ended; access tokens of the shared secret run out",
+            Purged::AllButAccessTokens => {
+                "every session ended; access tokens signed with the shared secret stay valid until they expire"
+            }
         };
         self.audit(Event::by(actor, "key.purged").detail(detail)).await?;
         Ok(purged)

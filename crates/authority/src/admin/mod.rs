@@ -1,7 +1,7 @@
 //! The rules for administrators, used by the command line.
 //!
-//! They work on the configured store. A running server notices what another process wrote within an interval of its
-//! tail (some 50 ms).
+//! They work on the configured store. A running server notices what another process wrote within one interval of its
+//! tail (about 50 ms).
 
 mod clients;
 mod keys;
@@ -29,7 +29,7 @@ use crate::foundation::{Foundation, start_hashing};
 /// Why an administrator's request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// There is one already.
+    /// The name is taken.
     #[error("the {kind} {name:?} already exists")]
     Taken {
         /// `user`, `client`.
@@ -37,7 +37,7 @@ pub enum AdminError {
         /// Its name.
         name: String,
     },
-    /// There is none.
+    /// There is nothing with that name.
     #[error("there is no {kind} {name:?}")]
     NoSuch {
         /// `user`, `client`, `session`, `scope`.
@@ -54,7 +54,7 @@ pub enum AdminError {
     /// The hashing queue is full.
     #[error("too many passwords are being hashed; try again in a moment")]
     Busy,
-    /// Another process was faster.
+    /// Another process was faster, or a recent change is not in effect yet.
     #[error("{0}")]
     Conflict(String),
     /// The database.
@@ -65,7 +65,7 @@ pub enum AdminError {
     Keys(#[from] StartError),
 }
 
-/// The administrator's rules over a store.
+/// The administrator's operations on a database.
 #[derive(Clone)]
 pub struct Admin {
     base: Foundation,
@@ -78,7 +78,7 @@ impl Admin {
         Self { base, hashing, denylist }
     }
 
-    /// The rules for another process than the server, or before the first start: no keys are needed.
+    /// The rules for a process other than the server, while it runs or before the first start: no keys are needed.
     pub fn open(base: Foundation) -> Result<Self, StartError> {
         base.settings.check()?;
         let hashing = start_hashing(&base.settings)?;
@@ -95,13 +95,13 @@ impl Admin {
         self.base.clock.unix_now()
     }
 
-    /// The time by which sessions are ended: the earliest that it may be, so that none is spared because a clock that is
-    /// ahead calls it over.
+    /// The time by which a session counts as over already: the earliest that it may be, so that no session is skipped
+    /// because a clock is ahead.
     fn ending_now(&self) -> i64 {
         self.denylist.expiry_now(&*self.base.clock)
     }
 
-    /// What was revoked is refused by this process at once.
+    /// Makes this process refuse what was revoked at once.
     fn publish(&self, revoked: &Revoked) {
         self.denylist.add(&revoked.entries);
     }
@@ -120,7 +120,7 @@ impl Admin {
         Ok(self.base.store.audit(&[record]).await?)
     }
 
-    /// Naming a new scope declares it.
+    /// Declares the scopes that are new.
     async fn declare(&self, scopes: &Scope) -> Result<(), AdminError> {
         for name in scopes.iter() {
             self.base.store.declare_scope(name, "").await?;

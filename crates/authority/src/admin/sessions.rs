@@ -9,20 +9,20 @@ use crate::events::Event;
 /// Which sessions are listed.
 #[derive(Debug, Clone, Default)]
 pub struct SessionQuery {
-    /// Those of this user, by name.
+    /// Sessions of the user with this name.
     pub user: Option<String>,
-    /// Those of this client.
+    /// Sessions of this client.
     pub client: Option<String>,
-    /// Only those that can still be used.
+    /// Only sessions that can still be used.
     pub live_only: bool,
-    /// Go on after this one.
+    /// Continue after this session.
     pub after: Option<Uuid>,
-    /// How many at most.
+    /// The most sessions in the page.
     pub limit: u64,
 }
 
 impl Admin {
-    /// A page of sessions. Paged by key over an index, so the millionth page costs what the first does.
+    /// A page of sessions. Pages go by key over an index, so the millionth page costs no more than the first.
     pub async fn sessions(&self, query: SessionQuery) -> Result<Vec<SessionRecord>, AdminError> {
         let user = match &query.user {
             Some(name) => Some(self.user(name).await?.id),
@@ -38,7 +38,7 @@ impl Admin {
         self.base.store.session(id).await?.ok_or_else(missing)
     }
 
-    /// Ends one session. False: it had ended before.
+    /// Ends one session. False if it had ended before.
     pub async fn revoke_session(&self, actor: &str, id: Uuid) -> Result<bool, AdminError> {
         let session = self.session(id).await?;
         let applied =

@@ -14,18 +14,18 @@ use crate::events::Event;
 /// A password, or the hash of one that another system made.
 #[derive(Debug, Clone)]
 pub enum NewPassword {
-    /// As typed. The policy holds for it.
+    /// As typed. The password policy applies to it.
     Plain(Password),
     /// As another system stored it; it is rehashed at the user's next login.
     Imported(StoredHash),
 }
 
-/// A user about to be made.
+/// A user to be created.
 #[derive(Debug, Clone)]
 pub struct NewUser {
     /// The name that is typed at login.
     pub name: String,
-    /// The address, if one is known.
+    /// The email address, if known.
     pub email: Option<String>,
     /// How the user logs in.
     pub password: NewPassword,
@@ -36,7 +36,7 @@ pub struct NewUser {
 }
 
 impl Admin {
-    /// Makes a user.
+    /// Creates a user.
     pub async fn add_user(&self, actor: &str, new: NewUser) -> Result<UserRecord, AdminError> {
         check_name(&new.name)?;
         check_roles(&new.roles)?;
@@ -60,18 +60,18 @@ impl Admin {
         Ok(user)
     }
 
-    /// The user of that name.
+    /// The user with that name.
     pub async fn user(&self, name: &str) -> Result<UserRecord, AdminError> {
         let missing = || AdminError::NoSuch { kind: "user", name: name.to_owned() };
         self.base.store.user_by_name(name).await?.ok_or_else(missing)
     }
 
-    /// The user of that id, if there is one.
+    /// The user with that id, if there is one.
     pub async fn user_by_id(&self, id: Uuid) -> Result<Option<UserRecord>, AdminError> {
         Ok(self.base.store.user_by_id(id).await?)
     }
 
-    /// A page of users, in the order in which they were made.
+    /// A page of users, in the order in which they were created.
     pub async fn users(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>, AdminError> {
         Ok(self.base.store.list_users(after, limit).await?)
     }
@@ -83,22 +83,22 @@ impl Admin {
         let text = PasswordHashText(hash.to_string());
         let revoked =
             self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.ending_now()).await?;
-        self.forget_failures(name).await?;
+        self.clear_failures(name).await?;
         self.ended(actor, "user.password_changed", user.id, name, revoked).await
     }
 
-    /// Lets a user in again, or logs one out everywhere and keeps them out.
+    /// Enables a user, or disables them and logs them out everywhere.
     pub async fn set_user_enabled(&self, actor: &str, name: &str, enabled: bool) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
         let revoked = self.base.store.set_user_enabled(user.id, enabled, self.ending_now()).await?;
         if enabled {
-            self.forget_failures(name).await?;
+            self.clear_failures(name).await?;
         }
         let event = if enabled { "user.enabled" } else { "user.disabled" };
         self.ended(actor, event, user.id, name, revoked).await
     }
 
-    /// Sets what a user may be granted. Sessions that hold more than that end.
+    /// Sets what a user may be granted. Sessions that have more than that end.
     pub async fn set_user_rights(
         &self,
         actor: &str,
@@ -113,14 +113,14 @@ impl Admin {
         self.ended(actor, "user.rights_changed", user.id, name, revoked).await
     }
 
-    /// Sets or removes a user's address.
+    /// Sets or removes a user's email address.
     pub async fn set_user_email(&self, actor: &str, name: &str, email: Option<&str>) -> Result<(), AdminError> {
         let user = self.user(name).await?;
         self.base.store.set_user_email(user.id, email).await?;
         self.audit(Event::by(actor, "user.email_changed").user(user.id)).await
     }
 
-    /// Removes a user, and ends their sessions.
+    /// Deletes a user and ends their sessions.
     pub async fn delete_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
         let revoked = self.base.store.delete_user(user.id, self.ending_now()).await?;
@@ -134,15 +134,15 @@ impl Admin {
         self.ended(actor, "user.sessions_revoked", user.id, name, revoked).await
     }
 
-    /// Forgets the failed logins that are held against a user. Returns how many sources they came from.
+    /// Clears the failed logins of a user. Returns how many sources they came from.
     pub async fn unlock_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
-        let sources = self.forget_failures(name).await?;
+        let sources = self.clear_failures(name).await?;
         self.audit(Event::by(actor, "user.unlocked").user(user.id)).await?;
         Ok(sources)
     }
 
-    async fn forget_failures(&self, name: &str) -> Result<u64, AdminError> {
+    async fn clear_failures(&self, name: &str) -> Result<u64, AdminError> {
         // Before the first start there is no key, and there are no failed logins.
         let Some(master) = self.base.master_key.load()? else { return Ok(0) };
         let account = Attempt::new(&master, name, "", None).account;
@@ -187,19 +187,19 @@ impl Admin {
 fn check_name(name: &str) -> Result<(), AdminError> {
     let invalid = |why: &str| Err(AdminError::Invalid(format!("a user name {why}")));
     if name.is_empty() || name.len() > MAX_NAME_BYTES {
-        return invalid("has 1 to 256 bytes");
+        return invalid("must be 1 to 256 bytes long");
     }
     if name.chars().any(char::is_control) || name.trim() != name {
-        return invalid("has no control characters, and no space at either end");
+        return invalid("must not contain control characters, or a space at either end");
     }
     Ok(())
 }
 
-/// Roles share the rules of scope names.
+/// Roles follow the same rules as scope names.
 fn check_roles(roles: &[String]) -> Result<(), AdminError> {
     let fits = |role: &String| !role.contains(' ') && !role.is_empty() && role.parse::<Scope>().is_ok();
     match roles.iter().find(|role| !fits(role)) {
-        Some(role) => Err(AdminError::Invalid(format!("the role {role:?} is not printable ASCII without spaces"))),
+        Some(role) => Err(AdminError::Invalid(format!("the role {role:?} must be printable ASCII without spaces"))),
         None => Ok(()),
     }
 }

@@ -12,15 +12,15 @@ use crate::request_source::RequestSource;
 /// The longest user name, in bytes.
 pub const MAX_NAME_BYTES: usize = 256;
 
-/// By how many seconds the clocks of two servers may differ.
+/// How far the clocks of two servers may differ, in seconds.
 const CLOCKS_DIFFER: i64 = 5;
 
-/// How often a source with successful logins is written again, in seconds.
+/// How long a source that logged in counts as known before it is recorded again, in seconds.
 const KNOWN_SOURCE_REFRESH: i64 = 86_400;
 
 impl Authority {
-    /// The user whose password this is. An unknown, disabled or throttled user and a wrong password give the same
-    /// error after the same work.
+    /// Finds the user and checks the password. An unknown, disabled or throttled user and a wrong password give the
+    /// same error after the same work.
     pub(crate) async fn check_password(
         &self,
         client: &AuthenticatedClient,
@@ -33,7 +33,7 @@ impl Authority {
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
-            // A throttled attempt takes no lane: it waits as long as a hash takes at the moment.
+            // A throttled attempt is not hashed: it waits as long as a hash takes at the moment.
             tokio::time::sleep(self.inner.hashing.typical(self.floor_cost())).await;
             return Err(AuthorityError::BadCredentials);
         }
@@ -68,8 +68,8 @@ impl Authority {
         }
     }
 
-    /// The failures of an account and a source. A failure in the future, counted while the clock was ahead, becomes a failure
-    /// of now.
+    /// The login history of an account and a source. A failure that lies in the future, because it was counted while
+    /// the clock was ahead, counts as a failure of now.
     async fn history(&self, attempt: &Attempt) -> Result<LoginHistory, AuthorityError> {
         let now = self.now();
         let mut history = self.store().login_history(attempt.account, attempt.source).await?;
@@ -98,7 +98,7 @@ impl Authority {
         tokio::spawn(async move {
             let Ok(hash) = authority.inner.hashing.hash(share, password, cost).await else { return };
             let new = PasswordHashText(hash.to_string());
-            // Compare-and-set on the old text: a password that was changed meanwhile stays.
+            // Compare-and-set on the old text: a password that was changed meanwhile is not overwritten.
             match authority.store().rehash_password(id, &old, &new, cost.get()).await {
                 Ok(_) => tracing::info!(user = %id, "the password was rehashed in the current format"),
                 Err(error) => tracing::warn!(user = %id, %error, "the password could not be rehashed"),

@@ -1,8 +1,8 @@
 //! Brute-force protection for logins.
 //!
-//! A *source* is a client and a network address. Ten failures in a row throttle that source for that account. A hundred in
-//! a row, from any sources, block the sources that never logged in to that account. A source that has logged in before is
-//! never locked out by the failures of others (NIST SP 800-63B-4 §3.2.2 requires at most 100 in a row).
+//! A *source* is a client and a network address. Ten failures in a row throttle that source for that account. A hundred
+//! in a row, from any sources, block the sources that never logged in to that account. A source that has logged in
+//! before is never locked out by the failures of others (NIST SP 800-63B-4 §3.2.2 requires at most 100 in a row).
 
 use std::net::IpAddr;
 
@@ -17,12 +17,12 @@ pub const SLOW_AFTER: i64 = 10;
 pub const BLOCK_AFTER: i64 = 100;
 /// The longest wait between two attempts of a throttled source, in seconds.
 const LONGEST_WAIT: i64 = 900;
-/// How long unknown sources stay blocked after the last failure, in seconds. Then one attempt is checked again, so that an
-/// account without any login is not locked for ever.
+/// How long unknown sources stay blocked after the last failure, in seconds. Then one attempt is checked again, so that
+/// an account without any login is not locked for ever.
 const BLOCK_FOR: i64 = 3_600;
 
-/// Names for an account and a source that reveal nothing to a reader of the database: people type passwords into the user
-/// name field.
+/// Pseudonyms of an account and a source that reveal nothing to a reader of the database: people type passwords into
+/// the user name field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// The account.
@@ -32,7 +32,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Names the account and the source.
+    /// Computes the pseudonyms.
     pub fn new(master: &MasterKey, username: &str, client_id: &str, address: Option<IpAddr>) -> Self {
         let network = network_of(address);
         Self {
@@ -49,10 +49,10 @@ impl Attempt {
 
 /// True if an attempt at `now` is refused without checking the password.
 pub fn is_throttled(history: &LoginHistory, now: i64) -> bool {
-    is_slowed(history, now) || is_blocked(history, now)
+    is_delayed(history, now) || is_blocked(history, now)
 }
 
-fn is_slowed(history: &LoginHistory, now: i64) -> bool {
+fn is_delayed(history: &LoginHistory, now: i64) -> bool {
     let over = history.source_failures - SLOW_AFTER;
     if over < 0 {
         return false;
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a28_ten_failures_slow_a_source_and_longer_each_time() {
+    fn a28_after_ten_failures_a_source_waits_longer_each_time() {
         let mut history = LoginHistory { source_failures: 9, source_last_failure: 1000, ..Default::default() };
         assert!(!is_throttled(&history, 1000));
         for (failures, wait) in [(10, 1), (11, 2), (15, 32), (19, 512), (20, 900), (99, 900)] {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a28_a_hundred_failures_block_only_sources_that_never_got_in() {
+    fn a28_a_hundred_failures_block_only_sources_that_never_logged_in() {
         let mut history = LoginHistory { account_failures: 100, account_last_failure: 1000, ..Default::default() };
         assert!(is_throttled(&history, 1000 + BLOCK_FOR - 1));
         assert!(!is_throttled(&history, 1000 + BLOCK_FOR));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_source_is_its_64_and_a_mapped_ipv4_is_ipv4() {
+    fn an_ipv6_source_is_its_slash_64_and_an_ipv4_mapped_address_is_ipv4() {
         let network = |text: &str| network_of(Some(text.parse().unwrap()));
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));

@@ -1,4 +1,4 @@
-//! Client authentication (RFC 6749 §2.3), with failures slowed by source.
+//! Client authentication (RFC 6749 §2.3), with failures throttled per source.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Authority {
         let source = Attempt::new(&self.inner.master, "", "", source.address).source;
         let guesses = self.inner.secret_failures.is_over(source, self.seconds_passed());
         if found.is_err() && !guesses && matches!(credentials, ClientCredentials::Secret(..)) {
-            // The secret may be newer than what is in memory: another process gave it a moment ago.
+            // The secret may be newer than the cached record: another process may have just set it.
             self.inner.clients.forget(id);
             found = authenticate(self.inner.clients.find(self.store(), id).await?, credentials);
         }

@@ -1,4 +1,4 @@
-//! Clients in memory.
+//! The cache of clients.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,15 +8,15 @@ use ficha_store::{ClientRecord, Store, StoreError};
 
 /// Clients as they were last read, so that a request of a known client needs no query.
 ///
-/// Whatever writes a client raises the `changes` counter in the same transaction; the tail reads it with every head
-/// and empties this. So another process' change is seen within a tail's interval (some 50 ms), and at once where it
-/// must be: a login compares the client's version in its own transaction.
+/// Every change to a client raises the `changes` counter in the same transaction; the tail reads it with every head and
+/// clears this cache. So another process's change is seen within one interval of the tail (about 50 ms), and at once
+/// where it matters: a login compares the client's version in its own transaction.
 #[derive(Default)]
 pub struct ClientCache {
     known: RwLock<HashMap<String, Arc<ClientRecord>>>,
-    /// Raised by [`ClientCache::clear`], so that a record read before it is not put in after it.
+    /// Raised by [`ClientCache::clear`], so that a record read before it is not inserted after it.
     epoch: std::sync::atomic::AtomicU64,
-    /// Held while a client is read, so that a thousand followers of one client read it once. Which one is by the id.
+    /// Held while a client is read, so that a thousand followers of one client read it once. The id chooses the lock.
     reading: [tokio::sync::Mutex<()>; READING],
     hasher: RandomState,
 }
@@ -24,13 +24,13 @@ pub struct ClientCache {
 /// How many clients may be read at once.
 const READING: usize = 16;
 
-/// More clients than this are not held at once.
+/// The most clients in the cache.
 const MOST_CLIENTS: usize = 10_000;
 
 impl ClientCache {
-    /// The client of that id, from memory or else from the store.
+    /// The client with that id, from memory or else from the database.
     pub async fn find(&self, store: &Store, id: &str) -> Result<Option<Arc<ClientRecord>>, StoreError> {
-        // No client's id has a NUL, and PostgreSQL fails a query that asks for one.
+        // No client id contains a NUL, and PostgreSQL rejects a query that does.
         if id.contains('\0') {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! Who a client is, and how it proves it.
+//! Clients: their credentials, authentication and cache.
 
 pub(crate) mod authenticate;
 pub(crate) mod cache;
@@ -11,10 +11,10 @@ use ficha_store::ClientRecord;
 use crate::error::AuthorityError;
 use crate::keys::secret::Secret;
 
-/// What a request said about its client.
+/// The client credentials in a request.
 #[derive(Debug, Clone)]
 pub enum ClientCredentials {
-    /// Nothing at all.
+    /// None at all.
     None,
     /// A client id without a secret.
     Public(String),
@@ -22,7 +22,7 @@ pub enum ClientCredentials {
     Secret(String, Secret),
 }
 
-/// A client that is who it says it is. Only [`crate::Authority::authenticate_client`] makes one.
+/// An authenticated client. Only [`crate::Authority::authenticate_client`] creates one.
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient {
     record: Arc<ClientRecord>,
@@ -39,7 +39,7 @@ impl AuthenticatedClient {
         &self.record.id
     }
 
-    /// The same client by a record read later, if what it proved itself with still holds.
+    /// The same client with a record read later, if its credentials are still valid.
     pub(crate) fn by_record(&self, record: Option<ClientRecord>) -> Result<Self, AuthorityError> {
         record
             .filter(|record| record.enabled && !record.revoking)
@@ -48,7 +48,7 @@ impl AuthenticatedClient {
             .ok_or(AuthorityError::ClientAuthentication)
     }
 
-    /// True if it proved itself with a secret.
+    /// True if it authenticated with a secret.
     pub fn is_confidential(&self) -> bool {
         self.record.secret_hash.is_some()
     }

@@ -1,4 +1,4 @@
-//! How guessing a client's secret is slowed down.
+//! Throttling of wrong client secrets.
 //!
 //! A secret has 256 random bits and can't be guessed; this only limits the load of guessing. It is kept in memory:
 //! nothing is lost when a server forgets it.
@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Failures of a source before its failures wait.
+/// How many failures of a source are answered without a delay.
 const FREE: u32 = 10;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
 /// After this time without a failure a source starts over, in seconds.
 const FORGET: i64 = 300;
-/// More sources than this are not held at once.
+/// The most sources in memory.
 const MOST: usize = 10_000;
 
 /// Counts failures by source.
@@ -23,13 +23,13 @@ pub(crate) struct SecretFailures {
 }
 
 impl SecretFailures {
-    /// True if `source` has failed so often that nothing more is done for its wrong secrets.
+    /// True if `source` has failed so often that the database is not read again for its wrong secrets.
     pub(crate) fn is_over(&self, source: [u8; 16], now: i64) -> bool {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         sources.get(&source).is_some_and(|(failures, at)| *failures >= FREE && now - *at < FORGET)
     }
 
-    /// Notes a failure of `source`; the answer is how long to wait before saying so.
+    /// Counts a failure of `source` and returns how long to wait before answering.
     pub(crate) fn failed(&self, source: [u8; 16], now: i64) -> Duration {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.len() >= MOST {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a28_a_source_that_guesses_secrets_waits_longer_and_longer_and_alone() {
+    fn a28_only_the_source_that_guesses_secrets_waits_longer_and_longer() {
         let failures = SecretFailures::default();
         for _ in 0..FREE {
             assert_eq!(failures.failed([1; 16], 0), Duration::ZERO);

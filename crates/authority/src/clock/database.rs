@@ -1,5 +1,5 @@
-//! The database's time. Servers that share a database agree on it, whatever their own clocks say: the grace of a
-//! refresh token and every expiry go by it.
+//! The database's clock. Servers that share a database agree on it, whatever their own clocks say: it decides the grace
+//! of a refresh token and every expiry.
 //!
 //! It may jump: [`IssuerClock`](crate::IssuerClock) is between it and the code that issues or checks tokens.
 
@@ -11,10 +11,11 @@ use ficha_store::{DatabaseKind, Store, StoreError};
 use ficha_token::Clock;
 use time::OffsetDateTime;
 
-/// The time as the database has it. SQLite has none of its own: there it is the local clock.
+/// The clock of the database. SQLite has none of its own: there it is the local clock.
 pub struct DatabaseClock {
     local: Arc<dyn Clock>,
-    /// What is added to the elapsed time to get PostgreSQL's, in milliseconds. The local wall clock has no part in it.
+    /// What is added to the elapsed time to get PostgreSQL's time, in milliseconds. The local wall clock plays no part
+    /// in it.
     offset: Option<AtomicI64>,
 }
 
@@ -31,7 +32,7 @@ impl DatabaseClock {
         Ok(Self { local, offset })
     }
 
-    /// Asks again: clocks drift. What was measured over a slow answer is left out.
+    /// Asks again: clocks drift. A measurement with a slow answer is discarded.
     pub async fn measure_again(&self, store: &Store) -> Result<(), StoreError> {
         if let Some(offset) = &self.offset {
             let (measured, travel) = ask(&*self.local, store).await?;
@@ -43,8 +44,8 @@ impl DatabaseClock {
     }
 }
 
-/// By how much the database's time is ahead of the elapsed time here, and how long the answer took. Its travel is halved,
-/// as NTP does it.
+/// How far the database's time is ahead of the elapsed time here, and how long the answer took, in milliseconds. Half
+/// of that is assumed for the way back, as in NTP.
 async fn ask(local: &dyn Clock, store: &Store) -> Result<(i64, i64), StoreError> {
     let before = local.elapsed();
     let theirs = store.database_time().await?;

@@ -1,35 +1,36 @@
-//! The time by which something may be forgotten.
+//! The clock for removing what has expired.
 //!
-//! Expiry goes by the wall clock, and a wall clock can be set wrong. While it is ahead, tokens expire too early and are
-//! good again once it is put right: no harm done. But what was removed meanwhile is gone, and a revoked token would be
-//! good again with the others. So a jump is not believed at once.
+//! Expiry goes by the wall clock, and a wall clock can be set wrong. While it is ahead, tokens expire too early and
+//! become valid again once it is corrected, which does no harm. But denylist entries that were removed meanwhile are
+//! gone, and a revoked token would become valid again with the others. So a jump is not believed at once.
 
 use std::sync::{Mutex, PoisonError};
 
 use ficha_token::Clock;
 
-/// By how much wall clock and elapsed time may drift apart between two looks, in microseconds. Time services slew by far
+/// How far wall clock and elapsed time may drift apart between two checks, in microseconds. Time services slew by far
 /// less in a minute, and a leap second is half of it.
 const MAX_DRIFT: i64 = 2_000_000;
-/// How long a jump must last until it is believed, in microseconds: a day, and so the longest life of an access token.
+/// How long a jump must last until it is believed, in microseconds: a day, which is the longest life of an access
+/// token.
 const BELIEVED_AFTER: i64 = 86_400 * SECOND;
 const SECOND: i64 = 1_000_000;
 
-/// What was seen of the clocks. It must be asked now and then.
+/// Compares the wall clock with the elapsed time. It must be called regularly to notice a jump.
 #[derive(Default)]
 pub(crate) struct ExpiryClock {
     seen: Mutex<Option<Seen>>,
 }
 
-/// Offsets are what has to be added to the elapsed time to get the wall clock's, in microseconds.
+/// Offsets are what has to be added to the elapsed time to get the wall-clock time, in microseconds.
 struct Seen {
     offset: i64,
-    /// Another offset, and since when of the elapsed time it has been so.
+    /// Another offset that is not believed yet, and the elapsed time at which it was first seen.
     doubted: Option<(i64, i64)>,
 }
 
 impl ExpiryClock {
-    /// Begins with a time, in Unix seconds, that may be before the wall clock's: the difference counts as a jump.
+    /// Starts at a time, in Unix seconds, that may be before the wall clock's: the difference counts as a jump.
     pub(crate) fn begin(&self, earliest: i64, clock: &dyn Clock) {
         let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_with_both_clocks_however_long_nobody_asks() {
+    fn it_advances_with_both_clocks_however_long_it_is_not_used() {
         let (clock, expiry) = (clock(), ExpiryClock::default());
         assert_eq!(expiry.unix_now(&clock), BEGIN);
         clock.advance(Duration::from_secs(30 * 86_400));
@@ -98,12 +99,12 @@ mod tests {
         for _ in 0..10 {
             set(&clock, 2);
             clock.advance(Duration::from_secs(60));
-            assert_eq!(expiry.unix_now(&clock), clock.unix_now(), "what is slewed is followed");
+            assert_eq!(expiry.unix_now(&clock), clock.unix_now(), "slewing is followed");
         }
     }
 
     #[test]
-    fn a_clock_that_is_put_forward_is_not_believed_and_one_that_is_put_back_is() {
+    fn a_clock_set_forward_is_not_believed_and_one_set_back_is() {
         let (clock, expiry) = (clock(), ExpiryClock::default());
         expiry.unix_now(&clock);
         set(&clock, 3 * HOUR);
@@ -117,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn what_has_lasted_for_a_day_is_believed() {
+    fn a_change_that_has_lasted_for_a_day_is_believed() {
         let (clock, expiry) = (clock(), ExpiryClock::default());
         expiry.unix_now(&clock);
         set(&clock, 3 * HOUR);
         expiry.unix_now(&clock);
         clock.advance(Duration::from_secs(86_399));
         assert_eq!(expiry.unix_now(&clock), BEGIN + 86_399);
-        // Another jump begins another day.
+        // Another jump starts another day.
         set(&clock, HOUR);
         assert_eq!(expiry.unix_now(&clock), BEGIN + 86_399);
         clock.advance(Duration::from_secs(86_399));

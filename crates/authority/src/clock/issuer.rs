@@ -1,10 +1,10 @@
-//! The time that tokens are issued and checked by.
+//! The clock by which tokens are issued and checked.
 //!
-//! It advances by elapsed time and not by the wall clock, so a clock that is set forward or back changes nothing at first. A
-//! new time that has been stable for a minute is followed, since it is most likely the right one (a
-//! machine that was paused, a time service that came late). Even then no session ends because of it: for an hour a
-//! session ends only if both times say so, and a token that only one of them calls expired gets a 503 and not a 401, for as
-//! long as an access token from before may be valid.
+//! It advances with the elapsed time and not with the wall clock, so a clock that is set forward or back changes
+//! nothing at first. A new time that has been stable for a minute is followed, since it is most likely the right one (a
+//! machine that was paused, a time service that came late). Even then it ends no session by itself: for an hour a
+//! session ends only if both times say so, and a token that only one of them calls expired gets a 503 and not a 401,
+//! for as long as an access token from before may be valid.
 //!
 //! Removing expired rows follows a third, stricter rule: `expiry.rs`.
 
@@ -18,20 +18,21 @@ use time::OffsetDateTime;
 
 use crate::tasks::heartbeat::boot_id;
 
-/// By how much wall clock and elapsed time may differ between two looks, in microseconds. Time services slew by far less.
+/// How far wall clock and elapsed time may drift apart between two checks, in microseconds. Time services slew by far
+/// less.
 const MAX_DRIFT: i64 = 2_000_000;
-/// How often the two are read until they are of one moment.
+/// How often the two clocks are read until both readings are from the same moment.
 const READ_ATTEMPTS: u32 = 5;
 /// How long another time must last until it is followed, in microseconds.
 const FOLLOWED_AFTER: i64 = 60 * SECOND;
-/// For how long after that no session ends that only the new time ends, in microseconds.
-const ENDS_NOTHING_FOR: i64 = 3_600 * SECOND;
+/// How long after that no session ends by the new time alone, in microseconds.
+const SESSION_GRACE: i64 = 3_600 * SECOND;
 /// The same if the only reason for doubt is a long time without a server.
-const ENDS_NOTHING_AFTER_LONG: i64 = 600 * SECOND;
-/// A database that was last used longer ago than this by the clock may have met a clock that is wrong, in seconds.
+const SESSION_GRACE_AFTER_LONG: i64 = 600 * SECOND;
+/// If the database was last used longer ago than this, the clock may be wrong, in seconds.
 const LONG_AGO: i64 = 86_400;
-/// How far behind the last heartbeat a clock may be at the start, in seconds: servers differ by a little.
-const LITTLE: i64 = 60;
+/// How far behind the last heartbeat a clock may be at the start, in seconds: the clocks of servers differ a little.
+const MAX_LAG: i64 = 60;
 const SECOND: i64 = 1_000_000;
 
 /// A clock that does not jump, on top of one that may.
@@ -43,60 +44,61 @@ pub struct IssuerClock {
     expiry_at_start: i64,
 }
 
-/// What a process begins with, in microseconds since 1970.
+/// The times that a process starts with, in microseconds since 1970.
 struct Begin {
     now: i64,
     earliest: i64,
     expiry: i64,
-    /// For how long no session ends that the earliest of them does not end.
-    ends_nothing_for: i64,
+    /// For how long sessions end only if they have ended by `earliest` too.
+    session_grace: i64,
 }
 
 impl Begin {
-    /// `passed` seconds after a heartbeat.
+    /// At a start `passed` seconds after a heartbeat.
     fn after(last: BeatTime, passed: i64, wall: i64) -> Self {
         let expected = (last.at + passed).saturating_mul(SECOND);
-        // The heartbeat says whole seconds.
+        // The heartbeat has whole seconds.
         let now = if (wall - expected).abs() > MAX_DRIFT + SECOND { expected } else { wall };
         let earliest = now.min(now - (last.at - last.earliest) * SECOND);
         let expiry = (last.expiry + passed).saturating_mul(SECOND);
-        Self { now, earliest, expiry, ends_nothing_for: ENDS_NOTHING_FOR }
+        Self { now, earliest, expiry, session_grace: SESSION_GRACE }
     }
 
     /// An unknown time after a heartbeat.
     fn at_another_boot(last: BeatTime, wall: i64) -> Self {
         let at = last.at.saturating_mul(SECOND);
-        // It can't be earlier than it was. A machine without a battery begins long ago, until a time service comes.
-        let now = if wall + LITTLE * SECOND < at { at } else { wall };
+        // It can't be earlier than the heartbeat. A machine without a clock battery shows a time long ago until its
+        // time service starts.
+        let now = if wall + MAX_LAG * SECOND < at { at } else { wall };
         let doubted = (last.at - last.earliest).max(0) * SECOND;
-        // Most likely the server was off for long; but the clock may be ahead.
+        // Most likely the server was off for a long time, but the clock may be ahead.
         let is_long_ago = now - LONG_AGO * SECOND > at;
         let earliest = if is_long_ago { at - doubted } else { now - doubted };
-        let ends_nothing_for = if doubted == 0 { ENDS_NOTHING_AFTER_LONG } else { ENDS_NOTHING_FOR };
-        Self { now, earliest, expiry: last.expiry.saturating_mul(SECOND), ends_nothing_for }
+        let session_grace = if doubted == 0 { SESSION_GRACE_AFTER_LONG } else { SESSION_GRACE };
+        Self { now, earliest, expiry: last.expiry.saturating_mul(SECOND), session_grace }
     }
 }
 
 #[derive(Default)]
 struct Doubt {
-    /// Another offset, and since when of the elapsed time the wall clock has had it.
+    /// Another offset, and the elapsed time since which the wall clock has had it.
     seen: Option<(i64, i64)>,
-    /// What was in force before the last jump that was followed.
+    /// What was used before the last jump that was followed.
     before: Option<Before>,
 }
 
 #[derive(Clone, Copy)]
 struct Before {
     offset: i64,
-    /// When it was followed, of the elapsed time.
+    /// The elapsed time at which the jump was followed.
     followed: i64,
-    /// Until when sessions go by it.
+    /// The elapsed time until which sessions also go by this offset.
     until: i64,
 }
 
 impl IssuerClock {
-    /// Begins with the time of `source`, unless `last` tells that it has jumped since the database was last used. What a
-    /// process before was in doubt of, this one is too.
+    /// Starts with the time of `source`, unless `last` shows that it has jumped since the database was last used.
+    /// Doubts of the previous process are kept.
     pub fn new(source: Arc<dyn Clock>, last: &LastBeat) -> Self {
         let (wall, elapsed) = read(&*source);
         let begin = match (last.of_this_boot, last.any) {
@@ -106,32 +108,32 @@ impl IssuerClock {
                 Begin::after(time, passed, wall)
             }
             (_, Some(time)) => Begin::at_another_boot(time, wall),
-            (_, None) => Begin { now: wall, earliest: wall, expiry: wall, ends_nothing_for: 0 },
+            (_, None) => Begin { now: wall, earliest: wall, expiry: wall, session_grace: 0 },
         };
         let mut doubt = Doubt::default();
         if !agree(wall, begin.now) {
             doubt.seen = Some((wall - elapsed, elapsed));
         }
         if !agree(begin.earliest, begin.now) {
-            let until = elapsed + begin.ends_nothing_for;
+            let until = elapsed + begin.session_grace;
             doubt.before = Some(Before { offset: begin.earliest - elapsed, followed: elapsed, until });
         }
         let expiry_at_start = begin.expiry.min(begin.earliest).min(wall).div_euclid(SECOND);
         Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), expiry_at_start }
     }
 
-    /// The earliest that it may have been at the start, for what is removed, in Unix seconds.
+    /// The earliest that it may have been at the start, in Unix seconds; for removing expired rows.
     pub(crate) fn expiry_at_start(&self) -> i64 {
         self.expiry_at_start
     }
 
-    /// [`IssuerClock::new`] by what `store` says of its last use. A database that can't say is new.
+    /// [`IssuerClock::new`] with the last heartbeat in `store`. A database from which it can't be read counts as new.
     pub async fn start(source: Arc<dyn Clock>, store: &Store) -> Self {
         let last = store.last_beat(boot_id().as_deref()).await.unwrap_or_default();
         Self::new(source, &last)
     }
 
-    /// Compares with the wall clock; to be called every second or so.
+    /// Compares the time with the wall clock; to be called about once a second.
     pub fn look(&self) {
         let (wall, elapsed) = read(&*self.source);
         let seen = wall - elapsed;
@@ -148,9 +150,9 @@ impl IssuerClock {
         match doubt.seen {
             Some((before, since)) if agree(seen, before) && elapsed - since >= FOLLOWED_AFTER => {
                 tracing::warn!(seconds, "the changed clock has been stable for a minute and is now used");
-                // What lay between two jumps goes by the earliest of all.
+                // After two jumps in a short time, the earliest of all times counts.
                 let earliest = doubt.before_within(elapsed).map_or(offset, |before| before.min(offset));
-                let before = Before { offset: earliest, followed: elapsed, until: elapsed + ENDS_NOTHING_FOR };
+                let before = Before { offset: earliest, followed: elapsed, until: elapsed + SESSION_GRACE };
                 *doubt = Doubt { seen: None, before: Some(before) };
                 self.offset.store(seen, Ordering::Release);
             }
@@ -165,7 +167,7 @@ impl IssuerClock {
         }
     }
 
-    /// The time by which a session has surely ended, in Unix seconds: the earliest that it may be.
+    /// The earliest time that it may be, in Unix seconds: a session that has ended by then has certainly ended.
     pub fn earliest(&self) -> i64 {
         let elapsed = micros(self.source.elapsed());
         let offset = self.offset.load(Ordering::Acquire);
@@ -175,8 +177,8 @@ impl IssuerClock {
         (elapsed + offset.min(seen).min(before)).div_euclid(SECOND)
     }
 
-    /// True while a token may look expired, or not valid yet, only because the clock was set: for the life of a token from
-    /// before.
+    /// True while a token may look expired, or not valid yet, only because the clock was set: for as long as a token
+    /// from before may live.
     pub fn is_in_doubt(&self, life: Duration) -> bool {
         let elapsed = micros(self.source.elapsed());
         let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,7 +187,7 @@ impl IssuerClock {
 }
 
 impl Doubt {
-    /// The offset before, for as long as sessions go by it.
+    /// The previous offset, while sessions also go by it.
     fn before_within(&self, elapsed: i64) -> Option<i64> {
         self.before.filter(|before| elapsed < before.until).map(|before| before.offset)
     }
@@ -202,8 +204,8 @@ impl Clock for IssuerClock {
     }
 }
 
-/// Wall clock and elapsed time, in microseconds. Read once more if this thread was held up between the two: what has
-/// passed meanwhile would look like a clock that was set.
+/// Wall clock and elapsed time, in microseconds. They are read again if this thread was held up in between: the delay
+/// would look like a clock that was set.
 fn read(clock: &dyn Clock) -> (i64, i64) {
     for _ in 0..READ_ATTEMPTS {
         let before = micros(clock.elapsed());
@@ -254,12 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_that_is_mended_within_a_minute_is_never_seen() {
+    fn a_jump_that_is_corrected_within_a_minute_never_changes_the_time() {
         for jump in [HOUR, -HOUR, 400 * 24 * HOUR, -400 * 24 * HOUR] {
             let clock = manual();
             let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
             set(&clock, jump);
-            assert_eq!(issuer.unix_now(), BEGIN, "before anybody has looked");
+            assert_eq!(issuer.unix_now(), BEGIN, "before the first check");
             for passed in 0..60 {
                 issuer.look();
                 assert_eq!(issuer.unix_now(), BEGIN + passed);
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_lasted_for_a_minute_is_followed_and_ends_no_session_for_an_hour() {
+    fn a_change_that_lasts_a_minute_is_followed_and_ends_no_session_for_an_hour() {
         let clock = manual();
         let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
         set(&clock, 3 * HOUR);
@@ -285,7 +287,7 @@ mod tests {
         assert_eq!(issuer.earliest(), BEGIN + 60);
         assert!(issuer.is_in_doubt(LIFE));
         pass(&clock, &issuer, 600);
-        assert!(!issuer.is_in_doubt(LIFE), "no token from before lives any more");
+        assert!(!issuer.is_in_doubt(LIFE), "no token from before is still alive");
         pass(&clock, &issuer, 2_999);
         assert_eq!(issuer.earliest(), BEGIN + 3_659);
         pass(&clock, &issuer, 1);
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_slewed_is_followed_at_once() {
+    fn slewing_is_followed_at_once() {
         let clock = manual();
         let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
         for _ in 0..5 {
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn two_jumps_go_by_the_earliest_of_the_three_times() {
+    fn after_two_jumps_the_earliest_of_the_three_times_counts() {
         let clock = manual();
         let issuer = IssuerClock::new(clock.clone(), &LastBeat::default());
         for _ in 0..2 {
@@ -322,10 +324,10 @@ mod tests {
     }
 
     #[test]
-    fn a_start_knows_of_a_jump_within_the_same_boot() {
+    fn a_start_notices_a_jump_within_the_same_boot() {
         for jump in [HOUR, -HOUR] {
             let clock = manual();
-            // 500 s ago, by both.
+            // 500 s ago by both clocks.
             let last =
                 LastBeat { any: Some(certain(BEGIN - 500)), of_this_boot: Some((certain(BEGIN - 500), 500_000)) };
             set(&clock, jump);
@@ -337,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_never_earlier_than_the_last_use_and_doubts_one_that_is_long_ago() {
+    fn a_start_is_never_earlier_than_the_last_use_and_doubts_a_last_use_long_ago() {
         let start = |any| IssuerClock::new(manual(), &LastBeat { any: Some(certain(any)), of_this_boot: None });
         assert_eq!(start(BEGIN + HOUR).unix_now(), BEGIN + HOUR);
         assert_eq!(start(BEGIN + 30).unix_now(), BEGIN, "servers differ by a little");
@@ -345,14 +347,14 @@ mod tests {
         assert_eq!((week.unix_now(), week.earliest()), (BEGIN, BEGIN - 7 * 24 * HOUR));
         let day = start(BEGIN - 23 * HOUR);
         assert_eq!((day.unix_now(), day.earliest()), (BEGIN, BEGIN));
-        assert_eq!(day.expiry_at_start(), BEGIN - 23 * HOUR, "nothing is removed by a time that nobody knows");
-        // The elapsed time of an earlier boot that has the same name says nothing.
+        assert_eq!(day.expiry_at_start(), BEGIN - 23 * HOUR, "nothing is removed by an uncertain time");
+        // The elapsed time of an earlier boot with the same id means nothing.
         let other = LastBeat { any: Some(certain(BEGIN)), of_this_boot: Some((certain(BEGIN - HOUR), 9_000_000)) };
         assert_eq!(IssuerClock::new(manual(), &other).unix_now(), BEGIN);
     }
 
     #[test]
-    fn a_start_doubts_what_the_process_before_it_did() {
+    fn a_start_keeps_the_doubts_of_the_process_before_it() {
         // It had followed a clock that was set forward by an hour.
         let doubted = BeatTime { at: BEGIN - 10, earliest: BEGIN - 10 - HOUR, expiry: BEGIN - 10 - 2 * HOUR };
         for of_this_boot in [None, Some((doubted, 990_000))] {

@@ -1,4 +1,4 @@
-//! Time: what tokens are issued and checked by, what decides that a row may be removed, and the database's own.
+//! Clocks: for issuing and checking tokens, for removing expired rows, and the database's own.
 
 pub(crate) mod database;
 pub(crate) mod expiry;

@@ -1,12 +1,12 @@
-//! A place in the denylist, and the cursor that names it to followers.
+//! Positions in the denylist and their text form, the cursors of the feed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ficha_store::{DenyRow, Head};
 
-/// A row's number and its random tag: together they name one row of one history. Number 0 with tag 0 is before the
-/// first row of every history.
+/// A row's number and its random tag: together they identify one row of one history. Number 0 with tag 0 is the
+/// position before the first row of every history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cursor {
     pub(crate) number: i64,
@@ -25,7 +25,7 @@ impl From<&DenyRow> for Cursor {
     }
 }
 
-/// As a cursor: the number, a dot, and the tag in hexadecimal digits. Followers must not look into it.
+/// The number, a dot, and the tag in hexadecimal. It is opaque to followers.
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:x}", self.number, self.tag.cast_unsigned())
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_so_is_no_cursor() {
+    fn a_text_in_another_format_is_not_a_cursor() {
         for text in
             ["", ".", "7", "7.", ".1", "07.1f", "7.01f", "7.1F", "+7.1f", "-7.1f", "7.1f ", "7.1f.", "7.x", "ü.1"]
         {

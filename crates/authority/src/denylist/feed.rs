@@ -1,8 +1,8 @@
 //! The denylist feed: what followers receive, and when (docs/src/reference/denylist.md).
 //!
-//! Each answer follows a read of the database that began after the request came. The tail reads, and all who came before
-//! a read began share it; those who wait share their wake and the text that answers them. However many follow, the
-//! database is asked no more often.
+//! Each response follows a read of the database that began after the request arrived. The tail reads, and all requests
+//! that arrived before a read began share it; held polls share the wake-up and the text of their response. So the
+//! database is read no more often however many followers there are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,21 +22,21 @@ use crate::error::AuthorityError;
 use crate::request_source::RequestSource;
 use crate::settings::DenylistSettings;
 
-/// The longest that a follower may have its poll held.
+/// The longest time for which a poll is held.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// When a follower that found no place should try again.
+/// When a follower should try again if all slots are taken.
 const FULL_RETRY: Duration = Duration::from_secs(5);
-/// What is revoked within this time of a wake is gathered for the next.
+/// What is revoked within this time after a wake-up is gathered for the next one.
 const GATHER: Duration = Duration::from_millis(20);
-/// How often it is looked whether the server can still vouch for what it says.
+/// How often the feed checks whether the server's denylist is still fresh.
 const LOOK: Duration = Duration::from_millis(100);
-/// How many looks until unused pages are let go of.
+/// After how many of these checks unused pages are dropped.
 const LOOKS_TO_TIDY: u32 = 10;
 
-/// Who follows the denylist.
+/// A follower of the denylist.
 #[derive(Debug, Clone)]
 pub enum Follower {
-    /// Nobody in particular, where that is allowed.
+    /// A follower without credentials, where that is allowed.
     Anonymous,
     /// A client that serves an audience.
     Client(AuthenticatedClient),
@@ -51,22 +51,22 @@ impl Follower {
     }
 }
 
-/// What a follower asks for.
+/// A poll of the denylist.
 #[derive(Debug, Clone, Copy)]
 pub struct Poll<'a> {
-    /// The cursor of the last answer; `None`: everything.
+    /// The cursor of the last response; `None`: everything.
     pub after: Option<&'a str>,
     /// How long to wait if there is nothing new, at most [`LONGEST_WAIT`].
     pub wait: Duration,
 }
 
-/// What all followers share.
+/// The state that all followers share.
 pub(crate) struct Feed {
     places: Arc<PollSlots>,
     pages: Pages,
-    /// Signals that there may be news; each poll that wakes checks for itself.
+    /// Signals that there may be something new; each poll that wakes checks for itself.
     wake: watch::Sender<()>,
-    /// True for a moment after each wake.
+    /// True for a moment after each wake-up.
     gathering: watch::Sender<bool>,
     closing: AtomicBool,
 }
@@ -84,10 +84,10 @@ impl Feed {
 }
 
 impl Feed {
-    /// Returns at the end of the gathering that is under way, [`GATHER`] from now at the latest; at once if there is none.
+    /// Returns at the end of the gathering in progress, [`GATHER`] from now at the latest; at once if there is none.
     async fn gathered(&self) {
         let mut gathering = self.gathering.subscribe();
-        // One change, not the state: where much is revoked, the next gathering begins at once.
+        // Waits for one change and not for the state: if much is revoked, the next gathering begins at once.
         if *gathering.borrow_and_update() {
             // The sender is never dropped before us.
             let _ = gathering.changed().await;
@@ -97,25 +97,25 @@ impl Feed {
 
 /// Why a held poll ends.
 enum Ended {
-    /// The list's end is another: there is more, or the database has another history.
+    /// The end of the list has changed: there are new rows, or the database has another history.
     News,
-    /// Nothing came.
+    /// The time is up without news.
     TimeUp,
-    /// The server stops.
+    /// The server is shutting down.
     Closing,
-    /// The database is lost.
+    /// The denylist is stale: the database can't be read.
     Stale,
 }
 
 impl Authority {
-    /// Who may follow: a confidential client that serves an audience, or, where the settings say so, anybody.
+    /// Authenticates a follower: a confidential client that serves an audience or, if the settings allow it, anyone.
     pub async fn authenticate_follower(
         &self,
         credentials: &ClientCredentials,
         source: &RequestSource,
     ) -> Result<Follower, AuthorityError> {
         if matches!(credentials, ClientCredentials::None) {
-            // Never the default client: callers without credentials are rejected.
+            // Never the default client: a request without credentials is anonymous.
             let anonymous = self.settings().anonymous_following();
             return if anonymous { Ok(Follower::Anonymous) } else { Err(AuthorityError::ClientAuthentication) };
         }
@@ -129,16 +129,16 @@ impl Authority {
         Ok(Follower::Client(client))
     }
 
-    /// One poll: what came behind the cursor, as soon as there is something or the wait is over.
+    /// Answers one poll: what came after the cursor, as soon as there is something or the wait is over.
     pub async fn poll_denylist(
         &self,
         follower: &Follower,
         source: &RequestSource,
         poll: Poll<'_>,
     ) -> Result<Arc<FeedPage>, AuthorityError> {
-        // Subscribed before the list is read: what comes after that wakes.
+        // Subscribed before the list is read, so that later changes wake this poll.
         let mut wakes = self.inner.feed.wake.subscribe();
-        let newest = self.vouch().await?;
+        let newest = self.read_again().await?;
         let cursor = poll.after.map(str::parse::<Cursor>);
         if cursor == Some(Ok(newest)) && !poll.wait.is_zero() {
             let place = self.inner.feed.places.take(follower.id(), source).ok_or_else(|| {
@@ -148,9 +148,9 @@ impl Authority {
             let ended = self.wait_for_news(&mut wakes, newest, poll.wait.min(LONGEST_WAIT)).await;
             drop(place);
             match ended {
-                // The read that brought the news, or the first one, began after the request came.
+                // The read that brought the news, or the first one, began after the request arrived.
                 Ended::News | Ended::Closing => {}
-                Ended::TimeUp => drop(self.vouch().await?),
+                Ended::TimeUp => drop(self.read_again().await?),
                 Ended::Stale => return Err(AuthorityError::Stale),
             }
             self.check_again(follower).await?;
@@ -158,7 +158,7 @@ impl Authority {
             && !poll.wait.is_zero()
             && self.denylist().recent().after(cursor).is_some()
         {
-            // It was woken a moment ago and comes for the rest of the burst, as all the others do.
+            // This follower was woken a moment ago and asks for the rest of the burst, as all the others do.
             self.inner.feed.gathered().await;
         }
         let page = match cursor {
@@ -178,18 +178,18 @@ impl Authority {
         self.inner.feed.places.taken()
     }
 
-    /// Answers every held poll now, and holds none from here on: the server stops.
+    /// Answers every held poll now and holds no more: the server is shutting down.
     pub fn release_followers(&self) {
         self.inner.feed.closing.store(true, Ordering::Release);
         self.inner.feed.wake.send_replace(());
     }
 
-    /// Has the database read again, and returns the newest row. A read that fails is tried again, for as long
-    /// as what was read before still holds.
-    async fn vouch(&self) -> Result<Cursor, AuthorityError> {
+    /// Waits for a new read of the database and returns the newest row. A failed read is tried again for as long as the
+    /// previous one is fresh.
+    async fn read_again(&self) -> Result<Cursor, AuthorityError> {
         let denylist = self.denylist();
         let reading = async {
-            // The tail takes a breath after a read that failed.
+            // The tail pauses after a failed read.
             while denylist.next_read().await.is_err() {
                 if !self.is_fresh() {
                     return None;
@@ -219,7 +219,7 @@ impl Authority {
         }
     }
 
-    /// A client may have been barred while its poll was held.
+    /// The client may have been disabled while its poll was held.
     async fn check_again(&self, follower: &Follower) -> Result<(), AuthorityError> {
         let Follower::Client(client) = follower else { return Ok(()) };
         let record = self.inner.clients.find(self.store(), client.id()).await?;
@@ -232,18 +232,18 @@ impl Authority {
         let begin = match begin {
             Begin::After(cursor) => match pages.remembered(denylist, cursor) {
                 Some(page) => return Ok(page),
-                // A number that no row has yet: of another history, which was longer.
+                // No row has this number yet: the cursor is from another, longer history.
                 None if denylist.recent().newest().is_none_or(|newest| cursor.number > newest.number) => Begin::Reset,
                 None => begin,
             },
             other => other,
         };
-        // Boxed: those who only wait need not carry it.
+        // Boxed, so that held polls do not carry this large future.
         Ok(Box::pin(pages.stored(denylist, self.store(), &**self.clock(), begin)).await?)
     }
 }
 
-/// Wakes those who wait: at once, and then not again for a moment, so that a burst wakes them but few times.
+/// Wakes held polls: at once, and then not again for a moment, so that a burst wakes them only a few times.
 pub(crate) async fn wake_followers(authority: Authority) {
     let feed = &authority.inner.feed;
     let mut heads = authority.denylist().heads();

@@ -1,4 +1,4 @@
-//! The texts of the feed's answers, each built once for all whom it answers.
+//! The pages of the feed, each built once for all requests that it answers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,18 +14,18 @@ use tokio::time::Instant;
 use crate::denylist::cursor::Cursor;
 use crate::denylist::replica::{Denylist, read_in_time};
 
-/// How many entries a page holds at most: some 1.1 MB of text. A list of 1,000,000 takes 50 of them.
+/// The most entries in a page: about 1.1 MB of text. A list of 1,000,000 entries takes 50 pages.
 const ENTRIES_A_PAGE: usize = 20_000;
 /// How many pages are read from the database at once: followers that need the whole list must not crowd out logins.
 const READS: usize = 2;
-/// How many texts made from memory are kept, and how many made from the database.
+/// How many pages from memory are kept, and how many from the database.
 const MOST_LATEST: usize = 8;
 const MOST_STORED: usize = 32;
-/// For how long what was made from the database answers others too. Its end may be pruned meanwhile, so it must not lead
-/// there for ever.
+/// How long a page from the database is reused. Its last row may be pruned meanwhile, so its cursor must not be handed
+/// out for ever.
 const HOLDS: Duration = Duration::from_secs(2);
 
-/// An answer of the feed without its nonce, shared by everybody whom it answers.
+/// A response of the feed without its nonce, shared by all requests that it answers.
 #[derive(Debug)]
 pub struct FeedPage {
     text: Bytes,
@@ -36,13 +36,13 @@ pub struct FeedPage {
 }
 
 impl FeedPage {
-    /// The JSON object behind its opening brace: `"cursor":…}`. So a nonce can be put in front, and the rest stays one
+    /// The JSON object after its opening brace: `"cursor":…}`. A nonce can be put in front, and the rest is the same
     /// text for all.
     pub fn after_brace(&self) -> Bytes {
         self.text.slice(1..)
     }
 
-    /// True if it holds all that is denied because the cursor was not known.
+    /// True if it contains everything that is denied, because the cursor was not known.
     pub fn is_reset(&self) -> bool {
         self.reset
     }
@@ -56,25 +56,25 @@ impl FeedPage {
     }
 }
 
-/// What a page says of itself: whether its cursor was unknown, and whether another page follows.
+/// The flags of a page: whether the request's cursor was unknown, and whether another page follows.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     reset: bool,
     more: bool,
 }
 
-/// What an answer begins with.
+/// Where a response begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Begin {
     /// The whole list, for a follower that has nothing.
     First,
     /// The whole list, for a follower whose cursor is not known.
     Reset,
-    /// What came behind a cursor.
+    /// What came after a cursor.
     After(Cursor),
 }
 
-/// The pages that were built lately.
+/// The pages that were built recently.
 pub(crate) struct Pages {
     latest: Mutex<VecDeque<CachedPage>>,
     stored: Mutex<HashMap<Begin, Arc<Slot>>>,
@@ -91,14 +91,14 @@ struct CachedPage {
 
 type Lazy = LazyLock<Arc<FeedPage>, Box<dyn FnOnce() -> Arc<FeedPage> + Send>>;
 
-/// One page of the database. Whoever asks while it is read waits for it, and shares it.
+/// One page from the database. Requests that arrive while it is being read wait for it and share it.
 #[derive(Default)]
 struct Slot {
     read: tokio::sync::Mutex<Option<Read>>,
     used: AtomicBool,
 }
 
-/// What the database said, and when it was asked.
+/// What the database returned, and when it was asked.
 struct Read {
     at: Instant,
     found: Found,
@@ -107,13 +107,13 @@ struct Read {
 #[derive(Clone)]
 enum Found {
     Page(Arc<FeedPage>),
-    /// The database of this generation does not know the cursor.
+    /// The cursor is not known in this generation.
     Unknown(u64),
 }
 
 impl Read {
-    /// True if it still answers a request that came when the list ended at `newest`. A page in the middle of the list
-    /// does so whatever was added behind it, but not for long: see [`HOLDS`].
+    /// True if it can still answer a request that arrived when the list ended at `newest`. A page in the middle of the
+    /// list can, whatever was added after it, but not for long: see [`HOLDS`].
     fn answers(&self, generation: u64, newest: Cursor) -> bool {
         let fits = match &self.found {
             Found::Page(page) => page.generation == generation && (page.more || page.end.number >= newest.number),
@@ -133,7 +133,7 @@ impl Pages {
     /// The response for followers at `cursor` without a query, if memory has it.
     pub(crate) fn remembered(&self, denylist: &Denylist, cursor: Cursor) -> Option<Arc<FeedPage>> {
         let page = self.latest_behind(denylist, cursor)?;
-        // No lock is held: of all whom a revocation wakes one builds the text, and only they wait for it.
+        // No lock is held here: of all polls that a revocation wakes, one builds the text, and only they wait for it.
         Some(Arc::clone(&page))
     }
 
@@ -153,7 +153,7 @@ impl Pages {
         Some(page)
     }
 
-    /// The answer from the database. A cursor that it does not know gets everything.
+    /// The response from the database. For an unknown cursor it contains everything.
     pub(crate) async fn stored(
         &self,
         denylist: &Denylist,
@@ -214,8 +214,9 @@ impl Reader<'_> {
         Ok((recent.generation(), newest))
     }
 
-    /// The end is the newest row that was read, or, if these are the last, the newest one known *before*: whatever came
-    /// in between comes with the next answer. If the database is restored in between, the next cursor is unknown.
+    /// The end is the newest row that was read or, if these are the last rows, the newest one known *before*: rows
+    /// added in between come with the next response. If the database is restored in between, the next cursor is
+    /// unknown.
     async fn read(&self, begin: Begin) -> Result<Found, StoreError> {
         let (generation, newest) = self.now()?;
         let now = self.denylist.expiry_now(self.clock);

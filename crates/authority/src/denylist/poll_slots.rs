@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_a_client_at_an_address_and_gets_its_places_back() {
+    fn a_source_is_a_client_at_an_address_and_gets_its_slots_back() {
         let settings = DenylistSettings { max_waiting: 4, max_waiting_per_source: 2, ..Default::default() };
         let places = PollSlots::new(&settings);
         let take = |client, address| places.take(client, &source(address));

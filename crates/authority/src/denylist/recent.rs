@@ -9,7 +9,7 @@ use crate::denylist::cursor::Cursor;
 /// How many rows are kept. A row takes 48 bytes.
 const MOST: usize = 10_000;
 
-/// All rows that the database has behind `base`, in the order of their numbers.
+/// All rows that the database has after `base`, in the order of their numbers.
 #[derive(Default)]
 pub(crate) struct Recent {
     base: Option<Cursor>,
@@ -29,7 +29,7 @@ impl Recent {
         self.generation
     }
 
-    /// The rows behind `cursor`; `None` if it is none of those that are kept.
+    /// The rows after `cursor`; `None` if that row is not kept.
     pub(crate) fn after(&self, cursor: Cursor) -> Option<impl ExactSizeIterator<Item = &DenyRow>> {
         let first = if self.base == Some(cursor) {
             0
@@ -43,7 +43,7 @@ impl Recent {
         Some(self.rows.range(first..))
     }
 
-    /// Takes up the rows that follow the newest one.
+    /// Adds the rows that follow the newest one.
     pub(crate) fn extend(&mut self, rows: &[DenyRow]) {
         self.rows.extend(rows);
         let over = self.rows.len().saturating_sub(MOST);
@@ -52,7 +52,7 @@ impl Recent {
         }
     }
 
-    /// Forgets everything: what comes next follows `base`, perhaps in another history.
+    /// Clears everything: the next rows follow `base`, perhaps in another history.
     pub(crate) fn restart(&mut self, base: Cursor) {
         *self = Self { base: Some(base), rows: VecDeque::new(), generation: self.generation + 1 };
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_behind_a_known_cursor_are_found_whatever_is_missing_between() {
+    fn rows_after_a_known_cursor_are_found_despite_gaps_in_the_numbers() {
         let mut recent = Recent::default();
         assert_eq!(recent.newest(), None);
         recent.restart(at(4));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_when_there_are_too_many() {
+    fn the_oldest_rows_are_dropped_when_there_are_too_many() {
         let mut recent = Recent::default();
         recent.restart(at(0));
         let rows: Vec<_> = (1..=MOST as i64 + 3).map(row).collect();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn another_history_begins_anew() {
+    fn another_history_starts_over() {
         let mut recent = Recent::default();
         recent.restart(at(0));
         recent.extend(&[row(1)]);

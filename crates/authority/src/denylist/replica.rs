@@ -1,7 +1,7 @@
 //! The denylist as a running server keeps it in memory.
 //!
-//! The server's own bearer endpoints and introspection ask this set, never the database. It only ever adds: entries
-//! leave by their `until` alone, so nothing that the database does can un-revoke a token.
+//! The server's own bearer endpoints and introspection use this set, never the database. Entries are only ever added,
+//! and leave only when their `until` has passed, so nothing that happens to the database can un-revoke a token.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,14 +20,14 @@ use crate::denylist::recent::Recent;
 /// Without a read of the database for this long, it is unknown what has been revoked, and the server answers 503.
 pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
 
-/// Followers have the database read no more often than this, however many they are.
+/// Followers cause reads of the database no more often than this, however many there are.
 const ASK_PACE: Duration = Duration::from_millis(10);
 
 /// How many rows one read loads.
 const ROWS_A_READ: u64 = 5_000;
 
-/// For how much longer than their `until` entries are kept, in seconds: a start with a clock that is ahead of the others
-/// must neither miss nor remove any. They deny nothing meanwhile.
+/// How long after their `until` entries are kept, in seconds: a server that starts with a clock ahead of the others
+/// must neither miss nor remove any. They no longer deny anything.
 pub(crate) const KEPT_LONGER: i64 = 3_600;
 
 /// The denied ids in memory, and how fresh they are.
@@ -43,7 +43,7 @@ pub struct Denylist {
     /// The last read: its number among all started reads, and its result.
     last: watch::Sender<Option<(u64, Result<Head, StoreError>)>>,
     /// How many reads have started.
-    begun: AtomicU64,
+    started: AtomicU64,
     /// Wakes the tail when this process has just written a row, or heard that another one has.
     nudge: Notify,
     /// Tells the tail that a follower waits for its next read.
@@ -71,7 +71,7 @@ impl Default for Denylist {
             recent: RwLock::default(),
             reading: Mutex::default(),
             last: watch::Sender::new(None),
-            begun: AtomicU64::new(0),
+            started: AtomicU64::new(0),
             nudge: Notify::new(),
             asked: Notify::new(),
             head: watch::Sender::new(None),
@@ -107,7 +107,7 @@ impl Denylist {
         self.nudge();
     }
 
-    /// Has the tail read the database now.
+    /// Makes the tail read the database now.
     pub fn nudge(&self) {
         self.nudge.notify_one();
     }
@@ -127,18 +127,18 @@ impl Denylist {
         self.len() == 0
     }
 
-    /// Drops what ran out before `now`. It may take a tenth of a second.
+    /// Drops what expired before `now`. It may take a tenth of a second.
     pub fn purge(&self, now: i64) {
         self.set.purge(now);
     }
 
-    /// The time by which something may be forgotten, in Unix seconds: that of a wall clock that was just set forward is
-    /// not believed yet.
+    /// The time by which expired entries may be removed, in Unix seconds: a wall clock that was just set forward is not
+    /// believed yet.
     pub(crate) fn expiry_now(&self, clock: &dyn Clock) -> i64 {
         self.expiry.unix_now(clock)
     }
 
-    /// Begins with `earliest`, in Unix seconds, where the clock is ahead of what the database remembers.
+    /// Starts at `earliest`, in Unix seconds, if the clock is ahead of that.
     pub(crate) fn begin_expiry_clock(&self, earliest: i64, clock: &dyn Clock) {
         self.expiry.begin(earliest, clock);
     }
@@ -159,25 +159,25 @@ impl Denylist {
 
     /// How many reads of the head have started.
     pub fn reads(&self) -> u64 {
-        self.begun.load(Ordering::Acquire)
+        self.started.load(Ordering::Acquire)
     }
 
-    /// Reads the head, and the rows after the last loaded one. It returns the head; from then on
-    /// the server vouches for what it says for [`VOUCH_LIMIT`] from when the read began. Those who come while a read
-    /// is under way share the next one, a failure too: a database that is gone is not asked once for each of them.
+    /// Reads the head, and the rows after the last loaded one. It returns the head; from then on the set counts as
+    /// fresh for [`VOUCH_LIMIT`] from when the read began. Callers that arrive during a read share the next one, and
+    /// its failure too: a database that is gone is not asked once for each of them.
     pub async fn follow(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
-        let begun_before = self.begun.load(Ordering::Acquire);
+        let started_before = self.started.load(Ordering::Acquire);
         let _reading = self.reading.lock().await;
         if let Some((number, read)) = &*self.last.borrow()
-            && *number > begun_before
+            && *number > started_before
         {
             return read.clone();
         }
-        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
         let read = self.read(store, clock).await;
         if let Err(StoreError::Lost(_) | StoreError::Replaced(_)) = read {
-            // Not only that it can't be read: what was read before is not to be relied on.
+            // Worse than a database that can't be read: what was read before can't be relied on.
             self.vouched.store(0, Ordering::Release);
         }
         if let Ok(head) = read {
@@ -189,13 +189,13 @@ impl Denylist {
         read
     }
 
-    /// What the tail's next read says that begins after this call. However many ask, they share it, and it does not
-    /// come sooner than [`ASK_PACE`] after the one before.
+    /// The result of the tail's next read that begins after this call. All callers share it, and it begins no sooner
+    /// than [`ASK_PACE`] after the previous one.
     pub(crate) async fn next_read(&self) -> Result<Head, StoreError> {
-        let begun_before = self.begun.load(Ordering::Acquire);
+        let started_before = self.started.load(Ordering::Acquire);
         let mut reads = self.last.subscribe();
         self.asked.notify_one();
-        let read = reads.wait_for(|read| read.as_ref().is_some_and(|(number, _)| *number > begun_before)).await;
+        let read = reads.wait_for(|read| read.as_ref().is_some_and(|(number, _)| *number > started_before)).await;
         match read.as_deref() {
             Ok(Some((_, read))) => read.clone(),
             _ => Err(StoreError::Unavailable("the server is shutting down".into())),
@@ -223,7 +223,7 @@ impl Denylist {
         Ok(head)
     }
 
-    /// The rows behind `at`. False if the database does not know that cursor.
+    /// Loads the rows after `at`. False if the database does not know that cursor.
     async fn load_new(&self, mut at: Cursor, newest: Cursor, store: &Store) -> Result<bool, StoreError> {
         loop {
             let Some(rows) = read_in_time(store.deny_rows_behind((at.number, at.tag), ROWS_A_READ)).await? else {
@@ -240,7 +240,7 @@ impl Denylist {
         }
         // The head was read before the rows.
         let reached = at.number > newest.number || at == newest;
-        if reached { Ok(true) } else { Err(of_two_histories()) }
+        if reached { Ok(true) } else { Err(inconsistent_history()) }
     }
 
     async fn load_all(&self, newest: Cursor, store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
@@ -261,16 +261,16 @@ impl Denylist {
                 break;
             }
         }
-        // Still known after the last row was read, so it was known before each of them.
+        // The row of the head still exists after the last row was read, so it existed before each of them.
         if !read_in_time(store.deny_row_exists(newest.number, newest.tag)).await? {
-            return Err(of_two_histories());
+            return Err(inconsistent_history());
         }
         self.recent_mut().restart(end);
         Ok(())
     }
 
-    /// Returns when the database is to be read again: when this process has written a row, when a follower asks and the
-    /// last time, `before`, is not just now, or after `at_most`.
+    /// Returns when the database should be read again: when this process has written a row, when a follower asks (but
+    /// not too soon after `before`, the last read), or after `at_most`.
     pub async fn nudged(&self, before: Instant, at_most: Duration) {
         let asked = async {
             self.asked.notified().await;
@@ -284,14 +284,14 @@ impl Denylist {
     }
 }
 
-/// The head and the rows do not match: the database was restored between two reads, or one of them came from a replica that
-/// lags. Nothing can be vouched for by that.
-fn of_two_histories() -> StoreError {
+/// The head and the rows do not match: the database was restored between two reads, or one of them came from a replica
+/// that lags. Such a read proves nothing.
+fn inconsistent_history() -> StoreError {
     StoreError::Unavailable("the denylist rows do not match its head".into())
 }
 
-/// A read that takes longer has met a database that does not answer. Each read has its own limit, so taking up a long
-/// list may take as long as it needs.
+/// If a read takes longer, the database does not answer. Each read has its own limit, so loading a long list may take
+/// as long as it needs.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn read_in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::Authority;
 use crate::request_source::RequestSource;
 
-/// An event about to be written down.
+/// An audit event to be stored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Event {
     name: &'static str,
@@ -76,8 +76,8 @@ impl Event {
 }
 
 impl Authority {
-    /// Passes an event to the task that stores it. What it records has already happened, so it must neither fail nor wait
-    /// for a row in a log. If the queue is full, the event is dropped with a warning.
+    /// Passes an event to the task that stores it. What it records has already happened, so it must neither fail nor
+    /// wait for a row in a log. If the queue is full, the event is dropped with a warning.
     pub(crate) fn audit(&self, event: Event) {
         let base = &self.inner.base;
         let record = event.record(&*base.clock, &*base.entropy);

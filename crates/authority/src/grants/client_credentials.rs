@@ -26,7 +26,7 @@ impl Authority {
         self.own_token(&client, source, scope).await?.ok_or(AuthorityError::ClientAuthentication)
     }
 
-    /// A token of the client's own; `None` if the client was changed since `client` was read.
+    /// A token for the client itself; `None` if the client was changed since `client` was read.
     async fn own_token(
         &self,
         client: &AuthenticatedClient,
@@ -45,8 +45,8 @@ impl Authority {
         let scope = granted(&allowed, scope)?;
         let now = self.now();
         let life = self.settings().token.access_seconds();
-        // The session's horizon is committed two lives ahead and moved on at half, so issuing seldom writes; no token
-        // reaches past it, so revoking the session covers them all.
+        // The session's horizon is committed two token lives ahead and extended when half of that is left, so issuing
+        // rarely writes. No token outlives it, so revoking the session covers them all.
         let horizon = now + 2 * life;
         let expires_at = now + (self.settings().token.session_ttl.as_secs() as i64).max(2 * life);
         let session = SessionRecord {

@@ -1,4 +1,4 @@
-//! The rules of the token endpoint: who gets what (RFC 6749 §4.3, §4.4; refreshing is in `refresh.rs`).
+//! The grants of the token endpoint (RFC 6749 §4.3, §4.4, §6).
 
 pub(crate) mod client_credentials;
 pub(crate) mod password;
@@ -12,7 +12,8 @@ use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::request_source::RequestSource;
 
-/// Scopes of this prefix are for the server's own API: they are granted only when named, and then for it alone.
+/// Scopes with this prefix are for the server's own API: they are granted only when named, and the token is then for
+/// the server alone.
 const OWN_PREFIX: &str = "ficha:";
 
 impl Authority {
@@ -51,7 +52,7 @@ impl Authority {
         }
     }
 
-    /// A token with a scope of the server's own goes to the server alone.
+    /// A token with one of the server's own scopes is for the server alone.
     fn audience_for(&self, client: &AuthenticatedClient, scope: &Scope) -> String {
         if scope.iter().any(is_own) {
             return self.settings().issuer.as_str().to_owned();
@@ -65,7 +66,7 @@ pub(crate) fn require_grant(client: &AuthenticatedClient, grant: Grant) -> Resul
     if client.record().grants.contains(&grant) { Ok(()) } else { Err(AuthorityError::GrantNotAllowed) }
 }
 
-/// What is granted of `allowed`: what was asked for, all of it or none; nothing asked means everything but the
+/// What is granted of `allowed`: all that was asked for, or nothing. Without a `scope` it is everything but the
 /// server's own scopes, which must be named.
 fn granted(allowed: &Scope, asked: Option<Scope>) -> Result<Scope, AuthorityError> {
     match asked {

@@ -11,27 +11,27 @@ use crate::grants::{granted, require_grant};
 use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
 
-/// A request by the password grant.
+/// A request with the password grant.
 #[derive(Debug, Clone)]
 pub struct PasswordRequest {
     /// As typed.
     pub username: String,
     /// As typed.
     pub password: Password,
-    /// What is asked for; `None` asks for everything but what must be named.
+    /// The scope asked for; `None` asks for everything but the scopes that must be named.
     pub scope: Option<Scope>,
 }
 
 impl Authority {
-    /// RFC 6749 §4.3: a user's password for tokens.
+    /// RFC 6749 §4.3: exchanges a user's password for tokens.
     pub async fn password_grant(
         &self,
         client: &AuthenticatedClient,
         source: &RequestSource,
         request: PasswordRequest,
     ) -> Result<Issued, AuthorityError> {
-        // Read again: with a record from memory a login would fail at its commit, as if the password were wrong,
-        // for as long as another process' change to the client has not been heard of.
+        // Read again: with a cached record a login would fail at its commit, as if the password were wrong, until
+        // another process's change to the client is noticed.
         let client = &self.current(client).await?;
         require_grant(client, Grant::Password)?;
         let user = self.check_password(client, source, &request.username, request.password).await?;

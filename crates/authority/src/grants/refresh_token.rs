@@ -13,20 +13,20 @@ use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
 use crate::tokens::refresh_token::RefreshToken;
 
-/// What a refresh token turned out to be that did not match its row.
+/// What a refresh token is if it did not match its row.
 enum Unmatched {
-    /// The generation before the row's, within the grace: the answer was lost, or a second tab was faster.
+    /// The generation before the row's, within the grace: the response was lost, or a second tab was faster.
     Retry(Box<SessionRecord>),
-    /// An older one: it was used before.
+    /// An older generation: it was used before.
     Replay(Option<Uuid>),
-    /// One that this database never issued.
+    /// A generation that this database never issued.
     Future(Option<Uuid>),
-    /// Not good, and no cause for alarm.
+    /// Not valid, but not a cause for alarm.
     Refused,
 }
 
 impl Authority {
-    /// RFC 6749 §6: a refresh token for its successor and a new access token.
+    /// RFC 6749 §6: exchanges a refresh token for its successor and a new access token.
     pub async fn refresh_grant(
         &self,
         client: &AuthenticatedClient,
@@ -51,8 +51,8 @@ impl Authority {
         }
     }
 
-    /// A refresh may narrow the scope, never widen it (RFC 6749 §6). Looked at before the turn, so that asking for too
-    /// much does not use the token up. A token of another client is left to the compare-and-set, which refuses it.
+    /// A refresh may narrow the scope, never widen it (RFC 6749 §6). Checked before the rotation, so that asking for
+    /// too much does not use the token up. A token of another client is left to the compare-and-set, which refuses it.
     async fn check_narrowing(
         &self,
         client: &AuthenticatedClient,
@@ -60,7 +60,7 @@ impl Authority {
         asked: &Scope,
     ) -> Result<(), AuthorityError> {
         match self.store().session(token.session).await? {
-            // Any other token than the one in force is left to what follows: a replay that asks for too much is a
+            // Any token but the current one is left to the compare-and-set: a replay that asks for too much is a
             // replay.
             Some(row) if row.client_id == client.id() && row.generation == token.generation && !self.is_over(&row) => {
                 within(&row, Some(asked))
@@ -69,7 +69,7 @@ impl Authority {
         }
     }
 
-    /// A new access token, one life long but no longer than the row says, and the row's own refresh token.
+    /// A new access token, valid for one token life but no longer than the row says, and the row's own refresh token.
     async fn answer(&self, session: &SessionRecord, scope: Option<Scope>, now: i64) -> Result<Issued, AuthorityError> {
         let exp = (now + self.settings().token.access_seconds()).min(session.access_exp).min(session.expires_at);
         let scope = scope.map_or_else(|| session.scopes.clone(), |asked| asked.intersection(&session.scopes));
@@ -96,7 +96,7 @@ impl Authority {
                 within(&session, scope.as_ref())?;
                 self.inner.metrics.refresh_retries.count();
                 self.audit(event.session_of(&session).named("refresh.retried"));
-                // It reaches no further than the row says, so whatever revokes the session covers it.
+                // It expires no later than the row says, so a revocation of the session covers it.
                 return self.answer(&session, scope, self.now()).await;
             }
             Unmatched::Replay(user) => {
@@ -122,7 +122,7 @@ impl Authority {
         row.revoked.is_some() || row.expires_at <= now || row.idle_expires_at <= now
     }
 
-    /// True if a session is over by the clock, but not by the time that was in force before the clock was set.
+    /// True if a session that is over by the clock is not over by the time from before the clock was set.
     fn may_not_be_over(&self, row: &SessionRecord) -> bool {
         let earliest = self.earliest_now();
         row.revoked.is_none() && row.expires_at > earliest && row.idle_expires_at > earliest
@@ -135,11 +135,12 @@ impl Authority {
         if ended && row.client_id == client.id() && self.may_not_be_over(&row) {
             return Err(AuthorityError::ClockInDoubt);
         }
-        // Another client's use of a token is refused and changes nothing: it proves no theft from this one.
+        // Another client's use of a token is refused and changes nothing: it does not prove a theft from the token's
+        // client.
         if row.client_id != client.id() || ended {
             return Ok(Unmatched::Refused);
         }
-        // As the database has it, like the compare-and-set: another server may have purged everything a moment ago.
+        // Read from the database, as in the compare-and-set: another server may have just purged everything.
         if row.epoch != self.store().head().await?.epoch {
             return Ok(Unmatched::Refused);
         }
@@ -150,14 +151,14 @@ impl Authority {
         Ok(match row.generation - token.generation {
             1 if now < row.rotated_at + grace && row.access_exp > now => Unmatched::Retry(Box::new(row)),
             behind if behind > 0 => Unmatched::Replay(row.user_id),
-            // The statement did not match and now the row does: it changed between the two. The client may try again.
+            // The statement did not match, but the row does now: it changed in between. The client may try again.
             0 => Unmatched::Refused,
             _ => Unmatched::Future(row.user_id),
         })
     }
 }
 
-/// Nothing beyond what the session was granted may be asked for.
+/// Refuses a scope beyond what the session was granted.
 fn within(session: &SessionRecord, asked: Option<&Scope>) -> Result<(), AuthorityError> {
     match asked {
         Some(asked) if !asked.is_subset(&session.scopes) => Err(AuthorityError::ScopeExceeded),

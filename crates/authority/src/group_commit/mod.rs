@@ -1,7 +1,7 @@
 //! Callers that wait at the same time share one statement and one commit.
 //!
-//! A durable commit costs the disk's time once, however many rows it holds. So callers hand their jobs to a worker; it
-//! takes all that are waiting, runs them as one batch, and gives each caller its own outcome. While a batch runs the
+//! A durable commit costs the disk's time once, however many rows it contains. So callers hand their jobs to a worker;
+//! it takes all that are waiting, runs them as one batch, and gives each caller its own outcome. While a batch runs the
 //! next one collects, so no call is delayed deliberately.
 //!
 //! Work that has started is finished, whether or not its caller is still there.
@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 pub trait Batch: Send + Sync + 'static {
     /// What a caller asks for.
     type Job: Send + 'static;
-    /// What it gets.
+    /// What the caller gets.
     type Outcome: Send + 'static;
     /// Jobs of the same key never share a batch.
     type Key: Eq + Hash + Send;
@@ -31,11 +31,11 @@ pub trait Batch: Send + Sync + 'static {
     /// The key of a job.
     fn key(job: &Self::Job) -> Self::Key;
 
-    /// Runs a batch; one outcome a job, in order.
+    /// Runs a batch; one outcome per job, in order.
     fn run(&self, jobs: Vec<Self::Job>) -> impl Future<Output = Result<Vec<Self::Outcome>, StoreError>> + Send;
 }
 
-/// A batch that takes longer has met a database that does not answer. Whether it was committed is not known.
+/// If a batch takes longer, the database does not answer. Whether it was committed is unknown.
 const BATCH_LIMIT: Duration = Duration::from_secs(10);
 
 type Waiting<B> = (<B as Batch>::Job, oneshot::Sender<Result<<B as Batch>::Outcome, StoreError>>);
@@ -47,7 +47,7 @@ pub struct GroupCommit<B: Batch> {
 
 impl<B: Batch> GroupCommit<B> {
     /// Starts `workers` tasks (batches that may run at once) that take up to `most` jobs each. They end when the
-    /// value is dropped.
+    /// returned value is dropped.
     pub fn start(batch: B, workers: usize, most: usize) -> Self {
         let (queue, waiting) = mpsc::channel(4 * most);
         let waiting = Arc::new(Mutex::new(waiting));
@@ -58,17 +58,16 @@ impl<B: Batch> GroupCommit<B> {
         Self { queue }
     }
 
-    /// Does `job` in the next batch. An error says that nothing is known to have happened: the commit failed, or its
-    /// outcome is unknown.
+    /// Runs `job` in the next batch. An error means that the commit failed or that its outcome is unknown.
     pub async fn submit(&self, job: B::Job) -> Result<B::Outcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
         self.queue.send((job, answer)).await.map_err(|_| shutting_down())?;
-        outcome.await.unwrap_or_else(|_| Err(given_up()))
+        outcome.await.unwrap_or_else(|_| Err(abandoned()))
     }
 }
 
-/// The job was taken but not answered: its worker panicked, or the process ends.
-fn given_up() -> StoreError {
+/// The job was accepted but not answered: its worker panicked, or the process is ending.
+fn abandoned() -> StoreError {
     StoreError::OutcomeUnknown("the server abandoned the batch".into())
 }
 
@@ -166,13 +165,13 @@ mod tests {
             let mut seen = jobs.clone();
             seen.sort_unstable();
             seen.dedup();
-            assert_eq!(seen.len(), jobs.len(), "one job a key in a batch");
+            assert_eq!(seen.len(), jobs.len(), "one job per key in a batch");
             Ok(jobs.into_iter().map(|job| job * 2).collect())
         }
     }
 
     #[tokio::test]
-    async fn whoever_waits_while_a_batch_runs_shares_the_next_one() {
+    async fn callers_that_wait_while_a_batch_runs_share_the_next_one() {
         let batches = Arc::new(AtomicUsize::new(0));
         let gate = Arc::new(tokio::sync::Semaphore::new(0));
         let gatherer = Arc::new(GroupCommit::start(Doubler { batches: batches.clone(), gate: gate.clone() }, 1, 64));

@@ -9,7 +9,7 @@ use crate::denylist::replica::Denylist;
 use crate::foundation::Foundation;
 use crate::group_commit::Batch;
 
-/// Revokes many things in one transaction.
+/// Runs a batch of revocations in one transaction.
 pub(crate) struct RevocationBatch {
     store: Store,
     clock: Arc<dyn Clock>,

@@ -28,7 +28,7 @@ impl Batch for RotationBatch {
     type Job = Rotation;
     /// The row after its rotation; `None`: the compare-and-set did not match.
     type Outcome = Option<SessionRecord>;
-    /// One request a session in a batch: two of one session would be one row matched twice.
+    /// One request per session in a batch: two for one session would match one row twice.
     type Key = Uuid;
 
     fn key(job: &Rotation) -> Uuid {
@@ -43,8 +43,8 @@ impl Batch for RotationBatch {
             access_exp: now + token.access_seconds(),
             idle_ttl: token.refresh_idle_ttl.as_secs() as i64,
         };
-        let turned = self.store.rotate_sessions(&jobs, terms).await?;
-        let mut turned: HashMap<Uuid, SessionRecord> = turned.into_iter().map(|row| (row.id, row)).collect();
-        Ok(jobs.iter().map(|job| turned.remove(&job.session)).collect())
+        let rotated = self.store.rotate_sessions(&jobs, terms).await?;
+        let mut rotated: HashMap<Uuid, SessionRecord> = rotated.into_iter().map(|row| (row.id, row)).collect();
+        Ok(jobs.iter().map(|job| rotated.remove(&job.session)).collect())
     }
 }

@@ -1,8 +1,8 @@
-//! The keys in force, as this process holds them.
+//! The keys in use, as this process has them in memory.
 //!
 //! Which key does what follows from the rows and the time alone, so servers that share a database agree without talking
-//! to each other: the signer is the newest key whose `sign_from` has come; published is every key that is not purged
-//! and whose last token has not expired.
+//! to each other: the newest key whose `sign_from` has come signs, and every key that is not purged and whose last
+//! token has not expired is published.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,7 +20,7 @@ use crate::error::StartError;
 use crate::keys::master_key::MasterKey;
 use crate::keys::secret::Secret;
 
-/// The algorithm name that a refresh key's row carries.
+/// The algorithm name in the row of a refresh key.
 const REFRESH_ALGORITHM: &str = "HMAC-SHA256";
 
 /// Every key that can still be used, parsed.
@@ -29,9 +29,9 @@ pub struct Keys {
     signers: Vec<Signer>,
     refresh: HashMap<i32, hmac::Key>,
     newest_refresh: i32,
-    /// The epoch that they were read in: a session of another one is not signed for with these.
+    /// The epoch in which they were read: they do not sign for sessions of another epoch.
     epoch: i64,
-    /// Set where one shared secret signs instead.
+    /// Set if a shared secret signs instead.
     shared: Option<Arc<SigningKey>>,
 }
 
@@ -68,7 +68,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// The epoch that these keys are of.
+    /// The epoch of these keys.
     pub fn epoch(&self) -> i64 {
         self.epoch
     }
@@ -78,12 +78,12 @@ impl Keys {
         if let Some(shared) = &self.shared {
             return Some(shared.clone());
         }
-        let begun = self.signers.iter().rev().find(|signer| signer.sign_from <= now);
+        let started = self.signers.iter().rev().find(|signer| signer.sign_from <= now);
         // The clock was set back to before the first key: there is no older key to use.
-        begun.or(self.signers.first()).map(|signer| signer.key.clone())
+        started.or(self.signers.first()).map(|signer| signer.key.clone())
     }
 
-    /// The key that `kid` names, if its tokens may still be good at `now`.
+    /// The key that `kid` names, if its tokens may still be valid at `now`.
     pub fn verifying(&self, kid: &str, now: i64) -> Option<VerifyingKey> {
         if let Some(shared) = self.shared.as_ref().filter(|shared| shared.kid() == kid) {
             return Some(shared.verifying_key());
@@ -94,7 +94,7 @@ impl Keys {
             .map(|signer| signer.verifying.clone())
     }
 
-    /// What `/.well-known/jwks.json` says: nothing where a shared secret signs.
+    /// The key set for `/.well-known/jwks.json`: empty if a shared secret signs.
     pub fn jwks(&self, now: i64) -> JwkSet {
         let published = self.signers.iter().filter(|signer| self.shared.is_none() && signer.is_published(now));
         JwkSet { keys: published.filter_map(|signer| signer.jwk.clone()).collect() }
@@ -109,7 +109,7 @@ impl Keys {
         self.refresh.get(&self.newest_refresh).map(|key| (self.newest_refresh, key))
     }
 
-    /// The refresh key of that number.
+    /// The refresh key with that number.
     pub fn refresh(&self, id: i32) -> Option<&hmac::Key> {
         self.refresh.get(&id)
     }
@@ -139,8 +139,8 @@ impl Signer {
     }
 }
 
-/// The HS256 key of a shared secret. Its `kid` is derived from the secret, so that it looks random, tells nothing, and
-/// is the same on every server and after every restart.
+/// The HS256 key of a shared secret. Its `kid` is derived from the secret, so that it looks random, reveals nothing,
+/// and is the same on every server and after every restart.
 fn shared_key(secret: &Secret) -> Result<Arc<SigningKey>, StartError> {
     let bytes = secret.expose().as_bytes();
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), b"ficha kid");
@@ -149,7 +149,7 @@ fn shared_key(secret: &Secret) -> Result<Arc<SigningKey>, StartError> {
     key.map(Arc::new).map_err(|error| StartError::Key { kid, why: error.to_string() })
 }
 
-/// The keys in force, replaced whole whenever the rows change.
+/// The keys in use, replaced as a whole whenever the rows change.
 #[derive(Default)]
 pub struct KeyRing {
     keys: RwLock<Arc<Keys>>,
@@ -157,23 +157,24 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// What is in force.
+    /// The keys in use.
     pub fn current(&self) -> Arc<Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts newly read keys in force.
+    /// Replaces the keys with newly read ones.
     pub fn replace(&self, keys: Keys) {
         let mut current = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let changed = current.kids().ne(keys.kids());
         *current = Arc::new(keys);
-        // After the new keys can be found. Rows that were only read again change nothing for who has verified by them.
+        // Raised after the new keys can be found. Rows that were merely read again do not affect what was verified with
+        // them.
         if changed {
             self.generation.fetch_add(1, std::sync::atomic::Ordering::Release);
         }
     }
 
-    /// Raised by every change of which signing keys there are.
+    /// Raised whenever the set of signing keys changes.
     pub fn generation(&self) -> u64 {
         self.generation.load(std::sync::atomic::Ordering::Acquire)
     }
@@ -187,10 +188,10 @@ pub fn new_signing_key(
     entropy: &dyn Entropy,
     sign_from: i64,
 ) -> Result<NewKey, StartError> {
-    let unusable = |why: String| StartError::Key { kid: "to be made".into(), why };
+    let unusable = |why: String| StartError::Key { kid: "(new)".into(), why };
     let key = SigningKey::generate(algorithm).map_err(|error| unusable(error.to_string()))?;
     let public_jwk = key.public_jwk().map(|jwk| serde_json::to_string(&jwk)).transpose();
-    let private = key.to_pkcs8().ok_or_else(|| unusable("it has no private half".into()))?;
+    let private = key.to_pkcs8().ok_or_else(|| unusable("it has no private part".into()))?;
     Ok(NewKey {
         purpose: KeyPurpose::Sign,
         algorithm: algorithm.to_string(),
@@ -219,7 +220,7 @@ pub fn new_refresh_key(master: &MasterKey, clock: &dyn Clock, entropy: &dyn Entr
     }
 }
 
-/// What a key's sealed bytes are bound to.
+/// The name that a key's sealed bytes are bound to.
 pub(crate) fn sealed_name(purpose: KeyPurpose, kid: &str) -> String {
     match purpose {
         KeyPurpose::Sign => format!("sign:{kid}"),

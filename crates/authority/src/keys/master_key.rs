@@ -17,13 +17,13 @@ use crate::keys::secret::Secret;
 /// Where the master key comes from.
 #[derive(Debug, Clone)]
 pub struct MasterKeySource {
-    /// `keys.master_key`: the key itself, 32 bytes in base64. It comes before the file.
+    /// `keys.master_key`: the key itself, 32 bytes in base64. It takes precedence over the file.
     pub key: Option<Secret>,
     /// `keys.master_key_file`.
     pub file: PathBuf,
 }
 
-/// The key under which private keys are stored.
+/// The key that encrypts the stored keys.
 pub struct MasterKey {
     sealing: LessSafeKey,
     tagging: hmac::Key,
@@ -51,12 +51,13 @@ impl MasterKeySource {
         }
     }
 
-    /// The master key of a store that holds keys already.
+    /// The master key of a database that contains keys already.
     pub fn load_existing(&self) -> Result<MasterKey, StartError> {
         self.load()?.ok_or_else(|| StartError::MasterKeyMissing(self.file.clone()))
     }
 
-    /// The master key of a store that holds no keys yet: made, mode 0600, if it is not there. True: this call made it.
+    /// The master key of a database that contains no keys yet; created with mode 0600 if there is none. True if this
+    /// call created it.
     pub fn load_or_make(&self, entropy: &dyn Entropy) -> Result<(MasterKey, bool), StartError> {
         if let Some(key) = self.load()? {
             return Ok((key, false));
@@ -65,14 +66,14 @@ impl MasterKeySource {
         entropy.fill(bytes.as_mut());
         let text = Zeroizing::new(STANDARD.encode(bytes.as_ref()) + "\n");
         match write_new(&self.file, text.as_bytes()) {
-            // Another server made it between our look and now: its key is the one.
+            // Another server created it in the meantime: its key is used.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok((self.load_existing()?, false)),
             Err(source) => Err(StartError::MasterKeyFile { path: self.file.clone(), source }),
             Ok(()) => Ok((MasterKey::decode(text.trim(), "the new key")?, true)),
         }
     }
 
-    /// Takes back a file that [`MasterKeySource::load_or_make`] made.
+    /// Removes a file that [`MasterKeySource::load_or_make`] created.
     pub fn discard(&self) -> Result<(), StartError> {
         fs::remove_file(&self.file).map_err(|source| StartError::MasterKeyFile { path: self.file.clone(), source })
     }
@@ -94,9 +95,9 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
         file.sync_all()
     });
     let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    // Whether or not it was linked, the draft has served.
+    // Whether or not it was linked, the draft is no longer needed.
     let _ = fs::remove_file(&draft);
-    // The file's name must outlive a power cut as its content does: without this key nothing that is signed can be checked.
+    // The file's name must survive a power failure like its content: without this key the stored keys can't be opened.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     linked.and_then(|()| fs::File::open(folder)?.sync_all())
 }
@@ -106,12 +107,13 @@ impl MasterKey {
         let malformed = || StartError::MasterKeyMalformed { from: from.to_owned() };
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| malformed())?);
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| malformed())?;
-        // A key of its own for tags: one key never serves two algorithms.
+        // A separate key for tags: one key is never used with two algorithms.
         let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), b"ficha tags");
         Ok(Self { sealing: LessSafeKey::new(key), tagging: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) })
     }
 
-    /// A 16-byte name for `parts` that tells nothing about them without this key. Each part is bound with its length.
+    /// A 16-byte pseudonym for `parts` that reveals nothing about them without this key. Each part is bound with its
+    /// length.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut context = hmac::Context::with_key(&self.tagging);
         for part in parts {
@@ -123,7 +125,7 @@ impl MasterKey {
         out
     }
 
-    /// Encrypts `plain`. `name` is bound to it: sealed bytes that are moved to another row do not open.
+    /// Encrypts `plain`. `name` is bound to it: sealed bytes that are moved to another row can't be opened.
     pub fn seal(&self, entropy: &dyn Entropy, name: &str, plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
@@ -153,7 +155,7 @@ mod tests {
     use ficha_token::SystemEntropy;
 
     #[test]
-    fn what_is_sealed_opens_only_whole_and_under_its_name() {
+    fn sealed_bytes_open_only_whole_and_under_their_name() {
         let folder = tempfile::tempdir().unwrap();
         let source = MasterKeySource { key: None, file: folder.path().join("deep/master.key") };
         assert!(matches!(source.load_existing(), Err(StartError::MasterKeyMissing(_))));
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_holds_something_else_is_named_and_not_shown() {
+    fn a_malformed_key_file_is_named_in_the_error_but_not_shown() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("master.key");
         fs::write(&file, "hunter2").unwrap();

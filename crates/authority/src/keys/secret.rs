@@ -1,4 +1,4 @@
-//! Secrets that do not print themselves.
+//! Secrets that are never printed.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use ficha_token::Entropy;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// A text that must not be seen: `Debug` hides it, and its memory is wiped.
+/// A text that must not be shown: `Debug` hides it, and its memory is wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes hold of it.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -37,7 +37,7 @@ impl Secret {
     }
 
     /// How a client's secret is stored. A secret of 256 random bits needs no slow hash: it can't be guessed, and
-    /// introspection asks for it at every call.
+    /// introspection checks it on every call.
     pub fn digest(&self) -> [u8; 32] {
         let mut out = [0; 32];
         out.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());

@@ -1,7 +1,8 @@
-//! Whether the database takes changes and keeps them: tried once a second, and at once when a call has failed.
+//! The heartbeat tests whether the database accepts changes and keeps them, once a second and right after a failed
+//! call.
 //!
-//! Reading says nothing of it. A full disk is read as ever, and a connection in a dead transaction takes every change,
-//! says that it did, and keeps none.
+//! Reading does not show that. A full disk can still be read, and a connection in a dead transaction accepts every
+//! change, acknowledges it, and keeps none.
 
 use std::time::Duration;
 
@@ -12,38 +13,38 @@ use tokio::time::{Instant, sleep};
 use crate::Authority;
 use crate::tasks::outage::Part;
 
-/// How often it is tried while all is well.
+/// The interval while all is well.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often while it is not: what heals is noticed within a second.
+/// The interval while it is not, so that a recovery is noticed within a second.
 const EVERY_WHILE_REFUSED: Duration = Duration::from_millis(250);
-/// Failed calls bring the next try no closer than this to the last.
+/// Even after failed calls, two tests are at least this far apart.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// Calls that fail although changes are taken are worth a line this often.
+/// How often calls that fail while changes are accepted are logged.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 impl Authority {
-    /// True if the database takes changes and keeps them, as far as this process knows.
+    /// True if the database accepts changes and keeps them, as far as this process knows.
     pub fn takes_changes(&self) -> bool {
         *self.inner.writes.borrow() == Writes::Kept
     }
 
-    /// Compares the time that is kept with the wall clock's, as the heartbeat does every second.
+    /// Compares the issuer's clock with the wall clock, as the heartbeat does every second.
     pub fn look_at_clock(&self) {
         self.inner.time.look();
     }
 
-    /// True if the server can do its work: it has read its database within two seconds, and changes are taken.
+    /// True if the server can do its work: it has read its database within two seconds, and changes are accepted.
     pub fn is_ready(&self) -> bool {
         self.is_fresh() && self.takes_changes()
     }
 }
 
-/// Writes heartbeats without end.
+/// Writes heartbeats for ever.
 pub(crate) async fn beat(authority: Authority) {
     let store = authority.store();
     let process = random_uuid(&*authority.inner.base.entropy);
     let boot = boot_id();
-    let mut told = Told::default();
+    let mut reported = ReportedFailures::default();
     let mut number = 0;
     let (mut pause, mut doubted) = (Duration::ZERO, false);
     loop {
@@ -65,7 +66,7 @@ pub(crate) async fn beat(authority: Authority) {
         }
         doubted = outcome.is_err();
         authority.inner.outage.note(Part::Writing, outcome.as_ref().map(drop), store.failures());
-        told.tell(&authority);
+        reported.report(&authority);
         pause = if doubted { EVERY_WHILE_REFUSED } else { EVERY };
     }
 }
@@ -75,20 +76,20 @@ async fn failed(authority: &Authority) {
     authority.store().failed().await;
 }
 
-/// Calls may fail although changes are taken: that is worth a line now and then.
+/// Calls may fail although changes are accepted: that is logged now and then.
 #[derive(Default)]
-struct Told {
+struct ReportedFailures {
     failures: u64,
     said: Option<Instant>,
 }
 
-impl Told {
-    fn tell(&mut self, authority: &Authority) {
+impl ReportedFailures {
+    fn report(&mut self, authority: &Authority) {
         let failures = authority.store().failures();
-        self.failures = self.failures.max(authority.inner.outage.told());
+        self.failures = self.failures.max(authority.inner.outage.logged());
         let failed_calls = failures.saturating_sub(self.failures);
         if authority.inner.outage.lasts() {
-            // It has lines of its own, with counts.
+            // An outage has its own log lines, with counts.
             self.failures = failures;
         } else if failed_calls > 0 && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
             tracing::warn!(failed_calls, "calls to the database failed; it works again");
@@ -97,7 +98,7 @@ impl Told {
     }
 }
 
-/// Which boot of this machine it is, where the system says so (Linux).
+/// The id of this boot of the machine, if the system provides one (Linux).
 pub(crate) fn boot_id() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(text.trim().to_owned())

@@ -1,4 +1,4 @@
-//! PostgreSQL's notifications, and whether they still come.
+//! PostgreSQL's notifications, and the test that they still arrive.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,13 +8,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::Authority;
 
-/// A listener that has heard nothing for this long must prove that it hears.
+/// A listener that has heard nothing for this long is tested.
 const PROVE_EVERY: Duration = Duration::from_secs(10);
-/// Every commit that changes the head is announced: one that was not heard this long before or after is a doubt.
+/// Every commit that changes the head is announced: if no notification arrives this long before or after one, the
+/// listener is tested.
 const GRACE: Duration = Duration::from_millis(100);
-/// A notification to ourselves that takes longer does not come.
+/// A notification to ourselves that takes longer counts as lost.
 const PROOF_LIMIT: Duration = Duration::from_secs(1);
-/// Connecting that takes longer has met a database that does not answer.
+/// If connecting takes longer, the database does not answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// When to reconnect: soon after a connection that heard notifications, and less and less often if none does.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -26,22 +27,24 @@ pub(crate) async fn listen(authority: Authority) {
     loop {
         let heard = listen_once(&authority).await;
         authority.inner.listening.store(false, Ordering::Release);
-        // From now on it looks more often.
+        // From now on the tail reads more often.
         authority.denylist().nudge();
         if heard {
-            // Most likely the database was restarted: whether it can be heard again shows at the next try.
+            // Most likely the database was restarted: the next attempt shows whether it can be heard again.
             (retry, warned) = (FIRST_RETRY, false);
-            tracing::debug!("LISTEN is lost: the denylist is read every 100 ms until it is back");
+            tracing::debug!("the LISTEN connection was lost: the denylist is read every 100 ms until it is back");
         } else if !warned && !authority.inner.outage.lasts() && authority.is_fresh() {
             warned = true;
-            tracing::warn!("LISTEN hears nothing (a pooler?): the denylist is read every 100 ms instead");
+            tracing::warn!(
+                "LISTEN receives no notifications (a connection pooler?): the denylist is read every 100 ms instead"
+            );
         }
         sleep(retry).await;
         retry = if heard { FIRST_RETRY } else { LAST_RETRY.min(2 * retry) };
     }
 }
 
-/// Listens until the connection ends or hears nothing any more. False if it never heard anything.
+/// Listens until the connection ends or no longer hears anything. False if it never heard anything.
 async fn listen_once(authority: &Authority) -> bool {
     let Ok(Ok(Some(mut listener))) = timeout(CONNECT_LIMIT, authority.store().listen()).await else { return false };
     // A pooler between us may swallow notifications.
@@ -69,7 +72,7 @@ async fn listen_once(authority: &Authority) -> bool {
                 }
             }
             () = sleep_until(doubt) => {
-                // A connection that is cut off in silence never ends by itself.
+                // A connection that was cut silently never ends by itself.
                 if !hears(authority, &mut listener).await {
                     return true;
                 }

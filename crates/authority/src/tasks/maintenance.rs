@@ -1,4 +1,5 @@
-//! Housekeeping: removing what has expired, finishing what a stopped process left half done, rotating keys that are due.
+//! Housekeeping: removing what has expired, finishing what a stopped process left half done, rotating keys that are
+//! due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +14,19 @@ use crate::settings::SigningSettings;
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u64 = 500;
 const PRUNE_ROUNDS: u32 = 20;
-/// Login failures are forgotten after a day, audit events after a year.
+/// Login failures are removed after a day, audit events after a year.
 const FORGET_FAILURES: i64 = 86_400;
 const FORGET_AUDIT: i64 = 365 * 86_400;
 
-/// Removes what has expired, in small batches, and finishes what an ended process left half done.
+/// Removes what has expired, in small batches, and finishes what a stopped process left half done.
 pub(crate) async fn maintain(authority: Authority) {
     let mut cursor = None;
     let mut failing = false;
     loop {
         tokio::time::sleep(PRUNE_EVERY).await;
         match authority.maintain_once(&mut cursor).await {
-            // An outage has its own line.
-            Err(crate::AdminError::Store(error)) if error.is_outage() => tracing::debug!(%error, "no housekeeping"),
+            // An outage has its own log line.
+            Err(crate::AdminError::Store(error)) if error.is_outage() => tracing::debug!(%error, "housekeeping failed"),
             Err(error) if !failing => {
                 failing = true;
                 tracing::warn!(%error, "expired rows could not be removed; trying again");
@@ -39,7 +40,8 @@ pub(crate) async fn maintain(authority: Authority) {
 impl Authority {
     /// One round of housekeeping. `cursor` is where the last one left off in the sessions.
     pub async fn maintain_once(&self, cursor: &mut Option<Uuid>) -> Result<(), crate::AdminError> {
-        // Not simply the wall clock's: what a clock that was set wrong lets expire would be missing once it is put right.
+        // Not simply the wall clock's: what only a wrong clock calls expired would be missing once the clock is
+        // corrected.
         let (store, now) = (self.store(), self.denylist().expiry_now(&**self.clock()));
         let (next, sessions) = store.prune_sessions(*cursor, PRUNE_BATCH, now).await?;
         *cursor = next;
@@ -53,7 +55,7 @@ impl Authority {
             }
         }
         let denylist = Arc::clone(self.denylist());
-        // With millions in it this takes a tenth of a second.
+        // With millions of entries this takes a tenth of a second.
         let purged = tokio::task::spawn_blocking(move || denylist.purge(now - KEPT_LONGER)).await;
         if purged.is_err() {
             tracing::error!("the denylist in memory could not be purged");

@@ -26,19 +26,22 @@ use crate::tasks::outage::Part;
 use crate::tasks::reload::reload_changes;
 use crate::tasks::supervise::Tasks;
 
-/// How often the head is read on SQLite, where nothing tells of another process' writes.
+/// How often the head is read on SQLite, which does not notify us of another process's writes.
 const POLL: Duration = Duration::from_millis(50);
 /// How often it is read on PostgreSQL while LISTEN works: often enough to stay fresh and to notice a silent listener.
-const VOUCH: Duration = Duration::from_millis(500);
-/// How often it is read on PostgreSQL while LISTEN is not to be had.
+const POLL_WITH_LISTEN: Duration = Duration::from_millis(500);
+/// How often it is read on PostgreSQL while LISTEN does not work.
 const POLL_WITHOUT_LISTEN: Duration = Duration::from_millis(100);
 /// How long the audit log may take to be written out at the end.
 const WRITE_OUT: Duration = Duration::from_secs(2);
 
+/// How long the tasks may take to stop.
+const SHUT_DOWN: Duration = Duration::from_secs(1);
+
 /// Running tasks; dropping it ends them.
 pub struct Background {
     tasks: Tasks,
-    /// Tells the audit log's writer to write out what waits; and its word that it has.
+    /// Tells the writer of the audit log to store what waits, and receives its confirmation.
     stop_audit: watch::Sender<bool>,
     audit_done: watch::Receiver<bool>,
 }
@@ -64,12 +67,16 @@ impl Background {
         if tokio::time::timeout(WRITE_OUT, self.audit_done.wait_for(|done| *done)).await.is_err() {
             tracing::warn!("the last audit events could not be stored in time; they are only in the log");
         }
+        // Before the database is closed: a read that meets a closed connection would be logged as an outage.
+        if tokio::time::timeout(SHUT_DOWN, self.tasks.shut_down()).await.is_err() {
+            tracing::warn!("the background tasks could not be stopped in time");
+        }
     }
 }
 
 impl Authority {
-    /// Starts what keeps an authority current: the tail of the denylist, the heartbeat, the pruning, the audit log's writer,
-    /// and the rotation of keys. Once for each authority.
+    /// Starts the tasks that keep an authority current: the tail of the denylist, the heartbeat, pruning, the writer of
+    /// the audit log, and the rotation of keys. To be called once per authority.
     pub fn spawn_background(&self) -> Background {
         let mut tasks = Tasks::new(self.inner.metrics.clone());
         let mut keep = |name, work: fn(Self) -> BoxFuture<'static, ()>| {
@@ -92,14 +99,14 @@ impl Authority {
     }
 }
 
-/// Reads the head again and again: that is what the server vouches by.
+/// Reads the head again and again, which keeps the server's denylist fresh.
 async fn tail(authority: Authority) {
     let mut before = Instant::now();
     loop {
         let listening = authority.inner.listening.load(std::sync::atomic::Ordering::Acquire);
         let every = match (authority.store().kind(), listening) {
             (DatabaseKind::Sqlite, _) => POLL,
-            (DatabaseKind::Postgres, true) => VOUCH,
+            (DatabaseKind::Postgres, true) => POLL_WITH_LISTEN,
             (DatabaseKind::Postgres, false) => POLL_WITHOUT_LISTEN,
         };
         authority.inner.denylist.nudged(before, every).await;

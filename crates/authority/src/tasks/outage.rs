@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use ficha_store::StoreError;
 use tokio::time::Instant;
 
-/// What can fail by itself.
+/// What can fail separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The denylist's head can't be read: nothing can be vouched for.
+    /// The denylist's head can't be read, so the server's denylist becomes stale.
     Reading,
     /// Changes are refused, or not kept.
     Writing,
@@ -20,29 +20,29 @@ pub(crate) struct Outage(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {
-    begun: Option<Begun>,
+    ongoing: Option<Ongoing>,
     /// How many calls had failed when all was last well.
     failures: u64,
     /// How many of them have been logged.
-    told: u64,
+    logged: u64,
 }
 
-struct Begun {
+struct Ongoing {
     since: Instant,
     /// How many calls had failed by then.
     failures: u64,
     reading: bool,
     writing: bool,
-    /// True once it was said that changes are lost.
+    /// True once the loss of changes has been logged.
     lost: bool,
 }
 
 impl Outage {
-    /// Takes up what a look came to. `failures` is how many calls have failed so far.
+    /// Records the result of a check. `failures` is how many calls have failed so far.
     pub(crate) fn note(&self, part: Part, found: Result<(), &StoreError>, failures: u64) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.failures;
-        let outage = &mut seen.begun;
+        let outage = &mut seen.ongoing;
         match (outage, found) {
             (None, Ok(())) => seen.failures = failures,
             (outage @ None, Err(error)) => {
@@ -61,7 +61,7 @@ impl Outage {
                     ),
                 }
                 let (reading, writing) = (part == Part::Reading, part == Part::Writing);
-                *outage = Some(Begun {
+                *outage = Some(Ongoing {
                     since: Instant::now(),
                     failures: before,
                     reading,
@@ -69,33 +69,33 @@ impl Outage {
                     lost: matches!(error, StoreError::Lost(_)),
                 });
             }
-            (Some(begun), found) => {
+            (Some(ongoing), found) => {
                 match part {
-                    Part::Reading => begun.reading = found.is_err(),
-                    Part::Writing => begun.writing = found.is_err(),
+                    Part::Reading => ongoing.reading = found.is_err(),
+                    Part::Writing => ongoing.writing = found.is_err(),
                 }
                 if let Err(error @ StoreError::Lost(_)) = found
-                    && !std::mem::replace(&mut begun.lost, true)
+                    && !std::mem::replace(&mut ongoing.lost, true)
                 {
                     tracing::error!(%error, "acknowledged changes were lost");
                 }
-                if !begun.reading && !begun.writing {
-                    let failed_calls = failures.saturating_sub(begun.failures);
-                    let seconds = begun.since.elapsed().as_secs();
+                if !ongoing.reading && !ongoing.writing {
+                    let failed_calls = failures.saturating_sub(ongoing.failures);
+                    let seconds = ongoing.since.elapsed().as_secs();
                     tracing::warn!(seconds, failed_calls, "the database works again");
-                    *seen = Seen { begun: None, failures, told: failures };
+                    *seen = Seen { ongoing: None, failures, logged: failures };
                 }
             }
         }
     }
 
     /// The number of failed calls that were logged at the end of the last outage.
-    pub(crate) fn told(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).told
+    pub(crate) fn logged(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).logged
     }
 
-    /// True while there is one.
+    /// True during an outage.
     pub(crate) fn lasts(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).begun.is_some()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ongoing.is_some()
     }
 }

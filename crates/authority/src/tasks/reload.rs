@@ -17,11 +17,11 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(5);
 /// How often keys are read again because all keys were purged meanwhile.
 const EPOCH_ATTEMPTS: u32 = 4;
 
-fn silent() -> StoreError {
+fn no_answer() -> StoreError {
     StoreError::Unavailable("the database did not answer in time".into())
 }
 
-/// When changed keys that could not be read are tried again, unless they change once more.
+/// When changed keys that could not be read are tried again, unless they change again before.
 const FIRST_RELOAD_RETRY: Duration = Duration::from_millis(100);
 const LAST_RELOAD_RETRY: Duration = Duration::from_secs(5);
 
@@ -32,12 +32,12 @@ pub(crate) async fn reload_changes(authority: Authority) {
     let mut retry = FIRST_RELOAD_RETRY;
     loop {
         let changes = heads.borrow_and_update().map(|head| head.changes);
-        let taken_up = match changes {
+        let loaded = match changes {
             Some(changes) => authority.load_changes(changes).await.is_ok(),
             None => true,
         };
-        let again = if taken_up { Duration::MAX } else { retry };
-        retry = if taken_up { FIRST_RELOAD_RETRY } else { LAST_RELOAD_RETRY.min(2 * retry) };
+        let again = if loaded { Duration::MAX } else { retry };
+        retry = if loaded { FIRST_RELOAD_RETRY } else { LAST_RELOAD_RETRY.min(2 * retry) };
         let changed = heads.wait_for(|head| head.map(|head| head.changes) != changes);
         // Without new changes, it is tried again; the sender is never dropped before us.
         let _ = tokio::time::timeout(again, changed).await;
@@ -45,8 +45,8 @@ pub(crate) async fn reload_changes(authority: Authority) {
 }
 
 impl Authority {
-    /// Reads the head of the database now, and loads everything that changed, keys and clients included. If keys can't be
-    /// read, the previous ones stay in use.
+    /// Reads the head of the database now, and loads everything that changed, keys and clients included. If keys can't
+    /// be read, the previous ones stay in use.
     pub async fn follow(&self) -> Result<(), StoreError> {
         let head = self.read_head().await?;
         // It logs what is wrong.
@@ -59,7 +59,7 @@ impl Authority {
     pub(crate) async fn read_head(&self) -> Result<Head, StoreError> {
         let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
         if !self.has_loaded(head.changes) {
-            self.forget_clients(head.changes);
+            self.clear_clients(head.changes);
         }
         Ok(head)
     }
@@ -91,15 +91,15 @@ impl Authority {
     }
 
     /// Drops cached clients from before the change counter reached this value; once per value.
-    fn forget_clients(&self, changes: i64) {
-        if self.inner.forgotten_changes.swap(changes, Ordering::AcqRel) != changes {
+    fn clear_clients(&self, changes: i64) {
+        if self.inner.cleared_changes.swap(changes, Ordering::AcqRel) != changes {
             self.inner.clients.clear();
         }
     }
 
     /// The keys of `epoch`, which the caller has just read from a row. Those in memory may be older: a purge by another
-    /// process is not noticed at once, and tokens signed with purged keys would be refused everywhere. `None`: everything
-    /// was purged since, and that row with it.
+    /// process is not noticed at once, and tokens signed with purged keys would be refused everywhere. `None`:
+    /// everything was purged since, and that row with it.
     pub(crate) async fn keys_of(&self, epoch: i64) -> Result<Option<Arc<Keys>>, AuthorityError> {
         let in_force = || Some(self.inner.keys.current()).filter(|keys| keys.epoch() == epoch);
         if let Some(keys) = in_force() {
@@ -120,14 +120,14 @@ impl Authority {
     }
 
     async fn reload_in_time(&self) -> Result<(), StartError> {
-        tokio::time::timeout(RELOAD_LIMIT, self.reload()).await.unwrap_or_else(|_| Err(silent().into()))
+        tokio::time::timeout(RELOAD_LIMIT, self.reload()).await.unwrap_or_else(|_| Err(no_answer().into()))
     }
 
     /// Reloads keys and other state in memory. The caller holds `loading`, or is alone.
     pub(crate) async fn reload(&self) -> Result<(), StartError> {
         let inner = &self.inner;
         let (head, records) = self.keys_and_head().await?;
-        self.forget_clients(head.changes);
+        self.clear_clients(head.changes);
         let shared = match &inner.base.settings.signing {
             SigningSettings::SharedSecret(secret) => Some(secret),
             SigningSettings::KeyPair { .. } => None,
@@ -142,8 +142,8 @@ impl Authority {
         Ok(())
     }
 
-    /// The keys, and a head of exactly their epoch. A key of a later epoch must not be taken for one of this epoch: it would
-    /// sign for sessions that have ended.
+    /// The keys, and a head of exactly their epoch. A key of a later epoch must not be taken for one of this epoch: it
+    /// would sign for sessions that have ended.
     async fn keys_and_head(&self) -> Result<(Head, Vec<KeyRecord>), StoreError> {
         let store = self.store();
         let mut before = store.head().await?;

@@ -1,4 +1,4 @@
-//! The rules of introspection (RFC 7662): who may see what of a token.
+//! Introspection (RFC 7662): what a client may see of a token.
 
 use ficha_token::AccessClaims;
 use ficha_token::Introspection;
@@ -8,13 +8,13 @@ use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 
 impl Authority {
-    /// Introspection is for confidential clients: a public one proves nothing about itself.
+    /// Introspection is for confidential clients: a public client can't prove its identity.
     pub fn require_introspector(&self, client: &AuthenticatedClient) -> Result<(), AuthorityError> {
         if client.is_confidential() { Ok(()) } else { Err(AuthorityError::ClientAuthentication) }
     }
 
-    /// What `client` may know of a verified access token. To a client that neither serves its audience nor was issued it, it
-    /// is inactive (RFC 7662 §4).
+    /// What `client` may see of a verified access token. For a client that neither serves its audience nor obtained it,
+    /// the token is inactive (RFC 7662 §4).
     pub fn introspect_access_token(&self, client: &AuthenticatedClient, claims: &AccessClaims) -> Introspection {
         let serves = claims.aud.iter().any(|audience| client.record().serves.contains(audience));
         if !serves && claims.client_id != client.id() {
@@ -23,7 +23,7 @@ impl Authority {
         Introspection::of_access_token(claims.clone(), None)
     }
 
-    /// What `client` may know of a text that is not a valid access token: it may be a refresh token of its own.
+    /// What `client` may see of a text that is not a valid access token: it may be one of its own refresh tokens.
     pub async fn introspect_refresh_token(
         &self,
         client: &AuthenticatedClient,

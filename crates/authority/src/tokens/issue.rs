@@ -1,4 +1,4 @@
-//! Making tokens out of a session.
+//! Issuing the tokens of a session.
 
 use std::sync::Arc;
 
@@ -13,28 +13,28 @@ use crate::keys::key_ring::Keys;
 use crate::keys::secret::Secret;
 use crate::tokens::refresh_token::RefreshToken;
 
-/// What the token endpoint answers.
+/// The tokens that a grant issues.
 #[derive(Debug, Clone)]
 pub struct Issued {
     /// The signed access token.
     pub access_token: Secret,
     /// Seconds until it expires.
     pub expires_in: u64,
-    /// The refresh token, where the grant has one.
+    /// The refresh token, if the grant has one.
     pub refresh_token: Option<Secret>,
-    /// What was granted.
+    /// The granted scope.
     pub scope: Scope,
 }
 
-/// What tokens under one session are made with.
+/// The keys for the tokens of one session.
 pub(crate) struct IssuingKeys {
     signer: Arc<SigningKey>,
     keys: Arc<Keys>,
 }
 
 impl Authority {
-    /// The key that signs for `session`, and with it the refresh key: those of the session's own epoch. A purge that
-    /// commits after the session was written then denies the token by its key. `ended` is the answer if one has.
+    /// The signing key and the refresh keys for `session`: those of the session's own epoch. A purge that commits after
+    /// the session was written then denies the token by its key. `ended` is the error if there was a purge already.
     pub(crate) async fn keys_for(
         &self,
         session: &SessionRecord,
@@ -46,7 +46,7 @@ impl Authority {
         Ok(IssuingKeys { signer, keys })
     }
 
-    /// Signs an access token under `session`, good until `exp` at most.
+    /// Signs an access token of `session` that is valid until `exp`.
     pub(crate) fn sign_access_token(
         &self,
         keys: &IssuingKeys,
@@ -55,7 +55,7 @@ impl Authority {
         now: i64,
         exp: i64,
     ) -> Result<Secret, AuthorityError> {
-        // The row says how far revoking reaches: no token may outlive it.
+        // The row says how long a revocation lasts: no token may outlive it.
         debug_assert!(exp <= session.access_exp, "a token must not outlive what its session's row says");
         let claims = AccessClaims {
             iss: self.settings().issuer.as_str().to_owned(),
@@ -76,7 +76,7 @@ impl Authority {
         Ok(Secret::new(text))
     }
 
-    /// The refresh token of a session's present generation: derived, so asking again gives the same.
+    /// The refresh token of a session's current generation. It is derived, so asking again gives the same token.
     pub(crate) fn refresh_token_of(
         &self,
         keys: &IssuingKeys,

@@ -1,4 +1,4 @@
-//! Reading a token that was presented: which key made it, and what it says.
+//! Reading a presented token: which key made it, and what it contains.
 
 use ficha_store::StoreError;
 use ficha_token::{AccessClaims, Unverified};
@@ -7,7 +7,7 @@ use crate::Authority;
 use crate::tokens::refresh_token::RefreshToken;
 
 impl Authority {
-    /// Looks for the key of a token in the database, in case another process has just purged the keys. A
+    /// Looks for the key of a token in the database, in case another process has just replaced the keys in a purge. A
     /// token whose key is known costs nothing; concurrent callers share one read, so a forger gains little.
     pub(crate) async fn load_unknown_key(&self, text: &str) -> Result<(), StoreError> {
         let keys = self.inner.keys.current();
@@ -20,7 +20,8 @@ impl Authority {
         if is_unknown { self.follow().await } else { Ok(()) }
     }
 
-    /// What a text says, if one of our refresh keys made it. No query: a forged token costs the database nothing.
+    /// The content of a refresh token, if one of our refresh keys made it. No query is needed: a forged token costs the
+    /// database nothing.
     pub(crate) fn read_refresh_token(&self, text: &str) -> Option<RefreshToken> {
         let unchecked = RefreshToken::parse(text)?;
         let keys = self.inner.keys.current();
@@ -28,7 +29,7 @@ impl Authority {
         unchecked.check(key)
     }
 
-    /// The claims of a token that one of our keys signed. Neither expiry nor the denylist is looked at.
+    /// The claims of a token that one of our keys signed. Neither expiry nor the denylist is checked.
     pub(crate) fn read_access_token(&self, text: &str) -> Option<AccessClaims> {
         let unverified = Unverified::parse(text).ok()?;
         let key = self.inner.keys.current().verifying(unverified.kid(), self.earliest_now())?;

@@ -1,7 +1,7 @@
 //! Refresh tokens: derived from a session's row, never stored.
 //!
 //! `base64url(version ‖ key id ‖ session id ‖ generation ‖ HMAC-SHA256(refresh key, all of that))`: 61 bytes, 82
-//! characters. To everybody else they are opaque (RFC 6749 §1.5).
+//! characters. They are opaque to everyone else (RFC 6749 §1.5).
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -13,10 +13,10 @@ use crate::keys::secret::Secret;
 const VERSION: u8 = 1;
 const BODY: usize = 1 + 4 + 16 + 8;
 const WHOLE: usize = BODY + 32;
-/// The length of its text.
+/// The length of a refresh token's text.
 pub const REFRESH_TOKEN_CHARS: usize = 82;
 
-/// What a refresh token says.
+/// The content of a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshToken {
     /// Which refresh key authenticates it.
@@ -43,12 +43,12 @@ impl RefreshToken {
         Secret::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Reads a text, without a key yet. `None`: this was never one of ours.
+    /// Parses a text without checking its HMAC. `None`: it was never one of ours.
     pub fn parse(text: &str) -> Option<UncheckedRefreshToken> {
         if text.len() != REFRESH_TOKEN_CHARS {
             return None;
         }
-        // The engine refuses padding and non-zero trailing bits, so a token has one text only.
+        // The engine refuses padding and non-zero trailing bits, so each token has only one text.
         let bytes: [u8; WHOLE] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (version, rest) = bytes.split_first()?;
         let (key_id, rest) = rest.split_first_chunk::<4>()?;
@@ -76,7 +76,7 @@ impl UncheckedRefreshToken {
         self.token.key_id
     }
 
-    /// What it says, if `key` made it. The comparison takes the same time whatever differs.
+    /// The token, if `key` made it. The comparison takes the same time whatever differs.
     pub fn check(self, key: &hmac::Key) -> Option<RefreshToken> {
         hmac::verify(key, &self.bytes[..BODY], &self.bytes[BODY..]).ok()?;
         Some(self.token)
@@ -94,7 +94,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_reads_back_what_it_says(key_id: i32, session: u128, generation: i64) {
+        fn a_token_is_read_back_as_it_was_sealed(key_id: i32, session: u128, generation: i64) {
             let token = RefreshToken { key_id, session: Uuid::from_u128(session), generation };
             let text = token.seal(&key(1));
             prop_assert_eq!(text.expose().len(), REFRESH_TOKEN_CHARS);
@@ -105,7 +105,7 @@ mod tests {
         }
 
         #[test]
-        fn one_changed_character_makes_it_worthless(position in 0..REFRESH_TOKEN_CHARS, with in "[A-Za-z0-9_-]") {
+        fn one_changed_character_makes_it_invalid(position in 0..REFRESH_TOKEN_CHARS, with in "[A-Za-z0-9_-]") {
             let token = RefreshToken { key_id: 7, session: Uuid::from_u128(42), generation: 3 };
             let text = token.seal(&key(1)).expose().to_owned();
             let mut changed = text.clone();

@@ -1,4 +1,4 @@
-//! Revoking (RFC 7009): a token, or a session with everything issued under it.
+//! Revocation (RFC 7009) of a token, or of a session with everything issued under it.
 
 use ficha_store::{Revocation, RevokeReason};
 use ficha_token::AccessClaims;
@@ -11,15 +11,15 @@ use crate::events::Event;
 use crate::request_source::RequestSource;
 
 impl Authority {
-    /// RFC 7009: an access token ends that token, a refresh token ends its session. What is unknown, expired or
-    /// revoked already is a success (§2.2).
+    /// RFC 7009: an access token is revoked alone, a refresh token together with its session. A token that is unknown,
+    /// expired or already revoked is a success (§2.2).
     pub async fn revoke(
         &self,
         client: &AuthenticatedClient,
         source: &RequestSource,
         token: &str,
     ) -> Result<(), AuthorityError> {
-        // "Unknown" is a success, so it must not be said of a token that another server has just issued.
+        // An unknown token is a success, so a token that another server has just issued must not count as unknown.
         self.load_unknown_key(token).await?;
         // The kind of token follows from the token; the hint is ignored (§2.1 allows it to be wrong).
         if let Some(claims) = self.read_access_token(token) {
@@ -45,7 +45,8 @@ impl Authority {
             return Err(AuthorityError::NotYours);
         }
         let until = claims.exp.saturating_add(DENY_MARGIN_SECONDS);
-        // Until then the token counts as live, here too: a service's clock may lag or its leeway be wide, or ours be ahead.
+        // Until then the token counts as live, here too: a service's clock may lag or its leeway be wide, or ours be
+        // ahead.
         if until <= self.denylist().expiry_now(&**self.clock()) {
             return Ok(());
         }
@@ -56,8 +57,8 @@ impl Authority {
         Ok(())
     }
 
-    /// Ends the session of the token presented. A token that a client obtained for itself ends alone: its session is
-    /// shared with every other token of that client.
+    /// Ends the session of the presented token. A token that a client obtained for itself is revoked alone: its session
+    /// is shared with every other token of that client.
     pub async fn logout(&self, source: &RequestSource, claims: &AccessClaims) -> Result<(), AuthorityError> {
         let until = claims.exp.saturating_add(DENY_MARGIN_SECONDS);
         let own = self.inner.clients.find(self.store(), &claims.client_id).await?;
@@ -69,7 +70,7 @@ impl Authority {
             // A session that the database does not know (it was restored from a backup) is still denied by its id.
             let sid = DenyId::from(claims.sid);
             if !self.inner.denylist.contains(&sid, self.now()) {
-                // It may have had later tokens than this one; none reaches further than a life from now.
+                // It may have had later tokens than this one; none expires later than one token life from now.
                 let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
                 let entry = DenyEntry { id: sid, until: until.max(furthest) };
                 self.submit_revocation(Revocation::Token(entry)).await?;

@@ -1,4 +1,4 @@
-//! One check as a lane runs it.
+//! A check, as run by a lane.
 
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
@@ -8,28 +8,28 @@ use crate::input;
 use crate::stored::{BcryptHash, HashFormat};
 use crate::{Cost, Password};
 
-/// Starting a second hash for the top-up, and ending it, takes about as long as a turn.
+/// Starting and ending a second hash for the top-up takes about as long as one turn.
 const RESTART: u64 = 1;
 
-/// What bcrypt is given.
+/// The input of bcrypt.
 pub(super) struct Work {
     pub(super) key: Zeroizing<Vec<u8>>,
     pub(super) salt: [u8; 16],
     pub(super) turns: u64,
 }
 
-/// What becomes of the result.
+/// What to do with the result.
 pub(super) struct Check {
     /// The stored hash, unless the check must fail.
     expected: Option<BcryptHash>,
-    /// Turns that a failure still has to take.
+    /// How many more turns a failure must take.
     top_up: u64,
-    /// The most lanes that were busy while it ran.
+    /// The largest number of lanes that were busy while it ran.
     pub(super) widest: usize,
     reply: oneshot::Sender<bool>,
 }
 
-/// What is known at the end.
+/// The result of a check.
 pub(super) struct Answer {
     matches: bool,
     /// See [`Check::widest`].
@@ -38,7 +38,7 @@ pub(super) struct Answer {
 }
 
 impl Check {
-    /// A check of `password` against `candidate`, `None` being one that must fail at the cost of `floor`.
+    /// A check of `password` against `candidate`; with `None` it fails after as many turns as `floor` takes.
     pub(super) fn new(
         password: &Password,
         candidate: Option<BcryptHash>,
@@ -46,7 +46,7 @@ impl Check {
         reply: oneshot::Sender<bool>,
     ) -> (Work, Self) {
         let known = candidate.is_some();
-        let hash = candidate.unwrap_or_else(|| nobody(floor));
+        let hash = candidate.unwrap_or_else(|| unknown_user(floor));
         let key = input::key(&hash, password.as_bytes());
         let turns = 1 << hash.cost;
         let work = Work { key: key.bytes, salt: hash.salt, turns };
@@ -55,17 +55,17 @@ impl Check {
         (work, Self { expected: usable.then_some(hash), top_up, widest: 1, reply })
     }
 
-    /// Nobody waits for the answer any more.
+    /// True if the caller no longer waits for the answer.
     pub(super) fn is_unwanted(&self) -> bool {
         self.reply.is_closed()
     }
 
-    /// The answer, or the work that is left before a failure may be returned.
+    /// The answer, or the work that remains before a failure may be returned.
     pub(super) fn finish(mut self, digest: &[u8; 23]) -> Result<Answer, (Work, Self)> {
         let matches = self.expected.take().is_some_and(|hash| hash.digest.ct_eq(digest).into());
         let top_up = std::mem::take(&mut self.top_up);
         if !matches && top_up > 0 {
-            let hash = nobody(Cost::MIN);
+            let hash = unknown_user(Cost::MIN);
             let work = Work { key: Zeroizing::new(vec![0]), salt: hash.salt, turns: (top_up - RESTART).max(1) };
             return Err((work, self));
         }
@@ -75,14 +75,14 @@ impl Check {
 
 impl Answer {
     pub(super) fn send(self) {
-        // A caller that hung up has no use for it.
+        // An error means that the caller has hung up.
         let _ = self.reply.send(self.matches);
     }
 }
 
-/// The hash that stands in for a user that does not exist: in the format of new hashes, so that it takes the same path.
-fn nobody(floor: Cost) -> BcryptHash {
-    BcryptHash { format: HashFormat::BcryptSha256V2, cost: floor.get(), salt: *b"nobody has this.", digest: [0; 23] }
+/// The hash used for a user that does not exist, in the format of new hashes, so that it takes the same code path.
+fn unknown_user(floor: Cost) -> BcryptHash {
+    BcryptHash { format: HashFormat::BcryptSha256V2, cost: floor.get(), salt: *b"no one has this.", digest: [0; 23] }
 }
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::stored::{Scheme, StoredHash};
 
-    /// Turns until the answer, and the answer. No digest ever matches here.
+    /// The number of turns until the answer, and the answer. The digest is always `[1; 23]`.
     fn turns(password: &str, candidate: Option<&str>, floor: u32) -> (u64, bool) {
         let candidate = candidate.map(|text| match StoredHash::parse(text).expect("a hash").scheme {
             Scheme::Bcrypt(hash) => hash,
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_failure_of_a_dearer_hash_is_not_topped_up_nor_cut_short() {
-        let dear = "$2b$08$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a";
+        let costlier = "$2b$08$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a";
         for password in ["wrong", "nul\0inside", &"x".repeat(257)] {
-            assert_eq!(turns(password, Some(dear), 4), (1 << 8, false));
+            assert_eq!(turns(password, Some(costlier), 4), (1 << 8, false));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What waits to be hashed, and which thread takes what.
+//! The queue of waiting jobs, and how the threads take them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use crate::lockstep::MAX_LANES;
 use crate::stored::Scheme;
 use crate::{Cost, Password, StoredHash};
 
-/// What a caller wants, and where the answer goes.
+/// A job, and where to send the answer.
 pub(super) enum Task {
     Verify { password: Password, candidate: Option<StoredHash>, floor: Cost, reply: oneshot::Sender<bool> },
     Hash { password: Password, cost: Cost, reply: oneshot::Sender<StoredHash> },
 }
 
 impl Task {
-    /// It can't share its thread: it is not ours to cut into slices.
+    /// True if it can't share its thread, because other code computes it and can't be cut into slices.
     pub(super) fn runs_alone(&self) -> bool {
         match self {
             Self::Verify { candidate, .. } => {
@@ -44,7 +44,7 @@ impl Task {
     }
 }
 
-/// The bounded queue that callers and threads share.
+/// The bounded queue shared by callers and threads.
 pub(super) struct Queue {
     pub(super) settings: HashingSettings,
     state: Mutex<State>,
@@ -53,9 +53,9 @@ pub(super) struct Queue {
 
 struct State {
     waiting: VecDeque<(u64, Task)>,
-    /// How many of `waiting` each source has; no entry is 0.
+    /// How many of `waiting` each source has. No entry is 0.
     per_source: HashMap<u64, usize>,
-    /// By thread.
+    /// One entry per thread.
     loads: Vec<Load>,
     /// How many threads sleep on `wake`.
     asleep: usize,
@@ -67,15 +67,15 @@ struct State {
     refused: u64,
 }
 
-/// What a thread has taken on.
+/// The jobs of a thread.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Load {
     pub(super) lanes: usize,
-    /// It has a job that runs alone, or will as soon as its lanes are empty, and takes nothing else.
+    /// True if it has a job that runs alone, now or as soon as its lanes are empty. It then takes no other job.
     pub(super) alone: bool,
 }
 
-/// How long a thread took for so many turns with so many lanes.
+/// How long a thread took for a number of turns with a number of lanes.
 pub(super) struct Slice {
     pub(super) lanes: usize,
     pub(super) turns: u64,
@@ -99,7 +99,7 @@ impl Queue {
         Self { settings, state: Mutex::new(state), wake: Condvar::new() }
     }
 
-    /// Adds a job at the end, or says at once that there is no room.
+    /// Adds a job at the end, or fails at once if there is no room.
     pub(super) fn push(&self, source: u64, task: Task) -> Result<(), Busy> {
         let mut state = self.lock();
         state.last_floor = task.cost();
@@ -123,8 +123,8 @@ impl Queue {
         state.waiting.len() < self.settings.max_queue && of_source < self.settings.max_per_source
     }
 
-    /// The next job for the thread `index`, which is at work on `load`. A thread with nothing to do sleeps here until
-    /// there is one. `Err` once the queue is closed.
+    /// The next job for the thread `index`, which is working on `load`. A thread with nothing to do sleeps here until there
+    /// is a job. Fails once the queue is closed.
     pub(super) fn next(&self, index: usize, load: Load, slice: Option<Slice>) -> Result<Option<Task>, Closed> {
         let mut state = self.lock();
         if let Some(slice) = slice {
@@ -147,20 +147,20 @@ impl Queue {
         }
     }
 
-    /// A job that waits, unless threads with fewer busy lanes will want all of them: jobs spread over the cores first,
-    /// and share one only then.
+    /// A waiting job, unless threads with fewer busy lanes will take all of them: jobs are first spread over the threads,
+    /// and only then share one.
     fn take(&self, state: &mut State, index: usize) -> Option<Task> {
         let mine = state.loads[index];
         if mine.alone || mine.lanes >= self.settings.lanes {
             return None;
         }
         let others = state.loads.iter().filter(|other| !other.alone);
-        let spoken_for: usize = others.map(|other| mine.lanes.saturating_sub(other.lanes)).sum();
-        if state.waiting.len() <= spoken_for {
+        let for_others: usize = others.map(|other| mine.lanes.saturating_sub(other.lanes)).sum();
+        if state.waiting.len() <= for_others {
             return None;
         }
         while let Some((source, task)) = state.waiting.pop_front() {
-            state.forget(source);
+            state.release(source);
             if task.is_wanted() {
                 if task.runs_alone() {
                     state.loads[index].alone = true;
@@ -173,7 +173,8 @@ impl Queue {
         None
     }
 
-    /// Counts a job of the thread `index` that is about to be answered, so that it is counted once its caller has the answer.
+    /// Counts a job of the thread `index`. Called before the answer is sent, so that it is counted by the time the caller
+    /// has the answer.
     pub(super) fn count_answer(&self, index: usize, widest: usize) {
         let mut state = self.lock();
         let load = &mut state.loads[index];
@@ -186,12 +187,12 @@ impl Queue {
         state.lanes_used[widest.clamp(1, MAX_LANES) - 1] += 1;
     }
 
-    /// How many turns a lone lane does within `took`.
+    /// How many turns a single lane does in `took`.
     pub(super) fn turns_within(&self, took: Duration) -> u64 {
         self.lock().speed.turns_within(took)
     }
 
-    /// Ends the threads and lets go of what waits.
+    /// Ends the threads and drops the waiting jobs.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -220,7 +221,7 @@ impl Queue {
         self.busy_with(&self.lock(), cost)
     }
 
-    /// The time in a lane next to the busy ones and, if none is free, the time until one is.
+    /// The time in a lane next to the busy ones, plus the time until one is free if none is.
     fn typical_with(&self, state: &State, floor: Cost) -> Duration {
         let HashingSettings { threads, lanes, .. } = self.settings;
         let ahead = state.running() + state.waiting.len();
@@ -235,13 +236,13 @@ impl Queue {
         Busy { retry_after: Duration::from_secs(seconds as u64) }
     }
 
-    /// Nothing in here panics halfway through a change, so what a poisoned lock guards is whole.
+    /// Nothing in here panics in the middle of a change, so the state is consistent even if the lock is poisoned.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The queue is closed: the thread ends.
+/// The queue is closed, so the thread must end.
 pub(super) struct Closed;
 
 impl State {
@@ -249,7 +250,7 @@ impl State {
         self.loads.iter().map(|load| load.lanes + usize::from(load.alone)).sum()
     }
 
-    fn forget(&mut self, source: u64) {
+    fn release(&mut self, source: u64) {
         if let Some(count) = self.per_source.get_mut(&source) {
             *count -= 1;
             if *count == 0 {
@@ -258,7 +259,7 @@ impl State {
         }
     }
 
-    /// Callers that hung up make room.
+    /// Drops the jobs of callers that hung up.
     fn drop_unwanted(&mut self) {
         let mut unwanted = Vec::new();
         self.waiting.retain(|(source, task)| {
@@ -268,6 +269,6 @@ impl State {
             }
             wanted
         });
-        unwanted.into_iter().for_each(|source| self.forget(source));
+        unwanted.into_iter().for_each(|source| self.release(source));
     }
 }

@@ -1,4 +1,4 @@
-//! One hashing thread.
+//! A hashing thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,28 +14,28 @@ use crate::{Cost, Password, StoredHash, input};
 /// How many turns run before the thread looks for new jobs: a millisecond or less.
 const SLICE: u64 = 8;
 
-/// How much nicer than the rest of the process, so that hashing slows down no other request.
+/// How much the thread's nice value is raised, so that hashing does not slow down other requests.
 const NICER: i32 = 10;
 
 /// Works until the queue is closed.
 pub(super) fn run(queue: &Queue, index: usize) {
     lower_priority();
-    // A panic would be a bug. It must cost the jobs in its lanes, whose callers then see their channel closed, and not
-    // a thread.
+    // A panic would be a bug. It must cost only the jobs in this thread's lanes, whose callers then see their channel
+    // closed, not the thread.
     while catch_unwind(AssertUnwindSafe(|| Worker::new(queue, index).work())).is_err() {
-        tracing::error!(thread = index, "a hashing thread panicked; its jobs are lost, and it goes on");
+        tracing::error!(thread = index, "a hashing thread panicked; its jobs are lost, and the thread continues");
     }
 }
 
 fn lower_priority() {
-    // Elsewhere "this process" is all of it; on Linux it is this thread.
+    // On Linux "this process" means this thread; elsewhere it is the whole process.
     if !cfg!(target_os = "linux") {
         return;
     }
     let lowered = rustix::process::getpriority_process(None)
         .and_then(|nice| rustix::process::setpriority_process(None, (nice + NICER).min(19)));
     if let Err(error) = lowered {
-        tracing::warn!(%error, "the priority of a hashing thread could not be lowered; logins may slow down the rest");
+        tracing::warn!(%error, "the priority of a hashing thread could not be lowered; logins may slow down other requests");
     }
 }
 
@@ -43,9 +43,9 @@ struct Worker<'a> {
     queue: &'a Queue,
     index: usize,
     lanes: Lanes<Check>,
-    /// A job that runs when the lanes are empty.
+    /// A job that runs once the lanes are empty.
     alone: Option<Task>,
-    /// What the last slice took, for the queue to learn from.
+    /// The last slice, for the queue's speed measurement.
     slice: Option<Slice>,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes jobs into free lanes. Sleeps if there is nothing at all to do.
+    /// Puts jobs into free lanes. Sleeps if there is nothing to do at all.
     fn fill(&mut self) -> Result<(), Closed> {
         loop {
             let load = Load { lanes: self.lanes.len(), alone: self.alone.is_some() };
@@ -103,7 +103,7 @@ impl<'a> Worker<'a> {
         let turns = self.lanes.run(SLICE);
         self.slice = Some(Slice { lanes: busy, turns, took: watch.elapsed() });
         self.lanes.tags_mut().for_each(|check| check.widest = check.widest.max(busy));
-        // Nobody waits for these any more, finished or not.
+        // The callers of these have hung up, so they are dropped even if unfinished.
         while self.lanes.take_where(Check::is_unwanted).is_some() {}
         while let Some((check, digest)) = self.lanes.take_finished() {
             match check.finish(&digest) {
@@ -134,7 +134,7 @@ impl<'a> Worker<'a> {
                     self.queue.count_answer(self.index, 1);
                     let _ = reply.send(true);
                 } else {
-                    // The floor is bcrypt's turns, and argon2 has none: what it took is weighed by what a turn takes now.
+                    // The floor is a number of bcrypt turns, so the time argon2 took is converted at the current speed.
                     let spent = self.queue.turns_within(watch.elapsed());
                     let (mut work, check) = Check::new(&password, None, floor, reply);
                     work.turns = work.turns.saturating_sub(spent).max(1);
@@ -145,11 +145,11 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// New hashes come from the `bcrypt` crate, not from our own lanes: what is stored for years should not depend on them.
+/// New hashes come from the `bcrypt` crate, not from our lanes: what is stored for years should not depend on them.
 fn new_hash(password: &Password, cost: Cost) -> Option<StoredHash> {
     let mut salt = [0; 16];
     if rand::fill(&mut salt).is_err() {
-        tracing::error!("the system gives no random bytes; no password can be hashed");
+        tracing::error!("the system provides no random bytes; no password can be hashed");
         return None;
     }
     let made = bcrypt::bcrypt(cost.get(), salt, &input::new_key(&salt, password.as_bytes()));

@@ -26,13 +26,13 @@ impl Store {
         })
     }
 
-    /// The client of that id.
+    /// The client with this id.
     pub async fn client(&self, id: &str) -> Result<Option<ClientRecord>> {
         let row = client::Entity::find_by_id(id).one(self.reader()).await?;
         row.map(ClientRecord::try_from).transpose()
     }
 
-    /// At most `limit` clients in the order of their ids, those after `after`.
+    /// At most `limit` clients after `after`, ordered by id.
     pub async fn list_clients(&self, after: Option<&str>, limit: u64) -> Result<Vec<ClientRecord>> {
         let mut query = client::Entity::find().order_by_asc(client::Column::Id).limit(limit);
         if let Some(after) = after {
@@ -41,18 +41,19 @@ impl Store {
         query.all(self.reader()).await?.into_iter().map(ClientRecord::try_from).collect()
     }
 
-    /// Writes a client's grants, scopes, audiences, address forwarding and secret, if it is still at the `auth_version`
-    /// that `client` carries; raises it by one. False if it is not, or if there is no such client.
+    /// Writes a client's grants, scopes, audiences, address forwarding and secret if it still has the `auth_version`
+    /// that `client` carries, and increments that. False if it does not, or if there is no such client.
     ///
-    /// Whether it is enabled is not written: [`Store::set_client_enabled`] does that. `narrows` says that rights were
-    /// taken away: the same statement then bars the client like [`Store::begin_revoking_client`], so that its sessions
-    /// end even if this process does first.
+    /// Whether it is enabled is not written: [`Store::set_client_enabled`] does that. If `narrows` is set, rights were
+    /// removed: the same statement then blocks the client like [`Store::begin_revoking_client`], so that its sessions
+    /// end even if this process ends first.
     pub async fn update_client(&self, client: ClientRecord, narrows: bool) -> Result<bool> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            // Compare-and-set on the version: two administrators who read the same client don't undo one another.
-            let update = if narrows { barred(&row.id) } else { changed(&row.id) };
+            // Compare-and-set on the version: two administrators who read the same client don't undo each other's
+            // change.
+            let update = if narrows { block(&row.id) } else { change(&row.id) };
             let update = update
                 .col_expr(client::Column::SecretHash, Expr::value(row.secret_hash.clone()))
                 .col_expr(client::Column::Grants, Expr::value(row.grants.as_str()))
@@ -66,19 +67,19 @@ impl Store {
         })
     }
 
-    /// Enables a client; or disables it, and bars it in the same statement like [`Store::begin_revoking_client`]. False
-    /// if there is no such client.
+    /// Enables a client; or disables it and, in the same statement, blocks it like [`Store::begin_revoking_client`].
+    /// False if there is no such client.
     pub async fn set_client_enabled(&self, id: &str, enabled: bool) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let update = if enabled { changed(id) } else { barred(id) };
+            let update = if enabled { change(id) } else { block(id) };
             let update = update.col_expr(client::Column::Enabled, Expr::value(enabled));
             Ok(update.exec(transaction).await?.rows_affected == 1)
         })
     }
 
-    /// Deletes a client. False if there is no such client; a conflict while it has sessions that are not over, or whose
-    /// tokens may live: revoke them first.
+    /// Deletes a client. False if there is no such client; a conflict while it has sessions that have not ended or
+    /// whose tokens may still be valid: revoke them first.
     pub async fn delete_client(&self, id: &str, now: i64) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
@@ -95,18 +96,18 @@ impl Store {
     }
 }
 
-/// An update of a client that a login which is under way must notice.
-pub(crate) fn changed(id: &str) -> UpdateMany<client::Entity> {
+/// An update of a client that a concurrent login must notice.
+fn change(id: &str) -> UpdateMany<client::Entity> {
     client::Entity::update_many()
         .col_expr(client::Column::AuthVersion, Expr::col(client::Column::AuthVersion).add(1))
         .filter(client::Column::Id.eq(id))
 }
 
-/// The same, and its sessions are to end: it gets no token until the last has.
-pub(crate) fn barred(id: &str) -> UpdateMany<client::Entity> {
-    changed(id)
+/// The same, and all its sessions must end: it gets no token until the last one has.
+pub(crate) fn block(id: &str) -> UpdateMany<client::Entity> {
+    change(id)
         .col_expr(client::Column::Revoking, Expr::value(true))
-        // Begun a second time, it starts over: what was inserted between the two would be passed by.
+        // A second revocation starts over: it would otherwise skip sessions that were inserted in between.
         .col_expr(client::Column::RevokedUpTo, Expr::value(None::<uuid::Uuid>))
 }
 

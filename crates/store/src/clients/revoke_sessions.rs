@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::clients::barred;
+use crate::clients::block;
 use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
@@ -13,22 +13,22 @@ use crate::sessions::end::{deny_entry, end_sessions};
 use crate::{Result, RevokeReason, Revoked, Store};
 
 impl Store {
-    /// Bars a client: from this commit on it gets no token, until [`Store::revoke_client_sessions`] has ended its last
-    /// session. False if there is no such client.
+    /// Blocks a client: from this commit on it gets no token, until [`Store::revoke_client_sessions`] has ended its
+    /// last session. False if there is no such client.
     pub async fn begin_revoking_client(&self, id: &str) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            Ok(barred(id).exec(transaction).await?.rows_affected == 1)
+            Ok(block(id).exec(transaction).await?.rows_affected == 1)
         })
     }
 
-    /// Looks at the next `limit` sessions of a client that is being revoked, and ends those that are not over. `more` in the
-    /// answer says whether there are others; if not, the same transaction took the bar away. Does nothing to a client that
-    /// is not being revoked.
+    /// Examines the next `limit` sessions of a client that is being revoked, and ends those that have not ended. `more`
+    /// in the result says whether there are others; if not, the same transaction has unblocked the client. Does nothing
+    /// to a client that is not being revoked.
     pub async fn revoke_client_sessions(&self, id: &str, now: i64, limit: u64) -> Result<Revoked> {
         transaction!(self, |transaction| {
-            // Read without a lock. While the client is barred no session is added, so what is last now stays last; and if it
-            // is, `globals` must be locked before the client.
+            // Read without a lock. While the client is blocked no session is added, so what is last now stays last; and
+            // if it is, `globals` must be locked before the client.
             let Some(row) = being_revoked(id).one(transaction).await? else {
                 return Ok(Revoked::default());
             };
@@ -81,7 +81,7 @@ fn being_revoked(id: &str) -> Select<client::Entity> {
     client::Entity::find_by_id(id).filter(client::Column::Revoking.eq(true))
 }
 
-/// The sessions of a client that its revocation has not looked at.
+/// The sessions of a client that its revocation has not reached.
 fn sessions_after(row: &client::Model) -> Select<session::Entity> {
     let query =
         session::Entity::find().filter(session::Column::ClientId.eq(row.id.as_str())).order_by_asc(session::Column::Id);

@@ -1,4 +1,4 @@
-//! The row that concerns everything. It comes first in the lock order.
+//! The one row of `globals`. It comes first in the lock order.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
@@ -9,7 +9,7 @@ use crate::error::Fault;
 use crate::rows::globals;
 use crate::{Result, StoreError};
 
-/// The one row's id.
+/// The row's id.
 pub(crate) const ONLY: i32 = 1;
 
 /// Makes every server reload clients, scopes, keys and rights. Locks the row.
@@ -20,13 +20,13 @@ pub(crate) async fn raise_changes(transaction: &WriteConnection) -> Result<(), D
     announce(transaction).await
 }
 
-/// The epoch in force. The share lock holds off a purge until this transaction has committed.
+/// The current epoch. The share lock blocks a purge until this transaction has committed.
 pub(crate) async fn share_epoch(transaction: &WriteConnection) -> Result<i64, Fault> {
     let row = globals::Entity::find_by_id(ONLY).lock_shared().one(transaction).await?;
     Ok(row.ok_or_else(missing)?.epoch)
 }
 
-/// Locks the row for a change that depends on what it says.
+/// Locks the row for a change that depends on its values.
 pub(crate) async fn lock(transaction: &WriteConnection) -> Result<globals::Model, Fault> {
     let row = globals::Entity::find_by_id(ONLY).lock_exclusive().one(transaction).await?;
     Ok(row.ok_or_else(missing)?)

@@ -1,4 +1,4 @@
-//! What is known of the database's willingness to take changes, and to keep them.
+//! Whether the database accepts changes and keeps them, as far as is known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,15 +10,16 @@ use tokio::time::Instant;
 
 use crate::StoreError;
 
-/// Whether changes are taken, as far as it is known.
+/// Whether the database accepts changes and keeps them, as far as is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Writes {
-    /// They are, and another connection sees them.
+    /// Changes are accepted, and another connection sees them.
     #[default]
     Kept,
-    /// They are refused: a full disk, a file that may only be read, a lock that is never given up.
+    /// Changes are refused: a full disk, a read-only file, a lock that is never released.
     Refused(StoreError),
-    /// One was acknowledged and then not found by another connection. Nothing is taken until that works again.
+    /// A change was acknowledged, but another connection did not find it. No changes are accepted until that works
+    /// again.
     Lost(StoreError),
 }
 
@@ -26,9 +27,9 @@ pub enum Writes {
 #[derive(Default)]
 pub(crate) struct Health {
     writes: watch::Sender<Writes>,
-    /// Calls that failed because of the database, and not because of what was asked.
+    /// Calls that failed because of the database.
     failures: AtomicU64,
-    /// Changes that were acknowledged and not found.
+    /// Changes that were acknowledged but not found.
     lost: AtomicU64,
     /// Wakes the task that checks whether changes are accepted.
     suspected: Notify,
@@ -39,7 +40,7 @@ impl Health {
         self.writes.subscribe()
     }
 
-    /// Takes up what a call came to: a failure of the database is a reason to try whether it takes changes.
+    /// Records the outcome of a call: a failure of the database triggers a check whether it accepts changes.
     pub(crate) fn note<T>(&self, outcome: &Result<T, StoreError>) {
         if let Err(error) = outcome
             && error.is_outage()
@@ -49,29 +50,28 @@ impl Health {
         }
     }
 
-    /// Counts a call that failed.
     pub(crate) fn count_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Something is wrong, and the next heartbeat should come at once.
+    /// Requests the next heartbeat at once, because something is wrong.
     pub(crate) fn suspect(&self) {
         self.suspected.notify_one();
     }
 
-    /// An acknowledged change is not there.
+    /// Records that an acknowledged change is missing.
     pub(crate) fn note_lost(&self, error: &StoreError) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         self.writes.send_replace(Writes::Lost(error.clone()));
         self.suspected.notify_one();
     }
 
-    /// Takes up what came of trying it.
-    pub(crate) fn tried(&self, outcome: &Result<(), StoreError>) {
+    /// Records the outcome of a heartbeat.
+    pub(crate) fn note_heartbeat(&self, outcome: &Result<(), StoreError>) {
         let now = match outcome {
             Ok(()) => Writes::Kept,
             Err(error @ StoreError::Lost(_)) => Writes::Lost(error.clone()),
-            // A change that was lost is not forgotten because the next one is refused.
+            // A refused change does not mean that an earlier one is no longer lost.
             Err(error) => match &*self.writes.borrow() {
                 Writes::Lost(_) => return,
                 Writes::Kept | Writes::Refused(_) => Writes::Refused(error.clone()),
@@ -84,7 +84,7 @@ impl Health {
         });
     }
 
-    /// [`StoreError::Lost`] while nothing is to be believed.
+    /// [`StoreError::Lost`] while the database can't be trusted.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match &*self.writes.borrow() {
             Writes::Lost(error) => Err(error.clone()),
@@ -100,17 +100,17 @@ impl Health {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Returns once something has failed since the last time.
+    /// Returns once something has failed since the last call.
     pub(crate) async fn suspected(&self) {
         self.suspected.notified().await;
     }
 }
 
-/// Connections that are not to be used again: those that were open at a certain moment.
+/// Connections that must not be used again: those that were open at a certain moment.
 #[derive(Clone)]
 pub(crate) struct Condemned {
     begin: Instant,
-    /// Microseconds since `begin`; 0: none are.
+    /// Microseconds since `begin`; 0 if no connection is condemned.
     before: Arc<AtomicU64>,
 }
 
@@ -121,13 +121,12 @@ impl Default for Condemned {
 }
 
 impl Condemned {
-    /// Every connection that is open now is closed before it is used again.
-    pub(crate) fn all_open(&self) {
+    /// Condemns every connection that is open now: it is closed before it is used again.
+    pub(crate) fn condemn_open(&self) {
         self.before.fetch_max(self.elapsed().max(1), Ordering::AcqRel);
     }
 
-    /// True if a connection is among them.
-    pub(crate) fn holds(&self, connection: &PoolConnectionMetadata) -> bool {
+    pub(crate) fn contains(&self, connection: &PoolConnectionMetadata) -> bool {
         match self.before.load(Ordering::Acquire) {
             0 => false,
             before => self.elapsed().saturating_sub(micros(connection.age)) <= before,

@@ -1,5 +1,5 @@
-//! A change a second that says whether changes are kept: the canary of everything that is written without a look of its
-//! own. It also leaves in the database what time it was when this process last ran.
+//! The heartbeat: one change per second that shows whether changes are kept, on behalf of all that are not checked
+//! individually. It also records in the database the time at which this process last ran.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -12,65 +12,65 @@ use crate::database::Target;
 use crate::rows::heartbeat::{Column, Entity, Model};
 use crate::{DatabaseKind, Result, Store};
 
-/// What is written besides after a failure, in bytes: a full disk may have room for one page and not for a revocation.
+/// Extra bytes written after a failure: a full disk may have room for one page, but not for a revocation.
 const PROOF: usize = 64 * 1024;
 
-/// It does not wait for others. Its row says how many frames the log has, and how many of them are in the database now.
+/// Does not wait for others. Its row says how many frames the log has, and how many of them are in the database now.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// Processes that have not been heard of for so long, in seconds, are forgotten.
+/// The rows of processes that have been silent for this many seconds are deleted.
 const FORGET: i64 = 86_400;
 
-/// A moment, as a process wrote it down.
+/// The time, as recorded by a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Which process.
+    /// The process.
     pub process: Uuid,
-    /// Rises with each.
+    /// Increases with each heartbeat.
     pub number: i64,
-    /// What time it was.
+    /// The time.
     pub time: BeatTime,
-    /// Which boot of which machine its elapsed time counts from, where the system says so.
+    /// Identifies the machine's boot from which `elapsed` counts, if the system reports it.
     pub boot: Option<String>,
     /// Milliseconds since that boot, suspension included.
     pub elapsed: i64,
 }
 
-/// What a process took the time for, in Unix seconds. The three differ while its clock is in doubt, and for that long a
-/// process that comes after it must doubt as well.
+/// What a process took the time to be, in Unix seconds. The three values differ while its clock is in doubt; for that
+/// long, a process that starts after it must doubt the clock too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BeatTime {
-    /// Its clock.
+    /// The time on its clock.
     pub at: i64,
-    /// The earliest that it may have been, for the end of sessions.
+    /// The earliest time that it may have been, used for the end of sessions.
     pub earliest: i64,
-    /// The same for what is removed.
+    /// The same, used for deleting expired rows.
     pub expiry: i64,
 }
 
 /// The newest heartbeats in a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastBeat {
-    /// That of the process whose clock is the furthest.
+    /// The one of the process whose clock is furthest ahead.
     pub any: Option<BeatTime>,
-    /// The newest one of this boot of this machine, and its elapsed time in milliseconds.
+    /// The newest one from this boot of this machine, and its elapsed time in milliseconds.
     pub of_this_boot: Option<(BeatTime, i64)>,
 }
 
 impl Store {
-    /// Writes a heartbeat and reads it by another connection. What comes of it is what [`Store::writes`] says from then
-    /// on. After a failure, or after a call that failed since the last time, `thorough` writes more.
+    /// Writes a heartbeat and reads it over another connection. From then on [`Store::writes`] reports the outcome.
+    /// Pass `thorough` after a failure, or if a call has failed since the last heartbeat: it writes more.
     pub async fn beat(&self, beat: &Heartbeat, thorough: bool) -> Result<()> {
         let lost = self.health().lost();
         let outcome = self.beat_once(beat, thorough).await;
-        // A success that began before something was lost says nothing.
+        // A success that began before something was lost proves nothing.
         if outcome.is_err() || self.health().lost() == lost {
-            self.health().tried(&outcome);
+            self.health().note_heartbeat(&outcome);
         }
         outcome
     }
 
-    /// Returns once a call has failed because of the database since the last time.
+    /// Returns once a call has failed because of the database since this last returned.
     pub async fn failed(&self) {
         self.health().suspected().await;
     }
@@ -90,8 +90,8 @@ impl Store {
             elapsed: beat.elapsed,
             proof: self.proof(thorough),
         };
-        // Not `transaction!`: a failure here must not be retried at once, and it must be tried while nothing
-        // else is.
+        // Not `transaction!`: a failure here must not be retried at once, and it must be tried even while all
+        // other changes are refused.
         let written = self.write_beat(row);
         crate::database::timeout::in_time(self.kind(), written).await?;
         self.check_file()?;
@@ -102,7 +102,7 @@ impl Store {
         }
     }
 
-    /// Random, so that no database and no file system makes it smaller.
+    /// Random, so that neither the database nor the file system can compress it.
     fn proof(&self, thorough: bool) -> Vec<u8> {
         let mut proof = vec![0; if thorough { PROOF } else { 0 }];
         self.options().entropy.fill(&mut proof);
@@ -113,10 +113,10 @@ impl Store {
         let connection = self.take_any_writer().await?;
         connection.control(self.begin_statement()).await?;
         let gone = Column::At.lt(row.at - FORGET).or(Column::At.gt(row.at + FORGET));
-        // One of this boot that is before us and says that it is later was written while the clock was ahead.
+        // A row of this boot with less elapsed time but a later clock was written while the clock was ahead.
         let ahead = Column::Boot.eq(row.boot.clone()).and(Column::Elapsed.lt(row.elapsed)).and(Column::At.gt(row.at));
         let gone = Entity::delete_many().filter(gone.or(ahead)).filter(Column::Process.ne(row.process));
-        let again = OnConflict::column(Column::Process)
+        let replace = OnConflict::column(Column::Process)
             .update_columns([
                 Column::Number,
                 Column::At,
@@ -127,8 +127,8 @@ impl Store {
                 Column::Proof,
             ])
             .to_owned();
-        let insert = Entity::insert(row.into_active_model()).on_conflict(again);
-        // An error closes the connection, and so ends the transaction.
+        let insert = Entity::insert(row.into_active_model()).on_conflict(replace);
+        // An error closes the connection, which ends the transaction.
         gone.exec(&connection).await?;
         insert.exec_without_returning(&connection).await?;
         connection.control("COMMIT").await?;
@@ -136,7 +136,7 @@ impl Store {
         Ok(())
     }
 
-    /// What the heartbeats say of the time: read before the first one of this process is written.
+    /// What the stored heartbeats say about the time. Call it before this process writes its first one.
     pub async fn last_beat(&self, boot: Option<&str>) -> Result<LastBeat> {
         let any = Entity::find().order_by_desc(Column::At).limit(1).one(self.reader()).await?.map(|row| time(&row));
         let of_this_boot = match boot {
@@ -149,8 +149,8 @@ impl Store {
         Ok(LastBeat { any, of_this_boot })
     }
 
-    /// Moves what is in a write-ahead log that has lost its name into the database, by the connections that still have it:
-    /// after a restart nothing is missing then.
+    /// Moves the content of a write-ahead log that was unlinked into the database, over the connections that still have
+    /// it open, so that nothing is missing after a restart.
     async fn save_log(&self) {
         let Target::Sqlite(file, _, _) = self.target() else { return };
         if !file.has_only_lost_its_log() {
@@ -166,8 +166,8 @@ impl Store {
         }
     }
 
-    /// Has SQLite move its write-ahead log into the database, so that what was written does not hang on two files. Does
-    /// nothing on PostgreSQL.
+    /// Has SQLite move its write-ahead log into the database, so that what was written does not depend on two files.
+    /// Does nothing on PostgreSQL.
     pub async fn checkpoint(&self) -> Result<()> {
         if self.kind() == DatabaseKind::Sqlite {
             let connection = self.take_writer().await?;

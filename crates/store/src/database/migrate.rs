@@ -1,4 +1,4 @@
-//! Bringing the schema up to date.
+//! Migrating the schema.
 
 use ficha_migrations::Migrator;
 use sea_orm::{
@@ -16,18 +16,18 @@ const LOCK: &str =
     "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(439905053793)";
 
 impl Store {
-    /// Applies the steps that are missing and returns their names. Two that run at once do no harm: the second waits for
-    /// the first, and then finds nothing to do. [`StoreError::Newer`]: a newer version was here before, and nothing is
-    /// touched.
+    /// Applies the pending migrations and returns their names. Two concurrent calls do no harm: the second waits for
+    /// the first and then finds nothing to do. Fails with [`StoreError::Newer`], without changing anything, if a newer
+    /// version has migrated the database.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        // sea-orm's migrator wants a transaction of sea-orm's. If it fails, the connection goes with it.
-        let apart = self.open_apart().await?;
-        let steps = migrate(&apart).await;
+        // sea-orm's migrator needs a sea-orm transaction. If it fails, its connection is closed with it.
+        let connection = self.open_separate().await?;
+        let steps = migrate(&connection).await;
         // Closing a pool does not fail.
-        let _ = apart.close().await;
+        let _ = connection.close().await;
         let steps = steps?;
         if !steps.is_empty() {
-            // Moves the new tables into the database itself, since its log may get lost.
+            // Moves the new tables into the database file itself, since its log may get lost.
             if let Err(error) = self.checkpoint().await {
                 tracing::warn!(%error, "the write-ahead log could not be checkpointed");
             }
@@ -35,29 +35,29 @@ impl Store {
         Ok(steps)
     }
 
-    async fn open_apart(&self) -> Result<DatabaseConnection> {
+    async fn open_separate(&self) -> Result<DatabaseConnection> {
         Ok(match self.target() {
             Target::Sqlite(_, target, _) => {
-                SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite::open_apart(target, self.options()).await?)
+                SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite::open_separate(target, self.options()).await?)
             }
             Target::Postgres(target) => {
-                SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::open_apart(target, self.options()).await?)
+                SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::open_separate(target, self.options()).await?)
             }
         })
     }
 
-    /// The names of the steps that are missing.
+    /// The names of the migrations that have not been applied.
     pub async fn pending_migrations(&self) -> Result<Vec<String>> {
         let applied = self.applied_migrations().await?;
         Ok(step_names().into_iter().filter(|name| !applied.contains(name)).collect())
     }
 
-    /// True if no step was ever applied here.
+    /// True if no migration was ever applied to this database.
     pub async fn is_empty_database(&self) -> Result<bool> {
         Ok(self.applied_migrations().await?.is_empty())
     }
 
-    /// True once the first start is done. A database without tables has not had it.
+    /// True once the first start is done. False for a database without tables.
     pub async fn is_bootstrapped(&self) -> Result<bool> {
         match self.head().await {
             Ok(head) => Ok(head.bootstrapped),
@@ -66,7 +66,7 @@ impl Store {
         }
     }
 
-    /// Nothing is written: not even the table of applied steps is made.
+    /// Writes nothing: not even the table of applied migrations is created.
     async fn applied_migrations(&self) -> Result<Vec<String>> {
         match seaql_migrations::Entity::find().all(self.reader()).await.map_err(StoreError::from) {
             Ok(rows) => known(rows),
@@ -76,13 +76,13 @@ impl Store {
     }
 }
 
-async fn migrate(apart: &DatabaseConnection) -> Result<Vec<String>> {
-    let on_sqlite = apart.get_database_backend() == DbBackend::Sqlite;
+async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>> {
+    let on_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
     let options = TransactionOptions {
         sqlite_transaction_mode: on_sqlite.then_some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
-    let transaction = apart.begin_with_options(options).await?;
+    let transaction = connection.begin_with_options(options).await?;
     if !on_sqlite {
         transaction.execute_unprepared(LOCK).await?;
     }
@@ -98,12 +98,12 @@ async fn apply(transaction: &DatabaseTransaction) -> Result<Vec<String>> {
     Ok(step_names().into_iter().filter(|name| !applied.contains(name)).collect())
 }
 
-/// Every step of this version, in order.
+/// The names of this version's migrations, in order.
 fn step_names() -> Vec<String> {
     Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
 }
 
-/// The names of applied steps, if this version knows them all.
+/// The names of the applied migrations, if this version knows them all.
 fn known(rows: Vec<seaql_migrations::Model>) -> Result<Vec<String>> {
     let ours = step_names();
     match rows.iter().find(|row| !ours.contains(&row.version)) {

@@ -26,7 +26,7 @@ use crate::database::timeout::TimeoutPool;
 use crate::database::write_connection::{WriteConnection, WritePool};
 use crate::{Result, StoreError};
 
-/// Which database this is.
+/// The kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DatabaseKind {
     /// One file.
@@ -35,17 +35,17 @@ pub enum DatabaseKind {
     Postgres,
 }
 
-/// How to use a database, where the defaults don't suit.
+/// Options for opening a database.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// How many connections a PostgreSQL pool holds at most. SQLite has one writer and four readers whatever this says.
+    /// The maximum number of connections in a PostgreSQL pool. SQLite always has one writer and four readers.
     pub connections: u32,
-    /// How long a call waits for a connection before it is [`StoreError::Unavailable`].
+    /// How long a call waits for a connection before it fails with [`StoreError::Unavailable`].
     pub acquire_timeout: Duration,
-    /// Start over if an empty database lies next to a write-ahead log that is not empty. Without it that is refused: most
-    /// likely the database was lost.
+    /// Start over if there is an empty database next to a write-ahead log that is not empty. By default that is
+    /// refused: most likely the database was lost.
     pub first_start: bool,
-    /// Where the random tags of denylist rows come from.
+    /// The source of the random tags of denylist rows.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -60,16 +60,16 @@ impl Default for StoreOptions {
     }
 }
 
-/// A database that holds everything Ficha knows. Cheap to clone: clones share their connections.
+/// The database with all of Ficha's data. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// SQLite's one connection that writes; PostgreSQL's whole pool.
+    /// SQLite's only writing connection; the whole pool on PostgreSQL.
     writer: WritePool,
-    /// A pool that only reads from SQLite; PostgreSQL's whole pool.
+    /// A read-only pool on SQLite; the whole pool on PostgreSQL.
     reader: TimeoutPool,
     target: Target,
     options: StoreOptions,
@@ -80,8 +80,8 @@ struct Inner {
 }
 
 /// A connection that only stays open until the others are closed. When SQLite's last connection closes, it removes the
-/// write-ahead log, and the next one creates another. Without this connection it would be unknown whether the log is
-/// still the right one.
+/// write-ahead log, and the next one creates another. Without this connection we could not tell whether the log is
+/// still the same one.
 pub(crate) struct Anchor(pub(crate) std::sync::Mutex<Option<SqliteConnection>>);
 
 impl Anchor {
@@ -90,20 +90,20 @@ impl Anchor {
     }
 
     /// True once the store is closed.
-    fn is_raised(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 }
 
-/// What the connections lead to.
+/// What the connections connect to.
 pub(crate) enum Target {
-    /// A file, and how to open it once more.
+    /// A file, and how to open it again.
     Sqlite(DatabaseFile, SqliteConnectOptions, Anchor),
     /// A server.
     Postgres(PgConnectOptions),
 }
 
-/// An open database: its two pools, which may be one.
+/// An open database and its two pools, which may be the same.
 pub(crate) struct Opened {
     pub(crate) writer: WritePool,
     pub(crate) reader: DatabaseConnection,
@@ -117,18 +117,18 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database that `url` names: `sqlite://path` or `postgres://…`. A SQLite file that is not there is made,
-    /// mode 0600, and its folder too, mode 0700.
+    /// Opens the database that `url` names: `sqlite://path` or `postgres://…`. A SQLite file that does not exist is
+    /// created with mode 0600, and its folder with mode 0700.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(url, StoreOptions::default()).await
     }
 
-    /// The file that a `sqlite://` URL names; `None` for any other URL, and for one that can't be used.
+    /// The file that a `sqlite://` URL names; `None` for any other URL, and for an invalid one.
     pub fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
         url.starts_with("sqlite:").then(|| sqlite::file_of(url)).flatten()
     }
 
-    /// [`Store::connect`] with options of your own.
+    /// [`Store::connect`] with options.
     pub async fn connect_with(url: &str, options: StoreOptions) -> Result<Self> {
         let condemned = Condemned::default();
         let opened = match url.split_once(':').map(|(scheme, _)| scheme) {
@@ -139,10 +139,10 @@ impl Store {
                 let reader = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
                 Opened { writer: WritePool::Postgres(pool), reader, target: Target::Postgres(target) }
             }
-            // Not even the scheme is repeated: it may be a password.
+            // Not even the scheme is shown: it may be a password.
             _ => {
                 return Err(StoreError::CantOpen {
-                    what: "of that URL".into(),
+                    what: "at the given URL".into(),
                     why: "it must begin with sqlite:// or postgres://".into(),
                 });
             }
@@ -175,12 +175,13 @@ impl Store {
         &self.inner.recorder
     }
 
-    /// Which database this is.
+    /// The kind of database.
     pub fn kind(&self) -> DatabaseKind {
         self.inner.writer.kind()
     }
 
-    /// Whether the database takes changes and keeps them, as far as this process knows; and a way to hear of it.
+    /// Whether the database accepts changes and keeps them, as far as this process knows. The receiver is notified when
+    /// that changes.
     pub fn writes(&self) -> watch::Receiver<Writes> {
         self.inner.health.writes()
     }
@@ -190,12 +191,12 @@ impl Store {
         self.inner.health.failures()
     }
 
-    /// How many changes the database had acknowledged and did not have. Anything but 0 is an alarm.
+    /// How many changes the database acknowledged and then did not have. Anything but 0 is an alarm.
     pub fn changes_lost(&self) -> u64 {
         self.inner.health.lost()
     }
 
-    /// The database's own time in milliseconds since 1970; of SQLite, this machine's.
+    /// The database's own time in milliseconds since 1970; for SQLite, this machine's.
     pub async fn database_time(&self) -> Result<i64> {
         let sql = match self.kind() {
             DatabaseKind::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now",
@@ -210,8 +211,8 @@ impl Store {
         Ok(row.ok_or_else(|| DbErr::RecordNotFound("the time".into()))?.now)
     }
 
-    /// Settings of the database by which a crash of its machine may lose what was acknowledged, each as a sentence. Nobody
-    /// but the database's administrator can change them.
+    /// Database settings with which a crash of its machine may lose acknowledged changes, one sentence each. Only the
+    /// database's administrator can change them.
     pub async fn doubtful_settings(&self) -> Result<Vec<String>> {
         if self.kind() == DatabaseKind::Sqlite {
             return Ok(Vec::new());
@@ -226,20 +227,20 @@ impl Store {
         Ok(doubtful)
     }
 
-    /// Closes every connection once its work is done. Calls that come later are refused.
+    /// Closes every connection once its work is done. Later calls fail.
     pub async fn close(&self) {
-        // Closing a pool does not fail: sea-orm's error is that of a connection that never was.
+        // Closing a pool does not fail: sea-orm's error is for a connection that was never opened.
         let _ = self.inner.reader.pool().close_by_ref().await;
         self.inner.writer.close().await;
         if let Target::Sqlite(_, _, anchor) = &self.inner.target {
-            // Before it is closed, so that no check looks for a log that is gone.
+            // Taken before it is closed, so that no check looks for a log that is gone.
             if let Some(anchor) = anchor.take() {
                 let _ = anchor.close().await;
             }
         }
     }
 
-    /// A connection to write by, whatever is known of the database.
+    /// A connection for writing, even if changes are known not to be kept.
     pub(crate) async fn take_any_writer(&self) -> Result<WriteConnection> {
         let taken = self.inner.writer.take(
             #[cfg(feature = "testing")]
@@ -252,7 +253,7 @@ impl Store {
     pub(crate) fn check_file(&self) -> Result<()> {
         match &self.inner.target {
             // Closing the last connection removes the log.
-            Target::Sqlite(_, _, anchor) if anchor.is_raised() => Ok(()),
+            Target::Sqlite(_, _, anchor) if anchor.is_closed() => Ok(()),
             Target::Sqlite(file, _, _) => file.check().inspect_err(|_| self.health().suspect()),
             Target::Postgres(_) => Ok(()),
         }

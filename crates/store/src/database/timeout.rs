@@ -1,7 +1,8 @@
 //! Time limits: a database that does not answer must not block its callers.
 //!
-//! PostgreSQL ends what takes too long by itself, and says so (`statement_timeout`). What has no answer even later is
-//! lost: the connection is not closed, so nothing would report it. SQLite needs no limit, since it is a local file.
+//! PostgreSQL itself cancels a statement that takes too long and reports it (`statement_timeout`). If there is no
+//! answer even later, the connection was lost without being closed, and nothing would report that. SQLite needs no
+//! limit, since it is a local file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use crate::database::health::Health;
 use crate::error::is_missing_table;
 use crate::{DatabaseKind, Result, StoreError};
 
-/// A single query that has no answer by then never gets one: above PostgreSQL's own limit, which is 8 s.
+/// A single query without an answer by then never gets one: this is above PostgreSQL's own limit, which is 8 s.
 const QUERY: Duration = Duration::from_secs(10);
 
-/// The same for a transaction: several statements, perhaps tried again.
+/// The same for a transaction: several statements, perhaps retried.
 const TRANSACTION: Duration = Duration::from_secs(30);
 
-/// A pool whose queries end in time.
+/// A pool whose queries have a time limit.
 pub(crate) struct TimeoutPool {
     pool: DatabaseConnection,
     limit: Option<Duration>,
@@ -71,7 +72,7 @@ impl ConnectionTrait for TimeoutPool {
     }
 }
 
-/// Ends what changes rows in time, too. Whether it was committed is then not known.
+/// Applies the time limit to a change. After a timeout it is unknown whether the change was committed.
 pub(crate) async fn in_time<T>(kind: DatabaseKind, work: impl Future<Output = Result<T>>) -> Result<T> {
     match kind {
         DatabaseKind::Sqlite => work.await,

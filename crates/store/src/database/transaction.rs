@@ -1,7 +1,7 @@
-//! The one way to change more than one row: a transaction that is tried again when it lost against another.
+//! The only way to change more than one row: a transaction that is retried if it lost against another.
 //!
 //! **Lock order**, everywhere: `globals`, clients, users, sessions by id, `denylist_head` last. On SQLite there is one
-//! lock: `BEGIN IMMEDIATE` takes it, so what a transaction reads stays so until it commits.
+//! lock: `BEGIN IMMEDIATE` takes it, so what a transaction reads does not change until it commits.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::{DatabaseKind, Result, Store, StoreError};
 
-/// How often a transaction is tried that loses against others each time.
+/// How many times a transaction is tried that keeps losing against others.
 const ATTEMPTS: u32 = 8;
 
-/// Runs a body in a transaction and commits: `transaction!(self, |transaction| { … })`. An error rolls it back. A deadlock
-/// (40P01) or a serialisation failure (40001) runs it again, so the body must only use the database.
+/// Runs a body in a transaction and commits: `transaction!(self, |transaction| { … })`. An error rolls it back. A
+/// deadlock (40P01) or a serialisation failure (40001) runs it again, so the body must only use the database.
 ///
-/// On PostgreSQL it ends in time, whatever becomes of the connection.
+/// On PostgreSQL it has a time limit, whatever happens to the connection.
 ///
 /// A macro and not a function: the future of a closure that borrows can't be known to be `Send`, and callers spawn.
 macro_rules! transaction {
@@ -25,14 +25,14 @@ macro_rules! transaction {
         let outcome = $crate::database::timeout::in_time($store.kind(), async {
             let mut attempts = $crate::database::transaction::Attempts::default();
             loop {
-                // No `?` in here: it would leave the caller, who may want to look at the error.
+                // No `?` in here: it would return from the calling function, which may want to inspect the error.
                 let open = match $store.begin().await {
                     Ok(open) => open,
                     Err(error) => break Err::<_, $crate::StoreError>(error),
                 };
                 let outcome = {
                     let $transaction = &open;
-                    $crate::database::transaction::faulty(async { $body }).await
+                    $crate::database::transaction::transaction_body(async { $body }).await
                 };
                 if let Some(result) = attempts.conclude($store, open, outcome).await.transpose() {
                     break result;
@@ -45,7 +45,7 @@ macro_rules! transaction {
     }};
 }
 
-/// Runs one statement that changes rows and commits by itself, again if it lost against others.
+/// Runs one statement that changes rows and commits by itself. It is retried if it lost against others.
 macro_rules! statement {
     ($store:expr, |$database:ident| $body:expr) => {{
         let outcome = $crate::database::timeout::in_time($store.kind(), async {
@@ -57,7 +57,7 @@ macro_rules! statement {
                 };
                 let outcome = {
                     let $database = &open;
-                    $crate::database::transaction::failing(async { $body }).await
+                    $crate::database::transaction::statement_body(async { $body }).await
                 };
                 if let Some(result) = attempts.conclude_statement($store, open, outcome).await.transpose() {
                     break result;
@@ -73,14 +73,14 @@ macro_rules! statement {
 pub(crate) use {statement, transaction};
 
 impl Store {
-    /// A connection to write by, unless it is known that what is written would not be kept.
+    /// A connection for writing, unless it is known that changes would not be kept.
     pub(crate) async fn take_writer(&self) -> Result<WriteConnection> {
         self.health().check()?;
         self.check_file()?;
         self.take_any_writer().await
     }
 
-    /// Opens a transaction. On SQLite it has the one lock from the beginning.
+    /// Opens a transaction. On SQLite it holds the lock from the beginning.
     pub(crate) async fn begin(&self) -> Result<WriteConnection> {
         let connection = self.take_writer().await?;
         connection.control(self.begin_statement()).await?;
@@ -94,28 +94,28 @@ impl Store {
         }
     }
 
-    /// Looks, by another connection, whether the denylist's rows that were just committed are there. Only then may
-    /// anybody be told that they are.
+    /// Checks over another connection that the denylist rows that were just committed are there. Only then may success
+    /// be reported.
     async fn confirm(&self, number: i64) -> Result<()> {
         let head = self.head().await.map_err(unconfirmed)?;
         if head.number >= number {
             return Ok(());
         }
-        let lost = format!("row {number} of the denylist was committed, but another connection reads {}", head.number);
-        Err(self.lost(lost))
+        let newest = head.number;
+        Err(self.lost(format!("denylist row {number} was committed, but another connection sees only up to {newest}")))
     }
 
-    /// Notes that a change which was acknowledged is not there: nothing is believed until one is again, and no connection
-    /// that is open now is used again.
+    /// Records that an acknowledged change is missing: the database is not trusted until a change is kept again, and no
+    /// connection that is open now is used again.
     pub(crate) fn lost(&self, what: String) -> StoreError {
-        self.condemned().all_open();
+        self.condemned().condemn_open();
         let error = StoreError::Lost(what);
         self.health().note_lost(&error);
         error
     }
 }
 
-/// The commit succeeded; whether it counts is not known.
+/// The commit succeeded, but it is unknown whether it was kept.
 fn unconfirmed(error: StoreError) -> StoreError {
     match error {
         StoreError::Lost(_) => error,
@@ -123,25 +123,25 @@ fn unconfirmed(error: StoreError) -> StoreError {
     }
 }
 
-/// Says what type a transaction's body has.
-pub(crate) fn faulty<T, F: Future<Output = Result<T, Fault>>>(body: F) -> F {
+/// Fixes the type of a transaction's body.
+pub(crate) fn transaction_body<T, F: Future<Output = Result<T, Fault>>>(body: F) -> F {
     body
 }
 
-/// Says what type a statement's body has.
-pub(crate) fn failing<T, F: Future<Output = Result<T, DbErr>>>(body: F) -> F {
+/// Fixes the type of a statement's body.
+pub(crate) fn statement_body<T, F: Future<Output = Result<T, DbErr>>>(body: F) -> F {
     body
 }
 
-/// Counts how often something was tried.
+/// Counts retries.
 #[derive(Default)]
 pub(crate) struct Attempts(u32);
 
 impl Attempts {
-    /// Commits, or rolls back. `None`: it lost against another and is to be tried again.
+    /// Commits or rolls back. `None`: it lost against another and must be retried.
     ///
-    /// The connection goes back to its pool only if the one or the other succeeded. Where SQLite or PostgreSQL has ended
-    /// the transaction by itself, ROLLBACK fails or is not needed, and the connection is closed anyway.
+    /// The connection goes back to its pool only if COMMIT or ROLLBACK succeeded. If SQLite or PostgreSQL has ended the
+    /// transaction by itself, ROLLBACK fails or is not needed, and the connection is closed anyway.
     pub(crate) async fn conclude<T>(
         &mut self,
         store: &Store,
@@ -149,8 +149,8 @@ impl Attempts {
         outcome: Result<T, Fault>,
     ) -> Result<Option<T>> {
         let outcome = match outcome {
-            // To COMMIT after an error PostgreSQL rolls back, and calls that a success.
-            Ok(_) if transaction.has_failed() => Err(Fault::Store(swallowed())),
+            // If a statement has failed, PostgreSQL answers COMMIT by rolling back, and reports success.
+            Ok(_) if transaction.has_failed() => Err(Fault::Store(statement_failed())),
             outcome => outcome,
         };
         let outcome = match outcome {
@@ -162,11 +162,11 @@ impl Attempts {
                 Err(fault)
             }
         };
-        self.judge(outcome).await
+        self.retry_or_return(outcome).await
     }
 
-    /// Judges a statement that commits by itself. After an error the connection is closed, unless the database has said
-    /// what the error is, and so that the statement is over.
+    /// Concludes a statement that commits by itself. After an error the connection is closed, unless the database
+    /// itself reported the error, which means that the statement is over.
     pub(crate) async fn conclude_statement<T>(
         &mut self,
         store: &Store,
@@ -179,17 +179,17 @@ impl Attempts {
                 store.check_file().map_err(|error| Fault::Store(unconfirmed(error))).map(|()| value)
             }
             Err(error) => {
-                if store.kind() == DatabaseKind::Postgres && crate::error::is_of_the_database(&error) {
+                if store.kind() == DatabaseKind::Postgres && crate::error::is_reported_by_database(&error) {
                     connection.give_back();
                 }
                 Err(Fault::of_single_statement(error))
             }
         };
-        self.judge(outcome).await
+        self.retry_or_return(outcome).await
     }
 
-    /// `None`: it lost against another and is to be tried again, after a moment.
-    pub(crate) async fn judge<T>(&mut self, outcome: Result<T, Fault>) -> Result<Option<T>> {
+    /// `None`, after a pause: it lost against another and must be retried.
+    async fn retry_or_return<T>(&mut self, outcome: Result<T, Fault>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(fault) if self.0 + 1 < ATTEMPTS && fault.is_worth_retrying() => {
@@ -202,7 +202,7 @@ impl Attempts {
     }
 }
 
-/// Commits. The connection goes back to its pool before anything else is asked: it may be the only one.
+/// Commits. The connection goes back to its pool before the next query: it may be the only one.
 async fn commit(store: &Store, transaction: WriteConnection) -> Result<(), Fault> {
     let number = transaction.number_taken();
     transaction.control("COMMIT").await.map_err(Fault::Commit)?;
@@ -214,16 +214,16 @@ async fn commit(store: &Store, transaction: WriteConnection) -> Result<(), Fault
     }
 }
 
-fn swallowed() -> StoreError {
+fn statement_failed() -> StoreError {
     StoreError::Unavailable("a statement of the transaction failed, so nothing was committed".into())
 }
 
-/// 2, 4, 8 … milliseconds. PostgreSQL has let the others continue before it reports this.
+/// 2, 4, 8 … milliseconds. PostgreSQL lets the other transaction continue before it reports the conflict.
 async fn back_off(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(1 << attempt)).await;
 }
 
-/// Tells the other servers that something they keep in memory has changed, once this transaction commits.
+/// Notifies the other servers, once this transaction commits, that something they keep in memory has changed.
 pub(crate) async fn announce(transaction: &WriteConnection) -> Result<(), DbErr> {
     if transaction.get_database_backend() == sea_orm::DbBackend::Postgres {
         transaction.execute_unprepared(crate::database::postgres::notify::NOTIFY).await?;

@@ -1,10 +1,10 @@
-//! A connection that something is written by, and how it gets back to its pool: only when what was done by it has ended
-//! as it should. Any other is closed, and with it whatever it had open.
+//! A connection for writing, which goes back to its pool only if its work has ended properly. Otherwise it is closed,
+//! which ends whatever is open on it.
 //!
-//! sqlx keeps a counter of how deep in transactions a connection is, and lowers it when COMMIT or ROLLBACK succeeds. SQLite
-//! rolls back by itself when a COMMIT fails, so the counter stays up, and the next "transaction" is a savepoint in a dead
-//! one. So BEGIN, COMMIT and ROLLBACK are statements of ours here, the counter stays at zero, and a connection of which it
-//! is not known that it is outside of any transaction is never used again.
+//! sqlx counts how deep in transactions a connection is, and lowers the count when COMMIT or ROLLBACK succeeds. SQLite
+//! rolls back by itself when a COMMIT fails, so the count stays up, and the next "transaction" is a savepoint in a dead
+//! one. Therefore we run BEGIN, COMMIT and ROLLBACK as plain statements, and the count stays at zero. A connection that
+//! may still be inside a transaction is never used again.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::DatabaseKind;
 
-/// Where such connections come from.
+/// The pool from which connections for writing are taken.
 #[derive(Clone)]
 pub(crate) enum WritePool {
     Sqlite(sqlx::SqlitePool),
@@ -33,18 +33,18 @@ enum Pooled {
 
 /// A connection taken for writing. Dropping it closes it; [`WriteConnection::give_back`] does not.
 pub(crate) struct WriteConnection {
-    /// `None` once it was given back.
+    /// `None` once it was returned to its pool.
     pooled: Mutex<Option<Pooled>>,
     backend: DbBackend,
-    /// True once a statement has failed: nothing that it was part of is committed.
+    /// True once a statement has failed: its transaction must not be committed.
     failed: AtomicBool,
-    /// The newest number of the denylist that was taken by it; 0: none.
+    /// The newest denylist number taken on this connection; 0 if none was.
     denied_up_to: AtomicI64,
     #[cfg(feature = "testing")]
     recorder: crate::testing::Recorder,
 }
 
-/// Runs sqlx' `$method` of a statement on whichever kind of connection this is.
+/// Runs sqlx's `$method` for a statement on either kind of connection.
 macro_rules! run {
     ($self:ident, $statement:ident, $method:ident, $error:path, |$done:ident| $answer:expr) => {{
         #[cfg(feature = "testing")]
@@ -120,22 +120,22 @@ impl WriteConnection {
         done.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
     }
 
-    /// True if a statement has failed on it.
+    /// True if a statement has failed on this connection.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Notes that this transaction took the denylist's numbers up to this one.
+    /// Records that this transaction took denylist numbers up to this one.
     pub(crate) fn took_number(&self, number: i64) {
         self.denied_up_to.fetch_max(number, Ordering::AcqRel);
     }
 
-    /// The newest number of the denylist that this transaction took, if it took any.
+    /// The newest denylist number that this transaction took, if any.
     pub(crate) fn number_taken(&self) -> Option<i64> {
         Some(self.denied_up_to.load(Ordering::Acquire)).filter(|number| *number > 0)
     }
 
-    /// Gives it back to its pool. The caller knows that it is outside of any transaction.
+    /// Returns it to its pool. The caller must know that it is outside any transaction.
     pub(crate) fn give_back(mut self) {
         drop(self.pooled.get_mut().take());
     }
@@ -143,8 +143,8 @@ impl WriteConnection {
 
 impl Drop for WriteConnection {
     fn drop(&mut self) {
-        // Closing it ends what is open on it. Its place in the pool is free only after that, so of SQLite there are never
-        // two that write.
+        // Closing it ends whatever is open on it. Its place in the pool is free only after that, so SQLite never has
+        // two writers.
         match self.pooled.get_mut() {
             Some(Pooled::Sqlite(connection)) => connection.close_on_drop(),
             Some(Pooled::Postgres(connection)) => connection.close_on_drop(),

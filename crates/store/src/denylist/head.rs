@@ -1,10 +1,10 @@
-//! What a running server follows, in one query.
+//! What a running server polls, in one query.
 
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use crate::{Head, Result, Store, StoreError};
 
-/// Both rows in one statement, so they are of one moment.
+/// Both rows in one statement, so that they are consistent.
 pub(crate) const HEAD: &str = "SELECT d.number, d.tag, g.epoch, g.changes, g.bootstrapped_at \
                                FROM globals g CROSS JOIN denylist_head d WHERE g.id = 1 AND d.id = 1";
 
@@ -20,7 +20,7 @@ struct Row {
 impl Store {
     /// The denylist's head, the epoch and the change counter, read in one query.
     pub async fn head(&self) -> Result<Head> {
-        // Before and not after: a file that was moved away meanwhile was still the right one.
+        // Before the query, not after: a file that is moved away during it was still the right one.
         self.check_file()?;
         self.health().check()?;
         let row = Row::find_by_statement(statement(self.reader())).one(self.reader()).await?;

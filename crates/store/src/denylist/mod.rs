@@ -1,4 +1,4 @@
-//! The denylist's rows, and how they get their numbers.
+//! The denylist's rows and their numbering.
 
 mod head;
 
@@ -17,25 +17,25 @@ use crate::{DenyRow, Result, Store, StoreError};
 
 /// How many rows one statement writes or names.
 const CHUNK: usize = 500;
-/// The newest rows are kept, however long they have run out: a server or a follower that was quiet may stand at any of
-/// them, with the later ones still to read. This many, by their numbers.
+/// This many of the newest numbers are kept, even if they expired long ago: the cursor of an idle server or follower
+/// may be at any of them, with the later ones still to read.
 const KEPT_NUMBERS: i64 = 1_000;
 
 impl Store {
-    /// At most `limit` rows with a higher number, in the order of their numbers.
+    /// At most `limit` rows with a higher number, ordered by number.
     pub async fn deny_rows_after(&self, number: i64, limit: u64) -> Result<Vec<DenyRow>> {
         let rows = rows_after(number, limit).all(self.reader()).await?;
         Ok(rows.into_iter().map(DenyRow::from).collect())
     }
 
-    /// The rows behind the row of number and tag `after`, at most `limit`; `None` if the database does not know that row.
-    /// One statement sees both, so they are of one history.
+    /// At most `limit` rows after the row with the number and tag `after`; `None` if there is no such row. One
+    /// statement reads both, so they belong to the same history.
     pub async fn deny_rows_behind(&self, after: (i64, i64), limit: u64) -> Result<Option<Vec<DenyRow>>> {
         if after == (0, 0) {
             return self.deny_rows_after(0, limit).await.map(Some);
         }
         let rows = rows_after(after.0 - 1, limit + 1).all(self.reader()).await?;
-        Ok(behind(after, rows))
+        Ok(rows_if_first_is(after, rows))
     }
 
     /// Like [`Store::deny_rows_after`], but only those in force at `now`.
@@ -44,9 +44,9 @@ impl Store {
         Ok(query.all(self.reader()).await?.into_iter().map(DenyRow::from).collect())
     }
 
-    /// The rows in force at `now` behind the row of number and tag `after`, at most `limit`; `None` if the database does
-    /// not know that row: it was pruned, or is of another history. One statement sees both, so no history can be put in
-    /// the other's place between.
+    /// At most `limit` rows in force at `now` after the row with the number and tag `after`; `None` if there is no such
+    /// row: it was pruned, or belongs to another history. One statement reads both, so the history can't change in
+    /// between.
     pub async fn live_deny_rows_after(&self, now: i64, after: (i64, i64), limit: u64) -> Result<Option<Vec<DenyRow>>> {
         if after == (0, 0) {
             return self.live_deny_rows(now, 0, limit).await.map(Some);
@@ -54,11 +54,11 @@ impl Store {
         let number = denylist::Column::Number;
         let wanted = Condition::any().add(number.eq(after.0)).add(denylist::Column::Until.gt(now));
         let rows = rows_after(after.0 - 1, limit + 1).filter(wanted).all(self.reader()).await?;
-        Ok(behind(after, rows))
+        Ok(rows_if_first_is(after, rows))
     }
 
-    /// True if the row of that number has that tag, or if it is the head, pruned or not. Number 0 with tag 0 is before
-    /// the first row of every history, so it is always known.
+    /// True if there is a row with this number and tag, or if it is the head, pruned or not. Number 0 with tag 0 comes
+    /// before the first row of every history, so it always exists.
     pub async fn deny_row_exists(&self, number: i64, tag: i64) -> Result<bool> {
         if (number, tag) == (0, 0) {
             return Ok(true);
@@ -71,13 +71,13 @@ impl Store {
         Ok(head.is_some_and(|head| (head.number, head.tag) == (number, tag)))
     }
 
-    /// Deletes those of the oldest `limit` rows that ran out before `now`. Returns how many. The newest thousand numbers
-    /// stay, so that the cursor of a reader at one of them is still known after new rows have come.
+    /// Deletes those of the oldest `limit` rows that had expired by `now`. Returns how many. The newest thousand
+    /// numbers are kept, so that a reader's cursor at one of them is still valid after new rows have been added.
     ///
-    /// Only the oldest are looked at, so a long list that is all in force costs nothing: they run out first, give or take
-    /// the life of a token.
+    /// Only the oldest are examined, so a long list that is all in force costs nothing: they expire first, give or take
+    /// the lifetime of a token.
     pub async fn prune_denylist(&self, now: i64, limit: u64) -> Result<u64> {
-        // Looked for by a reader, so that SQLite's writer is not held up by rows that stay.
+        // Searched on a reading connection, so that SQLite's writer does not wait for rows that are kept.
         let oldest = denylist::Entity::find()
             .select_only()
             .columns([denylist::Column::Number, denylist::Column::Until])
@@ -108,18 +108,18 @@ fn rows_after(number: i64, limit: u64) -> sea_orm::Select<denylist::Entity> {
         .limit(limit)
 }
 
-/// The rows behind the first one, if that is the row of number and tag `after`.
-fn behind(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>> {
+/// The rows after the first one, if that is the row with the number and tag `after`.
+fn rows_if_first_is(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>> {
     let mut rows = rows.into_iter().map(DenyRow::from);
     let known = rows.next().is_some_and(|row| (row.number, row.tag) == after);
     known.then(|| rows.collect())
 }
 
-/// Writes entries inside a transaction; returns the ids that were not there. This must be the last thing that it locks.
+/// Writes entries inside a transaction; returns the ids that are new. This must be the last thing that it locks.
 ///
-/// The head's row is locked until the commit, so a transaction with later numbers also commits later: order of number is order
-/// of commit, and a reader that has seen a number has seen all before it. A transaction that rolls back gives its numbers
-/// back with it.
+/// The head's row is locked until the commit, so a transaction with later numbers also commits later: numbers are in
+/// commit order, and a reader that has seen a number has seen all before it. The numbers of a transaction that rolls
+/// back are used again.
 pub(crate) async fn deny(
     store: &Store,
     transaction: &WriteConnection,
@@ -137,7 +137,7 @@ pub(crate) async fn deny(
     let head = head.ok_or_else(|| StoreError::Corrupt("the row of `denylist_head` is missing".into()))?;
     // After the lock: the previous holder has committed, and this statement sees that.
     remove_known(transaction, &mut wanted).await?;
-    // In the order of the ids only so that tests can foresee it.
+    // Sorted only so that tests can predict the order.
     let mut wanted: Vec<_> = wanted.into_iter().collect();
     wanted.sort_unstable();
     let rows: Vec<_> = (head.number + 1..)
@@ -148,8 +148,8 @@ pub(crate) async fn deny(
     Ok(rows.into_iter().map(|row| DenyId::from(row.id)).collect())
 }
 
-/// Takes out of `wanted` what is on the list for as long. What is there for a shorter time goes, to come back under a new
-/// number: a follower that passed the old one would never look at it again.
+/// Removes from `wanted` what is already on the list for at least as long. Rows that expire sooner are deleted, to be
+/// written again with a new number: a follower that has passed the old number would never read the row again.
 async fn remove_known(transaction: &WriteConnection, wanted: &mut HashMap<Uuid, i64>) -> Result<(), DbErr> {
     let ids: Vec<_> = wanted.keys().copied().collect();
     let mut shorter = Vec::new();
@@ -183,7 +183,7 @@ async fn write(transaction: &WriteConnection, rows: &[denylist::Model]) -> Resul
         .col_expr(denylist_head::Column::Tag, Expr::value(newest.tag))
         .filter(denylist_head::Column::Id.eq(ONLY));
     update.exec(transaction).await?;
-    // Whoever commits this looks whether it is there before it says so.
+    // The commit checks that this number is there before it reports success.
     transaction.took_number(newest.number);
     announce(transaction).await
 }

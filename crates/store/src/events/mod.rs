@@ -12,7 +12,7 @@ use crate::{AuditRecord, Result, Store};
 const CHUNK: usize = 500;
 
 impl Store {
-    /// Writes records, as few statements as can be.
+    /// Writes records in as few statements as possible.
     pub async fn audit(&self, records: &[AuditRecord]) -> Result<()> {
         for chunk in records.chunks(CHUNK) {
             statement!(self, |database| {
@@ -23,7 +23,7 @@ impl Store {
         Ok(())
     }
 
-    /// At most `limit` records, newest first, those before `before`.
+    /// At most `limit` records before `before`, newest first.
     pub async fn list_audit(&self, before: Option<Uuid>, limit: u64) -> Result<Vec<AuditRecord>> {
         let mut query = audit::Entity::find().order_by_desc(audit::Column::Id).limit(limit);
         if let Some(before) = before {
@@ -32,9 +32,9 @@ impl Store {
         Ok(query.all(self.reader()).await?.into_iter().map(AuditRecord::from).collect())
     }
 
-    /// Looks at the `limit` oldest records and deletes those made before `older_than`. Returns how many.
+    /// Examines the `limit` oldest records and deletes those from before `older_than`. Returns how many.
     pub async fn prune_audit(&self, older_than: i64, limit: u64) -> Result<u64> {
-        // Ids are in order of time, so this never searches the table for something old.
+        // Ids are ordered by time, so this never searches the whole table for old records.
         let oldest = audit::Entity::find().select_only().column(audit::Column::Id).order_by_asc(audit::Column::Id);
         let oldest =
             Query::select().column(audit::Column::Id).from_subquery(oldest.limit(limit).into_query(), "oldest").take();

@@ -1,4 +1,4 @@
-//! Keys, sealed.
+//! Sealed keys.
 
 mod purge;
 
@@ -18,9 +18,9 @@ impl Store {
         rows.into_iter().map(KeyRecord::try_from).collect()
     }
 
-    /// What a master key must open: every key that is not purged. None where the tables are not there.
+    /// What the master key must be able to open: every key that is not purged. Empty if the tables do not exist.
     ///
-    /// It may be called before migrating, so it reads only columns of the first version's table.
+    /// It may be called before migrating, so it reads only columns that the first version's table has.
     pub async fn sealed_keys(&self) -> Result<Vec<SealedKey>> {
         let query = key::Entity::find()
             .select_only()
@@ -33,17 +33,17 @@ impl Store {
         };
         let sealed = |(purpose, kid, sealed): (String, String, Vec<u8>)| {
             let purpose = KeyPurpose::parse(&purpose);
-            let purpose = purpose.ok_or_else(|| StoreError::Corrupt(format!("the purpose of the key {kid}")))?;
+            let purpose = purpose.ok_or_else(|| StoreError::Corrupt(format!("the purpose of key {kid}")))?;
             Ok(SealedKey { purpose, kid, sealed })
         };
         rows.into_iter().map(sealed).collect()
     }
 
-    /// Adds a key, if the newest one of its purpose still is `expected_newest`, which then expires at `old_expires_at`.
+    /// Adds a key if the newest one for its purpose is still `expected_newest`, which then expires at `old_expires_at`.
     /// False if another server was faster.
     pub async fn rotate_key(&self, new: NewKey, expected_newest: &str, old_expires_at: i64) -> Result<bool> {
         transaction!(self, |transaction| {
-            // Every change of keys locks this row first, so the newest key stays the newest until the commit.
+            // Every change to the keys locks this row first, so the newest key stays the newest until the commit.
             lock(transaction).await?;
             let newest = key::Entity::find()
                 .filter(key::Column::Purpose.eq(new.purpose.as_str()))
@@ -62,7 +62,7 @@ impl Store {
         })
     }
 
-    /// Deletes the keys whose last token is past, and no longer denied. Returns how many.
+    /// Deletes the keys whose last token has expired and is no longer denied. Returns how many.
     pub async fn prune_keys(&self, now: i64) -> Result<u64> {
         let past = key::Column::ExpiresAt.lte(now - DENY_MARGIN_SECONDS);
         if key::Entity::find().filter(past.clone()).limit(1).one(self.reader()).await?.is_none() {
@@ -75,7 +75,7 @@ impl Store {
     }
 }
 
-/// Inserts a key; the database numbers it.
+/// Inserts a key; the database assigns its number.
 pub(crate) async fn insert_key(database: &impl ConnectionTrait, new: NewKey) -> Result<(), DbErr> {
     key::Entity::insert(key::ActiveModel::from(new)).exec_without_returning(database).await?;
     Ok(())

@@ -13,13 +13,14 @@ use crate::rows::{globals, key};
 use crate::{KeyPurpose, NewKey, Result, Revoked, Store};
 
 impl Store {
-    /// Ends every session and every token that was ever issued, in one transaction whatever their number: puts the signing
-    /// keys on the denylist until `until`, replaces them and the refresh keys, and raises the global epoch.
+    /// Ends every session and revokes every token that was ever issued, in one transaction, however many there are:
+    /// puts the signing keys on the denylist until `until`, replaces them and the refresh keys, and raises the global
+    /// epoch.
     ///
-    /// `sessions` in the answer is 0: they are not counted.
+    /// `sessions` in the result is 0: they are not counted.
     pub async fn purge(&self, new_sign: NewKey, new_refresh: NewKey, now: i64, until: i64) -> Result<Revoked> {
         transaction!(self, |transaction| {
-            // Waits for the logins that hold this row's share lock; those that come later get the new epoch.
+            // Waits for the logins that hold a share lock on this row; later ones get the new epoch.
             raise_epoch(transaction).await?;
             let kids = unpurged_signing_keys(transaction, now).await?;
             mark_purged(transaction, now, until).await?;
@@ -40,7 +41,7 @@ async fn raise_epoch(transaction: &WriteConnection) -> Result<(), DbErr> {
     raise_changes(transaction).await
 }
 
-/// The signing keys whose tokens may live.
+/// The signing keys whose tokens may still be valid.
 async fn unpurged_signing_keys(transaction: &WriteConnection, now: i64) -> Result<Vec<String>, DbErr> {
     let may_live =
         key::Column::ExpiresAt.is_null().or(key::Column::ExpiresAt.gt(now.saturating_sub(DENY_MARGIN_SECONDS)));
@@ -51,7 +52,7 @@ async fn unpurged_signing_keys(transaction: &WriteConnection, now: i64) -> Resul
     Ok(query.all(transaction).await?.into_iter().map(|row| row.kid).collect())
 }
 
-/// Of both purposes: a refresh token under an old key is refused before any query.
+/// For both purposes: a refresh token under an old key is then rejected before any query.
 async fn mark_purged(transaction: &WriteConnection, now: i64, until: i64) -> Result<(), DbErr> {
     let expires_at = Func::coalesce([Expr::col(key::Column::ExpiresAt), Expr::value(until)]);
     let update = key::Entity::update_many()

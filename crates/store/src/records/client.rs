@@ -3,12 +3,12 @@
 use ficha_token::{Grant, Scope};
 use uuid::Uuid;
 
-/// Which scopes a client may ask for.
+/// Which scopes a client may request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientScopes {
-    /// Whatever the user holds.
+    /// Any scope that the user has.
     Any,
-    /// These.
+    /// Only these.
     Only(Scope),
 }
 
@@ -21,22 +21,23 @@ pub struct ClientRecord {
     pub subject: Uuid,
     /// SHA-256 of the secret; `None` makes it a public client.
     pub secret_hash: Option<[u8; 32]>,
-    /// What it may use at the token endpoint.
+    /// The grants that it may use at the token endpoint.
     pub grants: Vec<Grant>,
-    /// What it may ask for.
+    /// The scopes that it may request.
     pub scopes: ClientScopes,
-    /// What its tokens carry as `aud`; `None` is the server's default audience.
+    /// The `aud` of its tokens; `None` is the server's default audience.
     pub audience: Option<String>,
     /// The audiences for which it may introspect and follow the denylist.
     pub serves: Vec<String>,
-    /// A confidential client that may hand on the user's own address.
+    /// True for a confidential client that may forward the user's own address.
     pub forwards_address: bool,
     /// A disabled client gets no token and can't authenticate.
     pub enabled: bool,
-    /// Set while its sessions are being revoked, 5,000 a transaction; refused like a disabled one until the last is.
+    /// Set while its sessions are being revoked, 5,000 per transaction. Until the last is, it is rejected like a
+    /// disabled one.
     pub revoking: bool,
-    /// Raised by every change of secret, rights, enabled or by a revocation.
+    /// Raised when the secret, the rights or `enabled` change, and by a revocation.
     pub auth_version: i64,
-    /// When the client was made.
+    /// When the client was created.
     pub created_at: i64,
 }

@@ -9,9 +9,9 @@ pub struct Head {
     pub number: i64,
     /// That row's random tag; 0 before the first.
     pub tag: i64,
-    /// The global epoch that refreshing compares.
+    /// The global epoch, which a refresh compares.
     pub epoch: i64,
-    /// Raised by every change to clients, scopes, keys and users' rights: servers then reload them.
+    /// Raised by every change to clients, scopes, keys and users' rights; servers then reload them.
     pub changes: i64,
     /// True once the first start is done.
     pub bootstrapped: bool,
@@ -20,7 +20,7 @@ pub struct Head {
 /// A denylist row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DenyRow {
-    /// Its number: order of number is order of commit, and every number is used.
+    /// Its number. Numbers are in commit order, without gaps.
     pub number: i64,
     /// Its random tag, which tells apart rows with the same number after a restore from a backup.
     pub tag: i64,

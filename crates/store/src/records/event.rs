@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-/// Something that an administrator may want to know later.
+/// An event that an administrator may want to look up later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
     /// UUIDv7.
     pub id: Uuid,
-    /// When.
+    /// When it happened.
     pub at: i64,
     /// What happened, such as `refresh.replayed`.
     pub event: String,
@@ -21,6 +21,6 @@ pub struct AuditRecord {
     pub session_id: Option<Uuid>,
     /// The address it came from.
     pub address: Option<String>,
-    /// Anything else, in words.
+    /// Anything else, as text.
     pub detail: Option<String>,
 }

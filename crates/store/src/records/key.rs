@@ -10,7 +10,7 @@ pub enum KeyPurpose {
 }
 
 impl KeyPurpose {
-    /// The text that is stored and shown.
+    /// The text that is stored and displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sign => "sign",
@@ -18,7 +18,7 @@ impl KeyPurpose {
         }
     }
 
-    /// The purpose that `text` names.
+    /// Parses the stored text.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Sign, Self::Refresh].into_iter().find(|purpose| purpose.as_str() == text)
     }
@@ -33,19 +33,19 @@ pub struct KeyRecord {
     pub purpose: KeyPurpose,
     /// `ES256`, …, or `HMAC-SHA256` for a refresh key.
     pub algorithm: String,
-    /// Its RFC 7638 thumbprint; for a refresh key a name of its own.
+    /// Its RFC 7638 thumbprint; a unique name for a refresh key.
     pub kid: String,
-    /// Its public half as a JWK, where it has one.
+    /// Its public half as a JWK, if it has one.
     pub public_jwk: Option<String>,
     /// Its private half, encrypted.
     pub sealed: Vec<u8>,
-    /// When it was made, and so published.
+    /// When it was created, and published.
     pub created_at: i64,
-    /// From when it signs.
+    /// The time from which it signs.
     pub sign_from: i64,
     /// When its last token has expired and it is no longer published; `None` while it is the newest.
     pub expires_at: Option<i64>,
-    /// When it was purged: from then on whatever it signed is refused.
+    /// When it was purged. From then on, everything that it signed is rejected.
     pub purged_at: Option<i64>,
 }
 
@@ -59,7 +59,7 @@ impl std::fmt::Debug for KeyRecord {
     }
 }
 
-/// A key about to be stored; its number is given by the database.
+/// A key to be stored. The database assigns its number.
 #[derive(Clone)]
 pub struct NewKey {
     /// See [`KeyRecord`].
@@ -78,7 +78,7 @@ pub struct NewKey {
     pub sign_from: i64,
 }
 
-/// What is needed to see whether a master key fits.
+/// What is needed to check whether the master key is the right one.
 #[derive(Clone)]
 pub struct SealedKey {
     /// See [`KeyRecord`].

@@ -1,6 +1,6 @@
 //! Plain records, by aggregate: what the store takes and returns. Database rows never leave it.
 //!
-//! Every time is whole Unix seconds.
+//! All times are whole Unix seconds.
 
 mod client;
 mod denylist;

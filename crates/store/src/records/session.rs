@@ -3,12 +3,12 @@
 use ficha_token::{DenyEntry, Scope};
 use uuid::Uuid;
 
-/// Why a session ended before its time.
+/// Why a session ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevokeReason {
     /// `/logout`, or `/revoke` with its refresh token.
     Logout,
-    /// A refresh token was used again past the grace.
+    /// A refresh token was used again after the grace period.
     Replay,
     /// A refresh token of a generation that this database never issued: the database was restored from a backup.
     FutureGeneration,
@@ -16,7 +16,7 @@ pub enum RevokeReason {
     Admin,
     /// The user's password changed.
     PasswordChanged,
-    /// The user's or client's rights shrank below what the session was granted.
+    /// The user or the client lost rights that the session was granted.
     RightsChanged,
     /// The user was disabled or deleted.
     UserDisabled,
@@ -25,7 +25,7 @@ pub enum RevokeReason {
 }
 
 impl RevokeReason {
-    /// Every reason, for parsing and for tests.
+    /// Every reason.
     pub const ALL: [Self; 8] = [
         Self::Logout,
         Self::Replay,
@@ -37,7 +37,7 @@ impl RevokeReason {
         Self::ClientRevoked,
     ];
 
-    /// The text that is stored and shown.
+    /// The text that is stored and displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -51,7 +51,7 @@ impl RevokeReason {
         }
     }
 
-    /// The reason that `text` names.
+    /// Parses the stored text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
@@ -68,19 +68,19 @@ pub struct SessionRecord {
     pub subject: Uuid,
     /// The client that it was issued to.
     pub client_id: String,
-    /// What was granted.
+    /// The granted scopes.
     pub scopes: Scope,
-    /// The user's roles, as its tokens carry them.
+    /// The user's roles, as in its tokens.
     pub roles: Vec<String>,
     /// The `aud` of its tokens.
     pub audience: String,
-    /// How often it has been refreshed. The refresh token in force carries this number.
+    /// How often it has been refreshed. The current refresh token carries this number.
     pub generation: i64,
-    /// When it was last refreshed, or made.
+    /// When it was created or last refreshed.
     pub rotated_at: i64,
-    /// The furthest `exp` of any access token issued under it.
+    /// The latest `exp` of any access token issued for it.
     pub access_exp: i64,
-    /// The global epoch that it was made in.
+    /// The global epoch in which it was created.
     pub epoch: i64,
     /// When the user logged in: `auth_time`.
     pub created_at: i64,
@@ -88,18 +88,18 @@ pub struct SessionRecord {
     pub expires_at: i64,
     /// When it ends unless it is refreshed.
     pub idle_expires_at: i64,
-    /// The address that it was made from, as text.
+    /// The address from which it was created, as text.
     pub address: Option<String>,
-    /// The user agent that it was made by.
+    /// The user agent that created it.
     pub user_agent: Option<String>,
     /// When and why it was revoked.
     pub revoked: Option<(i64, RevokeReason)>,
 }
 
-/// A session about to be made.
+/// A session to be created.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// The session. `epoch` is overwritten by the one in force when it commits.
+    /// The session. `epoch` is overwritten with the current one on commit.
     pub session: SessionRecord,
     /// The `auth_version` of the user that the password was checked against.
     pub user_version: Option<i64>,
@@ -107,17 +107,17 @@ pub struct NewSession {
     pub client_version: i64,
 }
 
-/// What became of an insertion.
-#[expect(clippy::large_enum_variant, reason = "it is handed on at once, and nearly always holds the session")]
+/// The outcome of an insertion.
+#[expect(clippy::large_enum_variant, reason = "it is consumed at once, and nearly always contains the session")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InsertOutcome {
-    /// It is committed.
+    /// The session is committed.
     Inserted(SessionRecord),
-    /// The user or the client was changed, disabled or deleted since it was read: nothing was written.
+    /// The user or the client was changed, disabled or deleted after it was read. Nothing was written.
     Outdated,
 }
 
-/// One refresh among those that share a statement.
+/// One of the refreshes that share a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
     /// The session.
@@ -128,24 +128,24 @@ pub struct Rotation {
     pub client_id: String,
 }
 
-/// What holds for all refreshes that share a statement.
+/// What all refreshes that share a statement have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationTerms {
     /// The time.
     pub now: i64,
-    /// The `exp` of the new access tokens, before a session's own end caps it.
+    /// The `exp` of the new access tokens, before it is capped by the session's own end.
     pub access_exp: i64,
     /// How long an unused session lives, in seconds.
     pub idle_ttl: i64,
 }
 
-/// What a revocation did.
+/// The result of a revocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revoked {
     /// How many sessions it ended.
     pub sessions: u64,
-    /// What it put on the denylist, for the server's own memory.
+    /// What it put on the denylist, for the server's copy in memory.
     pub entries: Vec<DenyEntry>,
-    /// True if there is more to do under the same name (clients, in batches).
+    /// True if there is more to do for the same client, whose sessions are revoked in batches.
     pub more: bool,
 }

@@ -1,4 +1,4 @@
-//! Users, and what is remembered of their failed logins.
+//! Users and their login history.
 
 use ficha_token::Scope;
 use uuid::Uuid;
@@ -8,21 +8,22 @@ use uuid::Uuid;
 pub struct UserRecord {
     /// UUIDv7; the `sub` of the user's tokens.
     pub id: Uuid,
-    /// The name that is typed at login. Unique, compared byte by byte.
+    /// The name used to log in. Unique, compared byte by byte.
     pub name: String,
-    /// The address, if one is known.
+    /// The e-mail address, if known.
     pub email: Option<String>,
     /// The stored password hash.
     pub password_hash: PasswordHashText,
-    /// What the user may be granted.
+    /// The scopes that the user may be granted.
     pub scopes: Scope,
     /// Written into the user's tokens; Ficha gives them no meaning.
     pub roles: Vec<String>,
     /// A disabled user gets no token.
     pub enabled: bool,
-    /// Raised by every change of password, rights, enabled or by a revocation; a login compares it when it commits.
+    /// Raised when the password, the rights or `enabled` change, and by a revocation. A login compares it when it
+    /// commits.
     pub auth_version: i64,
-    /// When the user was made.
+    /// When the user was created.
     pub created_at: i64,
 }
 
@@ -36,17 +37,17 @@ impl std::fmt::Debug for PasswordHashText {
     }
 }
 
-/// What the throttle remembers of an account and a source.
+/// The login history of an account and a source, as used by the throttle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoginHistory {
-    /// Failures in a row of this source for this account.
+    /// Consecutive failures from this source for this account.
     pub source_failures: i64,
-    /// When the last of them was.
+    /// When the last of them happened.
     pub source_last_failure: i64,
-    /// When this source last got in to this account; 0 if never.
+    /// When this source last logged in to this account; 0 if never.
     pub source_succeeded: i64,
-    /// Failures in a row for this account from sources that never got in to it.
+    /// Consecutive failures for this account from sources that never logged in to it.
     pub account_failures: i64,
-    /// When the last of those was.
+    /// When the last of them happened.
     pub account_last_failure: i64,
 }

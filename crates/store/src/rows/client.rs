@@ -39,7 +39,7 @@ impl TryFrom<Model> for ClientRecord {
         let secret_hash = row.secret_hash.map(<[u8; 32]>::try_from).transpose();
         Ok(Self {
             secret_hash: secret_hash.map_err(|_| StoreError::Corrupt(format!("the secret of client {:?}", row.id)))?,
-            // A grant that a newer version stored is none of ours: leaving it out gives less, never more.
+            // A grant that only a newer version knows is skipped: that gives the client fewer rights, never more.
             grants: row.grants.split(' ').filter_map(Grant::parse).collect(),
             scopes: if row.any_scope { ClientScopes::Any } else { ClientScopes::Only(parse_scope(&row.scopes)?) },
             id: row.id,

@@ -1,4 +1,4 @@
-//! The one row of `denylist_head`: the newest number that was given, and its tag.
+//! The one row of `denylist_head`: the newest number and its tag.
 
 use sea_orm::entity::prelude::*;
 

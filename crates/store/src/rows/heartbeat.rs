@@ -1,4 +1,4 @@
-//! The table `heartbeats`.
+//! Rows of `heartbeats`.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,14 +10,14 @@ pub struct Model {
     pub number: i64,
     /// Unix seconds.
     pub at: i64,
-    /// The earliest that it may have been, for the end of sessions.
+    /// The earliest time that it may have been, used for the end of sessions.
     pub earliest: i64,
-    /// The same for what is removed.
+    /// The same, used for deleting expired rows.
     pub steady: i64,
     pub boot: Option<String>,
     /// Milliseconds.
     pub elapsed: i64,
-    /// Room that was taken to see whether there is any.
+    /// Random bytes, written to check that there is space.
     pub proof: Vec<u8>,
 }
 

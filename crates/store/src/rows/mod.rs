@@ -1,4 +1,4 @@
-//! Database rows. They stay in this crate; [`records`](crate::records) are what crosses out.
+//! Database rows. They stay in this crate; callers get [`records`](crate::records).
 
 pub(crate) mod audit;
 pub(crate) mod client;
@@ -16,7 +16,7 @@ use ficha_token::Scope;
 
 use crate::{Result, StoreError};
 
-/// A list of names as one text. A name with a space in it would come back as two.
+/// A list of names as one text. A name with a space in it is rejected: it would be read back as two.
 pub(crate) fn join_names(what: &str, names: &[String]) -> Result<String> {
     for name in names {
         if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -26,7 +26,7 @@ pub(crate) fn join_names(what: &str, names: &[String]) -> Result<String> {
     Ok(names.join(" "))
 }
 
-/// Undoes [`join_names`].
+/// The inverse of [`join_names`].
 pub(crate) fn split_names(text: &str) -> Vec<String> {
     text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

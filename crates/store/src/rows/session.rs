@@ -67,7 +67,7 @@ impl TryFrom<Model> for SessionRecord {
 }
 
 impl Model {
-    /// The row of a session that is about to be made.
+    /// The row of a new session.
     pub fn new(session: SessionRecord, live_key: Option<String>) -> Result<Self> {
         Ok(Self {
             id: session.id,

@@ -46,7 +46,7 @@ impl TryFrom<Model> for UserRecord {
 }
 
 impl Model {
-    /// The row of a user whose password hash has cost `cost`.
+    /// The row of a user whose password hash has the cost `cost`.
     pub fn new(user: UserRecord, cost: u32) -> Result<Self> {
         Ok(Self {
             id: user.id,
@@ -63,7 +63,7 @@ impl Model {
     }
 }
 
-/// A cost as it is stored. bcrypt ends at 31; a larger number than the column holds would be a mistake anyway.
+/// A cost as stored. bcrypt's highest is 31, so capping at the column's maximum never matters.
 pub(crate) fn stored_cost(cost: u32) -> i32 {
     i32::try_from(cost).unwrap_or(i32::MAX)
 }

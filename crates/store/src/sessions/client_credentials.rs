@@ -1,4 +1,4 @@
-//! The one session that a client has for itself, per scope and audience.
+//! A client's own session: one per client, scope and audience.
 
 use aws_lc_rs::digest;
 use sea_orm::sea_query::{Expr, Query};
@@ -12,7 +12,7 @@ use crate::rows::{client, globals, session};
 use crate::sessions::create::{is_current, write};
 use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store, StoreError};
 
-/// How far a client's own session must and should reach.
+/// How far a client's own session must reach, and how far it should.
 #[derive(Clone, Copy)]
 struct Reach {
     now: i64,
@@ -20,15 +20,15 @@ struct Reach {
     horizon: i64,
 }
 
-/// How often it is tried to write the one session while others do.
+/// How many times to try to write the session while others do the same.
 const ATTEMPTS: u32 = 5;
 
 impl Store {
     /// The session under which `client_credentials` tokens of this client, scope and audience are issued.
     ///
-    /// A live one whose tokens may reach `need_until` is returned as it is, by one read. Else its reach is raised to
-    /// `horizon`, or, where there is none that can reach so far, `new` is written with that reach. No reach goes past the
-    /// session's own end.
+    /// A live one whose tokens may last until `need_until` is returned unchanged after a single read. Otherwise its
+    /// reach is raised to `horizon`, or, if no session can reach that far, `new` is written with that reach. No reach
+    /// goes beyond the session's own end.
     pub async fn client_session(
         &self,
         new: NewSession,
@@ -45,15 +45,15 @@ impl Store {
         loop {
             let outcome = transaction!(self, |transaction| raise_or_replace(transaction, &new, &key, reach).await);
             match outcome {
-                // Two found none at once and both wrote one. The unique key ended ours: the other's is committed.
+                // Two calls found none and both wrote one. The unique key rejected ours; the other's is committed.
                 Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    /// One read that sees session, client and epoch at one moment. Nothing is written on what it says: a token issued under
-    /// the row reaches no further than the row does, so a later revocation covers that token.
+    /// A single read, which sees session, client and epoch at the same moment. No write depends on it: a token issued
+    /// under the row lasts no longer than the row's reach, so a later revocation covers that token.
     async fn far_enough(&self, new: &NewSession, key: &str, reach: Reach) -> Result<Option<SessionRecord>> {
         let mut epoch = Query::select();
         epoch
@@ -79,7 +79,7 @@ impl Store {
     }
 }
 
-/// Locks epoch, client and session in that order, so that two who come at once raise one row once.
+/// Locks epoch, client and session in that order, so that two concurrent calls raise one row once.
 async fn raise_or_replace(
     transaction: &WriteConnection,
     new: &NewSession,
@@ -111,7 +111,7 @@ async fn raise_or_replace(
 
 async fn raise(transaction: &WriteConnection, mut row: session::Model, reach: Reach) -> Result<InsertOutcome, Fault> {
     row.access_exp = reach.horizon.min(row.expires_at).max(row.access_exp);
-    // It is in use: being idle must not end it before its tokens do.
+    // It is in use, so the idle timeout must not end it before its tokens expire.
     row.idle_expires_at = row.idle_expires_at.max(row.access_exp);
     let update = session::Entity::update_many()
         .col_expr(session::Column::AccessExp, Expr::value(row.access_exp))
@@ -121,7 +121,8 @@ async fn raise(transaction: &WriteConnection, mut row: session::Model, reach: Re
     Ok(InsertOutcome::Inserted(row.try_into()?))
 }
 
-/// Gives up the key of a session that can't be used any longer. Tokens that it issued live on, and it can be revoked.
+/// Releases the key of a session that is no longer usable. Tokens issued under it stay valid, and it can still be
+/// revoked.
 async fn retire(transaction: &WriteConnection, row: &session::Model) -> Result<(), Fault> {
     let update = session::Entity::update_many()
         .col_expr(session::Column::LiveKey, Expr::value(None::<String>))
@@ -130,7 +131,7 @@ async fn retire(transaction: &WriteConnection, row: &session::Model) -> Result<(
     Ok(())
 }
 
-/// SHA-256 of client, scope and audience, each behind its length. Their text itself may be longer than an index takes.
+/// SHA-256 of client, scope and audience, each preceded by its length. The text itself may be too long for an index.
 fn live_key(session: &SessionRecord) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in [session.client_id.as_str(), &session.scopes.to_string(), &session.audience] {

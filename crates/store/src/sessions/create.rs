@@ -1,4 +1,4 @@
-//! Writing the session of a login that was checked a moment ago.
+//! Writing the session of a login that was just checked.
 
 use sea_orm::{EntityTrait, IntoActiveModel, QuerySelect};
 
@@ -10,10 +10,10 @@ use crate::rows::{client, session, user};
 use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store};
 
 impl Store {
-    /// Writes a session, unless its user or client was changed, disabled or deleted since they were read.
+    /// Writes a session, unless its user or client was changed, disabled or deleted after it was read.
     ///
-    /// Epoch, client and user are read under share locks, and each change to them locks the row for itself: so such a change
-    /// is either seen here, or waits and finds the session.
+    /// Epoch, client and user are read under share locks, and every change to them takes an exclusive lock: such a
+    /// change is either seen here, or waits and then finds the session.
     pub async fn insert_session(&self, new: NewSession) -> Result<InsertOutcome> {
         transaction!(self, |transaction| {
             let epoch = share_epoch(transaction).await?;
@@ -27,8 +27,8 @@ impl Store {
     }
 }
 
-/// True if client and user are enabled and at the versions that the login was checked against. Keeps them so until the
-/// commit.
+/// True if client and user are enabled and still at the versions that the login was checked against. Locks them until
+/// the commit.
 pub(crate) async fn is_current(transaction: &WriteConnection, new: &NewSession) -> Result<bool, Fault> {
     let client = client::Entity::find_by_id(&new.session.client_id).lock_shared().one(transaction).await?;
     let client_ok = client.is_some_and(|row| row.enabled && !row.revoking && row.auth_version == new.client_version);
@@ -42,7 +42,6 @@ pub(crate) async fn is_current(transaction: &WriteConnection, new: &NewSession) 
     Ok(user.is_some_and(|row| row.enabled && Some(row.auth_version) == new.user_version))
 }
 
-/// Inserts the row.
 pub(crate) async fn write(
     transaction: &WriteConnection,
     session: &SessionRecord,

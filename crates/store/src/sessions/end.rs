@@ -14,7 +14,7 @@ use crate::{RevokeReason, Revoked, Store};
 /// How many ids one statement names.
 const CHUNK: usize = 1_000;
 
-/// Sessions that ending still changes something for: not revoked, and either they can be refreshed or a token may live.
+/// Sessions that can still be ended: not revoked, and either refreshable or with a token that may still be valid.
 pub(crate) fn endable(now: i64) -> Condition {
     let refreshable =
         Condition::all().add(session::Column::ExpiresAt.gt(now)).add(session::Column::IdleExpiresAt.gt(now));
@@ -22,15 +22,16 @@ pub(crate) fn endable(now: i64) -> Condition {
     Condition::all().add(session::Column::RevokedAt.is_null()).add(Condition::any().add(refreshable).add(token_lives))
 }
 
-/// What denies a session's tokens, if any of them may live.
+/// The denylist entry for a session's tokens, if any of them may still be valid.
 pub(crate) fn deny_entry(row: &session::Model, now: i64) -> Option<DenyEntry> {
     let until = row.access_exp + DENY_MARGIN_SECONDS;
     (until > now).then(|| DenyEntry { id: DenyId::from(row.id), until })
 }
 
-/// Locks these sessions in the order of their ids, and reads them as they are then. `ids` must be sorted.
+/// Locks these sessions in the order of their ids and then reads them. `ids` must be sorted.
 ///
-/// A refresh that was faster has moved `access_exp` on before we read it; one that is slower finds the session revoked.
+/// A refresh that commits first has raised `access_exp` before we read it; one that comes later finds the session
+/// revoked.
 pub(crate) async fn lock_sessions(transaction: &WriteConnection, ids: &[Uuid]) -> Result<Vec<session::Model>, DbErr> {
     let mut rows = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
@@ -43,8 +44,8 @@ pub(crate) async fn lock_sessions(transaction: &WriteConnection, ids: &[Uuid]) -
     Ok(rows)
 }
 
-/// Locks a user's sessions that are not over, in the order of their ids. The user's row must be locked: else there may be
-/// more of them by the time this returns.
+/// Locks a user's sessions that have not ended, in the order of their ids. The user's row must be locked: otherwise
+/// there may be more of them by the time this returns.
 pub(crate) async fn lock_sessions_of_user(
     transaction: &WriteConnection,
     user: Uuid,
@@ -58,7 +59,7 @@ pub(crate) async fn lock_sessions_of_user(
     query.all(transaction).await
 }
 
-/// Marks locked sessions as revoked and puts those with a live token on the denylist.
+/// Marks locked sessions as revoked, and puts those with a token that may still be valid on the denylist.
 pub(crate) async fn end_sessions(
     store: &Store,
     transaction: &WriteConnection,

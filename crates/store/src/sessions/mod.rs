@@ -22,18 +22,18 @@ pub struct SessionFilter {
     pub user: Option<Uuid>,
     /// Only this client's.
     pub client: Option<String>,
-    /// Only those that are neither over nor revoked at this time.
+    /// Only those that have neither expired nor been revoked by this time.
     pub live_at: Option<i64>,
 }
 
 impl Store {
-    /// The session of that id, whatever became of it.
+    /// The session with this id, even if it has ended.
     pub async fn session(&self, id: Uuid) -> Result<Option<SessionRecord>> {
         let row = session::Entity::find_by_id(id).one(self.reader()).await?;
         row.map(SessionRecord::try_from).transpose()
     }
 
-    /// At most `limit` sessions, newest first, those made before `after`: the last id of the page before.
+    /// At most `limit` sessions, newest first. `after` is the last id of the previous page.
     pub async fn list_sessions(
         &self,
         filter: &SessionFilter,
@@ -44,8 +44,8 @@ impl Store {
         query.all(self.reader()).await?.into_iter().map(SessionRecord::try_from).collect()
     }
 
-    /// Looks at the next `limit` sessions by id, those after `after`, and deletes those that are past their time and
-    /// whose last token is no longer denied. Returns where to go on, `None` at the end, and how many it deleted.
+    /// Examines the next `limit` sessions after the id `after`, and deletes those that have expired and whose last
+    /// token is no longer denied. Returns where to continue, `None` at the end, and how many it deleted.
     pub async fn prune_sessions(&self, after: Option<Uuid>, limit: u64, now: i64) -> Result<(Option<Uuid>, u64)> {
         let mut page = session::Entity::find().order_by_asc(session::Column::Id).limit(limit);
         if let Some(after) = after {
@@ -57,7 +57,7 @@ impl Store {
         if ended.is_empty() {
             return Ok((last, 0));
         }
-        // Asked again in the statement: a refresh may have been faster than we are.
+        // Checked again in the statement: a session may have been refreshed meanwhile.
         let deleted = statement!(self, |database| {
             let delete = session::Entity::delete_many()
                 .filter(session::Column::Id.is_in(ended.iter().copied()))
@@ -94,12 +94,13 @@ pub(crate) fn list(filter: &SessionFilter, after: Option<Uuid>, limit: u64) -> s
     query
 }
 
-/// Past its time, and so is the denial of its last token. A revoked one is kept just as long: lists show why it ended.
+/// True if it has expired, and so has the denial of its last token. A revoked session is kept as long, so that lists
+/// can show why it ended.
 fn is_over(row: &session::Model, now: i64) -> bool {
     (row.idle_expires_at <= now || row.expires_at <= now) && row.access_exp + DENY_MARGIN_SECONDS <= now
 }
 
-/// [`is_over`], for the database.
+/// [`is_over`] as a condition for the database.
 fn over(now: i64) -> Condition {
     let ended = Condition::any().add(session::Column::IdleExpiresAt.lte(now)).add(session::Column::ExpiresAt.lte(now));
     Condition::all().add(ended).add(session::Column::AccessExp.lte(now - DENY_MARGIN_SECONDS))

@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::sessions::end::{deny_entry, lock_sessions, mark_revoked};
 use crate::{Result, RevokeReason, Revoked, Store};
 
-/// One revocation among those that share a transaction.
+/// One of the revocations that share a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revocation {
     /// A session, with all its tokens.
@@ -21,18 +21,20 @@ pub enum Revocation {
     Token(DenyEntry),
 }
 
-/// What a shared transaction did.
+/// The result of a shared transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RevokedBatch {
-    /// For each revocation handed in: true if it changed anything; false if that session or token was revoked before, or
-    /// there is no such session.
+    /// For each revocation: true if it changed anything; false if the session or token was already revoked, or there is
+    /// no such session.
     pub newly: Vec<bool>,
-    /// All of them together. The entries are also those that were denied before, perhaps by another server a moment ago.
+    /// All of them together. The entries include those that were already denied, perhaps by another server a moment
+    /// ago.
     pub revoked: Revoked,
 }
 
 impl Store {
-    /// Does all of `revocations` in one transaction. A session's tokens go on the denylist in it if any of them may live.
+    /// Applies `revocations` in one transaction. It also puts a session's tokens on the denylist if any of them may
+    /// still be valid.
     pub async fn revoke_batch(&self, revocations: &[Revocation], now: i64) -> Result<RevokedBatch> {
         if revocations.is_empty() {
             return Ok(RevokedBatch::default());
@@ -40,7 +42,7 @@ impl Store {
         transaction!(self, |transaction| self.apply_in(transaction, revocations, now).await)
     }
 
-    /// Ends one session. True in the answer if it was not ended before.
+    /// Ends one session. True in the result if it had not been revoked before.
     pub async fn revoke_session(&self, id: Uuid, reason: RevokeReason, now: i64) -> Result<(bool, Revoked)> {
         let applied = self.revoke_batch(&[Revocation::Session(id, reason)], now).await?;
         Ok((applied.newly == [true], applied.revoked))
@@ -58,7 +60,7 @@ impl Store {
         let mut newly = vec![false; revocations.len()];
         let mut ended = Vec::new();
         for (newly, revocation) in newly.iter_mut().zip(revocations) {
-            // Taking it out of the map makes the first of two revocations of one session the one that did it.
+            // Removed from the map, so that of two revocations of one session only the first counts.
             if let Revocation::Session(id, reason) = revocation
                 && let Some(row) = open.remove(id)
             {
@@ -75,7 +77,7 @@ impl Store {
     }
 }
 
-/// Sorted and each once, as the lock order wants.
+/// Sorted and without duplicates, as the lock order requires.
 fn session_ids(revocations: &[Revocation]) -> Vec<Uuid> {
     let mut ids: Vec<_> = revocations
         .iter()

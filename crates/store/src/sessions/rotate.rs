@@ -12,37 +12,37 @@ use crate::rows::{globals, session};
 use crate::{Result, Rotation, RotationTerms, SessionRecord, Store};
 
 impl Store {
-    /// Refreshes sessions by compare-and-set in one statement and one commit; returns those that it refreshed, as they are
-    /// now, in no particular order.
+    /// Refreshes sessions by compare-and-set in one statement and one commit. Returns the refreshed sessions in their
+    /// new state, in no particular order.
     ///
-    /// A session must not stand twice in a batch: the caller keeps two refreshes of one session apart. Sign with a key of
-    /// the epoch that the row has, so that a purge which commits meanwhile denies what is signed.
+    /// A batch must not contain a session twice: the caller separates two refreshes of one session. Sign with a key of
+    /// the epoch that the row has, so that a purge that commits meanwhile revokes what is signed.
     pub async fn rotate_sessions(&self, batch: &[Rotation], terms: RotationTerms) -> Result<Vec<SessionRecord>> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        debug_assert!(each_once(batch), "a session stands twice in a batch");
+        debug_assert!(is_without_duplicates(batch), "a batch contains a session twice");
         // One statement, so the row is compared and set under one lock. Two batches that share rows may lock them in
-        // opposite order: PostgreSQL then ends one, nothing of it is done, and it is tried again.
+        // opposite order: PostgreSQL then aborts one, none of it is applied, and it is retried.
         let rows = statement!(self, |database| statement(batch, terms).exec_with_returning(database).await)?;
         rows.into_iter().map(SessionRecord::try_from).collect()
     }
 }
 
-fn each_once(batch: &[Rotation]) -> bool {
+fn is_without_duplicates(batch: &[Rotation]) -> bool {
     let mut seen = HashSet::new();
     batch.iter().all(|rotation| seen.insert(rotation.session))
 }
 
 pub(crate) fn statement(batch: &[Rotation], terms: RotationTerms) -> UpdateMany<session::Entity> {
     use session::Column;
-    // The new tokens end with the session at the latest; and the row reaches as far as any token ever issued under it, so
-    // that whatever revokes it later covers them all.
+    // The new tokens expire with the session at the latest. The row reaches as far as any token ever issued under it,
+    // so that a later revocation covers them all.
     let new_exp = smaller(Column::ExpiresAt, terms.access_exp);
     let access_exp = CaseStatement::new()
         .case(Expr::col(Column::AccessExp).gt(new_exp.clone()), Expr::col(Column::AccessExp))
         .finally(new_exp);
-    // Never less than it was: a refresh while the clock is behind must not shorten a session.
+    // Never earlier than before: a refresh while the clock is behind must not shorten a session.
     let idle = terms.now.saturating_add(terms.idle_ttl);
     let idle = CaseStatement::new()
         .case(Expr::col(Column::IdleExpiresAt).gt(idle), Expr::col(Column::IdleExpiresAt))
@@ -57,11 +57,11 @@ pub(crate) fn statement(batch: &[Rotation], terms: RotationTerms) -> UpdateMany<
         .filter(Column::RevokedAt.is_null())
         .filter(Column::ExpiresAt.gt(terms.now))
         .filter(Column::IdleExpiresAt.gt(terms.now))
-        .filter(Column::Epoch.in_subquery(epoch_in_force()))
+        .filter(Column::Epoch.in_subquery(current_epoch()))
 }
 
-/// Session, generation and client of each. Padded to a power of two with what no row is, so that a connection prepares few
-/// different statements. Written as a list of tuples, both databases search the primary key for each.
+/// Session, generation and client of each. Padded to a power of two with tuples that match no row, so that a connection
+/// prepares few different statements. For a list of tuples, both databases search the primary key for each one.
 fn presented(batch: &[Rotation]) -> SimpleExpr {
     use session::Column;
     let padding = std::iter::repeat((Uuid::nil(), -1, String::new()));
@@ -74,7 +74,7 @@ fn presented(batch: &[Rotation]) -> SimpleExpr {
     Expr::tuple([Expr::col(Column::Id), Expr::col(Column::Generation), Expr::col(Column::ClientId)]).in_tuples(tuples)
 }
 
-fn epoch_in_force() -> sea_orm::sea_query::SelectStatement {
+fn current_epoch() -> sea_orm::sea_query::SelectStatement {
     Query::select().column(globals::Column::Epoch).from(globals::Entity).and_where(globals::Column::Id.eq(ONLY)).take()
 }
 

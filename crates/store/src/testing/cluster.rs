@@ -8,8 +8,8 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{ConnectOptions, Connection};
 
-/// What the keeper runs: the server, until our end of its input is closed, which the system does however we end. It is
-/// handed the folder of the binaries, ours, the port, and whether to wait for the disk.
+/// The keeper's script. It runs the server until our end of its standard input is closed, which the system does however
+/// this process ends. Arguments: the folder of the binaries, our folder, the port, and whether to wait for the disk.
 const KEEPER: &str = r#"
 "$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync="$4" \
     -c full_page_writes="$4" -c max_connections=400 -c shared_buffers=64MB >"$2/log" 2>&1 </dev/null &
@@ -19,13 +19,13 @@ wait
 rm -rf "$2"
 "#;
 
-/// How often another port is tried: another process may take the free one before the server does.
+/// How many ports are tried: another process may take the free one before the server does.
 const ATTEMPTS: u32 = 5;
 
-/// Held open for as long as this process lives. Closing it ends the cluster.
+/// Kept open for as long as this process lives. Closing it stops the cluster.
 static KEEPER_INPUT: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
-/// Starts it and returns its URL, or says in a few words what is missing.
+/// Starts the cluster and returns its URL. The error says what is missing.
 pub(super) fn start() -> Result<String, String> {
     let binaries = find_binaries().ok_or("no initdb in PATH, pg_config --bindir or /usr/lib/postgresql")?;
     let mut last = String::new();
@@ -53,7 +53,7 @@ fn start_in(binaries: &Path) -> Result<String, String> {
     let mut keeper = Command::new("sh");
     keeper.args(["-c", KEEPER, "keeper"]).arg(binaries).arg(folder.path()).arg(port.to_string()).arg(fsync);
     keeper.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Out of our process group: Ctrl-C ends the tests, and the keeper then cleans up.
+    // Outside our process group: Ctrl-C ends the tests, and the keeper then cleans up.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
     let mut keeper = run_as(&mut keeper, user).spawn().map_err(|error| format!("sh: {error}"))?;
@@ -74,10 +74,10 @@ fn stop(mut keeper: Child) {
     let _ = keeper.wait();
 }
 
-/// Waits for the server's first answer, at most some 30 seconds.
+/// Waits for the server's first answer, for about 30 seconds at most.
 fn answers(url: &str) -> bool {
     let url = url.to_owned();
-    // On a thread of its own: a test's runtime may be running this.
+    // On a separate thread: a test's runtime may be running this.
     let waiting = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         let target: PgConnectOptions = url.parse().ok()?;
@@ -99,7 +99,7 @@ fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// The folder that holds `initdb`, `postgres` and `pg_ctl`; the newest version's where there are several.
+/// The folder that contains `initdb`, `postgres` and `pg_ctl`; that of the newest version if there are several.
 fn find_binaries() -> Option<PathBuf> {
     let in_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
     let by_config = Command::new("pg_config").arg("--bindir").stderr(Stdio::null()).output().ok();
@@ -121,7 +121,7 @@ fn find_binaries() -> Option<PathBuf> {
     })
 }
 
-/// PostgreSQL does not run as root: then it gets another user, who owns the folder.
+/// PostgreSQL refuses to run as root. In that case it runs as another user, who owns the folder.
 #[cfg(unix)]
 fn other_user(folder: &Path) -> Result<Option<(u32, u32)>, String> {
     use std::os::unix::fs::MetadataExt;
@@ -135,7 +135,7 @@ fn other_user(folder: &Path) -> Result<Option<(u32, u32)>, String> {
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     });
-    let (uid, gid) = user.ok_or("we are root, and there is neither a user postgres nor nobody")?;
+    let (uid, gid) = user.ok_or("the tests run as root, and there is no user postgres or nobody to run PostgreSQL")?;
     std::os::unix::fs::chown(folder, Some(uid), Some(gid)).map_err(|error| error.to_string())?;
     Ok(Some((uid, gid)))
 }

@@ -1,4 +1,4 @@
-//! What the database would do for the statements that a call runs.
+//! The query plans of the statements that a call runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,19 +15,19 @@ pub struct Explained {
     pub plan: String,
 }
 
-/// Records every statement of a store's connections while a test asks for it.
+/// Records every statement on a store's connections while a test asks for it.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Arc<Mutex<Option<Vec<Statement>>>>);
 
 impl Recorder {
     pub(crate) fn attach(&self, connection: &mut DatabaseConnection) {
-        let noted = self.clone();
-        connection.set_metric_callback(move |info| noted.note(info.statement));
+        let recorder = self.clone();
+        connection.set_metric_callback(move |info| recorder.note(info.statement));
     }
 
     pub(crate) fn note(&self, statement: &Statement) {
-        if let Some(noted) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            noted.push(statement.clone());
+        if let Some(recorded) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            recorded.push(statement.clone());
         }
     }
 
@@ -41,7 +41,7 @@ impl Recorder {
 }
 
 impl Store {
-    /// Does `work` on this store and explains each statement that it ran.
+    /// Runs `work` on this store and explains each statement that it ran.
     #[doc(hidden)]
     pub async fn explain(&self, work: impl AsyncFnOnce(&Self)) -> Result<Vec<Explained>> {
         self.recorder().start();
@@ -70,7 +70,7 @@ impl Store {
         Ok(Explained { sql, plan })
     }
 
-    /// What a SQLite pragma says on the connection that writes.
+    /// The value of a SQLite pragma on the writing connection.
     #[doc(hidden)]
     pub async fn pragma(&self, name: &str) -> Result<String> {
         let sql = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
@@ -82,7 +82,7 @@ impl Store {
         Ok(row.map(|row| row.try_get_by("value")).transpose()?.unwrap_or_default())
     }
 
-    /// What a PostgreSQL setting is on a connection that writes.
+    /// The value of a PostgreSQL setting on a writing connection.
     #[doc(hidden)]
     pub async fn show(&self, name: &str) -> Result<String> {
         let connection = self.take_any_writer().await?;

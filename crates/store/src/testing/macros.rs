@@ -1,9 +1,10 @@
-//! One test, both databases.
+//! A macro that runs each test on both databases.
 
-/// Makes of each `async fn name(db: TestDatabase)` two tests, `sqlite::name` and `postgres::name`, so that a test run's
-/// output tells how many ran on which. Once in a module.
+/// Turns each `async fn name(db: TestDatabase)` into two tests, `sqlite::name` and `postgres::name`, so that a test run's
+/// output shows how many ran on which. Use it once per module.
 ///
-/// They run on tokio with two threads; `#![…]` as the first line names another attribute, such as `#![actix_web::test]`.
+/// They run on tokio with two threads; `#![…]` as the first line selects another attribute, such as
+/// `#![actix_web::test]`.
 ///
 /// ```no_run
 /// use ficha_store::testing::TestDatabase;

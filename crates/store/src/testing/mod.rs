@@ -1,9 +1,9 @@
 //! Databases for tests: each test gets one of its own, of either kind, and it goes when the test ends.
 //!
-//! SQLite is always there. PostgreSQL is the server that `FICHA_TEST_POSTGRES_URL` names (its user must be allowed to make
-//! databases), or else a private cluster that is started once in a test process from the machine's own binaries, and is gone
-//! when the process has ended, however it ended. Where there is neither, a line says so and the tests on PostgreSQL pass
-//! without having run; `FICHA_TEST_REQUIRE=all` makes that a failure.
+//! SQLite is always there. PostgreSQL is the server that `FICHA_TEST_POSTGRES_URL` names (its user must be allowed to
+//! make databases), or else a private cluster that is started once in a test process from the machine's own binaries,
+//! and is gone when the process has ended, however it ended. Where there is neither, a line says so and the tests on
+//! PostgreSQL pass without having run; `FICHA_TEST_REQUIRE=all` makes that a failure.
 //!
 //! The private cluster does not wait for its disk; `FICHA_TEST_POSTGRES_FSYNC=on` makes it.
 

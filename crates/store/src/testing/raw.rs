@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::TestDatabase;
 use crate::DatabaseKind;
 
-/// One connection of its own. What `BEGIN` opens stays open until it says `COMMIT` or `ROLLBACK`.
+/// A separate connection. A transaction that `BEGIN` opens stays open until `COMMIT` or `ROLLBACK`.
 #[derive(Debug)]
 pub struct RawConnection {
     connection: DatabaseConnection,
@@ -16,7 +16,7 @@ pub struct RawConnection {
 }
 
 impl TestDatabase {
-    /// A connection that no store knows of.
+    /// A connection that does not belong to a store.
     pub async fn raw(&self) -> RawConnection {
         let mut options = ConnectOptions::new(self.url());
         options.min_connections(1).max_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
@@ -35,26 +35,26 @@ impl RawConnection {
         }
     }
 
-    /// The whole number that a query answers with.
+    /// The whole number that a query returns.
     pub async fn number(&self, sql: &str) -> i64 {
         let statement = Statement::from_string(self.connection.get_database_backend(), sql);
         let row = self.connection.query_one_raw(statement).await.expect("a query").expect("a row");
         row.try_get_by_index(0).expect("a whole number")
     }
 
-    /// Takes a table away: whatever needs it fails until [`RawConnection::give_back`].
+    /// Renames a table, so that everything that needs it fails until [`RawConnection::give_back`].
     pub async fn take_away(&self, table: &str) {
         self.execute(&format!("ALTER TABLE {table} RENAME TO {table}_away")).await;
     }
 
-    /// Puts back what [`RawConnection::take_away`] took.
+    /// Undoes [`RawConnection::take_away`].
     pub async fn give_back(&self, table: &str) {
         self.execute(&format!("ALTER TABLE {table}_away RENAME TO {table}")).await;
     }
 
-    /// Writes `count` rows behind the denylist's newest one, as if so many tokens had been revoked, until `until`.
+    /// Adds `count` rows to the denylist, in force until `until`, as if that many tokens had been revoked.
     pub async fn fill_denylist(&self, count: i64, until: i64) {
-        // SQLite refuses a write at once in a transaction that began by reading, if another process has written since.
+        // In a transaction that began with a read, SQLite refuses a write if another process has written since.
         let begin = match self.kind {
             DatabaseKind::Sqlite => "BEGIN IMMEDIATE",
             DatabaseKind::Postgres => "BEGIN",
@@ -88,7 +88,7 @@ impl RawConnection {
         self.execute(&format!("UPDATE denylist_head SET number = {last}, tag = {last} * 7 + 1")).await;
     }
 
-    /// Begins a transaction that keeps every other from changing this session, until `ROLLBACK`.
+    /// Begins a transaction that prevents all others from changing this session, until `ROLLBACK`.
     pub async fn hold_session(&self, id: Uuid) {
         match self.kind {
             DatabaseKind::Sqlite => self.execute("BEGIN IMMEDIATE").await,
@@ -99,7 +99,7 @@ impl RawConnection {
         };
     }
 
-    /// Makes `count` copies of a session, each with an id of its own.
+    /// Makes `count` copies of a session, each with a new id.
     pub async fn copy_session(&self, id: Uuid, count: u32) -> u64 {
         let same = "user_id, subject, client_id, scopes, roles, audience, generation, rotated_at, access_exp, epoch, \
                     created_at, expires_at, idle_expires_at, address, user_agent, revoked_at, revoked_reason";
@@ -120,7 +120,7 @@ impl RawConnection {
         .await
     }
 
-    /// A UUID as this database's SQL writes it.
+    /// A UUID as a literal in this database's SQL.
     pub fn literal(&self, id: Uuid) -> String {
         match self.kind {
             DatabaseKind::Sqlite => format!("X'{}'", id.simple()),

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::cluster;
 use crate::Store;
 
-/// A database of random name; dropped with this.
+/// A database with a random name. It is dropped with this.
 #[derive(Debug)]
 pub(super) struct Database {
     server: String,
@@ -19,12 +19,12 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// One with the whole schema: on our own cluster a copy of one that was migrated once in this process.
+    /// A database with the whole schema. On our own cluster it is a copy of one that was migrated once in this process.
     pub(super) async fn migrated() -> Option<Self> {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let server = server()?;
-        if is_named() {
-            // That server outlives us, and nothing would remove a template from it.
+        if is_external() {
+            // That server outlives this process, and nothing would remove a template from it.
             let database = Self::empty().await?;
             migrate(&database.url()).await;
             return Some(database);
@@ -33,7 +33,7 @@ impl Database {
         Some(Self::create(server, &format!("TEMPLATE {template}")).await)
     }
 
-    /// One with nothing in it.
+    /// An empty database.
     pub(super) async fn empty() -> Option<Self> {
         Some(Self::create(server()?, "TEMPLATE template0").await)
     }
@@ -52,37 +52,37 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
-        // On a thread of its own: the test's runtime is busy running this, and may be going away.
+        // On a separate thread: the test's runtime is busy running this, and may be shutting down.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(run(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
         });
-        // A cluster that is gone took the database with it.
+        // If the cluster is gone, so is the database.
         let _ = dropping.join();
     }
 }
 
-/// Names a server to use instead of a cluster of our own.
-const NAMED: &str = "FICHA_TEST_POSTGRES_URL";
+/// The URL of a server to use instead of a cluster of our own.
+const EXTERNAL: &str = "FICHA_TEST_POSTGRES_URL";
 
-fn is_named() -> bool {
-    std::env::var_os(NAMED).is_some()
+fn is_external() -> bool {
+    std::env::var_os(EXTERNAL).is_some()
 }
 
-/// The server's URL; `None`, after saying so once, where there is none.
+/// The server's URL; `None`, with a message the first time, if there is none.
 fn server() -> Option<&'static str> {
     static SERVER: OnceLock<Result<String, String>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| match std::env::var(NAMED) {
+    let server = SERVER.get_or_init(|| match std::env::var(EXTERNAL) {
         Ok(url) => Ok(url),
         Err(_) => cluster::start().inspect_err(|why| {
-            // Straight to the stream: the test harness keeps what passing tests print to itself.
-            let _ = writeln!(std::io::stderr(), "PostgreSQL is not here ({why}): tests on PostgreSQL are skipped");
+            // Directly to the stream: the test harness captures what passing tests print.
+            let _ = writeln!(std::io::stderr(), "PostgreSQL is not available ({why}): tests on PostgreSQL are skipped");
         }),
     });
     match server {
         Ok(url) => Some(url),
         Err(why) if std::env::var("FICHA_TEST_REQUIRE").is_ok_and(|what| what == "all") => {
-            panic!("FICHA_TEST_REQUIRE=all, and PostgreSQL is not here: {why}")
+            panic!("FICHA_TEST_REQUIRE=all, but PostgreSQL is not available: {why}")
         }
         Err(_) => None,
     }
@@ -98,11 +98,12 @@ async fn make_template(server: &str) -> String {
 async fn migrate(url: &str) {
     let store = Store::connect(url).await.expect("a new database can be opened");
     store.migrate().await.expect("a new database can be migrated");
-    // A template can be copied only while it has no connections.
+    // A template can only be copied while it has no connections.
     store.close().await;
 }
 
-/// Unused, since it holds this process's id and a count; names of killed processes are left on a server that outlives us.
+/// Unused, since it holds this process's id and a count; names of killed processes are left on a server that outlives
+/// us.
 fn unused_name(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let mut random = [0; 4];
@@ -115,7 +116,8 @@ async fn run(server: &str, sql: String) {
     let options: PgConnectOptions = server.parse().expect("FICHA_TEST_POSTGRES_URL is a URL");
     let mut connection: PgConnection =
         options.disable_statement_logging().connect().await.expect("the test server answers");
-    // PostgreSQL refuses to copy a template that another copy is being made of, now and then: the next try gets through.
+    // PostgreSQL refuses to copy a template that another copy is being made of, now and then: the next try gets
+    // through.
     for attempt in 0.. {
         match connection.execute(sqlx::AssertSqlSafe(sql.clone())).await {
             Ok(_) => break,

@@ -1,7 +1,7 @@
-//! Failed logins, counted for each account and source.
+//! Failed logins, counted per account and source.
 //!
-//! Two rows hold what a login needs to know: that of its source, and one for the account as a whole, whose source is 16
-//! zero bytes. They are always written in that order, so two logins never wait for one another in a circle.
+//! A login reads two rows: that of its source, and one for the account as a whole, whose source is 16 zero bytes. They
+//! are always written in that order, so two logins never deadlock.
 
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -14,24 +14,24 @@ use crate::database::write_connection::WriteConnection;
 use crate::rows::login_failure::{Column, Entity, Model};
 use crate::{LoginHistory, Result, Store};
 
-/// The source of the row that counts for the account as a whole.
+/// The source of the row for the account as a whole.
 const WHOLE_ACCOUNT: Uuid = Uuid::nil();
 
-/// A success is written down again after this long, in seconds. Between, a login without failures before it writes nothing.
-const REMEMBER_AGAIN: i64 = 24 * 3600;
+/// A success is recorded again after this many seconds. Until then, a login without previous failures writes nothing.
+const RECORD_AGAIN_AFTER: i64 = 24 * 3600;
 
-/// A source that got in is known for this long beyond what a failure is, in seconds: its row is touched that far ahead.
-/// If it were forgotten like a failure, the failures of others could lock out a user who was away for a day.
+/// A source that has logged in is remembered for this many seconds longer than a failure: `touched_at` is set that far
+/// ahead. If it were forgotten as soon as a failure is, others' failures could lock out a user who was away for a day.
 const KNOWN_FOR: i64 = 400 * 24 * 3600;
 
 impl Store {
-    /// What is known of an account and a source.
+    /// The login history of an account and a source.
     pub async fn login_history(&self, account: [u8; 16], source: [u8; 16]) -> Result<LoginHistory> {
         Ok(history(self.reader(), Uuid::from_bytes(account), Uuid::from_bytes(source)).await?)
     }
 
-    /// Makes of failures of the future failures of `now`: they were counted while a clock was ahead, and would be held
-    /// against the account until then.
+    /// Moves failures dated in the future to `now`: they were counted while a clock was ahead, and would count against
+    /// the account until that time.
     pub async fn clamp_login_failures(&self, account: [u8; 16], source: [u8; 16], now: i64) -> Result<()> {
         let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));
         statement!(self, |database| {
@@ -44,8 +44,8 @@ impl Store {
         })
     }
 
-    /// Forgets every failure that is held against an account, from wherever it came. Returns from how many sources there
-    /// were some.
+    /// Clears all failures counted against an account, from any source. Returns how many rows had failures: one per
+    /// source, and the one for the account as a whole.
     pub async fn clear_login_failures(&self, account: [u8; 16]) -> Result<u64> {
         let account = Uuid::from_bytes(account);
         statement!(self, |database| {
@@ -58,12 +58,12 @@ impl Store {
         })
     }
 
-    /// Counts a failure; returns the counts with it.
+    /// Counts a failure and returns the new counts.
     pub async fn login_failed(&self, account: [u8; 16], source: [u8; 16], now: i64) -> Result<LoginHistory> {
         let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));
         transaction!(self, |transaction| {
             let of_source = count(transaction, account, source, now).await?;
-            // A source that got in before is known: it never counts against the account.
+            // A source that has logged in before never counts against the account.
             if of_source.succeeded_at == 0 {
                 count(transaction, account, WHOLE_ACCOUNT, now).await?;
             }
@@ -71,12 +71,12 @@ impl Store {
         })
     }
 
-    /// Notes that this source got in to this account, and forgets its failures and the account's.
+    /// Records that this source has logged in to this account, and clears its failures and the account's.
     pub async fn login_succeeded(&self, account: [u8; 16], source: [u8; 16], now: i64) -> Result<()> {
         let known = self.login_history(account, source).await?;
         if known.source_failures == 0
             && known.account_failures == 0
-            && known.source_succeeded > now.saturating_sub(REMEMBER_AGAIN)
+            && known.source_succeeded > now.saturating_sub(RECORD_AGAIN_AFTER)
         {
             return Ok(());
         }
@@ -84,15 +84,15 @@ impl Store {
         transaction!(self, |transaction| {
             let touched_at = now.saturating_add(KNOWN_FOR);
             let row = Model { account, source, failures: 0, last_failure: 0, succeeded_at: now, touched_at };
-            let again = OnConflict::columns([Column::Account, Column::Source])
+            let replace = OnConflict::columns([Column::Account, Column::Source])
                 .update_columns([Column::Failures, Column::SucceededAt, Column::TouchedAt])
                 .to_owned();
-            Entity::insert(row.into_active_model()).on_conflict(again).exec_without_returning(transaction).await?;
-            let forget = Entity::update_many()
+            Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(transaction).await?;
+            let clear = Entity::update_many()
                 .col_expr(Column::Failures, Expr::value(0_i64))
                 .filter(Column::Account.eq(account))
                 .filter(Column::Source.eq(WHOLE_ACCOUNT));
-            forget.exec(transaction).await?;
+            clear.exec(transaction).await?;
             Ok(())
         })
     }
@@ -106,7 +106,7 @@ impl Store {
             deleted += statement!(self, |database| {
                 let pairs = chunk.iter().map(|row| (row.account, row.source));
                 let gone = Expr::tuple([Expr::col(Column::Account), Expr::col(Column::Source)]).in_tuples(pairs);
-                // Asked again: one that was touched meanwhile stays.
+                // Checked again: a row that was touched meanwhile is kept.
                 let delete = Entity::delete_many().filter(gone).filter(Column::TouchedAt.lt(older_than));
                 Ok(delete.exec(database).await?.rows_affected)
             })?;
@@ -118,19 +118,19 @@ impl Store {
 /// How many rows one statement names.
 const CHUNK: usize = 500;
 
-/// Adds one to a row's count in one statement, so that none of two at once is lost.
+/// Increments a row's count in one statement, so that concurrent failures are all counted.
 async fn count(transaction: &WriteConnection, account: Uuid, source: Uuid, now: i64) -> Result<Model, DbErr> {
     let row = Model { account, source, failures: 1, last_failure: now, succeeded_at: 0, touched_at: now };
     let failures = Expr::col((Entity, Column::Failures)).add(1);
-    // Only ever later: a failure must not make a source forgotten sooner that got in.
+    // Never earlier than before: a failure must not make us forget sooner a source that has logged in.
     let touched_at = Expr::col((Entity, Column::TouchedAt));
     let later = CaseStatement::new().case(touched_at.clone().gt(now), touched_at).finally(now);
-    let again = OnConflict::columns([Column::Account, Column::Source])
+    let increment = OnConflict::columns([Column::Account, Column::Source])
         .value(Column::Failures, failures)
         .value(Column::TouchedAt, later)
         .update_columns([Column::LastFailure])
         .to_owned();
-    Entity::insert(row.into_active_model()).on_conflict(again).exec_with_returning(transaction).await
+    Entity::insert(row.into_active_model()).on_conflict(increment).exec_with_returning(transaction).await
 }
 
 pub(crate) async fn history(

@@ -15,7 +15,7 @@ use crate::rows::user::stored_cost;
 use crate::{PasswordHashText, Result, Store, UserRecord};
 
 impl Store {
-    /// Adds a user, whose password hash has cost `cost`. False if the name is taken.
+    /// Adds a user whose password hash has the cost `cost`. False if the name is taken.
     pub async fn add_user(&self, user: UserRecord, cost: u32) -> Result<bool> {
         let row = user::Model::new(user, cost)?;
         transaction!(self, |transaction| {
@@ -24,19 +24,19 @@ impl Store {
         })
     }
 
-    /// The user of that name.
+    /// The user with this name.
     pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>> {
         let row = user::Entity::find().filter(user::Column::Name.eq(name)).one(self.reader()).await?;
         row.map(UserRecord::try_from).transpose()
     }
 
-    /// The user of that id.
+    /// The user with this id.
     pub async fn user_by_id(&self, id: Uuid) -> Result<Option<UserRecord>> {
         let row = user::Entity::find_by_id(id).one(self.reader()).await?;
         row.map(UserRecord::try_from).transpose()
     }
 
-    /// At most `limit` users in the order of their ids, those after `after`.
+    /// At most `limit` users after `after`, ordered by id.
     pub async fn list_users(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>> {
         let mut query = user::Entity::find().order_by_asc(user::Column::Id).limit(limit);
         if let Some(after) = after {
@@ -50,7 +50,7 @@ impl Store {
         Ok(highest_cost(self.reader()).await?.and_then(|cost| u32::try_from(cost).ok()))
     }
 
-    /// Replaces a password hash by another of the same password, if it is still `old`. Ends no session.
+    /// Replaces a password hash with another one for the same password, if it is still `old`. Ends no sessions.
     pub async fn rehash_password(
         &self,
         id: Uuid,

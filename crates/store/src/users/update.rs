@@ -1,4 +1,4 @@
-//! Changes to a user that end sessions. Each is one transaction; each raises the user's `auth_version`, which a login
+//! Changes to a user that end sessions. Each is one transaction and raises the user's `auth_version`, which a login
 //! compares when it commits, so no concurrent login slips through.
 
 use ficha_token::Scope;
@@ -16,7 +16,7 @@ use crate::sessions::end::{end_sessions, lock_sessions_of_user};
 use crate::{PasswordHashText, Result, RevokeReason, Revoked, Store};
 
 impl Store {
-    /// Sets another password and ends all sessions of the user. `None`: there is no such user.
+    /// Changes the password and ends all sessions of the user. `None`: there is no such user.
     pub async fn change_password(
         &self,
         id: Uuid,
@@ -29,7 +29,7 @@ impl Store {
             (user::Column::PasswordCost, Expr::value(stored_cost(cost))),
         ];
         transaction!(self, |transaction| {
-            // The new cost may be the highest there is.
+            // The new cost may be the highest of all users.
             raise_changes(transaction).await?;
             self.change_and_end(transaction, id, &changed, Some(RevokeReason::PasswordChanged), now).await
         })
@@ -42,7 +42,7 @@ impl Store {
         transaction!(self, |transaction| self.change_and_end(transaction, id, &changed, reason, now).await)
     }
 
-    /// Ends all sessions of a user, also those of logins that are just being checked. `None`: there is no such user.
+    /// Ends all sessions of a user, and rejects logins that are being checked. `None`: there is no such user.
     pub async fn revoke_user(&self, id: Uuid, now: i64) -> Result<Option<Revoked>> {
         transaction!(self, |transaction| {
             self.change_and_end(transaction, id, &[], Some(RevokeReason::Admin), now).await
@@ -52,7 +52,7 @@ impl Store {
     /// Deletes a user and ends all sessions. `None`: there is no such user.
     pub async fn delete_user(&self, id: Uuid, now: i64) -> Result<Option<Revoked>> {
         transaction!(self, |transaction| {
-            // A login that holds the share lock commits before this goes on; one that comes later finds no user.
+            // A login that holds the share lock commits before this continues; one that comes later finds no user.
             if user::Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 0 {
                 return Ok(None);
             }
@@ -60,7 +60,7 @@ impl Store {
         })
     }
 
-    /// Sets what a user may be granted, and the roles. Sessions that hold a scope or a role no longer given are ended, the
+    /// Sets a user's scopes and roles. Sessions with a scope or a role that the user no longer has are ended, the
     /// others get the new roles. `None`: there is no such user.
     pub async fn set_user_rights(
         &self,
@@ -138,7 +138,7 @@ async fn change(
     Ok(update.exec(transaction).await?.rows_affected == 1)
 }
 
-/// The sessions are locked already. What is left of them holds no role that was taken away.
+/// The sessions are already locked. Those that remain have none of the removed roles.
 async fn write_roles(transaction: &WriteConnection, id: Uuid, roles: &str) -> Result<(), Fault> {
     let update = session::Entity::update_many()
         .col_expr(session::Column::Roles, Expr::value(roles))

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::support::NOW;
 
-/// The `n`th record, its id in order of time as UUIDv7 is.
+/// The `n`th record. Like UUIDv7, its id is ordered by time.
 fn record(n: u8) -> AuditRecord {
     AuditRecord {
         id: Uuid::from_bytes([n; 16]),

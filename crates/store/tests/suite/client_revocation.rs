@@ -11,9 +11,9 @@ on_both_databases! {
         let made = more_sessions(&store, &alice, &app, 7).await;
         assert!(store.begin_revoking_client("app").await.unwrap());
         assert_eq!(store.clients_being_revoked().await.unwrap(), ["app"]);
-        let barred = store.client("app").await.unwrap().unwrap();
-        assert!(barred.revoking && barred.auth_version == 2);
-        assert_eq!(store.insert_session(login(&alice, &barred)).await.unwrap(), InsertOutcome::Outdated);
+        let blocked = store.client("app").await.unwrap().unwrap();
+        assert!(blocked.revoking && blocked.auth_version == 2);
+        assert_eq!(store.insert_session(login(&alice, &blocked)).await.unwrap(), InsertOutcome::Outdated);
         let mut batches = Vec::new();
         loop {
             let batch = store.revoke_client_sessions("app", NOW, 3).await.unwrap();
@@ -25,13 +25,13 @@ on_both_databases! {
         }
         assert_eq!(batches, [(3, 3), (3, 3), (1, 1)]);
         assert_eq!(store.clients_being_revoked().await.unwrap(), Vec::<String>::new());
-        let freed = store.client("app").await.unwrap().unwrap();
-        assert!(!freed.revoking);
+        let unblocked = store.client("app").await.unwrap().unwrap();
+        assert!(!unblocked.revoking);
         for session in made {
             let stored = store.session(session.id).await.unwrap().unwrap();
             assert_eq!(stored.revoked, Some((NOW, RevokeReason::ClientRevoked)));
         }
-        inserted(store.insert_session(login(&alice, &freed)).await.unwrap());
+        inserted(store.insert_session(login(&alice, &unblocked)).await.unwrap());
     }
 
     async fn exactly_full_batches_end_too(db: TestDatabase) {

@@ -13,9 +13,9 @@ on_both_databases! {
     async fn of_many_at_once_all_get_the_same_session(db: TestDatabase) {
         let stores = [db.store().await, db.store().await];
         let (_, app) = alice_and_app(&stores[0]).await;
-        let asked = (0..12).map(|n| stores[n % 2].client_session(own_grant(&app), NOW, NEED, HORIZON));
+        let calls = (0..12).map(|n| stores[n % 2].client_session(own_grant(&app), NOW, NEED, HORIZON));
         let given: HashSet<_> =
-            join_all(asked).await.into_iter().map(|outcome| inserted(outcome.unwrap()).id).collect();
+            join_all(calls).await.into_iter().map(|outcome| inserted(outcome.unwrap()).id).collect();
         assert_eq!(given.len(), 1);
         let id = *given.iter().next().unwrap();
         assert_eq!(stores[0].session(id).await.unwrap().unwrap().access_exp, HORIZON);
@@ -43,7 +43,7 @@ on_both_databases! {
         let third = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
         assert_ne!(third.id, second.id);
         assert_eq!(third.epoch, 1);
-        // It ends before the token would: the reach is capped, and so another takes over.
+        // It ends before the token would, so its reach is capped and another session replaces it.
         let late = third.expires_at - 100;
         let mut new = own_grant(&app);
         new.session.expires_at = late + 100_000;

@@ -52,7 +52,7 @@ on_both_databases! {
         changed.audience = Some("mail".into());
         changed.forwards_address = true;
         assert!(store.update_client(changed.clone(), false).await.unwrap());
-        // Somebody else read it before that.
+        // This version was read before the update.
         assert!(!store.update_client(app, false).await.unwrap());
         changed.auth_version = 2;
         assert_eq!(store.client("app").await.unwrap(), Some(changed));

@@ -13,7 +13,7 @@ async fn deny(store: &Store, entries: &[DenyEntry]) -> Vec<bool> {
     store.revoke_batch(&revocations, NOW).await.unwrap().newly
 }
 
-/// Reads as a server does: what comes after the last number that it has seen.
+/// Reads like a server: the rows after the last number that it has seen.
 async fn follow(store: Store, done: Arc<AtomicBool>) -> Vec<DenyRow> {
     let mut seen: Vec<DenyRow> = Vec::new();
     loop {
@@ -71,7 +71,7 @@ on_both_databases! {
         let writers = made.chunks(2).enumerate().map(|(n, pair)| {
             let store = stores[n % 2].clone();
             let [first, second] = pair else { unreachable!() };
-            // Their own sessions, the neighbour's token, and one that all of them revoke.
+            // Two sessions and a token of its own, and a token that all writers revoke.
             let shared = DenyEntry { id: DenyId::from([9; 16]), until: NOW + 500 };
             let work = vec![
                 Revocation::Session(second.id, ficha_store::RevokeReason::Logout),
@@ -85,7 +85,7 @@ on_both_databases! {
         done.store(true, Ordering::SeqCst);
         let seen = follower.await.unwrap();
         let shared = applied.iter().filter(|one| one.as_ref().unwrap().newly[2]).count();
-        assert_eq!(shared, 1, "one of them was first");
+        assert_eq!(shared, 1, "exactly one was first");
         let numbers: Vec<_> = seen.iter().map(|row| row.number).collect();
         assert_eq!(numbers, (1..=61).collect::<Vec<_>>(), "every number is used, and the follower saw each");
         assert_eq!(seen, stores[0].deny_rows_after(0, 100).await.unwrap());
@@ -115,7 +115,7 @@ on_both_databases! {
         assert_eq!(store.prune_denylist(NOW, 2_000).await.unwrap(), 0);
         assert_eq!(store.prune_denylist(NOW + 1_000, 2).await.unwrap(), 2);
         assert_eq!(store.deny_rows_after(0, 2_000).await.unwrap(), rows[2..]);
-        // A server that was quiet may still stand at any of these, with the rest to read.
+        // The cursor of an idle server may still be at any of these, with the rest to read.
         assert_eq!(store.prune_denylist(NOW + 1_000, 2_000).await.unwrap(), 3);
         assert_eq!(store.deny_rows_after(0, 2_000).await.unwrap(), rows[5..]);
         let head = store.head().await.unwrap();
@@ -124,7 +124,7 @@ on_both_databases! {
         assert!(!store.deny_row_exists(5, rows[4].tag).await.unwrap());
         deny(&store, &[token()]).await;
         assert_eq!(store.prune_denylist(NOW + 1_000, 2_000).await.unwrap(), 1);
-        // Whoever had read up to the head is still known, and goes on from there.
+        // The cursor of a reader that had read up to the head is still valid.
         assert!(store.deny_row_exists(1_005, rows[1_004].tag).await.unwrap());
         assert_eq!(store.deny_rows_after(1_005, 10).await.unwrap()[0].number, 1_006);
     }
@@ -154,7 +154,7 @@ on_both_databases! {
         let at = |number: usize| (rows[number - 1].number, rows[number - 1].tag);
         assert_eq!(numbers(NOW, at(2), 10).await, Some(vec![3, 4, 5]));
         assert_eq!(numbers(NOW, at(2), 2).await, Some(vec![3, 4]));
-        // The row itself may have run out: it is known while it is there.
+        // The row itself may have expired: it is known until it is deleted.
         assert_eq!(numbers(NOW + 10, at(2), 10).await, Some(vec![3, 5]));
         assert_eq!(numbers(NOW + 10, at(5), 10).await, Some(vec![]));
         assert_eq!(numbers(NOW, (0, 0), 2).await, Some(vec![1, 2]));

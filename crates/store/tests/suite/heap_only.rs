@@ -1,4 +1,4 @@
-//! PostgreSQL alone: a refresh writes no index.
+//! On PostgreSQL only: a refresh writes no index.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ficha_store::testing::TestDatabase;
 
 use crate::support::{NOW, rotation, sessions, terms};
 
-/// An index on a column that a refresh writes, or a full page, would make each refresh cost an entry in every index.
+/// With an index on a column that a refresh writes, or with full pages, each refresh would cost an entry in every index.
 #[tokio::test]
 async fn a_refresh_is_a_heap_only_update() {
     const SESSIONS: i64 = 16;
@@ -16,12 +16,12 @@ async fn a_refresh_is_a_heap_only_update() {
     let mut batch: Vec<_> = sessions(&store, SESSIONS as usize).await.iter().map(rotation).collect();
     for generation in 0..REFRESHES {
         batch.iter_mut().for_each(|rotation| rotation.generation = generation);
-        // A few of a page at once, as it is when sessions of different times are refreshed.
+        // A few of each page at once, as when sessions of different age are refreshed.
         for few in batch.chunks(4) {
             assert_eq!(store.rotate_sessions(few, terms(NOW + generation)).await.unwrap().len(), 4);
         }
     }
-    // A connection's counts are in the table once it has ended.
+    // A connection's counts appear in the table once it has ended.
     store.close().await;
     let raw = database.raw().await;
     let count = async |column: &str| {
@@ -35,6 +35,7 @@ async fn a_refresh_is_a_heap_only_update() {
     }
     let (all, heap_only) = (count("n_tup_upd").await, count("n_tup_hot_upd").await);
     assert_eq!(all, SESSIONS * REFRESHES);
-    // Nearly all; on a busy machine a page may fill before it is cleaned up. With an index on a written column: none.
+    // Nearly all are; on a busy machine a page may fill before it is cleaned up. With an index on a written column, none
+    // would be.
     assert!(heap_only * 2 >= all, "only {heap_only} of {all} refreshes were heap-only");
 }

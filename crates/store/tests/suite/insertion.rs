@@ -32,7 +32,7 @@ on_both_databases! {
         inserted(store.insert_session(login(&alice, &app)).await.unwrap());
     }
 
-    async fn nobody_who_is_disabled_or_gone_logs_in(db: TestDatabase) {
+    async fn a_disabled_or_deleted_user_cannot_log_in(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         store.set_user_enabled(alice.id, false, NOW).await.unwrap();
@@ -50,7 +50,7 @@ on_both_databases! {
         assert_eq!(store.insert_session(login(&alice, &app)).await.unwrap(), InsertOutcome::Outdated);
     }
 
-    async fn no_login_slips_in_beside_logging_a_user_out_everywhere(db: TestDatabase) {
+    async fn no_login_slips_through_while_a_user_is_logged_out_everywhere(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let (alice, app) = alice_and_app(&one).await;
         for _ in 0..30 {
@@ -61,14 +61,14 @@ on_both_databases! {
             if outcome == InsertOutcome::Outdated {
                 assert_eq!(revoked.sessions, 0);
             } else {
-                // It committed first, and so was found.
+                // It committed first, so it was found.
                 assert_eq!(revoked.sessions, 1);
                 assert_eq!(revoked.entries[0].id, DenyId::from(checked.session.id));
             }
         }
     }
 
-    async fn a_login_beside_a_purge_belongs_to_one_side_of_it(db: TestDatabase) {
+    async fn a_login_during_a_purge_belongs_to_one_side_of_it(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let (alice, app) = alice_and_app(&one).await;
         for round in 0..15 {

@@ -1,4 +1,4 @@
-//! Whether what was acknowledged is kept: connections after an error, and the look that another connection takes.
+//! Whether acknowledged changes are kept: connections after an error, and the check over another connection.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ fn beat(number: i64) -> Heartbeat {
     Heartbeat { process: Uuid::from_u128(7), number, time, boot: None, elapsed: number }
 }
 
-/// Has the database take every change of a table's rows, say that it did, and make none: as in a transaction that has
-/// ended without anybody's knowing.
+/// Makes the database accept every update of a table's rows, report success, and change nothing: like in a transaction
+/// that has ended unnoticed.
 async fn swallow_updates(raw: &RawConnection, kind: DatabaseKind, table: &str) {
     let sql = match kind {
         DatabaseKind::Sqlite => {
@@ -28,7 +28,7 @@ async fn swallow_updates(raw: &RawConnection, kind: DatabaseKind, table: &str) {
     raw.execute(&sql).await;
 }
 
-async fn swallow_no_more(raw: &RawConnection, kind: DatabaseKind, table: &str) {
+async fn stop_swallowing(raw: &RawConnection, kind: DatabaseKind, table: &str) {
     let sql = match kind {
         DatabaseKind::Sqlite => "DROP TRIGGER swallow".to_owned(),
         DatabaseKind::Postgres => format!("DROP TRIGGER swallow ON {table}; DROP FUNCTION swallow()"),
@@ -37,7 +37,7 @@ async fn swallow_no_more(raw: &RawConnection, kind: DatabaseKind, table: &str) {
 }
 
 on_both_databases! {
-    async fn a_revocation_that_another_connection_does_not_see_is_no_success_but_an_alarm(db: TestDatabase) {
+    async fn a_revocation_that_another_connection_does_not_see_is_an_alarm_and_not_a_success(db: TestDatabase) {
         let (store, raw) = (db.store().await, db.raw().await);
         let made = sessions(&store, 3).await;
         let revoke = |index: usize| [Revocation::Session(made[index].id, RevokeReason::Logout)];
@@ -47,11 +47,11 @@ on_both_databases! {
         assert!(matches!(error, StoreError::Lost(_)), "{error:?}");
         assert_eq!((store.changes_lost(), store.failures()), (1, 1));
         assert!(matches!(&*store.writes().borrow(), Writes::Lost(_)));
-        // From then on nothing is vouched for, and nothing taken.
+        // From then on nothing is vouched for, and no changes are accepted.
         assert!(matches!(store.head().await, Err(StoreError::Lost(_))));
         assert!(matches!(store.declare_scope("a", "").await, Err(StoreError::Lost(_))));
-        swallow_no_more(&raw, db.kind(), "denylist_head").await;
-        // It was only the head that was swallowed.
+        stop_swallowing(&raw, db.kind(), "denylist_head").await;
+        // Only the update of the head was swallowed.
         raw.execute("DELETE FROM denylist WHERE number > 1").await;
         store.beat(&beat(1), true).await.unwrap();
         assert_eq!(*store.writes().borrow(), Writes::Kept);
@@ -66,7 +66,7 @@ on_both_databases! {
         let error = store.beat(&beat(2), false).await.unwrap_err();
         assert!(matches!(error, StoreError::Lost(_)), "{error:?}");
         assert!(matches!(&*store.writes().borrow(), Writes::Lost(_)));
-        swallow_no_more(&raw, db.kind(), "heartbeats").await;
+        stop_swallowing(&raw, db.kind(), "heartbeats").await;
         store.beat(&beat(3), true).await.unwrap();
         assert_eq!(*store.writes().borrow(), Writes::Kept);
     }
@@ -76,7 +76,7 @@ on_both_databases! {
         raw.take_away("heartbeats").await;
         assert!(store.beat(&beat(1), false).await.is_err());
         assert!(matches!(&*store.writes().borrow(), Writes::Refused(_)));
-        // Reading goes on.
+        // Reading still works.
         assert!(store.head().await.is_ok());
         raw.give_back("heartbeats").await;
         store.beat(&beat(2), true).await.unwrap();
@@ -84,7 +84,7 @@ on_both_databases! {
         assert_eq!(store.last_beat(None).await.unwrap().any, Some(beat(2).time));
     }
 
-    // A failure in the middle of a transaction leaves no lock behind, and no transaction for the next one to be part of.
+    // A failure in the middle of a transaction leaves no lock behind, and no transaction that the next one would join.
     async fn after_a_failed_transaction_others_write_at_once_and_so_do_we(db: TestDatabase) {
         let (store, raw) = (db.store().await, db.raw().await);
         let made = sessions(&store, 2).await;
@@ -93,7 +93,7 @@ on_both_databases! {
             let failed = store.revoke_batch(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await;
             assert!(failed.is_err(), "{failed:?}");
         }
-        tokio::time::timeout(Duration::from_secs(4), raw.give_back("denylist")).await.expect("nobody holds a lock");
+        tokio::time::timeout(Duration::from_secs(4), raw.give_back("denylist")).await.expect("no lock is held");
         for session in &made {
             store.revoke_batch(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await.unwrap();
         }
@@ -101,7 +101,7 @@ on_both_databases! {
         assert_eq!(raw.number("SELECT number FROM denylist_head").await, 2);
     }
 
-    // A transaction that somebody leaves open on a connection does not become everybody's.
+    // A transaction that was left open on a connection must not swallow later writes.
     async fn a_connection_in_a_transaction_is_never_used_again(db: TestDatabase) {
         if db.kind() == DatabaseKind::Sqlite {
             let (store, raw) = (db.store().await, db.raw().await);

@@ -1,4 +1,4 @@
-//! The store, tested on both databases. One module a topic; each test runs as `sqlite::…` and as `postgres::…`.
+//! The store, tested on both databases. One module per topic; each test runs as `sqlite::…` and as `postgres::…`.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod audit;
@@ -25,7 +25,7 @@ mod users;
 
 use ficha_store::{Bootstrap, BootstrapOutcome, KeyPurpose, Store};
 
-/// The first start of a server that makes nothing but the keys `sign-0` and `refresh-0`.
+/// A first start that creates only the keys `sign-0` and `refresh-0`.
 async fn bootstrap_with_keys(store: &Store) {
     let keys = vec![support::key(KeyPurpose::Sign, "sign-0"), support::key(KeyPurpose::Refresh, "refresh-0")];
     let outcome = store.bootstrap(Bootstrap { keys, now: support::NOW, ..Bootstrap::default() }).await.unwrap();

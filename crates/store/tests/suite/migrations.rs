@@ -57,7 +57,7 @@ on_both_databases! {
         assert_eq!(store.migrate().await, Err(expected.clone()));
         assert_eq!(store.pending_migrations().await, Err(expected.clone()));
         assert_eq!(store.is_empty_database().await, Err(expected.clone()));
-        assert!(store.list_audit(None, 1).await.is_err(), "the missing step was taken");
+        assert!(store.list_audit(None, 1).await.is_err(), "the missing migration was applied");
         assert!(expected.to_string().contains("newer version of ficha"));
     }
 }

@@ -23,7 +23,7 @@ on_both_databases! {
         other.add_client(client("app")).await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
         assert!(store.client("app").await.unwrap().is_some());
-        // What changed nothing is not announced.
+        // A call that changed nothing sends no notification.
         other.rotate_key(crate::support::key(ficha_store::KeyPurpose::Sign, "x"), "none", NOW).await.unwrap();
         assert!(timeout(Duration::from_millis(200), listener.next()).await.is_err());
     }
@@ -34,15 +34,15 @@ on_both_databases! {
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                    WHERE datname = current_database() AND query LIKE 'LISTEN%'";
         store.run_sql(cut).await.unwrap();
-        // Told by an error or by a return: either way the head is looked at, and the next call goes on.
-        let mut heard = false;
+        // Reported by an error or by a return. In either case the caller reads the head, and the next call continues.
+        let mut continued = false;
         for _ in 0..3 {
-            heard |= timeout(SOON, listener.next()).await.unwrap().is_ok();
-            if heard {
+            continued |= timeout(SOON, listener.next()).await.unwrap().is_ok();
+            if continued {
                 break;
             }
         }
-        assert!(heard);
+        assert!(continued);
         store.notify_self().await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
     }

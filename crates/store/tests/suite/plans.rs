@@ -1,4 +1,4 @@
-//! Every statement of the hot paths finds its rows by an index, however many there are.
+//! Every statement on a hot path finds its rows through an index, however many there are.
 
 use ficha_store::testing::{Explained, TestDatabase};
 use ficha_store::{DatabaseKind, Revocation, RevokeReason, SessionFilter, Store, on_both_databases};
@@ -7,7 +7,7 @@ use crate::support::{NOW, bytes, client, login, own_grant, rotation, terms, toke
 
 const ROWS: i64 = 5_000;
 
-/// Fills the tables that grow, and has the database look at what is in them.
+/// Fills the tables that grow, and has the database analyze them.
 async fn fill(store: &Store) {
     let (series, id, hex) = match store.kind() {
         DatabaseKind::Sqlite => (
@@ -50,13 +50,13 @@ async fn fill(store: &Store) {
     }
 }
 
-/// True if the plan reads a table that grows from end to end.
+/// True if the plan scans the whole of a table that grows.
 fn scans(explained: &Explained, kind: DatabaseKind) -> bool {
     let growing = ["sessions", "users", "clients", "denylist", "login_failures", "audit"];
     explained.plan.lines().any(|line| {
         growing.iter().any(|table| match kind {
             DatabaseKind::Sqlite => {
-                // In order of an index, ended by a LIMIT, is no reading from end to end.
+                // A scan in the order of an index that ends at a LIMIT does not read the whole table.
                 let line = line.trim();
                 let whole_index = line.starts_with(&format!("SCAN {table} USING")) && !explained.sql.contains("LIMIT");
                 line == format!("SCAN {table}") || whole_index

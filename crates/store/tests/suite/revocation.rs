@@ -24,7 +24,7 @@ on_both_databases! {
         let (_, first) = store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap();
         let (newly, second) = store.revoke_session(session.id, RevokeReason::Admin, NOW + 1).await.unwrap();
         assert!(!newly);
-        // Another server may have done it: this one's memory learns of it now.
+        // Another server may have revoked it, so this server's copy needs the entry too.
         assert_eq!((second.sessions, &second.entries), (0, &first.entries));
         assert_eq!(store.head().await.unwrap().number, 1);
         let stored = store.session(session.id).await.unwrap().unwrap();
@@ -34,7 +34,7 @@ on_both_databases! {
     async fn a_session_without_a_live_token_needs_no_entry(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        // Until the margin is over a token counts as live.
+        // A token counts as live until the margin has passed.
         let over = session.access_exp + DENY_MARGIN_SECONDS;
         let (newly, revoked) = store.revoke_session(session.id, RevokeReason::Logout, over).await.unwrap();
         assert!(newly);
@@ -65,12 +65,12 @@ on_both_databases! {
         assert_eq!(store.revoke_batch(&[], NOW).await.unwrap(), ficha_store::RevokedBatch::default());
     }
 
-    /// If the denylist can't be written, the session must stay: a revoked session whose tokens work looks finished, and
-    /// nobody would try again.
+    /// If the denylist can't be written, the session must not be revoked either: it would look done while its tokens still
+    /// work, and no one would retry.
     async fn session_and_denylist_change_together_or_not_at_all(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        let (spoil, mend) = match db.kind() {
+        let (sabotage, repair) = match db.kind() {
             DatabaseKind::Sqlite => (
                 "CREATE TRIGGER spoil BEFORE INSERT ON denylist BEGIN SELECT RAISE(ABORT, 'spoiled'); END",
                 "DROP TRIGGER spoil",
@@ -80,17 +80,17 @@ on_both_databases! {
                 "ALTER TABLE denylist DROP CONSTRAINT spoil",
             ),
         };
-        store.run_sql(spoil).await.unwrap();
+        store.run_sql(sabotage).await.unwrap();
         let failed = store.revoke_session(session.id, RevokeReason::Logout, NOW).await;
         assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
         assert_eq!(store.session(session.id).await.unwrap().unwrap().revoked, None);
         assert_eq!(store.head().await.unwrap().number, 0);
-        store.run_sql(mend).await.unwrap();
+        store.run_sql(repair).await.unwrap();
         assert!(store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap().0);
-        assert_eq!(store.head().await.unwrap().number, 1, "the number came back with the rollback");
+        assert_eq!(store.head().await.unwrap().number, 1, "the rollback released the number");
     }
 
-    async fn a_refresh_beside_a_revocation_does_not_survive_it(db: TestDatabase) {
+    async fn a_refresh_during_a_revocation_does_not_survive_it(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         for session in sessions(&one, 30).await {
             let batch = [rotation(&session)];
@@ -99,7 +99,7 @@ on_both_databases! {
             let (refreshed, revoked) = join(refresh, revoke).await;
             let (refreshed, (newly, revoked)) = (refreshed.unwrap(), revoked.unwrap());
             assert!(newly);
-            // Whatever the refresh may issue is covered by what the revocation denied.
+            // The denied entry covers every token that the refresh may issue.
             if let Some(row) = refreshed.first() {
                 assert!(revoked.entries[0].until >= row.access_exp + DENY_MARGIN_SECONDS);
             }

@@ -60,7 +60,7 @@ on_both_databases! {
     async fn the_row_reaches_as_far_as_the_furthest_token(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        // The settings were changed: tokens live shorter now. Those from before live on.
+        // The settings were changed: new tokens have a shorter lifetime, earlier ones stay valid.
         let shorter = RotationTerms { access_exp: session.access_exp - 300, ..terms(NOW) };
         let rotated = store.rotate_sessions(&[rotation(&session)], shorter).await.unwrap().remove(0);
         assert_eq!(rotated.access_exp, session.access_exp);
@@ -88,7 +88,7 @@ on_both_databases! {
         store.revoke_session(made[2].id, RevokeReason::Logout, NOW).await.unwrap();
         let batch = [wrong_client, wrong_generation, rotation(&made[2])];
         assert_eq!(store.rotate_sessions(&batch, terms(NOW)).await.unwrap(), []);
-        // Idle, and then over: the second at which it ends is the first in which it is refused.
+        // First the idle timeout, then the end: it is refused from the very second in which it expires.
         let first = [rotation(&made[0])];
         assert_eq!(store.rotate_sessions(&first, terms(made[0].idle_expires_at)).await.unwrap(), []);
         store.run_sql(&format!("UPDATE sessions SET idle_expires_at = {}", NOW + 200_000)).await.unwrap();

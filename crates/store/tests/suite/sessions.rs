@@ -38,7 +38,7 @@ on_both_databases! {
         let store = db.store().await;
         let mut made = sessions(&store, 7).await;
         made.sort_by_key(|session| session.id);
-        // Idle for long; idle, but a token reaches further; over; in use.
+        // Idle for too long, but a token is still denied for longer.
         let over = made[0].idle_expires_at.max(made[0].access_exp + DENY_MARGIN_SECONDS);
         store.run_sql(&format!("UPDATE sessions SET access_exp = {over}, generation = 1 WHERE generation = 0")).await.unwrap();
         assert_eq!(store.prune_sessions(None, 100, over).await.unwrap(), (None, 0));

@@ -1,4 +1,4 @@
-//! Records to begin with. Time stands still at [`NOW`].
+//! Test records. The time is always [`NOW`].
 
 use ficha_store::{
     ClientRecord, ClientScopes, InsertOutcome, KeyPurpose, NewKey, NewSession, PasswordHashText, Rotation,
@@ -11,7 +11,7 @@ pub const NOW: i64 = 1_800_000_000;
 pub const IDLE_TTL: i64 = 3_600;
 pub const ACCESS_TTL: i64 = 600;
 
-/// A new id. In no order of time: nothing in the store may rely on one.
+/// A new id, not ordered by time: nothing in the store may rely on such an order.
 pub fn id() -> Uuid {
     ficha_token::random_uuid(&SystemEntropy)
 }
@@ -53,7 +53,7 @@ pub fn client(id: &str) -> ClientRecord {
     }
 }
 
-/// A login of `user` by `client` at [`NOW`].
+/// A login of `user` through `client` at [`NOW`].
 pub fn login(user: &UserRecord, client: &ClientRecord) -> NewSession {
     let session = SessionRecord {
         id: id(),
@@ -94,7 +94,7 @@ pub fn inserted(outcome: InsertOutcome) -> SessionRecord {
     }
 }
 
-/// A store's first user and client, stored.
+/// Stores a first user and a first client.
 pub async fn alice_and_app(store: &Store) -> (UserRecord, ClientRecord) {
     let (alice, app) = (user("alice"), client("app"));
     assert!(store.add_user(alice.clone(), 10).await.unwrap());
@@ -102,7 +102,7 @@ pub async fn alice_and_app(store: &Store) -> (UserRecord, ClientRecord) {
     (alice, app)
 }
 
-/// `count` sessions of alice by app.
+/// Stores `count` sessions of alice through app.
 pub async fn sessions(store: &Store, count: usize) -> Vec<SessionRecord> {
     let (alice, app) = alice_and_app(store).await;
     more_sessions(store, &alice, &app, count).await

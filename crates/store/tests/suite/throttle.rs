@@ -44,7 +44,7 @@ on_both_databases! {
         let known = store.login_history(account, source).await.unwrap();
         assert_eq!((known.source_failures, known.source_succeeded, known.account_failures), (0, NOW + 5, 0));
         assert_eq!(store.login_history(account, attacker).await.unwrap().source_failures, 1);
-        // From now on its failures are its own, and not the account's.
+        // From now on its failures no longer count against the account.
         let failed = store.login_failed(account, source, NOW + 6).await.unwrap();
         assert_eq!((failed.source_failures, failed.account_failures), (1, 0));
     }
@@ -59,7 +59,7 @@ on_both_databases! {
         assert_eq!(store.login_history(account, source).await.unwrap().source_succeeded, NOW + 90_000);
     }
 
-    async fn what_nobody_touched_is_pruned(db: TestDatabase) {
+    async fn old_failures_are_pruned(db: TestDatabase) {
         let store = db.store().await;
         let (account, source) = (bytes(), bytes());
         for n in 0..3 {

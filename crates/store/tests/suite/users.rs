@@ -49,7 +49,7 @@ on_both_databases! {
         let before = changes().await;
         let (old, new) = (alice.password_hash.clone(), PasswordHashText("new".into()));
         assert!(store.rehash_password(alice.id, &old, &new, 12).await.unwrap());
-        assert_eq!(changes().await, before, "nothing is higher than it was");
+        assert_eq!(changes().await, before, "the highest cost did not rise");
         assert!(store.rehash_password(alice.id, &new, &old, 13).await.unwrap());
         assert!(changes().await > before);
         assert_eq!(store.highest_password_cost().await.unwrap(), Some(13));
@@ -100,7 +100,7 @@ on_both_databases! {
         assert_eq!(store.user_by_name("alice").await.unwrap(), None);
     }
 
-    async fn nobody_by_that_id_is_no_error(db: TestDatabase) {
+    async fn an_unknown_id_is_not_an_error(db: TestDatabase) {
         let store = db.store().await;
         let hash = PasswordHashText("new".into());
         assert_eq!(store.change_password(id(), &hash, 12, NOW).await.unwrap(), None);
@@ -126,7 +126,7 @@ on_both_databases! {
         assert_eq!(stored.revoked, Some((NOW, RevokeReason::RightsChanged)));
         let stored = store.session(reading.id).await.unwrap().unwrap();
         assert_eq!((stored.revoked, stored.roles.as_slice()), (None, &roles[..]));
-        // A role was taken away: whatever carries it goes.
+        // A role was removed: sessions that have it end.
         let revoked = store.set_user_rights(alice.id, &scopes, &roles[..1], NOW).await.unwrap().unwrap();
         assert_eq!(revoked.sessions, 1);
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();

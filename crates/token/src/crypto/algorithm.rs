@@ -1,13 +1,13 @@
-//! Signature algorithms by their names in JOSE (RFC 7518 §3.1, RFC 8037 §3.1).
+//! Signature algorithms with their JOSE names (RFC 7518 §3.1, RFC 8037 §3.1).
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An algorithm that signs tokens. `none` is not among them, so no value of this type can stand for it.
+/// An algorithm that signs tokens. `none` is not among them, so no value of this type can represent it.
 ///
-/// These are all of RFC 7518 §3.1, and Ed25519. Ed448 (RFC 8037) is left out: aws-lc does not have it.
+/// These are all of RFC 7518 §3.1, and Ed25519. Ed448 (RFC 8037) is left out: aws-lc does not support it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -17,7 +17,7 @@ pub enum Algorithm {
     ES384,
     /// ECDSA on P-521 with SHA-512.
     ES512,
-    /// Ed25519 (RFC 8037). RFC 9864 names it `Ed25519`, which is read as this.
+    /// Ed25519 (RFC 8037). RFC 9864 names it `Ed25519`, which is accepted as this.
     EdDSA,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     RS256,
@@ -31,7 +31,7 @@ pub enum Algorithm {
     PS384,
     /// RSASSA-PSS with SHA-512.
     PS512,
-    /// HMAC with SHA-256. Whoever can verify can sign.
+    /// HMAC with SHA-256. A service that can verify can also sign.
     HS256,
     /// HMAC with SHA-384.
     HS384,
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a70_none_is_no_algorithm_in_any_case() {
+    fn a70_none_is_not_an_algorithm_in_any_case() {
         for name in ["none", "None", "NONE", "nOnE", "", "es256", "ES521", "ES256K", "HS256 "] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name:?}");
         }

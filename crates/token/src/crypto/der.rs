@@ -1,4 +1,4 @@
-//! Just enough DER to take the RSA key out of its PKCS#8 wrapping.
+//! Just enough DER to extract the RSA key from its PKCS#8 wrapping.
 
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
@@ -15,7 +15,7 @@ pub(crate) fn pkcs1_of_pkcs8(der: &[u8]) -> Option<&[u8]> {
     Some(key)
 }
 
-/// Splits off one element with that tag: what it holds, and what follows it.
+/// Splits off one element with that tag: its content, and what follows it.
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;

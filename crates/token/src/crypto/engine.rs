@@ -1,5 +1,5 @@
-//! A parsed key and the way to it: through jsonwebtoken where that has a name for the algorithm, straight to aws-lc
-//! where it has none. jsonwebtoken 11 has none for ES512.
+//! A parsed key and how it is used: through jsonwebtoken if that supports the algorithm, otherwise directly with
+//! aws-lc. jsonwebtoken 11 does not support ES512.
 
 use aws_lc_rs::error::Unspecified;
 use jsonwebtoken::{DecodingKey, EncodingKey};
@@ -69,7 +69,7 @@ impl VerifyingEngine {
         }
     }
 
-    /// True if `signature`, in base64url, is this key's over `message`.
+    /// True if `signature`, in base64url, is this key's signature over `message`.
     pub(crate) fn accepts(&self, message: &[u8], signature: &str) -> bool {
         match self {
             Self::Jsonwebtoken { decoding, algorithm, .. } => {

@@ -1,16 +1,16 @@
-//! Random bytes, handed in like the time.
+//! Random bytes, passed in like the time.
 
 use uuid::Uuid;
 
 use crate::clock::Clock;
 
-/// Where random bytes come from. An implementation must be fit for making keys.
+/// A source of random bytes. An implementation must be good enough to generate keys.
 pub trait Entropy: Send + Sync + 'static {
     /// Fills `buffer` with random bytes.
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The operating system's generator, by way of aws-lc.
+/// The operating system's generator, through aws-lc.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
@@ -28,7 +28,7 @@ pub fn random_uuid(entropy: &dyn Entropy) -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// A UUID that sorts by the time it was made (version 7), used for users, clients and sessions.
+/// A UUID that sorts by its creation time (version 7), used for users, clients and sessions.
 pub fn ordered_uuid(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     let mut bytes = [0; 10];
     entropy.fill(&mut bytes);

@@ -1,15 +1,15 @@
 //! The cryptography behind jsonwebtoken: aws-lc with each key parsed once.
 //!
-//! jsonwebtoken's own provider parses the key at every call, which costs half as much again for an ES256 signature and
-//! more than double for RS256. Its factories are plain `fn` pointers, so a parsed key can only be found through
+//! jsonwebtoken's own provider parses the key on every call, which adds half to the cost of an ES256 signature and more
+//! than doubles that of RS256. Its factories are plain `fn` pointers, so a parsed key can only be found through
 //! something global. Here that is a registry by *address*: a [`SigningKey`](crate::SigningKey) or
-//! [`VerifyingKey`](crate::VerifyingKey) enters its parsed form under the address of the bytes that jsonwebtoken will
-//! hand to the factory, and takes it out again before those bytes are freed. While an entry is there its bytes are
-//! alive, so no other key can stand at that address: finding one costs a look at a small table and no hashing of keys,
-//! and the registry holds exactly the keys that are in use, no secret longer than its owner.
+//! [`VerifyingKey`](crate::VerifyingKey) registers its parsed form under the address of the bytes that jsonwebtoken
+//! will pass to the factory, and removes it before those bytes are freed. While an entry exists its bytes are alive, so
+//! no other key can have that address. A look-up costs one access to a small table and no hashing of keys, and the
+//! registry contains exactly the keys that are in use: no secret outlives its owner.
 //!
-//! Keys that come from elsewhere go to [`aws_lc::DEFAULT_PROVIDER`]. If a program has installed another provider before
-//! us, that one is used, and everything works at its speed.
+//! Other keys are handled by [`aws_lc::DEFAULT_PROVIDER`]. If the program has installed another provider before, that
+//! one is used, and everything works at its speed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Once, PoisonError, RwLock};
@@ -73,7 +73,7 @@ static PROVIDER: LazyLock<CryptoProvider> = LazyLock::new(|| CryptoProvider {
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // An error means that a provider is there already. It serves us too, only slower.
+        // An error means that a provider is installed already. It works too, only slower.
         let _ = PROVIDER.install_default();
     });
 }
@@ -106,7 +106,7 @@ impl<K> Registry<K> {
     }
 }
 
-/// Keeps one parsed key in the registry. It must be dropped before the bytes at its address are.
+/// Keeps one parsed key in the registry. It must be dropped before the bytes at its address are freed.
 pub(crate) struct Pin<K: 'static> {
     registry: &'static Registry<K>,
     address: usize,
@@ -118,19 +118,19 @@ impl<K> Drop for Pin<K> {
     }
 }
 
-/// Enters the parsed form of `key`. The pin must go before `key` does.
+/// Registers the parsed form of `key`. The pin must be dropped before `key`.
 pub(crate) fn pin_private(key: &EncodingKey, algorithm: JwtAlgorithm, parsed: PrivateKey) -> Pin<PrivateKey> {
     install();
     PRIVATE_KEYS.pin(private_address(key), algorithm, parsed)
 }
 
-/// Enters the parsed form of `key`. The pin must go before `key` does.
+/// Registers the parsed form of `key`. The pin must be dropped before `key`.
 pub(crate) fn pin_public(key: &DecodingKey, algorithm: JwtAlgorithm, parsed: PublicKey) -> Pin<PublicKey> {
     install();
     PUBLIC_KEYS.pin(public_address(key), algorithm, parsed)
 }
 
-/// Where the key's bytes stand. No key of ours is empty, so two live keys never share an address.
+/// The address of the key's bytes. No key of ours is empty, so two live keys never share an address.
 pub(crate) fn private_address(key: &EncodingKey) -> usize {
     key.as_bytes().as_ptr().addr()
 }

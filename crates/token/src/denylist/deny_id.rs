@@ -1,18 +1,18 @@
-//! The 16 bytes by which something is denied.
+//! The 16-byte ids by which tokens, sessions and keys are denied.
 
 use std::fmt;
 
 use aws_lc_rs::digest;
 use uuid::Uuid;
 
-/// How long after the furthest `exp` under an id its denylist entry is kept, in seconds: the largest leeway that the
+/// How long after the latest `exp` under an id its denylist entry is kept, in seconds: the largest leeway that the
 /// resource-server library allows (60 s), and as much again for clocks that disagree.
 pub const DENY_MARGIN_SECONDS: i64 = 120;
 
 /// The id of a denied token (`jti`), session (`sid`), or signing key.
 ///
-/// Denying goes by ids and never by a token's text: the text of a signed token can be changed without breaking its
-/// signature (`n - s` of an ECDSA signature, for one).
+/// Tokens are denied by id and never by their text: the text of a signed token can be changed without breaking its
+/// signature (`n - s` of an ECDSA signature, for example).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DenyId([u8; 16]);
 
@@ -54,11 +54,11 @@ impl fmt::Debug for DenyId {
     }
 }
 
-/// One row of the denylist: until `until` (Unix seconds, exclusive) whatever carries `id` is refused.
+/// One row of the denylist: until `until` (Unix seconds, exclusive) everything with `id` is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DenyEntry {
     /// What is refused.
     pub id: DenyId,
-    /// Unix seconds: the furthest `exp` under the id plus [`DENY_MARGIN_SECONDS`].
+    /// Unix seconds: the latest `exp` under the id plus [`DENY_MARGIN_SECONDS`].
     pub until: i64,
 }

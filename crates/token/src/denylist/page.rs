@@ -1,4 +1,4 @@
-//! One answer of the denylist's feed, `GET /denylist`, as both ends see it (docs/src/reference/denylist.md).
+//! One response of the denylist feed, `GET /denylist`, for server and follower (docs/src/reference/denylist.md).
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::SerializeTuple as _;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::denylist::deny_id::DenyEntry;
 
-/// A page of the denylist, and the place to go on from.
+/// A page of the denylist, and where to continue.
 ///
 /// ```
 /// let page: ficha_token::DenyPage = serde_json::from_str(
@@ -18,13 +18,13 @@ use crate::denylist::deny_id::DenyEntry;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenyPage {
-    /// Where the next request goes on: its `after`. Opaque.
+    /// Where the next request continues: its `after`. Opaque.
     pub cursor: String,
     /// The request's `nonce`, repeated so that nothing in between can replay an older response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
-    /// True if the database does not know the request's cursor, so that what follows is all that is denied. A follower
-    /// adds it to what it has, and takes nothing away.
+    /// True if the database does not know the request's cursor, so that this response and the pages after it contain
+    /// everything that is denied. A follower adds the entries to what it has, and removes nothing.
     #[serde(default)]
     pub reset: bool,
     /// True if there is more now: ask again at once, with this cursor.
@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for DenyEntry {
             fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<DenyEntry, A::Error> {
                 let id: Uuid = pair.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
                 let until = pair.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &self))?;
-                // Later versions may say more of an entry.
+                // Later versions may add to an entry.
                 while pair.next_element::<serde::de::IgnoredAny>()?.is_some() {}
                 Ok(DenyEntry { id: id.into(), until })
             }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_refused() {
+    fn an_invalid_entry_is_refused() {
         for entry in [
             r#"["x",1]"#,
             r#"["0198c0de-0000-7000-8000-000000000001"]"#,

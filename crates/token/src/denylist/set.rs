@@ -1,19 +1,19 @@
-//! The denylist in memory: what a token is looked up in at every request.
+//! The denylist in memory, in which every request's token is looked up.
 //!
-//! **Shape.** 1024 shards, each a lock around a small table. An id chooses its shard and its place by a multiplication
-//! seeded randomly in each process: UUIDv7 ids share their first bytes, and no one outside can target one shard. A table is
-//! one array of 20-byte slots (16 of id, 4 of expiry), sorted by hash with some gaps, so a look-up starts at the right
-//! place, reads one or two cache lines, and stops at the first larger hash. Nothing else is kept for an id. Before the
-//! shards there is a filter of 1 MB that answers for most ids that are not denied: one cache line is read and no lock
-//! taken, and a lock alone costs as much as everything else.
+//! **Shape.** 1024 shards, each a lock around a small table. The shard of an id and its place there come from a
+//! multiplication that is seeded randomly in each process: UUIDv7 ids share their first bytes, and no one outside can
+//! target one shard. A table is one array of 20-byte slots (16 of id, 4 of expiry), sorted by hash with some gaps, so a
+//! look-up starts at the right place, reads one or two cache lines, and stops at the first larger hash. Nothing else is
+//! kept for an id. In front of the shards there is a filter of 1 MB that answers for most ids that are not denied: one
+//! cache line is read and no lock taken, and a lock alone costs as much as everything else.
 //!
-//! **Cost.** Adding an id moves a few slots; when a table is full it alone is copied, a 1024th of the list. Large
-//! tables grow by a twelfth and are 85 to 92 % full, so 10,000,000 ids need about 23 bytes each, 240 MB at most. `cargo
-//! run --release -p ficha-token --example token_rate` measures all of it.
+//! **Cost.** Adding an id moves a few slots; when a table is full, only that table is copied, a 1024th of the list.
+//! Large tables grow by a twelfth and are 85 to 92 % full, so 10,000,000 ids need about 23 bytes each, 240 MB at most.
+//! `cargo run --release -p ficha-token --example token_rate` measures all of it.
 //!
-//! **Expiry.** An entry past its `until` counts as absent at once. Its memory comes back with [`DenySet::purge`], which
-//! goes shard by shard and holds one lock at a time. The set and each shard know when the next entry falls due, so
-//! if nothing has expired nothing is touched. Lists by expiry next to the table would have cost 16 more bytes per id.
+//! **Expiry.** An entry past its `until` counts as absent at once. Its memory is freed by [`DenySet::purge`], which
+//! goes shard by shard and holds one lock at a time. The set and each shard know when the next entry expires, so if
+//! nothing has expired nothing is touched. Lists by expiry next to the table would have cost 16 more bytes per id.
 
 mod filter;
 mod shard;
@@ -31,8 +31,8 @@ use shard::Shard;
 const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 10;
 
-/// A set of denied ids, each until a time of its own. It is shared between threads by reference, and an id once added
-/// leaves it by its `until` alone.
+/// A set of denied ids, each with its own expiry. It is shared between threads by reference, and an id leaves it only
+/// when its `until` has passed.
 pub struct DenySet {
     filter: Filter,
     shards: Box<[Line]>,
@@ -44,7 +44,7 @@ pub struct DenySet {
     due: AtomicU32,
 }
 
-/// One shard to a cache line, so that threads at different shards do not disturb each other.
+/// One shard per cache line, so that threads in different shards do not disturb each other.
 #[repr(align(64))]
 struct Line(RwLock<Shard>);
 
@@ -124,9 +124,9 @@ impl DenySet {
         ids.iter().any(|id| self.contains(id, now))
     }
 
-    /// Gives back the memory of entries whose `until` has come, and says how many there were. It locks one shard at a
-    /// time, for a fraction of a millisecond at the most; with millions in the set the whole takes a tenth of a second, so
-    /// an async program calls it where it may block.
+    /// Frees the memory of entries whose `until` has passed, and returns how many there were. It locks one shard at a
+    /// time, for a fraction of a millisecond at most; with millions of entries the whole takes a tenth of a second, so
+    /// an async program should call it where it may block.
     pub fn purge(&self, now: i64) -> usize {
         let now = seconds(now);
         if self.due.load(Ordering::Acquire) > now {
@@ -152,12 +152,12 @@ impl DenySet {
         removed
     }
 
-    /// How many ids it holds, those past their `until` but not yet purged among them.
+    /// How many ids it contains, including those past their `until` that are not purged yet.
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
-    /// True if it holds none.
+    /// True if it contains none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -167,7 +167,7 @@ impl DenySet {
         size_of::<Self>() + self.filter.bytes() + SHARDS * size_of::<Line>() + self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The shard by the hash's upper bits; the place in it goes by the lower ones.
+    /// The upper bits of the hash choose the shard, the lower ones the place in it.
     #[inline]
     fn shard(&self, hash: u64) -> &Line {
         &self.shards[(hash >> (64 - SHARD_BITS)) as usize]
@@ -200,7 +200,7 @@ impl fmt::Debug for DenySet {
     }
 }
 
-/// Unix seconds in 32 bits: enough until 2106, and what lies beyond is kept as that.
+/// Unix seconds in 32 bits: enough until 2106, and later times are kept as that.
 fn seconds(time: i64) -> u32 {
     u32::try_from(time.max(0)).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! base64url as JOSE has it (RFC 7515 §2): without padding, and canonical.
+//! base64url as in JOSE (RFC 7515 §2): without padding, and canonical.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,8 +12,8 @@ pub(crate) fn encode_to(bytes: &[u8], buffer: &mut String) {
     URL_SAFE_NO_PAD.encode_string(bytes, buffer);
 }
 
-/// The bytes, or nothing: padding, other characters, and bits left over at the end that are not zero are refused, so
-/// that no two texts stand for the same bytes.
+/// The bytes, or nothing: padding, other characters and trailing bits that are not zero are refused, so that no two
+/// texts decode to the same bytes.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

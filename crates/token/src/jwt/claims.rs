@@ -13,28 +13,28 @@ use crate::protocol::scope::Scope;
 /// The last second of the year 9999. A time beyond it, or before 1970, is a mistake or an attack.
 pub const MAX_TIME: i64 = 253_402_300_799;
 
-/// What an access token says. Times are Unix seconds.
+/// The claims of an access token. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessClaims {
-    /// Who issued it.
+    /// The issuer.
     pub iss: String,
     /// The user's id, or the client's own id if there is no user.
     pub sub: Uuid,
-    /// The services that it is for, at least one. Written as a string if it is one (RFC 7519 §4.1.3).
+    /// The services that it is for, at least one. A single one is written as a string (RFC 7519 §4.1.3).
     #[serde(serialize_with = "one_or_many")]
     pub aud: Vec<String>,
     /// The first second at which it is no longer valid.
     pub exp: i64,
     /// When it was issued.
     pub iat: i64,
-    /// The first second at which it is good, if that is not at once.
+    /// The first second at which it is valid, if that is not at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
     /// The token's own id.
     pub jti: Uuid,
     /// The client that it was issued to.
     pub client_id: String,
-    /// What it allows.
+    /// The granted scope.
     pub scope: Scope,
     /// The session that it belongs to.
     pub sid: Uuid,
@@ -43,30 +43,30 @@ pub struct AccessClaims {
     /// The user's roles (RFC 9068 §2.2.3.1).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// Every other member: claims of one's own.
+    /// All other members: custom claims.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 impl AccessClaims {
-    /// The names that [`AccessClaims::extra`] must not hold.
+    /// The names that [`AccessClaims::extra`] must not contain.
     pub const NAMES: [&'static str; 12] =
         ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid", "auth_time", "roles"];
 
-    /// What the token is denied by: itself, its session, and the key that signed it.
+    /// The ids by which the token can be denied: its own, its session's, and that of the key that signed it.
     ///
     /// [`VerifyingKey::deny_id`](crate::VerifyingKey::deny_id) has the third without hashing.
     pub fn deny_ids(&self, kid: &str) -> [DenyId; 3] {
         [self.jti.into(), self.sid.into(), DenyId::of_key(kid)]
     }
 
-    /// Reads the claims that are not named here into a type of one's own.
+    /// Reads the custom claims into a type of the caller's.
     pub fn custom<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_value(Value::Object(self.extra.clone()))
     }
 
-    /// Reads the payload of a token whose signature is good. Each member may stand once, and every claim must have the
-    /// type that its RFC says: a service that took `exp` as text would compare it as text.
+    /// Reads the payload of a token whose signature is valid. Each member may occur once, and every claim must have the
+    /// type that its RFC requires: a service that accepted `exp` as text would compare it as text.
     pub(crate) fn from_json(bytes: &[u8]) -> Result<Self, TokenError> {
         let mut members = json::object(bytes)
             .ok_or(TokenError::Malformed("its claims are not a JSON object with each member once"))?;
@@ -88,7 +88,7 @@ impl AccessClaims {
         })
     }
 
-    /// The claim that keeps these from being signed, if there is one: whatever is signed here must be read here.
+    /// The claim that prevents these from being signed, if there is one: what is signed here must be readable here.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let sane = |time: i64| (0..=MAX_TIME).contains(&time);
         let times =
@@ -96,7 +96,7 @@ impl AccessClaims {
         if let Some((name, _)) = times.into_iter().find(|(_, time)| !sane(*time)) {
             return Some(name);
         }
-        // A member would stand twice.
+        // A member would occur twice.
         if let Some(name) = Self::NAMES.into_iter().find(|name| self.extra.contains_key(*name)) {
             return Some(name);
         }
@@ -131,7 +131,7 @@ fn text(members: &mut Map<String, Value>, name: &'static str) -> Result<String, 
     }
 }
 
-/// A UUID in its hyphenated form and no other.
+/// A UUID, in its hyphenated form only.
 fn id(members: &mut Map<String, Value>, name: &'static str) -> Result<Uuid, TokenError> {
     match take(members, name)? {
         Value::String(text) if text.len() == 36 => Uuid::try_parse(&text).map_err(|_| TokenError::BadClaim(name)),
@@ -139,7 +139,7 @@ fn id(members: &mut Map<String, Value>, name: &'static str) -> Result<Uuid, Toke
     }
 }
 
-/// A whole number of seconds. RFC 7519 §2 allows fractions; no token of ours has one, so none is taken.
+/// A whole number of seconds. RFC 7519 §2 allows fractions; no token of ours has one, so none is accepted.
 fn time(members: &mut Map<String, Value>, name: &'static str) -> Result<i64, TokenError> {
     match take(members, name)? {
         Value::Number(number) => {

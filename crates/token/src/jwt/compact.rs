@@ -1,4 +1,4 @@
-//! Taking a compact JWS (RFC 7515 §7.1) apart, strictly.
+//! Parsing a compact JWS (RFC 7515 §7.1), strictly.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use crate::jwt::jwk::MAX_KID_BYTES;
 use crate::jwt::token_error::TokenError;
 use crate::jwt::verify::VerifyingKey;
 
-/// The longest token that is looked at, in bytes. A header line of 16 KiB is more than most servers take.
+/// The longest token that is parsed, in bytes. A header line of 16 KiB is more than most servers accept.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// The longest header, in base64url bytes.
 const MAX_HEADER_BYTES: usize = 4 * 1024;
 
-/// A token that has been taken apart but not verified. Nothing in it is true yet; `kid` and `alg` only say which key to
-/// try.
+/// A token that has been parsed but not verified. Nothing in it can be trusted yet; `kid` and `alg` only say which key
+/// to try.
 pub struct Unverified<'t> {
     signed: &'t str,
     signature: &'t str,
@@ -28,8 +28,9 @@ pub struct Unverified<'t> {
 }
 
 impl<'t> Unverified<'t> {
-    /// Takes a token apart. Sizes and characters are checked first, so that a text which is not a token costs almost nothing; then the
-    /// header. Keys that the header carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are neither read nor fetched.
+    /// Parses a token. Sizes and characters are checked first, so that a text that is not a token costs almost nothing;
+    /// then the header. Keys that the header carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are neither read nor
+    /// fetched.
     pub fn parse(token: &'t str) -> Result<Self, TokenError> {
         Self::parse_as(token, Kind::AccessToken)
     }
@@ -51,7 +52,7 @@ impl<'t> Unverified<'t> {
         Ok(Self { signed, signature, payload, kid: kid.to_owned(), algorithm })
     }
 
-    /// The name of the key that is said to have signed it, at most 256 bytes.
+    /// The id of the key that is said to have signed it, at most 256 bytes.
     pub fn kid(&self) -> &str {
         &self.kid
     }
@@ -72,7 +73,7 @@ impl<'t> Unverified<'t> {
         if key.kid() != self.kid {
             return Err(TokenError::UnknownKey);
         }
-        // The key decides about the algorithm, never the token: else a public RSA key would do as an HMAC secret.
+        // The key decides the algorithm, never the token: otherwise a public RSA key could serve as an HMAC secret.
         if key.algorithm() != self.algorithm {
             return Err(TokenError::WrongAlgorithm);
         }
@@ -83,9 +84,8 @@ impl<'t> Unverified<'t> {
     }
 }
 
-/// The payload of a compact JWS of any type, if `key` signed it: the layer below access tokens, so that test
-/// vectors which are not access tokens can be tried. It checks neither `typ` nor any claim, so code that accepts a request
-/// by it has a hole.
+/// The payload of a compact JWS of any type, if `key` signed it: the layer below access tokens, for test vectors that
+/// are not access tokens. It checks neither `typ` nor any claim, so it must not be used to authorize requests.
 #[doc(hidden)]
 pub fn verify_jws(text: &str, key: &VerifyingKey) -> Result<Vec<u8>, TokenError> {
     let unverified = Unverified::parse_as(text, Kind::Anything)?;
@@ -93,7 +93,7 @@ pub fn verify_jws(text: &str, key: &VerifyingKey) -> Result<Vec<u8>, TokenError>
     Ok(unverified.payload)
 }
 
-/// What `typ` has to say.
+/// What `typ` must be.
 #[derive(Clone, Copy)]
 enum Kind {
     AccessToken,
@@ -107,7 +107,7 @@ impl fmt::Debug for Unverified<'_> {
     }
 }
 
-/// Three parts of base64url characters. One pass over the bytes, nothing decoded.
+/// Splits a token into three parts of base64url characters: one pass over the bytes, and nothing is decoded.
 fn split(token: &str) -> Result<[&str; 3], TokenError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(TokenError::TooLong);
@@ -130,8 +130,8 @@ fn split(token: &str) -> Result<[&str; 3], TokenError> {
 }
 
 fn read_header(header: &Map<String, Value>, kind: Kind) -> Result<(Algorithm, &str), TokenError> {
-    // RFC 7515 §4.1.11: a recipient that does not understand a critical extension must reject. None is understood here, and an
-    // empty list is not allowed either. `b64` changes what is signed (RFC 7797).
+    // RFC 7515 §4.1.11: a recipient that does not understand a critical extension must reject. None is understood here,
+    // and an empty list is not allowed either. `b64` changes what is signed (RFC 7797).
     if header.contains_key("crit") || header.contains_key("b64") {
         return Err(TokenError::UnsupportedExtension);
     }
@@ -152,7 +152,7 @@ fn read_header(header: &Map<String, Value>, kind: Kind) -> Result<(Algorithm, &s
     }
 }
 
-/// RFC 9068 §4 with RFC 7515 §4.1.9: a media type, so case does not count and `application/` may be left out.
+/// RFC 9068 §4 with RFC 7515 §4.1.9: a media type, so case is ignored and `application/` may be left out.
 fn is_access_token_type(name: &str) -> bool {
     name.eq_ignore_ascii_case("at+jwt") || name.eq_ignore_ascii_case("application/at+jwt")
 }

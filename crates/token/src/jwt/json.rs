@@ -1,4 +1,4 @@
-//! JSON objects without surprises: no member twice, at any depth, and no depth without bound.
+//! Strict JSON objects: no duplicate members at any depth, and no unbounded depth.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use serde_json::{Map, Number, Value};
 /// How deep objects and arrays may nest.
 const MAX_DEPTH: u8 = 16;
 
-/// Reads one JSON object. serde_json itself lets the last of two equal members win, and another reader the first; a
-/// token must not mean two things (RFC 7515 §4, RFC 8725 §2.4).
+/// Reads one JSON object. Of two members with the same name, serde_json takes the last and another reader may take the
+/// first; a token must not mean two things (RFC 7515 §4, RFC 8725 §2.4).
 pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: MAX_DEPTH }.deserialize(&mut reader).ok()?;
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(inner)?;
             if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
+                return Err(A::Error::custom("duplicate member"));
             }
         }
         Ok(Value::Object(members))
@@ -116,7 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a75_a_member_that_stands_twice_is_refused_at_every_level() {
+    fn a75_a_duplicate_member_is_refused_at_every_level() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"{"x":{"a":1,"a":2}}"#, r#"{"x":[{"a":1,"a":2}]}"#]
         {
             assert_eq!(object(text.as_bytes()), None, "{text}");

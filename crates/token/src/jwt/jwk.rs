@@ -8,11 +8,11 @@ use crate::crypto::algorithm::Algorithm;
 use crate::crypto::key_error::KeyError;
 use crate::jwt::base64url;
 
-/// The longest `kid` that is taken, in bytes.
+/// The longest `kid` that is accepted, in bytes.
 pub const MAX_KID_BYTES: usize = 256;
 
-/// A public key as a JSON Web Key. It has no member that could hold a private or symmetric key, so neither can slip
-/// into a key set; members that it does not know are ignored when it is read.
+/// A public key as a JSON Web Key. It has no member for a private or symmetric key, so neither can end up in a key set;
+/// unknown members are ignored when it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
     /// The key type: `EC`, `OKP` or `RSA`.
@@ -32,16 +32,16 @@ pub struct Jwk {
     /// RSA: the exponent, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e: Option<String>,
-    /// The name that tokens call the key by.
+    /// The id by which tokens name the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
-    /// The one algorithm that the key is for.
+    /// The only algorithm of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
     /// What the key is for: `sig`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
-    /// What may be done with the key (RFC 7517 §4.3). If it is there, `verify` must be in it. We publish `use` instead.
+    /// The permitted operations (RFC 7517 §4.3). If present, it must contain `verify`. We publish `use` instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_ops: Option<Vec<String>>,
 }
@@ -95,7 +95,7 @@ impl Jwk {
         Ok(jwk)
     }
 
-    /// The RFC 7638 thumbprint: base64url of SHA-256 over the members that make the key, in the order of their names.
+    /// The RFC 7638 thumbprint: base64url of SHA-256 over the required members, in the order of their names.
     pub fn thumbprint(&self) -> Result<String, KeyError> {
         let text = |name, value: &Option<String>| {
             value.as_ref().map(|text| Value::String(text.clone()).to_string()).ok_or(KeyError::BadMember(name))
@@ -115,7 +115,7 @@ impl Jwk {
         Ok(base64url::encode(digest::digest(&digest::SHA256, canonical.as_bytes())))
     }
 
-    /// The one algorithm of this key. `alg` may be left out where the curve has only one.
+    /// The only algorithm of this key. `alg` may be left out if the curve has only one.
     pub(crate) fn algorithm(&self) -> Result<Algorithm, KeyError> {
         let implied = match (self.kty.as_str(), self.crv.as_deref()) {
             ("EC", Some("P-256")) => Some(Algorithm::ES256),
@@ -134,7 +134,7 @@ impl Jwk {
         }
     }
 
-    /// The raw bytes of the key, each member canonical and of the length that its type asks for.
+    /// The raw bytes of the key, each member canonical and of the length that the key type requires.
     pub(crate) fn parts(&self) -> Result<PublicParts, KeyError> {
         match (self.kty.as_str(), self.crv.as_deref()) {
             ("EC", Some("P-256")) => self.point(32),

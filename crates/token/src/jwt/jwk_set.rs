@@ -17,7 +17,7 @@ pub const MAX_SET_KEYS: usize = 100;
 /// A key set (RFC 7517 §5), as it is published.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JwkSet {
-    /// The public keys. Empty where tokens are signed by a secret.
+    /// The public keys. Empty if tokens are signed with a shared secret.
     pub keys: Vec<Jwk>,
 }
 
@@ -42,7 +42,7 @@ pub enum KeySetError {
     /// More than [`MAX_SET_KEYS`].
     #[error("the key set has more than 100 keys")]
     TooManyKeys,
-    /// No JSON object with an array `keys`.
+    /// Not a JSON object with an array `keys`.
     #[error("not a JSON Web Key Set")]
     NotASet,
 }
@@ -54,7 +54,7 @@ struct RawSet {
 
 impl JwkSet {
     /// Reads a published key set, one key at a time: a key that can't be used becomes a [`KeyProblem`] and the rest is
-    /// kept (RFC 7517 §5 wants unknown keys ignored).
+    /// kept (RFC 7517 §5: unknown keys should be ignored).
     pub fn parse(bytes: &[u8]) -> Result<(Vec<VerifyingKey>, Vec<KeyProblem>), KeySetError> {
         if bytes.len() > MAX_SET_BYTES {
             return Err(KeySetError::TooLarge);

@@ -29,7 +29,7 @@ pub struct SigningKey {
     pkcs8: Option<Zeroizing<Vec<u8>>>,
     jwk: Option<Jwk>,
     verifying: VerifyingKey,
-    /// The encoded header and the dot behind it: the same for every token.
+    /// The encoded header and the dot after it: the same for every token.
     header: String,
 }
 
@@ -55,7 +55,7 @@ struct Header<'k> {
     kid: &'k str,
 }
 
-/// A key pair out of PKCS#8: what jsonwebtoken keeps, what signs, and what is published.
+/// A key pair from PKCS#8: the form for jsonwebtoken, the parsed private key, and the public key to publish.
 struct Parsed {
     encoding: EncodingKey,
     private: PrivateKey,
@@ -63,7 +63,7 @@ struct Parsed {
 }
 
 impl SigningKey {
-    /// A new key, by the library's own random generator. RSA keys have 2048 bits, and take about a second.
+    /// Generates a key with the library's own random generator. RSA keys have 2048 bits and take about a second.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let pkcs8 = match algorithm.family() {
             Family::Ecdsa => EcdsaKeyPair::generate(ecdsa_algorithm(algorithm)?)
@@ -80,7 +80,7 @@ impl SigningKey {
         Self::from_pkcs8(algorithm, &pkcs8.map_err(|_| KeyError::Generation)?)
     }
 
-    /// The key in an unencrypted PKCS#8 document, as [`SigningKey::to_pkcs8`] gave it.
+    /// Reads the key from an unencrypted PKCS#8 document, as returned by [`SigningKey::to_pkcs8`].
     pub fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let Parsed { encoding, private, public } = parse_pkcs8(algorithm, der)?;
         let jwk = Jwk::new(algorithm, &public)?;
@@ -88,7 +88,7 @@ impl SigningKey {
         Self::new(encoding, private, verifying, Some(Zeroizing::new(der.to_vec())), Some(jwk))
     }
 
-    /// An HS256 key: a secret of at least 32 bytes. Its `kid` is given, because one made of the secret would help to
+    /// An HS256 key: a secret of at least 32 bytes. Its `kid` is passed in, because a hash of the secret would help to
     /// guess it.
     pub fn from_secret(secret: &[u8], kid: String) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(secret, kid)?;
@@ -111,17 +111,17 @@ impl SigningKey {
         Ok(Self { engine, pkcs8, jwk, verifying, header })
     }
 
-    /// The PKCS#8 document, for a key ring to seal. None for HS256.
+    /// The PKCS#8 document, to be sealed by a key ring. None for HS256.
     pub fn to_pkcs8(&self) -> Option<&[u8]> {
         self.pkcs8.as_ref().map(|document| document.as_slice())
     }
 
-    /// The key's name: its RFC 7638 thumbprint (SHA-256, base64url), or for HS256 the name that it was given.
+    /// The key's id: its RFC 7638 thumbprint (SHA-256, base64url), or for HS256 the one that was passed in.
     pub fn kid(&self) -> &str {
         self.verifying.kid()
     }
 
-    /// The one algorithm that the key signs with.
+    /// The only algorithm that the key signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
@@ -136,8 +136,8 @@ impl SigningKey {
         self.verifying.clone()
     }
 
-    /// Signs the claims: a compact JWS whose header is `typ`, `alg` and `kid` and nothing else. What the verifier here
-    /// would refuse is not signed.
+    /// Signs the claims as a compact JWS whose header contains only `typ`, `alg` and `kid`. Claims that our verifier
+    /// would refuse are not signed.
     pub fn sign(&self, claims: &AccessClaims) -> Result<String, SignError> {
         if let Some(name) = claims.problem() {
             return Err(SignError::BadClaim(name));

@@ -1,6 +1,6 @@
 //! Why a token was refused.
 
-/// What is wrong with a token. No text here holds anything of the token, so it may be logged and shown.
+/// What is wrong with a token. No message contains anything of the token, so it may be logged and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -17,21 +17,21 @@ pub enum TokenError {
     #[error("the token is not an access token")]
     WrongType,
     /// The header has `crit` or `b64`: no extension is understood here (RFC 7515 §4.1.11, RFC 7797).
-    #[error("the token asks for an extension that is not supported")]
+    #[error("the token requires an unsupported extension")]
     UnsupportedExtension,
     /// No key has the token's `kid`.
-    #[error("the token's key is not known")]
+    #[error("the token's key is unknown")]
     UnknownKey,
     /// `alg` is not the one algorithm of the key (RFC 8725 §3.1).
-    #[error("the token's algorithm is not its key's")]
+    #[error("the token's algorithm does not match its key")]
     WrongAlgorithm,
-    /// The signature is not the key's over this text.
+    /// The key did not make this signature over this text.
     #[error("the token's signature is wrong")]
     BadSignature,
-    /// A claim that RFC 9068 §2.2 or Ficha asks for is not there.
+    /// A claim that RFC 9068 §2.2 or Ficha requires is missing.
     #[error("the token has no {0}")]
     MissingClaim(&'static str),
-    /// A claim has the wrong type, or a value that can't be.
+    /// A claim has the wrong type, or an impossible value.
     #[error("the token's {0} is malformed")]
     BadClaim(&'static str),
     /// `exp` has passed.
@@ -43,7 +43,7 @@ pub enum TokenError {
     /// `iss` is another issuer.
     #[error("the token is from another issuer")]
     WrongIssuer,
-    /// `aud` holds none of the expected audiences.
+    /// `aud` contains none of the expected audiences.
     #[error("the token is for another audience")]
     WrongAudience,
 }

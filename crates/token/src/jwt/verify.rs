@@ -1,8 +1,8 @@
 //! Verifying access tokens: first the text and its signature, then the claims.
 //!
-//! jsonwebtoken's `decode` takes an unknown `crit`, any `typ` and a missing `aud`, and asks the machine for the time
-//! (seen with 11.1). So a token is taken apart here, jsonwebtoken verifies the signature alone, and the claims are
-//! checked against a time that is handed in.
+//! jsonwebtoken's `decode` accepts an unknown `crit`, any `typ` and a missing `aud`, and reads the machine's clock
+//! (seen with 11.1). So a token is parsed here, jsonwebtoken verifies only the signature, and the claims are checked
+//! against a time that the caller passes in.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,16 +26,15 @@ pub use crate::jwt::token_error::TokenError;
 
 /// The shortest HS256 secret, in bytes: the size of the hash (RFC 7518 §3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
-/// The largest leeway for clocks that disagree, in seconds. [`DENY_MARGIN_SECONDS`](crate::DENY_MARGIN_SECONDS) counts
+/// The largest leeway for clocks that disagree, in seconds. [`DENY_MARGIN_SECONDS`](crate::DENY_MARGIN_SECONDS) relies
 /// on it.
 pub const MAX_LEEWAY_SECONDS: u32 = 60;
-/// The largest RSA modulus, 8192 bits: aws-lc verifies no larger one.
+/// The largest RSA modulus, 8192 bits: aws-lc does not verify larger ones.
 const MAX_RSA_BYTES: usize = 1024;
 /// How far `iat` may lie in the future beyond the leeway, in seconds.
 const MAX_ISSUED_AHEAD_SECONDS: i64 = 60;
 
-/// A key that verifies tokens: its `kid`, the one algorithm that it is for, and the key itself, parsed once. Cloning
-/// it is cheap.
+/// A key that verifies tokens: its `kid`, its only algorithm, and the key itself, parsed once. Cloning it is cheap.
 #[derive(Clone)]
 pub struct VerifyingKey(Arc<Inner>);
 
@@ -48,7 +47,7 @@ struct Inner {
 }
 
 impl VerifyingKey {
-    /// The key of a published JWK. It needs a `kid` and exactly one algorithm; an RSA key needs 2048 bits.
+    /// The key of a published JWK. It needs a `kid` and exactly one algorithm; an RSA key needs at least 2048 bits.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, KeyError> {
         let other_use = jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig");
         if other_use || jwk.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
@@ -64,8 +63,8 @@ impl VerifyingKey {
         Self::from_hmac(Algorithm::HS256, secret, kid)
     }
 
-    /// An HMAC key. The secret must be as long as the hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518
-    /// §3.2).
+    /// An HMAC key. The secret must be at least as long as the hash: 32 bytes for HS256, 48 for HS384, 64 for HS512
+    /// (RFC 7518 §3.2).
     pub fn from_hmac(algorithm: Algorithm, secret: &[u8], kid: String) -> Result<Self, KeyError> {
         let hash = match algorithm {
             Algorithm::HS256 => hmac::HMAC_SHA256,
@@ -77,7 +76,7 @@ impl VerifyingKey {
             return Err(KeyError::SecretTooShort);
         }
         let key = hmac::Key::new(hash, secret);
-        // Not a hash of the secret, which would be something to guess by.
+        // Not a hash of the secret, which would help to guess it.
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(&hmac::sign(&key, b"ficha key fingerprint").as_ref()[..32]);
         Self::new(algorithm, kid, DecodingKey::from_secret(secret), PublicKey::Hmac(Box::new(key)), fingerprint)
@@ -107,8 +106,8 @@ impl VerifyingKey {
                 if n.last().is_none_or(|last| last % 2 == 0) {
                     return Err(KeyError::BadMember("n"));
                 }
-                // RFC 8017 §3.1: odd and at least 3. aws-lc takes 2, and with 1 everybody can sign.
-                // Exponents of more than 32 bits are not in use, and would make every check slow.
+                // RFC 8017 §3.1: odd and at least 3. aws-lc accepts 2, and with 1 anyone can sign. Exponents of more
+                // than 32 bits are not in use, and would make every check slow.
                 if e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] || e.len() > 4 {
                     return Err(KeyError::BadMember("e"));
                 }
@@ -136,17 +135,17 @@ impl VerifyingKey {
         Ok(Self(Arc::new(Inner { engine, algorithm, kid, deny_id, fingerprint })))
     }
 
-    /// The name that tokens call the key by.
+    /// The id by which tokens name the key.
     pub fn kid(&self) -> &str {
         &self.0.kid
     }
 
-    /// The one algorithm that the key verifies.
+    /// The only algorithm that the key verifies.
     pub fn algorithm(&self) -> Algorithm {
         self.0.algorithm
     }
 
-    /// The id under which the whole key would be denied, made once: the same as [`DenyId::of_key`] of its `kid`.
+    /// The id under which the whole key would be denied, computed once: the same as [`DenyId::of_key`] of its `kid`.
     pub fn deny_id(&self) -> DenyId {
         self.0.deny_id
     }
@@ -162,7 +161,7 @@ impl VerifyingKey {
     }
 }
 
-/// Equal are the same key under the same `kid` for the same algorithm, wherever each was read.
+/// Two are equal if they are the same key under the same `kid` for the same algorithm, wherever each was read.
 impl PartialEq for VerifyingKey {
     fn eq(&self, other: &Self) -> bool {
         let facts = |key: &Self| (key.0.algorithm, key.0.fingerprint);
@@ -179,13 +178,13 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// What tells public keys of one algorithm apart.
+/// Distinguishes public keys of one algorithm.
 fn fingerprint(parts: &PublicParts) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     match parts {
         PublicParts::Point(bytes) | PublicParts::Ed25519(bytes) => context.update(bytes),
         PublicParts::Rsa { n, e } => {
-            // RFC 8017 §3.1 leaves both their lengths, so where one ends is said.
+            // RFC 8017 §3.1 fixes neither length, so the length of `n` is included.
             context.update(&n.len().to_le_bytes());
             context.update(n);
             context.update(e);
@@ -218,22 +217,23 @@ fn rsa_parameters(algorithm: Algorithm) -> Result<&'static RsaParameters, KeyErr
     }
 }
 
-/// What a token must be for the service that checks it.
+/// What a service requires of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
-    /// Who must have issued it. Compared byte by byte (RFC 8414 §3.3 has no normalisation).
+    /// The issuer. Compared byte by byte (RFC 8414 §3.3 has no normalisation).
     pub issuer: String,
-    /// The audiences of this service: the token must have one of them. If there are none, every audience will do.
+    /// The audiences of this service: the token must have one of them. If empty, any audience is accepted.
     pub audiences: Vec<String>,
-    /// By how many seconds clocks may disagree. More than [`MAX_LEEWAY_SECONDS`] counts as that.
+    /// By how many seconds clocks may disagree. A larger value counts as [`MAX_LEEWAY_SECONDS`].
     pub leeway: u32,
-    /// The algorithms that this service takes, on top of the rule that a key is for one only. Empty takes no token.
+    /// The algorithms that this service accepts, in addition to the rule that each key has only one. If empty, no token
+    /// is accepted.
     pub algorithms: Vec<Algorithm>,
 }
 
-/// Checks issuer, audience and times at `now` (Unix seconds). A token is good while `now < exp + leeway`, from
-/// `nbf - leeway` on. An `iat` more than a minute beyond the leeway in the future is refused: RFC 7519 §4.1.6 does not
-/// ask for that, but such a token was made by a broken clock, and its life can't be what its issuer meant.
+/// Checks issuer, audience and times at `now` (Unix seconds). A token is valid from `nbf - leeway` on, and before
+/// `exp + leeway`. An `iat` more than a minute beyond the leeway in the future is refused: RFC 7519 §4.1.6 does not require
+/// that, but such a token was issued with a broken clock, and its life can't be what its issuer intended.
 pub fn check_claims(claims: &AccessClaims, expected: &Expected, now: i64) -> Result<(), TokenError> {
     if claims.iss != expected.issuer {
         return Err(TokenError::WrongIssuer);
@@ -263,7 +263,7 @@ pub fn check_times(claims: &AccessClaims, expected: &Expected, now: i64) -> Resu
 
 impl Unverified<'_> {
     /// Checks everything: the algorithm against what is expected and against the key's, the signature, and the claims
-    /// at `now` (Unix seconds). Whether the token is denied is another question.
+    /// at `now` (Unix seconds). It does not check whether the token is denied.
     pub fn verify(&self, key: &VerifyingKey, expected: &Expected, now: i64) -> Result<AccessClaims, TokenError> {
         if !expected.algorithms.contains(&self.algorithm()) {
             return Err(TokenError::UnsupportedAlgorithm);
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc_8037_a_4_is_verified() {
+    fn the_signature_of_rfc_8037_a_4_is_verified() {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         let key = VerifyingKey::from_jwk(&serde_json::from_str(jwk).unwrap()).unwrap();
         assert_eq!(key.algorithm(), Algorithm::EdDSA);

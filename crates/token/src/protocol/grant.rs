@@ -1,6 +1,6 @@
 //! Grant types (RFC 6749 §4.3, §4.4, §6).
 
-/// Which grants a client may use.
+/// A grant that a client may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Grant {
     /// RFC 6749 §4.3.

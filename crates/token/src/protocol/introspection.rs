@@ -1,4 +1,4 @@
-//! Answers of the introspection endpoint (RFC 7662 §2.2).
+//! Responses of the introspection endpoint (RFC 7662 §2.2).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -7,10 +7,10 @@ use crate::jwt::claims::{AccessClaims, one_or_many};
 use crate::protocol::message::TokenType;
 use crate::protocol::scope::Scope;
 
-/// What the server knows about a token. Of an inactive one it says nothing more.
+/// What the server says about a token. For an inactive one it says nothing more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Introspection {
-    /// True if the token is good now.
+    /// True if the token is valid now.
     pub active: bool,
     /// What it allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,13 +30,13 @@ pub struct Introspection {
     /// Unix seconds: when it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iat: Option<i64>,
-    /// Unix seconds: from when on it is good.
+    /// Unix seconds: when it becomes valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
     /// The user's id, or the client's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<Uuid>,
-    /// The services that it is for. One is written as a string.
+    /// The services that it is for. A single one is written as a string.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -44,7 +44,7 @@ pub struct Introspection {
         deserialize_with = "read_audience"
     )]
     pub aud: Vec<String>,
-    /// Who issued it.
+    /// The issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
     /// The token's own id.
@@ -67,7 +67,7 @@ impl Introspection {
         Self::default()
     }
 
-    /// An access token that is good, in its own words (A52).
+    /// The response for a valid access token, from its claims (A52).
     pub fn of_access_token(claims: AccessClaims, username: Option<String>) -> Self {
         Self {
             active: true,
@@ -113,12 +113,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a47_inactive_is_exactly_that() {
+    fn a47_an_inactive_token_is_reported_as_active_false_and_nothing_else() {
         assert_eq!(serde_json::to_string(&Introspection::inactive()).unwrap(), r#"{"active":false}"#);
     }
 
     #[test]
-    fn one_audience_is_text_and_more_are_a_list() {
+    fn one_audience_is_a_string_and_several_are_a_list() {
         for (aud, text) in [
             (vec!["a".to_owned()], r#"{"active":true,"aud":"a"}"#),
             (vec!["a".to_owned(), "b".to_owned()], r#"{"active":true,"aud":["a","b"]}"#),

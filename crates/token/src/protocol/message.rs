@@ -1,4 +1,4 @@
-//! The answers of the token endpoint, as both ends see them (RFC 6749 §5), and the OAuth error codes.
+//! The responses of the token endpoint, for server and client (RFC 6749 §5), and the OAuth error codes.
 
 use std::fmt;
 
@@ -121,7 +121,7 @@ impl Drop for Secret {
     }
 }
 
-/// `token_type`. There is one; its case does not count when it is read (RFC 6749 §5.1).
+/// `token_type`. There is only one; its case is ignored when it is read (RFC 6749 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenType;
 
@@ -142,25 +142,25 @@ impl<'de> Deserialize<'de> for TokenType {
     }
 }
 
-/// A successful answer of the token endpoint (RFC 6749 §5.1). `Debug` does not show the tokens.
+/// A successful response of the token endpoint (RFC 6749 §5.1). `Debug` does not show the tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: Secret,
     /// Always `Bearer`.
     pub token_type: TokenType,
-    /// For how many seconds the access token is good.
+    /// For how many seconds the access token is valid.
     pub expires_in: u64,
     /// The refresh token. `client_credentials` has none (RFC 6749 §4.4.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret>,
-    /// What was granted. Ficha always says it; an answer without it reads as the empty scope.
+    /// The granted scope. Ficha always sends it; a response without it reads as the empty scope.
     #[serde(default)]
     pub scope: Scope,
 }
 
 impl TokenResponse {
-    /// An answer with a bearer token that is good for `expires_in` seconds.
+    /// A response with a bearer token that is valid for `expires_in` seconds.
     pub fn new(access_token: String, expires_in: u64, refresh_token: Option<String>, scope: Scope) -> Self {
         Self {
             access_token: access_token.into(),
@@ -172,12 +172,12 @@ impl TokenResponse {
     }
 }
 
-/// An error answer (RFC 6749 §5.2).
+/// An error response (RFC 6749 §5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// The code.
     pub error: OAuthErrorCode,
-    /// Words for the developer. They are written through [`printable`], whatever they hold.
+    /// A text for the developer. It is always written through [`printable`].
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "write_printable")]
     pub error_description: Option<String>,
 }
@@ -188,14 +188,14 @@ impl ErrorBody {
         Self { error, error_description: None }
     }
 
-    /// The code and words for the developer.
+    /// The code and a text for the developer.
     pub fn described(error: OAuthErrorCode, description: &str) -> Self {
         Self { error, error_description: Some(printable(description)) }
     }
 }
 
-/// The text with every character that RFC 6749 §5.2 does not allow in `error_description` turned into `?`: it may hold
-/// %x20-21 / %x23-5B / %x5D-7E, so no quote and no backslash either.
+/// The text with every character that RFC 6749 §5.2 does not allow in `error_description` replaced with `?`. Allowed
+/// are %x20-21 / %x23-5B / %x5D-7E, so neither a double quote nor a backslash.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' }).collect()
 }

@@ -1,14 +1,14 @@
-//! What an authorization server says about itself (RFC 8414 §2).
+//! Authorization server metadata (RFC 8414 §2).
 
 use serde::{Deserialize, Serialize};
 
-/// The metadata document. Lists that are empty are left out: RFC 8414 §3.2 says that claims with zero elements must be,
-/// and so `response_types_supported` is left out, since there is no authorization endpoint.
+/// The metadata document. Empty lists are left out: RFC 8414 §3.2 requires that for claims with zero elements, and so
+/// `response_types_supported` is left out, since there is no authorization endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ServerMetadata {
     /// The issuer, exactly as in `iss`.
     pub issuer: String,
-    /// Where tokens are asked for.
+    /// The token endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_endpoint: Option<String>,
     /// Where the public keys are.
@@ -20,25 +20,25 @@ pub struct ServerMetadata {
     /// Response types of the authorization endpoint: none here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub response_types_supported: Vec<String>,
-    /// Grant types. If it were left out, it would mean two that are not offered here.
+    /// Grant types. If absent, the default would be two that are not offered here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grant_types_supported: Vec<String>,
     /// How clients authenticate at the token endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub token_endpoint_auth_methods_supported: Vec<String>,
-    /// Where tokens are revoked (RFC 7009).
+    /// The revocation endpoint (RFC 7009).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
     /// How clients authenticate there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
-    /// Where tokens are introspected (RFC 7662).
+    /// The introspection endpoint (RFC 7662).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_endpoint: Option<String>,
     /// How clients authenticate there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
-    /// Where the denylist is followed. Ficha's own; RFC 8414 §2 allows more members.
+    /// The denylist feed. It is Ficha's own; RFC 8414 §2 allows additional members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denylist_endpoint: Option<String>,
     /// A page for developers.

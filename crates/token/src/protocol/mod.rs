@@ -1,4 +1,4 @@
-//! What OAuth2 endpoints say: scope, token and error answers, introspection (RFC 7662), metadata (RFC 8414).
+//! OAuth2 messages: scope, token and error responses, introspection (RFC 7662), metadata (RFC 8414).
 
 pub mod grant;
 pub mod introspection;

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The longest scope list that is taken, in bytes: a token carries it in every request's header.
+/// The longest scope list that is accepted, in bytes: a token carries it in the header of every request.
 pub const MAX_SCOPE_BYTES: usize = 2048;
 
-/// A set of scope tokens. Its text is sorted and has each token once, so equal sets are equal text.
+/// A set of scope tokens. Its text is sorted and contains each token once, so equal sets have equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Scope(BTreeSet<String>);
 
@@ -32,12 +32,12 @@ impl Scope {
         Self::default()
     }
 
-    /// True if it holds nothing.
+    /// True if it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many scope tokens it holds.
+    /// How many scope tokens it contains.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -52,17 +52,17 @@ impl Scope {
         self.0.is_subset(&other.0)
     }
 
-    /// What both hold.
+    /// The scope tokens that are in both.
     pub fn intersection(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
-    /// What either holds.
+    /// The scope tokens that are in either.
     pub fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
-    /// Those for which `keep` says true.
+    /// The scope tokens for which `keep` returns true.
     pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
         Self(self.0.iter().filter(|name| keep(name)).cloned().collect())
     }
@@ -145,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_parses_prints_and_parses_to_itself(text in ".{0,80}") {
+        fn a_parsed_scope_prints_and_parses_to_itself(text in ".{0,80}") {
             if let Ok(scope) = text.parse::<Scope>() {
                 prop_assert_eq!(scope.to_string().parse::<Scope>(), Ok(scope.clone()));
                 for name in scope.iter() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 #[test]
-fn a64_a65_a_token_has_every_claim_that_it_must() {
+fn a64_a65_a_token_has_every_required_claim() {
     let token = KEY.sign(&claims()).unwrap();
     let payload: Value = serde_json::from_slice(&unb64(parts(&token)[1])).unwrap();
     assert_eq!(
@@ -20,7 +20,7 @@ fn a64_a65_a_token_has_every_claim_that_it_must() {
 }
 
 #[test]
-fn a64_a_token_without_one_of_them_is_refused() {
+fn a64_a_token_without_a_required_claim_is_refused() {
     for name in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti", "scope", "sid", "auth_time"] {
         assert_eq!(verify_payload(&without(payload(), name)), Err(TokenError::MissingClaim(name)));
         for wrong in [json!(null), json!(true), json!([1]), json!({}), json!([])] {
@@ -40,7 +40,7 @@ fn a64_a_token_without_one_of_them_is_refused() {
 }
 
 #[test]
-fn an_id_has_one_form() {
+fn an_id_has_only_one_form() {
     let id = "01981234-5678-7abc-8def-0123456789ab";
     for name in ["sub", "jti", "sid"] {
         for wrong in [
@@ -74,7 +74,7 @@ fn a67_another_audience_is_refused() {
 }
 
 #[test]
-fn a73_a_missing_audience_is_refused_even_where_any_will_do() {
+fn a73_a_missing_audience_is_refused_even_if_any_audience_is_accepted() {
     let any = Expected { audiences: Vec::new(), ..expected() };
     assert_eq!(check_claims(&claims(), &any, NOW), Ok(()));
     assert_eq!(check_claims(&AccessClaims { aud: vec!["other".into()], ..claims() }, &any, NOW), Ok(()));
@@ -87,7 +87,7 @@ fn a73_a_missing_audience_is_refused_even_where_any_will_do() {
 }
 
 #[test]
-fn a74_a_time_is_a_sane_whole_number() {
+fn a74_a_time_is_a_whole_number_in_a_sensible_range() {
     let text = payload().to_string();
     for name in ["exp", "iat", "nbf", "auth_time"] {
         for wrong in [
@@ -122,7 +122,7 @@ fn a74_a_time_is_a_sane_whole_number() {
 }
 
 #[test]
-fn a75_a_claim_that_stands_twice_is_refused() {
+fn a75_a_duplicate_claim_is_refused() {
     let text = payload().to_string();
     for extra in
         ["\"exp\":9999999999", "\"\\u0065xp\":9999999999", "\"x\":{\"a\":1,\"a\":2}", "\"x\":[{\"a\":1,\"a\":2}]"]
@@ -133,7 +133,7 @@ fn a75_a_claim_that_stands_twice_is_refused() {
 }
 
 #[test]
-fn a_token_is_good_while_now_is_before_exp_and_leeway() {
+fn a_token_is_valid_while_now_is_before_exp_plus_leeway() {
     for leeway in [0, 1, 60] {
         let expected = Expected { leeway, ..expected() };
         let end = claims().exp + i64::from(leeway);
@@ -145,7 +145,7 @@ fn a_token_is_good_while_now_is_before_exp_and_leeway() {
 }
 
 #[test]
-fn a_token_is_good_from_nbf_less_the_leeway_on() {
+fn a_token_is_valid_from_nbf_minus_leeway_on() {
     let claims = AccessClaims { nbf: Some(NOW + 100), ..claims() };
     for leeway in [0, 1, 60] {
         let expected = Expected { leeway, ..expected() };
@@ -170,7 +170,7 @@ fn no_time_makes_the_check_overflow() {
 }
 
 #[test]
-fn claims_of_ones_own_and_roles_come_back() {
+fn custom_claims_and_roles_are_read_back() {
     #[derive(serde::Deserialize, PartialEq, Debug)]
     struct Mine {
         tenant: String,
@@ -185,7 +185,7 @@ fn claims_of_ones_own_and_roles_come_back() {
 }
 
 #[test]
-fn what_would_not_be_read_is_not_signed() {
+fn claims_that_would_not_be_read_are_not_signed() {
     let bad = |claims: AccessClaims| KEY.sign(&claims).unwrap_err();
     assert_eq!(bad(AccessClaims { exp: -1, ..claims() }), SignError::BadClaim("exp"));
     assert_eq!(bad(AccessClaims { iat: i64::MAX, ..claims() }), SignError::BadClaim("iat"));
@@ -195,7 +195,7 @@ fn what_would_not_be_read_is_not_signed() {
     for name in AccessClaims::NAMES {
         let mut claims = claims();
         claims.extra.insert(name.into(), 1.into());
-        assert_eq!(bad(claims), SignError::BadClaim(name), "it would stand twice");
+        assert_eq!(bad(claims), SignError::BadClaim(name), "it would occur twice");
     }
     let mut long = claims();
     long.extra.insert("x".into(), "x".repeat(20_000).into());
@@ -206,7 +206,7 @@ fn what_would_not_be_read_is_not_signed() {
 }
 
 #[test]
-fn a_token_is_denied_by_itself_its_session_and_its_key() {
+fn a_token_is_denied_by_its_own_id_its_session_and_its_key() {
     let ids = claims().deny_ids("kid");
     assert_eq!(ids, [DenyId::from(claims().jti), DenyId::from(claims().sid), DenyId::of_key("kid")]);
     assert_eq!(KEY.verifying_key().deny_id(), DenyId::of_key(KEY.kid()));

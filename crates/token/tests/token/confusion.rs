@@ -1,4 +1,4 @@
-//! A public key must never do as an HMAC secret (RFC 8725 §2.1).
+//! A public key must never work as an HMAC secret (RFC 8725 §2.1).
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::hmac;
@@ -35,7 +35,7 @@ fn public_forms() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a69_a_public_rsa_key_is_no_hmac_secret_in_any_form() {
+fn a69_a_public_rsa_key_is_not_an_hmac_secret_in_any_form() {
     let everything = Expected { algorithms: Algorithm::ALL.to_vec(), ..expected() };
     for secret in public_forms() {
         for (alg, algorithm) in [
@@ -56,7 +56,7 @@ fn a69_a_public_rsa_key_is_no_hmac_secret_in_any_form() {
 }
 
 #[test]
-fn a69_a_key_set_never_gives_an_hmac_key() {
+fn a69_a_key_set_never_yields_an_hmac_key() {
     let jwk = RSA.public_jwk().unwrap();
     for alg in ["HS256", "HS384", "HS512"] {
         let renamed = json!({ "kty": "RSA", "kid": "k", "alg": alg, "n": jwk.n, "e": jwk.e });

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::*;
 
 #[test]
-fn a63_the_header_is_type_algorithm_and_key_and_nothing_else() {
+fn a63_the_header_contains_only_type_algorithm_and_key_id() {
     let token = KEY.sign(&claims()).unwrap();
     let header = String::from_utf8(unb64(parts(&token)[0])).unwrap();
     assert_eq!(header, format!(r#"{{"typ":"at+jwt","alg":"ES256","kid":"{}"}}"#, KEY.kid()));
@@ -26,7 +26,7 @@ fn a67_only_the_type_of_an_access_token_is_taken() {
 }
 
 #[test]
-fn a69_a_key_verifies_one_algorithm() {
+fn a69_a_key_verifies_only_one_algorithm() {
     for alg in ["ES384", "HS256", "RS256", "EdDSA", "Ed25519", "PS256"] {
         let token = forge(&with(header(), "alg", alg.into()).to_string(), &payload().to_string());
         let unverified = Unverified::parse(&token).unwrap();
@@ -46,7 +46,7 @@ fn a69_an_algorithm_that_the_service_does_not_expect_is_refused() {
 }
 
 #[test]
-fn a70_no_algorithm_is_refused_in_any_case() {
+fn a70_alg_none_is_refused_in_any_letter_case() {
     for alg in ["none", "None", "NONE", "nOnE", "", "es256", "ES521", "ES256K", "dir"] {
         let header = with(header(), "alg", alg.into());
         assert_eq!(verify_header(&header), Err(TokenError::UnsupportedAlgorithm), "{alg}");
@@ -74,7 +74,7 @@ fn a71_every_extension_is_refused() {
 }
 
 #[test]
-fn a75_a_header_member_that_stands_twice_is_refused() {
+fn a75_a_duplicate_header_member_is_refused() {
     let kid = KEY.kid();
     for header in [
         format!(r#"{{"typ":"at+jwt","alg":"ES256","kid":"{kid}","kid":"{kid}"}}"#),
@@ -87,7 +87,7 @@ fn a75_a_header_member_that_stands_twice_is_refused() {
 }
 
 #[test]
-fn a_header_that_is_no_object_is_refused() {
+fn a_header_that_is_not_an_object_is_refused() {
     for header in ["", "null", "[]", "1", "\"at+jwt\"", "{", "{}}", "\u{0}"] {
         assert!(matches!(verify(&forge(header, &payload().to_string())), Err(TokenError::Malformed(_))), "{header}");
     }
@@ -108,7 +108,7 @@ fn a_key_in_the_header_is_not_used() {
     let jwk = serde_json::to_value(attacker.public_jwk()).unwrap();
     let header = with(with(header(), "jwk", jwk), "jku", "https://attacker.example/jwks".into());
     let header = with(with(header, "x5u", "https://attacker.example/x5u".into()), "x5c", json!(["MIIB"]));
-    // Beside our own signature it is ignored, beside the attacker's it does not help.
+    // With our own signature it is ignored; with the attacker's it does not help.
     assert_eq!(verify_header(&header), Ok(claims()));
     let forged = attacker.sign(&claims()).unwrap();
     let message = format!("{}.{}", b64(header.to_string()), parts(&forged)[1]);

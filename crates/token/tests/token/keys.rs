@@ -46,7 +46,7 @@ fn a60_private_members_do_not_survive_reading() {
 }
 
 #[test]
-fn a61_the_kid_is_the_thumbprint_computed_apart() {
+fn a61_the_kid_equals_an_independently_computed_thumbprint() {
     let edwards = SigningKey::generate(Algorithm::EdDSA).unwrap();
     for (key, members) in
         [(&*KEY, &["crv", "kty", "x", "y"][..]), (&edwards, &["crv", "kty", "x"]), (&*RSA, &["e", "kty", "n"])]
@@ -60,7 +60,7 @@ fn a61_the_kid_is_the_thumbprint_computed_apart() {
 }
 
 #[test]
-fn a61_the_thumbprints_of_the_rfcs_come_out() {
+fn a61_the_thumbprint_of_rfc_8037_is_reproduced() {
     // RFC 8037 §A.3.
     let jwk: Jwk = serde_json::from_value(
         json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }),
@@ -112,7 +112,7 @@ fn a66_every_algorithm_signs_and_verifies() {
 }
 
 #[test]
-fn the_longer_hmacs_are_verified() {
+fn hs384_and_hs512_are_verified() {
     for (algorithm, hash) in [(Algorithm::HS384, hmac::HMAC_SHA384), (Algorithm::HS512, hmac::HMAC_SHA512)] {
         let secret = [7; 64];
         let header = with(with(header(), "alg", algorithm.as_str().into()), "kid", "k".into());
@@ -147,13 +147,13 @@ fn es512_has_signatures_of_132_bytes_on_p_521() {
 }
 
 #[test]
-fn key_ops_with_verify_are_taken() {
+fn key_ops_with_verify_are_accepted() {
     let (keys, problems) = set(json!([with(published(&KEY), "key_ops", json!(["sign", "verify"]))]));
     assert_eq!((keys.len(), problems.len()), (1, 0));
 }
 
 #[test]
-fn a_key_comes_back_from_pkcs8() {
+fn a_key_survives_a_round_trip_through_pkcs8() {
     for key in [&*KEY, &*RSA] {
         let again = SigningKey::from_pkcs8(key.algorithm(), key.to_pkcs8().unwrap()).unwrap();
         assert_eq!(again.kid(), key.kid());
@@ -182,7 +182,7 @@ fn a_key_of_another_kind_is_refused() {
 }
 
 #[test]
-fn a_secret_has_32_bytes_and_a_kid_is_short() {
+fn a_secret_has_at_least_32_bytes_and_a_kid_at_most_256() {
     assert_eq!(SigningKey::from_secret(&[7; 31], "k".into()).unwrap_err(), KeyError::SecretTooShort);
     assert_eq!(VerifyingKey::from_secret(&[7; 31], "k".into()).unwrap_err(), KeyError::SecretTooShort);
     for (algorithm, size) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
@@ -205,7 +205,7 @@ fn debug_shows_no_key() {
 }
 
 #[test]
-fn a_bad_key_never_loses_the_rest_of_the_set() {
+fn a_bad_key_does_not_discard_the_rest_of_the_set() {
     let good = published(&KEY);
     let alter = |name: &str, value: Value| with(with(good.clone(), "kid", "other".into()), name, value);
     for (bad, error) in [
@@ -251,7 +251,7 @@ fn a_bad_key_never_loses_the_rest_of_the_set() {
         (json!([]), KeyError::NotAKey),
         (json!({}), KeyError::NotAKey),
     ] {
-        // The good key comes first, so that a second one of its name is the one that is refused.
+        // The good key comes first, so that a second one with its kid is the one that is refused.
         let (keys, problems) = set(json!([good, bad, published(&RSA)]));
         let kids: Vec<_> = keys.iter().map(VerifyingKey::kid).collect();
         assert_eq!(kids, [KEY.kid(), RSA.kid()], "{bad}");
@@ -260,14 +260,14 @@ fn a_bad_key_never_loses_the_rest_of_the_set() {
 }
 
 #[test]
-fn what_the_curve_implies_may_be_left_out() {
+fn alg_and_use_may_be_left_out_if_the_curve_implies_the_algorithm() {
     let (keys, problems) = set(json!([without(without(published(&KEY), "alg"), "use")]));
     assert_eq!((keys.len(), problems.len()), (1, 0));
     assert_eq!(keys[0].algorithm(), Algorithm::ES256);
 }
 
 #[test]
-fn what_is_no_set_is_refused_and_an_empty_one_is_not() {
+fn an_invalid_set_is_refused_and_an_empty_one_is_not() {
     for text in ["", "{}", "[]", "null", "{\"keys\":{}}", "{\"keys\":null}", "{\"keys\":[]} x"] {
         assert_eq!(JwkSet::parse(text.as_bytes()).unwrap_err(), KeySetError::NotASet, "{text}");
     }

@@ -1,6 +1,7 @@
-//! What a token of ours is and what is refused. Test names carry the line of the standards that they cover.
+//! Which tokens are accepted and which are refused. Test names begin with the numbers of the assertions that they
+//! cover.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop by panicking, as tests do")]
+#![expect(clippy::unwrap_used, reason = "test helpers panic on failure, as tests do")]
 
 mod claims;
 mod confusion;

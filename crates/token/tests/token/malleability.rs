@@ -1,4 +1,4 @@
-//! Signatures that are changed and still good, or that never were.
+//! Changed signatures that are still valid, and signatures that never were.
 
 use ficha_token::{TokenError, Unverified};
 
@@ -10,7 +10,7 @@ const ORDER: [u8; 32] = [
     0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
 ];
 
-/// The order less `s`.
+/// The order minus `s`.
 fn negated(s: &[u8]) -> [u8; 32] {
     let mut result = [0; 32];
     let mut borrow = 0;
@@ -38,7 +38,7 @@ fn n_minus_s_is_another_text_with_the_same_ids() {
         let unverified = Unverified::parse(token).unwrap();
         unverified.verify_signature(&KEY.verifying_key()).unwrap().deny_ids(unverified.kid())
     };
-    assert_eq!(ids(&other), ids(&token), "who denies one denies the other");
+    assert_eq!(ids(&other), ids(&token), "denying one denies the other");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What no example thought of.
+//! Cases that no example covers.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ static KEYS: LazyLock<Vec<(SigningKey, String)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// If the token is good, it says what ours says and is denied by what denies ours.
+/// True if the token is refused, or has our claims and is denied by the same ids.
 fn refused_or_equal(key: &SigningKey, token: &str) -> bool {
     let Ok(unverified) = Unverified::parse(token) else { return true };
     match unverified.verify_signature(&key.verifying_key()) {
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn a_character_more_or_less_is_refused(
+    fn an_extra_or_missing_character_is_refused(
         which in 0..4_usize, place in any::<prop::sample::Index>(), more in proptest::option::of("[A-Za-z0-9_.=-]")
     ) {
         let (key, token) = &KEYS[which];

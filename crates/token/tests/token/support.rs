@@ -1,4 +1,4 @@
-//! Keys and tokens, well-formed and not.
+//! Keys and tokens, well-formed and malformed.
 
 use std::sync::LazyLock;
 
@@ -57,12 +57,12 @@ pub fn parts(token: &str) -> [&str; 3] {
     parts.try_into().unwrap()
 }
 
-/// The header of our tokens, as JSON to be spoilt.
+/// The header of our tokens, as JSON for tests to change.
 pub fn header() -> Value {
     json!({ "typ": "at+jwt", "alg": "ES256", "kid": KEY.kid() })
 }
 
-/// The claims of our tokens, as JSON to be spoilt.
+/// The claims of our tokens, as JSON for tests to change.
 pub fn payload() -> Value {
     serde_json::to_value(claims()).unwrap()
 }
@@ -79,7 +79,7 @@ pub fn without(mut json: Value, name: &str) -> Value {
     json
 }
 
-/// Signs whatever text as header and claims, with a signature that is good.
+/// Signs any text as header and claims, with a valid signature.
 pub fn forge(header: &str, payload: &str) -> String {
     let message = format!("{}.{}", b64(header), b64(payload));
     let signature = raw_signature(message.as_bytes());
@@ -91,7 +91,7 @@ pub fn raw_signature(message: &[u8]) -> Vec<u8> {
     key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
 }
 
-/// The whole check, by the ES256 key.
+/// The whole check, with the ES256 key.
 pub fn verify(token: &str) -> Result<AccessClaims, TokenError> {
     Unverified::parse(token)?.verify(&KEY.verifying_key(), &expected(), NOW)
 }

@@ -9,7 +9,7 @@ fn is_malformed(token: &str) -> bool {
 }
 
 #[test]
-fn a_good_token_is_read() {
+fn a_valid_token_is_accepted() {
     let token = KEY.sign(&claims()).unwrap();
     assert_eq!(verify(&token), Ok(claims()));
     assert_eq!(verify(&forge(&header().to_string(), &payload().to_string())), Ok(claims()));
@@ -19,7 +19,7 @@ fn a_good_token_is_read() {
 fn a72_characters_outside_the_alphabet_are_refused() {
     let token = KEY.sign(&claims()).unwrap();
     for extra in ["=", "==", "\n", "\r\n", " ", "\t", "\0", "+", "/", "%", "é", "\u{feff}"] {
-        assert!(is_malformed(&format!("{token}{extra}")), "{extra:?} behind");
+        assert!(is_malformed(&format!("{token}{extra}")), "{extra:?} after");
         assert!(is_malformed(&format!("{extra}{token}")), "{extra:?} before");
         assert!(is_malformed(&token.replacen('.', &format!("{extra}."), 1)), "{extra:?} in the header");
         assert!(is_malformed(&token.replacen('.', &format!(".{extra}"), 1)), "{extra:?} in the claims");
@@ -27,7 +27,7 @@ fn a72_characters_outside_the_alphabet_are_refused() {
 }
 
 #[test]
-fn a72_bits_left_over_at_an_end_must_be_zero() {
+fn a72_trailing_bits_must_be_zero() {
     // 64 bytes of signature leave four bits in the last character.
     let token = KEY.sign(&claims()).unwrap();
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -80,7 +80,7 @@ fn a_token_that_is_too_long_is_refused_by_its_length() {
 }
 
 #[test]
-fn no_error_shows_any_of_the_token() {
+fn no_error_shows_any_part_of_the_token() {
     let token = KEY.sign(&claims()).unwrap();
     let other = format!("{}x", token);
     for error in [verify(&other).unwrap_err(), verify_payload(&with(payload(), "exp", "hunter2".into())).unwrap_err()] {

@@ -13,24 +13,25 @@ use crate::{Result, StoreError, StoreOptions};
 
 /// Settings of every connection.
 ///
-/// Numbering the denylist relies on each statement seeing what was committed before it, so the isolation is named. A server
-/// that is paused in a transaction holds the denylist's counter: the database ends such a transaction after 10 s.
-const FIRST: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
+/// Numbering the denylist relies on each statement seeing what was committed before it, so the isolation level is set.
+/// A server that is paused in a transaction holds the lock on the denylist's counter: the database ends such a
+/// transaction after 10 s.
+const SETUP: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
                      SET statement_timeout = '8s'; \
                      SET idle_in_transaction_session_timeout = '10s'; \
                      SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
                      WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)";
 
-/// A connection that lay idle longer is asked whether it is still alive before it is used.
+/// A connection that was idle for longer is pinged before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// Reads a `postgres://` URL. Whether TLS is used, and how the server is checked, is its `sslmode`.
+/// Reads a `postgres://` URL. Its `sslmode` says whether TLS is used and how the server is verified.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions> {
     let target = url::read(url)?;
     Ok(target.application_name("ficha").disable_statement_logging())
 }
 
-/// Opens a pool, and makes sure that the database answers.
+/// Opens a pool and checks that the database answers.
 pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions, condemned: &Condemned) -> Result<PgPool> {
     pool(options.connections, options, condemned)
         .connect_with(target.clone())
@@ -38,14 +39,14 @@ pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions, cond
         .map_err(|error| StoreError::CantOpen { what: name(target), why: error.to_string() })
 }
 
-/// A pool of one for a listener: it is never taken from the others, and never given up for being idle.
+/// A pool of one connection for a listener: it does not count against the others, and is never closed for being idle.
 pub(crate) async fn open_listener(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
     let pool = pool(1, options, &Condemned::default()).idle_timeout(None).max_lifetime(None);
     pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-/// One connection of its own, for what sea-orm must do itself. Close it afterwards.
-pub(crate) async fn open_apart(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
+/// A separate connection for what sea-orm must do itself. Close it afterwards.
+pub(crate) async fn open_separate(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
     let pool = pool(1, options, &Condemned::default());
     pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
@@ -58,14 +59,14 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> PgPo
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                connection.execute(FIRST).await?;
+                connection.execute(SETUP).await?;
                 Ok(())
             })
         })
         .before_acquire(move |connection, metadata| {
-            let fit = !condemned.holds(&metadata) && !connection.is_in_transaction();
+            let usable = !condemned.contains(&metadata) && !connection.is_in_transaction();
             Box::pin(async move {
-                if !fit {
+                if !usable {
                     return Ok(false);
                 }
                 if metadata.idle_for >= TRUSTED_FOR {
@@ -76,7 +77,7 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> PgPo
         })
 }
 
-/// The database as an error message may name it.
+/// The database as shown in error messages.
 fn name(target: &PgConnectOptions) -> String {
     let database = target.get_database().unwrap_or(target.get_username());
     format!("postgres://{}:{}/{database}", target.get_host(), target.get_port())

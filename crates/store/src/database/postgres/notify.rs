@@ -7,32 +7,33 @@ use crate::database::Target;
 use crate::database::postgres;
 use crate::{DatabaseKind, Result, Store, StoreError};
 
-/// The channel of every Ficha server on one database.
+/// The channel shared by all Ficha servers on one database.
 const CHANNEL: &str = "ficha";
 
-/// Tells all of them. Inside a transaction it is sent when that commits.
+/// Notifies all of them. Inside a transaction it is sent on commit.
 pub(crate) const NOTIFY: &str = "NOTIFY ficha";
 
-/// Hears of commits that a running server must look at. It holds a connection of its own.
+/// Is notified of commits that a running server must look at. It holds a connection of its own.
 #[derive(Debug)]
 pub struct Listener {
     inner: PgListener,
 }
 
 impl Listener {
-    /// Returns after the next notification, or after the connection was lost and made again: look at the head either way.
+    /// Returns after the next notification, or after the connection was lost and restored: read the head in either
+    /// case.
     ///
-    /// After an error, call it again: it reconnects. Wait a little first.
+    /// After an error, wait a little and call it again: it reconnects.
     pub async fn next(&mut self) -> Result<()> {
         self.inner.try_recv().await.map(drop).map_err(unavailable)
     }
 }
 
 impl Store {
-    /// Starts to listen, on a connection of its own. `None` on SQLite, which has nothing to listen to.
+    /// Starts listening on a separate connection. `None` on SQLite, which has no notifications.
     ///
-    /// A pooler between here and the database may swallow notifications: send one with [`Store::notify_self`], and see
-    /// whether it comes.
+    /// A connection pooler in between may swallow notifications: send one with [`Store::notify_self`] and check whether
+    /// it arrives.
     pub async fn listen(&self) -> Result<Option<Listener>> {
         let Target::Postgres(target) = self.target() else {
             return Ok(None);
@@ -43,7 +44,7 @@ impl Store {
         Ok(Some(Listener { inner }))
     }
 
-    /// Sends a notification to every listener, this server's own among them. Does nothing on SQLite.
+    /// Sends a notification to every listener, including this server's own. Does nothing on SQLite.
     pub async fn notify_self(&self) -> Result<()> {
         if self.kind() == DatabaseKind::Postgres {
             self.reader().execute_unprepared(NOTIFY).await?;

@@ -1,8 +1,9 @@
-//! Reads a `postgres://` URL such that no part of a password gets into a message or a log.
+//! Reads a `postgres://` URL without letting any part of a password get into a message or a log.
 //!
 //! sqlx alone is not enough. It logs an option that it does not know with its value, and a raw `/`, `?` or `#` in the
-//! password makes it take the rest of the password for the database or an option, which errors name. So what can be
-//! misread is refused before sqlx sees it. [`Store::is_postgres_url`] says the same to code that wants to show a URL.
+//! password makes it take the rest of the password for the database or an option, which errors name. So anything that
+//! can be misread is rejected before sqlx sees it. Code that wants to show a URL checks it with
+//! [`Store::is_postgres_url`].
 
 use std::str::FromStr;
 
@@ -10,14 +11,14 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 
 use crate::{Result, Store, StoreError};
 
-const UNREADABLE: &str = "it can't be read as postgres://user:password@host:port/database";
-const NOT_ENCODED: &str = "a character of the user or the password must be percent-encoded: @ is %40, / is %2F, \
-                           ? is %3F, # is %23, % is %25";
-const CONTROL_CHARACTER: &str = "it holds a control character, such as a tab or a new line, which must be \
-                                 percent-encoded: a tab is %09, a new line is %0A";
+const UNREADABLE: &str = "it must have the form postgres://user:password@host:port/database";
+const NOT_ENCODED: &str = "special characters in the user name and the password must be percent-encoded: @ is %40, \
+                           / is %2F, ? is %3F, # is %23, % is %25";
+const CONTROL_CHARACTER: &str = "it contains a control character, such as a tab or a newline, which must be \
+                                 percent-encoded: a tab is %09, a newline is %0A";
 
-/// The options that sqlx knows, all spellings of one in a row. Another option may not be added without looking at
-/// `options/parse.rs` of sqlx-postgres.
+/// The options that sqlx knows, one per line with all its spellings. Look at `options/parse.rs` of sqlx-postgres before
+/// adding another.
 const OPTIONS: [&[&str]; 12] = [
     &["sslmode", "ssl-mode"],
     &["sslrootcert", "ssl-root-cert", "ssl-ca"],
@@ -34,10 +35,10 @@ const OPTIONS: [&[&str]; 12] = [
 ];
 const PASSWORD: &str = "password";
 
-/// Adds up where it is repeated, and can name a single setting of the server: `options[search_path]`.
+/// May be repeated, each adding to the others, and can name a single server setting: `options[search_path]`.
 const SERVER_OPTIONS: &str = "options";
 
-/// The longest name of an unknown option that is repeated in an error.
+/// The longest name of an unknown option that is shown in an error.
 const LONGEST_NAME: usize = 32;
 
 impl Store {
@@ -47,32 +48,32 @@ impl Store {
     }
 }
 
-/// Reads a `postgres://` URL, or says what is wrong with it without repeating any of it but an option's name.
+/// Reads a `postgres://` URL. An error says what is wrong with it without showing any part except an option's name.
 pub(crate) fn read(url: &str) -> Result<PgConnectOptions> {
     let options = check(url)?;
-    // The error of the parser may quote the URL.
+    // The parser's error may quote the URL.
     PgConnectOptions::from_str(url).map_err(|_| refused(bad_value(options).unwrap_or_else(|| UNREADABLE.into())))
 }
 
 fn refused(why: impl Into<String>) -> StoreError {
-    StoreError::CantOpen { what: "of that postgres:// URL".into(), why: why.into() }
+    StoreError::CantOpen { what: "at the given postgres:// URL".into(), why: why.into() }
 }
 
-/// Refuses what can be misread. What is left is what sqlx will take for the options.
+/// Rejects what can be misread, and returns the part that sqlx will read as the options.
 fn check(url: &str) -> Result<&str> {
-    // Without the slashes everything would be the database's name.
+    // Without the slashes all of it would be taken for the database's name.
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
     let rest = rest.ok_or_else(|| refused(UNREADABLE))?;
-    // The parser cuts them off at the end, and drops some of them everywhere.
+    // The parser trims control characters at the end, and drops some of them everywhere.
     if rest.trim_end_matches(|c: char| c <= ' ').contains(char::is_control) {
         return Err(refused(CONTROL_CHARACTER));
     }
-    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    if rest.contains('#') || behind.contains('@') || authority.matches('@').count() > 1 {
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if rest.contains('#') || tail.contains('@') || authority.matches('@').count() > 1 {
         return Err(refused(NOT_ENCODED));
     }
-    let (path, options) = behind.split_once('?').unwrap_or((behind, ""));
-    // Perhaps a password whose host was forgotten, or one that was put behind too many slashes.
+    let (path, options) = tail.split_once('?').unwrap_or((tail, ""));
+    // Perhaps a password without a host, or one that follows too many slashes.
     if !has_number_as_port(authority) || path.trim_start_matches('/').contains(['/', ':']) {
         return Err(refused(UNREADABLE));
     }
@@ -82,8 +83,8 @@ fn check(url: &str) -> Result<&str> {
 
 fn has_number_as_port(authority: &str) -> bool {
     let host = authority.split_once('@').map_or(authority, |(_, host)| host);
-    // An IPv6 address has colons of its own.
-    let host = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
+    // An IPv6 address contains colons.
+    let host = host.rsplit_once(']').map_or(host, |(_, after)| after);
     host.split_once(':').is_none_or(|(_, port)| port.trim_end().bytes().all(|byte| byte.is_ascii_digit()))
 }
 
@@ -91,12 +92,16 @@ fn check_options(options: &str) -> Result<()> {
     let mut seen = Vec::new();
     for (name, value) in pairs(options) {
         let Some(known) = known(name) else {
-            // Behind a password with a raw `&`, the name is a part of it; so it may be where no value follows.
+            // After a password with a raw `&`, the name may be part of the password. So may a name without a value.
             let is_sure = value.is_some() && !seen.contains(&PASSWORD);
-            let shown = if is_sure && is_plain(name) { format!("the option {name}") } else { "an option".into() };
+            let shown = if is_sure && is_plain(name) {
+                format!("the unknown option {name}")
+            } else {
+                "an unknown option".into()
+            };
             let all: Vec<&str> = OPTIONS.iter().map(|spellings| spellings[0]).chain([SERVER_OPTIONS]).collect();
             return Err(refused(format!(
-                "it has {shown}, which is unknown; known options are {} (write & in a value as %26)",
+                "it has {shown}; known options are {} (write & in a value as %26)",
                 all.join(", ")
             )));
         };
@@ -108,7 +113,7 @@ fn check_options(options: &str) -> Result<()> {
     Ok(())
 }
 
-/// The options as they are written, each with its value.
+/// The options as written, each with its value.
 fn pairs(options: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let pairs = options.trim_end_matches(|c: char| c <= ' ').split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))))
@@ -119,19 +124,19 @@ fn known(name: &str) -> Option<&'static str> {
     if let Some(spellings) = OPTIONS.iter().find(|spellings| spellings.contains(&name)) {
         return Some(spellings[0]);
     }
-    let behind = name.strip_prefix(SERVER_OPTIONS)?;
-    let inside = |open: &str, close: &str| behind.strip_prefix(open)?.strip_suffix(close);
+    let suffix = name.strip_prefix(SERVER_OPTIONS)?;
+    let inside = |open: &str, close: &str| suffix.strip_prefix(open)?.strip_suffix(close);
     let setting = inside("[", "]").or_else(|| inside("%5B", "%5D")).or_else(|| inside("%5b", "%5d"));
-    (behind.is_empty() || setting.is_some_and(is_plain)).then_some(SERVER_OPTIONS)
+    (suffix.is_empty() || setting.is_some_and(is_plain)).then_some(SERVER_OPTIONS)
 }
 
-/// True if an option's name can be repeated in an error.
+/// True if an option's name can be shown in an error.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain)
 }
 
-/// Says which option's value sqlx can't read, if that is what is wrong.
+/// Says which option's value sqlx can't parse, if that is the problem.
 fn bad_value(options: &str) -> Option<String> {
     let unreadable = |(name, value): &(&str, Option<&str>)| {
         let alone = format!("postgres:///?{name}={}", value.unwrap_or_default());
@@ -144,7 +149,7 @@ fn bad_value(options: &str) -> Option<String> {
         "port" | "statement-cache-capacity" => ": it must be a whole number",
         _ => "",
     };
-    Some(format!("the value of the option {name} can't be used{help}"))
+    Some(format!("the value of the option {name} is invalid{help}"))
 }
 
 #[cfg(test)]
@@ -157,9 +162,9 @@ mod tests {
         format!("{error} {error:?}")
     }
 
-    /// No three characters of the secret in a row are in the text.
+    /// Panics if the text contains any three consecutive characters of the secret.
     #[track_caller]
-    fn shows_nothing(text: &str, secret: &str, url: &str) {
+    fn assert_not_shown(text: &str, secret: &str, url: &str) {
         let characters: Vec<char> = secret.chars().collect();
         for part in characters.windows(3) {
             let part = String::from_iter(part);
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_password_is_shown_whatever_splits_it() {
+    fn no_part_of_a_password_is_shown_whatever_character_splits_it() {
         for splitter in "@/?#\n\t\r \\[]:;&=%+^|<>\"'`{}\u{7f}\u{85}\u{a0}é".chars() {
             let secret = format!("s3cr3t{splitter}9x7q");
             for form in [
@@ -194,8 +199,8 @@ mod tests {
                 "postgres://db.example.com/ficha?port=SECRET",
                 "postgres://db.example.com/ficha?statement-cache-capacity=SECRET",
             ] {
-                // A password with an @ and a forgotten host still names a host; and
-                // `name=value` has named an option.
+                // Without a host, what follows an @ in the password is the host; and
+                // `name=value` is an option.
                 let names_another = match splitter {
                     '@' => form.ends_with(":SECRET") || form.contains(":SECRET/"),
                     '=' => form.ends_with("?SECRET"),
@@ -207,16 +212,16 @@ mod tests {
                 let url = form.replace("SECRET", &secret);
                 let text = match read(&url) {
                     Err(error) => format!("{error} {error:?}"),
-                    // This is what an error of the connection names.
+                    // A connection error shows these.
                     Ok(target) => format!("{} {:?}", target.get_host(), target.get_database()),
                 };
-                shows_nothing(&text, &secret, &url);
+                assert_not_shown(&text, &secret, &url);
             }
         }
     }
 
     #[test]
-    fn what_splits_the_user_or_the_password_must_be_encoded() {
+    fn separators_in_the_user_name_or_the_password_must_be_encoded() {
         for url in [
             "postgres://ficha:p@ss@db/ficha",
             "postgres://fi@cha:pass@db/ficha",
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_password_is_good_and_so_is_a_raw_one_that_can_t_be_misread() {
+    fn an_encoded_password_is_accepted_and_so_is_a_raw_one_that_cannot_be_misread() {
         for url in [
             "postgres://ficha:p%40s%2Fs%3Fw%23o%25rd@db.example.com:5432/ficha",
             "postgres://ficha:p:a s[s\\w^o|rd@db.example.com/ficha?sslmode=require",
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_option_is_refused_by_its_name_if_that_is_harmless() {
+    fn an_unknown_option_is_rejected_and_named_if_that_is_harmless() {
         for (options, name) in [
             ("sslmod=verify-full", Some("sslmod")),
             ("sslmode=require&ssl.mode=x", Some("ssl.mode")),
@@ -292,22 +297,24 @@ mod tests {
             ("näme=x", None),
         ] {
             let error = error(&format!("postgres://db/ficha?{options}"));
-            let shown =
-                name.map_or_else(|| "it has an option,".to_owned(), |name| format!("it has the option {name},"));
+            let shown = name.map_or_else(
+                || "it has an unknown option;".to_owned(),
+                |name| format!("it has the unknown option {name};"),
+            );
             assert!(error.contains(&shown) && error.contains("sslmode, sslrootcert"), "{options}: {error}");
         }
     }
 
     #[test]
-    fn a_repeated_option_and_a_bad_value_are_refused_by_the_options_name() {
+    fn a_repeated_option_and_a_bad_value_are_rejected_with_the_options_name() {
         for (options, words) in [
             ("sslmode=require&ssl-mode=disable", "the option sslmode more than once"),
             ("password=a&password=b", "the option password more than once"),
-            ("user=x&sslmode=bogus", "the option sslmode can't be used: it must be disable, allow"),
-            ("ssl-mode=bogus", "the option sslmode can't be used"),
-            ("port=70000", "the option port can't be used"),
-            ("hostaddr=bogus", "the option hostaddr can't be used: it must be an IP address"),
-            ("statement-cache-capacity=bogus", "the option statement-cache-capacity can't be used"),
+            ("user=x&sslmode=bogus", "the option sslmode is invalid: it must be disable, allow"),
+            ("ssl-mode=bogus", "the option sslmode is invalid"),
+            ("port=70000", "the option port is invalid"),
+            ("hostaddr=bogus", "the option hostaddr is invalid: it must be an IP address"),
+            ("statement-cache-capacity=bogus", "the option statement-cache-capacity is invalid"),
         ] {
             let error = error(&format!("postgres://db/ficha?{options}"));
             assert!(error.contains(words) && !error.contains("bogus"), "{options}: {error}");

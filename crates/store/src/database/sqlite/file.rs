@@ -1,8 +1,8 @@
 //! Whether SQLite's file is still the one that was opened.
 //!
-//! A file that is moved, removed or replaced under a running server still accepts writes, but no one will ever
-//! read that again. SQLite does not look; so we do, whenever the database is read for the denylist and before a change
-//! counts as kept.
+//! A file that is moved, removed or replaced under a running server still accepts writes, but they will never be read
+//! again. SQLite does not check this. We do, whenever the database is read for the denylist and before a change counts
+//! as kept.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -19,18 +19,18 @@ pub(crate) struct DatabaseFile {
     path: PathBuf,
     log: PathBuf,
     identity: Identity,
-    /// A connection that is never closed before the others keeps it the same for as long as the store is open.
+    /// The anchor, a connection that is closed last, keeps it the same while the store is open.
     log_identity: Identity,
-    /// What the processes that have the database open share: one that finds no index, or another, writes over the others'
-    /// changes.
+    /// Shared by the processes that have the database open: a process that finds no index, or a different one,
+    /// overwrites the others' changes.
     index: PathBuf,
     index_identity: Identity,
 }
 
 impl DatabaseFile {
-    /// Notes which files these are, once they are open.
+    /// Records the identity of the files, once they are open.
     pub(crate) fn note(path: &Path) -> std::io::Result<Self> {
-        let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
+        let (log, index) = (with_suffix(path, "-wal"), with_suffix(path, "-shm"));
         let found = |path: &Path| identity(path)?.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound));
         Ok(Self {
             identity: found(path)?,
@@ -42,15 +42,15 @@ impl DatabaseFile {
         })
     }
 
-    /// An error unless the names still stand for the files that were opened.
+    /// An error unless the paths still lead to the files that were opened.
     pub(crate) fn check(&self) -> Result<()> {
         check_one(&self.path, self.identity)?;
         check_one(&self.log, self.log_identity)?;
         check_one(&self.index, self.index_identity)
     }
 
-    /// True if the database itself is in its place and its log was removed. Not where another log lies there that holds
-    /// something: another process may be writing to that one.
+    /// True if the database itself is in its place and its log was removed. False if there is another log that is not
+    /// empty: another process may be writing to that one.
     pub(crate) fn has_only_lost_its_log(&self) -> bool {
         let lost =
             std::fs::metadata(&self.log).map_or_else(|error| error.kind() == ErrorKind::NotFound, |log| log.len() == 0);
@@ -72,9 +72,9 @@ fn check_one(file: &Path, opened: Identity) -> Result<()> {
 }
 
 /// The file with this suffix that SQLite keeps next to a database.
-pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(ending);
+    name.push(suffix);
     PathBuf::from(name)
 }
 

@@ -15,7 +15,7 @@ use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
 use sea_orm::{SqlxSqliteConnector, sqlx};
 
 use crate::database::health::Condemned;
-use crate::database::sqlite::file::{DatabaseFile, beside};
+use crate::database::sqlite::file::{DatabaseFile, with_suffix};
 use crate::database::sqlite::write_ahead_log::Log;
 use crate::database::write_connection::WritePool;
 use crate::database::{Anchor, Opened, Target};
@@ -27,16 +27,16 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process, such as the command line, to commit.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How often a log is read while another process writes to it.
+/// How many times a log is read while another process writes to it.
 const LOG_ATTEMPTS: u32 = 5;
 
-/// By how many seconds a database may be younger than its log, which a running server writes to every second.
-const PUT_BACK_AFTER: i64 = 5;
+/// By how many seconds a database may be newer than its log, which a running server writes to every second.
+const RESTORED_AFTER: i64 = 5;
 
-/// Two processes that open a new file at once: one sees the other switch the journal mode, which no busy timeout covers.
+/// If two processes open a new file at once, one sees the other switch the journal mode, which no busy timeout covers.
 const OPEN_ATTEMPTS: u32 = 20;
 
-/// Opens the file that `url` names; makes it and its folder if they are not there.
+/// Opens the file that `url` names; creates it and its folder if they do not exist.
 pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemned) -> Result<Opened> {
     let target = parse(url)?;
     // SQLite follows a symbolic link, and keeps its log next to the file that it points to.
@@ -66,23 +66,23 @@ pub(crate) async fn open(url: &str, options: &StoreOptions, condemned: &Condemne
     })
 }
 
-/// Refuses a database whose write-ahead log SQLite would drop in silence, in whole or in part. Before the file is opened:
-/// opening alone removes a log next to an empty database.
+/// Rejects a database whose write-ahead log SQLite would silently drop, in whole or in part. It must run before the
+/// file is opened: opening alone removes a log next to an empty database.
 async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
-    let log = beside(path, "-wal");
+    let log = with_suffix(path, "-wal");
     let refused = |why: String| StoreError::CantOpen { what: path.display().to_string(), why };
     let unreadable = |error: std::io::Error| refused(format!("{}: {error}", log.display()));
     let shown = log.display();
     let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-    let index = beside(path, "-shm");
-    match read_quietly(&log, &index).await.map_err(unreadable)? {
+    let index = with_suffix(path, "-shm");
+    match read_log(&log, &index).await.map_err(unreadable)? {
         Log::Damaged { transactions } => {
             let lost = match transactions {
                 0 => "is damaged and can't be read at all".to_owned(),
-                some => format!("is damaged, and at least {some} acknowledged changes follow the damage"),
+                count => format!("is damaged, and at least {count} acknowledged changes follow the damage"),
             };
             return Err(refused(format!(
-                "its write-ahead log {shown} {lost}: keep a copy of both, then restore a backup; \
+                "its write-ahead log {shown} {lost}: keep a copy of both, then restore a backup, \
                  or move the log away, which loses everything in it, and run `ficha recover`"
             )));
         }
@@ -98,16 +98,16 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
     let length = std::fs::metadata(&log).map_or(0, |log| log.len());
     if length < needed && !is_empty {
         return Err(refused(format!(
-            "its write-ahead log {shown} is missing or truncated, with acknowledged changes in it: restore it, or remove {} \
-             too and run `ficha recover`",
+            "its write-ahead log {shown}, which contained acknowledged changes, is missing or truncated: restore it, or \
+             remove {} too and run `ficha recover`",
             index.display()
         )));
     }
     Ok(())
 }
 
-/// A log that another process writes to while it is read may look damaged: it is read again until it rests.
-async fn read_quietly(log: &Path, index: &Path) -> std::io::Result<Log> {
+/// A log that another process writes to while it is read may look damaged. It is then read again until it is unchanged.
+async fn read_log(log: &Path, index: &Path) -> std::io::Result<Log> {
     let written = || std::fs::metadata(log).and_then(|file| file.modified()).ok();
     for _ in 0..LOG_ATTEMPTS {
         let before = written();
@@ -120,13 +120,13 @@ async fn read_quietly(log: &Path, index: &Path) -> std::io::Result<Log> {
             return Ok(found);
         }
     }
-    // A server writes without a pause, so it has it open and reads it well.
+    // It keeps changing, so a running server has it open and can read it.
     Ok(Log::Whole)
 }
 
-/// A backup that was put in the place of a database whose log was left there is read together with that log, and the two
-/// make nonsense. Not surely found, but often. By a connection that can't write, before any other: the last one that closes
-/// would move the log into the backup.
+/// A backup that was copied over a database whose log was left in place is read together with that log, and the two do
+/// not match. This check finds that often, but not always. It uses a read-only connection, before any other is opened:
+/// the last one to close would move the log into the backup.
 async fn check_pages(path: &Path, target: &SqliteConnectOptions) -> Result<()> {
     let found = async {
         let mut connection = target.clone().read_only(true).connect().await?;
@@ -142,20 +142,20 @@ async fn check_pages(path: &Path, target: &SqliteConnectOptions) -> Result<()> {
     Err(StoreError::CantOpen {
         what: path.display().to_string(),
         why: format!(
-            "it is newer than the write-ahead log beside it, and the two do not fit ({why}): restore the backup once more, \
-             and remove the files ending in -wal and -shm before the server is started"
+            "it is newer than the write-ahead log next to it, and the two do not match ({why}): restore the backup again, \
+             and remove the files ending in -wal and -shm before starting the server"
         ),
     })
 }
 
-/// True if the database was put there after its log was last written, by more than a checkpoint takes.
+/// True if the database was put in place after its log was last written, by more than a checkpoint takes.
 fn is_newer_than_its_log(path: &Path) -> bool {
-    let log = std::fs::metadata(beside(path, "-wal")).ok().filter(|log| log.len() > 0);
+    let log = std::fs::metadata(with_suffix(path, "-wal")).ok().filter(|log| log.len() > 0);
     let database = std::fs::metadata(path).ok();
-    matches!((log, database), (Some(log), Some(database)) if database.ctime() > log.mtime() + PUT_BACK_AFTER)
+    matches!((log, database), (Some(log), Some(database)) if database.ctime() > log.mtime() + RESTORED_AFTER)
 }
 
-/// The file of a `sqlite://` URL that can be used.
+/// The file of a `sqlite://` URL, if the URL is valid.
 pub(crate) fn file_of(url: &str) -> Option<std::path::PathBuf> {
     parse(url).ok().map(|target| target.get_filename().to_owned())
 }
@@ -164,33 +164,34 @@ fn real_path(target: &SqliteConnectOptions) -> std::path::PathBuf {
     std::fs::canonicalize(target.get_filename()).unwrap_or_else(|_| target.get_filename().to_owned())
 }
 
-/// One connection of its own, for what sea-orm must do itself. Close it afterwards.
-pub(crate) async fn open_apart(target: &SqliteConnectOptions, options: &StoreOptions) -> Result<SqlitePool> {
+/// A separate connection for what sea-orm must do itself. Close it afterwards.
+pub(crate) async fn open_separate(target: &SqliteConnectOptions, options: &StoreOptions) -> Result<SqlitePool> {
     open_writer(target.clone(), options, &Condemned::default()).await
 }
 
 fn parse(url: &str) -> Result<SqliteConnectOptions> {
     let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
     if rest.is_empty() || rest.starts_with('?') || rest.starts_with(":memory:") || rest.contains("mode=memory") {
-        // The writer and the readers would each have a database of their own.
-        return Err(cant_open("of that sqlite:// URL", "a database in memory is not supported: name a file"));
+        // The writer and each reader would have a separate database.
+        return Err(cant_open("at the given sqlite:// URL", "an in-memory database is not supported: name a file"));
     }
     let (path, _) = rest.split_once('?').unwrap_or((rest, ""));
     if path.split('/').next().is_some_and(|first| first.contains(':') && first.contains('@')) {
-        // The URL of a server with a wrong beginning: no file is made under a password's name, and none is shown.
-        return Err(cant_open("of that sqlite:// URL", "it must name a file, but looks like the URL of a server"));
+        // A server's URL with the wrong scheme: no file must be created whose name contains a password, nor is it
+        // shown.
+        return Err(cant_open("at the given sqlite:// URL", "it must name a file, but looks like the URL of a server"));
     }
     // The parser's error may quote an option's value, which may contain a password.
     let unreadable = |_| cant_open(path, "an option is unknown; known options are mode, cache, immutable and vfs");
     let target = SqliteConnectOptions::from_str(url).map_err(unreadable)?;
     Ok(target
-        // It was made before. A connection that is opened later must not make an empty one where the file is gone.
+        // The file exists by now. A connection that is opened later must not create an empty one if the file is gone.
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(BUSY)
         // Sorting must not depend on another disk.
         .pragma("temp_store", "memory")
-        // A commit that was answered survives the loss of power: WAL alone would survive only that of the process.
+        // An acknowledged commit survives a power cut: WAL alone would survive only a crash of the process.
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging())
 }
@@ -204,8 +205,8 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> Sqli
         .max_lifetime(None)
         .test_before_acquire(false)
         .before_acquire(move |_, connection| {
-            let fit = !condemned.holds(&connection);
-            Box::pin(std::future::ready(Ok(fit)))
+            let usable = !condemned.contains(&connection);
+            Box::pin(std::future::ready(Ok(usable)))
         })
 }
 
@@ -214,12 +215,12 @@ async fn open_writer(
     options: &StoreOptions,
     condemned: &Condemned,
 ) -> Result<SqlitePool> {
-    // The journal mode stays with the file, so the readers need not set it.
+    // The journal mode is stored in the file, so the readers need not set it.
     let target = target.journal_mode(SqliteJournalMode::Wal);
     let pool = pool(1, options, condemned).after_release(|connection, _| {
         Box::pin(async move {
             // Inside a transaction this fails, and the connection is closed: nothing that is written there would count,
-            // and an idle one would keep the lock from everybody. SQLite says so itself; sqlx' own counter does not know.
+            // and while idle it would block all other writers. Only SQLite itself knows; sqlx's counter does not.
             Ok(connection.execute("BEGIN; ROLLBACK").await.is_ok())
         })
     });
@@ -244,7 +245,7 @@ fn cant_open(what: &str, why: impl ToString) -> StoreError {
     StoreError::CantOpen { what: what.to_owned(), why: why.to_string() }
 }
 
-/// Makes the file for its owner alone. SQLite gives its journals the file's own mode.
+/// Creates the file, accessible to its owner only. SQLite gives its journals the same mode.
 fn make_file(path: &Path) -> Result<()> {
     let failed = |error: std::io::Error| cant_open(&path.display().to_string(), error);
     if path.exists() {
@@ -256,7 +257,7 @@ fn make_file(path: &Path) -> Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(failed)?;
-        // Its name must be there after a power cut, as what is written in it is.
+        // The folder's own entry must survive a power cut, like its content.
         sync_folder(folder.parent()).map_err(failed)?;
     }
     let mut file = std::fs::OpenOptions::new();

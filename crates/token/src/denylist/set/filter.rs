@@ -11,15 +11,15 @@ const BLOCKS: usize = 1 << BLOCK_BITS;
 const WORDS: usize = 7;
 
 /// Bits in cache-line blocks, two for each id, both in one block (a blocked Bloom filter). A cleared bit proves that
-/// the id is not there; set bits prove nothing. It takes 1 MB. With a million ids one look-up in seventeen gets past
-/// it in vain, with ten million most do.
+/// the id is not there; set bits prove nothing. It takes 1 MB. With a million ids one look-up in seventeen passes it in
+/// vain, with ten million most do.
 pub(super) struct Filter {
     blocks: Box<[Block]>,
 }
 
 /// The version is odd while the bits are being rebuilt. Bits are only ever cleared then, so a reader that finds a
-/// cleared bit looks at the version before and after: if it stood still, the bit was cleared because the id is not in
-/// the set, and not for a moment.
+/// cleared bit looks at the version before and after: if it has not changed, the bit is clear because the id is not in
+/// the set, and not because of a rebuild.
 #[repr(align(64))]
 struct Block {
     version: AtomicU64,
@@ -57,8 +57,8 @@ impl Filter {
         }
     }
 
-    /// Rebuilds the bits of one shard from the hashes that are left in it. Call it with the shard locked for writing:
-    /// a reader that meets it goes to the shard and waits there.
+    /// Rebuilds the bits of one shard from the hashes that are left in it. Call it with the shard locked for writing: a
+    /// reader that meets a rebuild goes to the shard and waits there.
     pub(super) fn rebuild(&self, shard: usize, hashes: impl Iterator<Item = u64>) {
         let blocks = &self.blocks[shard * BLOCKS..(shard + 1) * BLOCKS];
         blocks.iter().for_each(|block| _ = block.version.fetch_add(1, Ordering::Relaxed));
@@ -82,7 +82,7 @@ impl Block {
     }
 }
 
-/// The two bits of a hash: from 9 bits each that neither the block nor the place in the shard's table goes by.
+/// The two bits of a hash, each from 9 bits that choose neither the block nor the place in the shard's table.
 #[inline]
 fn bits(hash: u64) -> [usize; 2] {
     let scaled = |nine: u64| ((nine & 0x1FF) as usize * WORDS * 64) >> 9;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_is_never_denied_and_most_of_the_rest_is() {
+    fn added_ids_always_pass_and_most_others_do_not() {
         let filter = Filter::new();
         hashes(100_000).for_each(|hash| filter.add(hash));
         assert!(hashes(100_000).all(|hash| filter.may_contain(hash)));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_is_made_anew_keeps_what_is_left_and_leaves_the_others_alone() {
+    fn a_rebuilt_shard_keeps_its_remaining_ids_and_leaves_the_others_alone() {
         let filter = Filter::new();
         let shard = |hash: u64| (hash >> (64 - SHARD_BITS)) as usize;
         hashes(100_000).for_each(|hash| filter.add(hash));

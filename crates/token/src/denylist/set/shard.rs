@@ -15,8 +15,8 @@ struct Slot {
 const EMPTY: Slot = Slot { id: [0; 16], until: 0 };
 
 /// A table with open addressing. An id's *home* is its hash scaled to the number of homes, so homes rise with hashes.
-/// Ids stand in the order of their hashes, each at its home or behind it, with no gap between. The array goes on a
-/// little behind the last home, so nothing wraps around, and growing or purging is one pass from the front.
+/// Ids are in the order of their hashes, each at its home or after it, with no gap in between. The array extends a
+/// little past the last home, so nothing wraps around, and growing or purging is one pass from the front.
 pub(super) struct Shard {
     slots: Vec<Slot>,
     homes: usize,
@@ -61,7 +61,7 @@ impl Shard {
             }
             Err(place) => place,
         };
-        // Full at 92 %. A look-up then passes some six slots, which are two cache lines.
+        // Full at 92 %. A look-up then passes about six slots, which are two cache lines.
         let room = (self.len + 1) * 100 <= self.homes * 92;
         let gap = self.slots.iter().skip(place).position(|slot| slot.until == 0);
         match gap {
@@ -79,14 +79,14 @@ impl Shard {
         true
     }
 
-    /// Removes what expires by `now`, and says how many those were.
+    /// Removes what expires by `now`, and returns how many entries that were.
     pub(super) fn purge(&mut self, mixer: Mixer, now: u32) -> usize {
         let before = self.len;
         let live = self.slots.iter().filter(|slot| slot.until > now).count();
         if live == 0 {
             *self = Self::new();
         } else if live * 2 < self.homes {
-            // Much has gone: a smaller table, with room for a third more.
+            // Much was removed: a smaller table, with room for a third more.
             self.rebuild(mixer, live * 3 / 2 + 4, now);
         } else {
             self.compact(mixer, now);
@@ -137,12 +137,12 @@ impl Shard {
         }
     }
 
-    /// Puts an entry at its home or, if that is taken, at `next`. Gives the place behind it.
+    /// Puts an entry at its home or, if that is taken, at `next`. Returns the place after it.
     fn put(&mut self, mixer: Mixer, next: usize, slot: Slot) -> usize {
         let place = next.max(home(mixer.hash(&slot.id), self.homes));
         match self.slots.get_mut(place) {
             Some(empty) => *empty = slot,
-            // The array's end is full: rare, and the table is a little longer for it.
+            // The end of the array is full, which is rare: the table becomes a little longer.
             None => self.slots.push(slot),
         }
         self.len += 1;

@@ -53,7 +53,7 @@ fn times_out_of_range_are_bounded() {
 }
 
 #[test]
-fn a_hundred_thousand_ids_are_all_found_and_leave_by_their_time() {
+fn a_hundred_thousand_ids_are_all_found_and_expire_in_time() {
     let set = DenySet::new();
     let count = 100_000;
     for number in 0..count {
@@ -68,7 +68,7 @@ fn a_hundred_thousand_ids_are_all_found_and_leave_by_their_time() {
     assert!((0..count).all(|number| set.contains(&id(number), 999) == (number % 10 > 4)));
     assert_eq!(set.purge(1_009), count as usize / 2);
     assert!(set.is_empty());
-    assert!(set.memory_bytes() - empty < full / 10, "memory comes back");
+    assert!(set.memory_bytes() - empty < full / 10, "memory is freed");
 }
 
 #[test]

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_four_to_sixteen_is_a_cost() {
+    fn a_cost_is_four_to_sixteen() {
         assert!([0, 3, 17, 31, u32::MAX].into_iter().all(|cost| Cost::try_from(cost).is_err()));
         assert!((4..=16).all(|cost| Cost::try_from(cost).is_ok_and(|parsed| parsed.get() == cost)));
         assert_eq!(Cost::try_from(3).unwrap_err().to_string(), "the bcrypt cost must be 4 to 16, not 3");

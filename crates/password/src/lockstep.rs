@@ -1,8 +1,8 @@
 //! Several independent bcrypt hashes on one thread, round by round.
 //!
-//! A Blowfish round needs the result of the previous one, so a single bcrypt mostly waits for its own memory reads. Up to
-//! four independent hashes fill those gaps: [`Lanes`] runs one round of each in turn. A single hash runs the same code
-//! with one lane.
+//! A Blowfish round needs the result of the previous one, so a single bcrypt mostly waits for its own memory reads. Up
+//! to four independent hashes fill those gaps: [`Lanes`] runs one round of each in turn. A single hash runs the same
+//! code with one lane.
 //!
 //! The work is cut into slices, so that lanes may start and end at different times and have different costs.
 

@@ -32,8 +32,8 @@ const ROWS: [&str; 7] =
 /// The rules for a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// The minimum number of characters (not bytes). NIST requires 15 if the password is the only factor, and 8 together
-    /// with a second factor.
+    /// The minimum number of characters (not bytes). NIST requires 15 if the password is the only factor, and 8
+    /// together with a second factor.
     pub min_length: usize,
 }
 
@@ -117,7 +117,8 @@ fn has_little_else(text: &str, word: &str) -> bool {
     text.contains(word) && text.replace(word, "").chars().count() < OTHER_THAN_NAME
 }
 
-/// True if it is on the list, or if its letters (also with `0` read as `o`, and so on) are one or two words from the list.
+/// True if it is on the list, or if its letters (also with `0` read as `o`, and so on) are one or two words from the
+/// list.
 fn is_common(text: &str) -> bool {
     COMMON.contains(text) || is_common_word(text) || is_common_word(&Zeroizing::new(plain_letters(text)))
 }
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_user_name_may_turn_up_inside() {
+    fn a_short_user_name_may_occur_inside() {
         let policy = PasswordPolicy::default();
         assert_eq!(policy.check(&Password::new("the velvet bicycle"), "ed"), Ok(()));
         assert_eq!(policy.check(&Password::new("bobbobbobbobbob"), "bob"), Err(PolicyError::UserName));

@@ -111,9 +111,9 @@ impl Hashing {
     /// Checks `password` against `candidate`; `None` stands for a user that does not exist.
     ///
     /// Every failure takes as long as a failed check of cost `floor`, whatever the reason: an unknown user, a wrong,
-    /// over-long or otherwise unusable password, a stored hash that is cheaper or too expensive. A stored hash above `floor`
-    /// that may be checked takes its own time. A failed argon2id check is topped up to `floor`, based on how long a turn of
-    /// bcrypt takes now: close, but not exact.
+    /// over-long or otherwise unusable password, a stored hash that is cheaper or too expensive. A stored hash above
+    /// `floor` that may be checked takes its own time. A failed argon2id check is topped up to `floor`, based on how
+    /// long a turn of bcrypt takes now: close, but not exact.
     ///
     /// `source` identifies the caller; see [`HashingSettings::max_per_source`]. Dropping the future cancels the check.
     pub async fn verify(
@@ -130,8 +130,8 @@ impl Hashing {
 
     /// Hashes a new password, in the format `$bcrypt-sha256$v=2,t=2b,r=COST$…`.
     ///
-    /// Check the [policy](crate::policy) first: a hash of more than [`MAX_PASSWORD_BYTES`](crate::MAX_PASSWORD_BYTES) is
-    /// created, but never matches.
+    /// Check the [policy](crate::policy) first: a hash of more than [`MAX_PASSWORD_BYTES`](crate::MAX_PASSWORD_BYTES)
+    /// is created, but never matches.
     pub async fn hash(&self, source: u64, password: Password, cost: Cost) -> Result<StoredHash, Busy> {
         let (reply, answer) = oneshot::channel();
         self.queue().push(source, Task::Hash { password, cost, reply })?;

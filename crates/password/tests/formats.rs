@@ -111,7 +111,7 @@ async fn plain_bcrypt_refuses_a_nul_inside() {
 }
 
 #[tokio::test]
-async fn empty_passwords_are_passwords_like_others() {
+async fn an_empty_password_is_checked_like_any_other() {
     let hashing = hashing();
     for hash in [
         "$bcrypt-sha256$v=2,t=2b,r=4$5CCL36HRDh/5fCFOuWf5Te$OXQQw0ngC1.u/TvXUhOp2LaUCnIVlqm",
@@ -175,7 +175,7 @@ fn malformed_hashes_fail_cleanly() {
 }
 
 #[test]
-fn no_cut_or_changed_hash_panics() {
+fn no_truncated_or_changed_hash_panics() {
     for (hash, ..) in OF_ENGLISH {
         for at in 0..hash.len() {
             // Some of these are still valid (argon2 has no fixed length); none may panic.

@@ -81,7 +81,7 @@ fn every_length_in_every_number_of_lanes_equals_the_bcrypt_crate() {
 }
 
 #[test]
-fn a_fifth_hash_finds_no_lane() {
+fn a_fifth_hash_finds_no_free_lane() {
     let mut lanes = Lanes::new();
     for tag in 0..MAX_LANES {
         lanes.join(b"a\0", &[1; 16], 16, tag).unwrap();
@@ -90,7 +90,7 @@ fn a_fifth_hash_finds_no_lane() {
 }
 
 #[test]
-fn a_lane_taken_out_leaves_the_others_unharmed() {
+fn removing_a_lane_does_not_affect_the_others() {
     let job = |byte| Job { key: key(&[byte; 9]), salt: [byte; 16], cost: 4, late: 0 };
     let mut lanes = Lanes::new();
     for byte in 1..=4 {

@@ -70,11 +70,11 @@ async fn an_unknown_user_never_matches() {
 }
 
 #[tokio::test]
-async fn a_stored_cost_above_the_maximum_is_refused_and_not_computed() {
+async fn a_stored_cost_above_the_maximum_is_rejected_without_computing_it() {
     let hashing = start(1, 4);
     // At cost 31 this would take two days.
-    let dear = "$2b$31$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a".parse().unwrap();
-    assert_eq!(hashing.verify(1, Password::new("a"), Some(dear), cost(4)).await, Ok(false));
+    let costly = "$2b$31$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a".parse().unwrap();
+    assert_eq!(hashing.verify(1, Password::new("a"), Some(costly), cost(4)).await, Ok(false));
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_full_queue_is_busy_at_once() {
 }
 
 #[tokio::test]
-async fn one_source_can_not_fill_the_queue() {
+async fn one_source_cannot_fill_the_queue() {
     let hashing = start(1, 1);
     let mut running = pin!(check(&hashing, 1, SLOW));
     assert!(begin(running.as_mut()).is_pending());
@@ -121,7 +121,7 @@ async fn one_source_can_not_fill_the_queue() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_gives_its_place_back() {
+async fn a_caller_that_hangs_up_frees_its_place() {
     let hashing = start(1, 1);
     let mut running = Box::pin(check(&hashing, 1, 16));
     assert!(begin(running.as_mut()).is_pending());
@@ -160,8 +160,8 @@ async fn a_login_that_comes_later_takes_a_free_lane() {
 #[tokio::test]
 async fn the_typical_time_is_known_from_the_start_and_grows_with_the_cost() {
     let hashing = start(1, 1);
-    let (cheap, dear) = (hashing.typical(cost(4)), hashing.typical(cost(12)));
-    assert!(cheap > Duration::from_micros(100) && dear > cheap * 200 && dear < cheap * 300, "{cheap:?} {dear:?}");
+    let (cheap, costly) = (hashing.typical(cost(4)), hashing.typical(cost(12)));
+    assert!(cheap > Duration::from_micros(100) && costly > cheap * 200 && costly < cheap * 300, "{cheap:?} {costly:?}");
     assert_eq!(check(&hashing, 1, 5).await, Ok(false));
     assert!(hashing.stats().typical > Duration::ZERO);
 }
@@ -171,25 +171,25 @@ async fn many_checks_of_all_kinds_at_once_get_their_own_answers() {
     let settings = HashingSettings { threads: 2, max_queue: 200, max_per_source: 200, ..HashingSettings::default() };
     let hashing = Hashing::start(settings).unwrap();
     let mut stored = Vec::new();
-    for (number, dear) in (0..5).zip([4, 5, 6, 4, 5]) {
-        stored.push(hashing.hash(1, Password::new(format!("password {number}")), cost(dear)).await.unwrap());
+    for (number, hash_cost) in (0..5).zip([4, 5, 6, 4, 5]) {
+        stored.push(hashing.hash(1, Password::new(format!("password {number}")), cost(hash_cost)).await.unwrap());
     }
     let mut running = Vec::new();
     for number in 0..100 {
         let (hashing, hash, other) = (hashing.clone(), stored[number % 5].clone(), number % 3);
-        let asked = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let password = Password::new(format!("password {}", (number + other) % 5));
             assert_eq!(hashing.verify(number as u64, password, Some(hash), cost(6)).await, Ok(other == 0));
         });
         if number % 10 == 9 {
             tokio::task::yield_now().await;
-            asked.abort();
+            task.abort();
         } else {
-            running.push(asked);
+            running.push(task);
         }
     }
-    for asked in running {
-        asked.await.unwrap();
+    for task in running {
+        task.await.unwrap();
     }
 }
 
@@ -208,7 +208,7 @@ async fn the_hashing_threads_have_a_lower_priority() {
 }
 
 #[test]
-fn settings_that_make_no_sense_do_not_start() {
+fn invalid_settings_are_refused() {
     let bad = |threads, lanes| HashingSettings { threads, lanes, ..HashingSettings::default() };
     assert!([bad(0, 4), bad(1, 0), bad(1, 5)].into_iter().all(|settings| Hashing::start(settings).is_err()));
 }

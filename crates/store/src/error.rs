@@ -27,8 +27,8 @@ pub enum StoreError {
     NotMigrated,
     /// A newer version of Ficha has changed the tables, so this version can't interpret them.
     #[error(
-        "the database was migrated by a newer version of ficha (migration {0}): run that version, or restore a backup from \
-         before it"
+        "the database was migrated by a newer version of ficha (migration {0}): run that version, or restore a backup \
+         from before it"
     )]
     Newer(String),
     /// A stored value can't be parsed.

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_a_dearer_hash_is_not_topped_up_nor_cut_short() {
+    fn a_failure_of_a_costlier_hash_is_neither_topped_up_nor_cut_short() {
         let costlier = "$2b$08$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a";
         for password in ["wrong", "nul\0inside", &"x".repeat(257)] {
             assert_eq!(turns(password, Some(costlier), 4), (1 << 8, false));

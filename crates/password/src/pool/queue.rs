@@ -123,8 +123,8 @@ impl Queue {
         state.waiting.len() < self.settings.max_queue && of_source < self.settings.max_per_source
     }
 
-    /// The next job for the thread `index`, which is working on `load`. A thread with nothing to do sleeps here until there
-    /// is a job. Fails once the queue is closed.
+    /// The next job for the thread `index`, which is working on `load`. A thread with nothing to do sleeps here until
+    /// there is a job. Fails once the queue is closed.
     pub(super) fn next(&self, index: usize, load: Load, slice: Option<Slice>) -> Result<Option<Task>, Closed> {
         let mut state = self.lock();
         if let Some(slice) = slice {
@@ -147,8 +147,8 @@ impl Queue {
         }
     }
 
-    /// A waiting job, unless threads with fewer busy lanes will take all of them: jobs are first spread over the threads,
-    /// and only then share one.
+    /// A waiting job, unless threads with fewer busy lanes will take all of them: jobs are first spread over the
+    /// threads, and only then share one.
     fn take(&self, state: &mut State, index: usize) -> Option<Task> {
         let mine = state.loads[index];
         if mine.alone || mine.lanes >= self.settings.lanes {
@@ -173,8 +173,8 @@ impl Queue {
         None
     }
 
-    /// Counts a job of the thread `index`. Called before the answer is sent, so that it is counted by the time the caller
-    /// has the answer.
+    /// Counts a job of the thread `index`. Called before the answer is sent, so that it is counted by the time the
+    /// caller has the answer.
     pub(super) fn count_answer(&self, index: usize, widest: usize) {
         let mut state = self.lock();
         let load = &mut state.loads[index];

@@ -14,8 +14,8 @@ pub(super) struct Speed {
 }
 
 impl Speed {
-    /// Times one cheap hash, about 2 ms, so that estimates are right before the first job. How much other busy lanes slow
-    /// it down is an assumption until it has been measured.
+    /// Times one cheap hash, about 2 ms, so that estimates are right before the first job. How much other busy lanes
+    /// slow it down is an assumption until it has been measured.
     pub(super) fn measure() -> Self {
         let turns = Cost::MIN.turns() * 2;
         let mut lanes = Lanes::new();

@@ -35,7 +35,7 @@ fn lower_priority() {
     let lowered = rustix::process::getpriority_process(None)
         .and_then(|nice| rustix::process::setpriority_process(None, (nice + NICER).min(19)));
     if let Err(error) = lowered {
-        tracing::warn!(%error, "the priority of a hashing thread could not be lowered; logins may slow down other requests");
+        tracing::warn!(%error, "could not lower the priority of a hashing thread; logins may slow down other requests");
     }
 }
 

@@ -124,7 +124,7 @@ impl Feed {
         self.lease.has_jumped(self.now())
     }
 
-    /// Parses a page, and adds its entries. That is safe whoever sent it: no entry can make an invalid token valid.
+    /// Parses a page, and adds its entries. That is safe from any sender: no entry can make an invalid token valid.
     pub(super) fn add(&self, body: &[u8]) -> Result<PageHead, serde_json::Error> {
         let page: DenyPage = serde_json::from_slice(body)?;
         let entries = page.entries.len();

@@ -1,7 +1,7 @@
 //! A macro that runs each test on both databases.
 
-/// Turns each `async fn name(db: TestDatabase)` into two tests, `sqlite::name` and `postgres::name`, so that a test run's
-/// output shows how many ran on which. Use it once per module.
+/// Turns each `async fn name(db: TestDatabase)` into two tests, `sqlite::name` and `postgres::name`, so that the output
+/// shows how many ran on which. Use it once per module.
 ///
 /// They run on tokio with two threads; `#![…]` as the first line selects another attribute, such as
 /// `#![actix_web::test]`.

@@ -1,11 +1,11 @@
-//! Databases for tests: each test gets one of its own, of either kind, and it goes when the test ends.
+//! Databases for tests: each test gets its own, of either kind, which is removed when the test ends.
 //!
-//! SQLite is always there. PostgreSQL is the server that `FICHA_TEST_POSTGRES_URL` names (its user must be allowed to
-//! make databases), or else a private cluster that is started once in a test process from the machine's own binaries,
-//! and is gone when the process has ended, however it ended. Where there is neither, a line says so and the tests on
-//! PostgreSQL pass without having run; `FICHA_TEST_REQUIRE=all` makes that a failure.
+//! SQLite is always available. PostgreSQL is the server that `FICHA_TEST_POSTGRES_URL` names (its user must be allowed
+//! to create databases), or else a private cluster, started once per test process from the machine's own binaries and
+//! removed when the process ends, however it ends. If there is neither, a message says so and the tests on PostgreSQL
+//! pass without running; `FICHA_TEST_REQUIRE=all` makes that a failure.
 //!
-//! The private cluster does not wait for its disk; `FICHA_TEST_POSTGRES_FSYNC=on` makes it.
+//! The private cluster does not wait for its disk, unless `FICHA_TEST_POSTGRES_FSYNC=on` is set.
 
 mod cluster;
 mod explain;
@@ -32,7 +32,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A migrated SQLite file in a folder of its own.
+    /// A migrated SQLite file in its own folder.
     pub async fn sqlite() -> Self {
         let database = Self::empty_sqlite();
         let store = database.store().await;
@@ -46,27 +46,27 @@ impl TestDatabase {
         server::Database::migrated().await.map(Self::of_postgres)
     }
 
-    /// A database of the same kind as this one in which no step was applied.
+    /// An empty database of the same kind, to which no migration was applied.
     pub async fn another_empty(&self) -> Self {
         match self.kind {
             DatabaseKind::Sqlite => Self::empty_sqlite(),
             DatabaseKind::Postgres => {
-                Self::of_postgres(server::Database::empty().await.expect("it was there a moment ago"))
+                Self::of_postgres(server::Database::empty().await.expect("PostgreSQL is available"))
             }
         }
     }
 
-    /// What the store, or a server's configuration, takes as the database's URL.
+    /// The database's URL, for the store or a server's configuration.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Which kind it is.
+    /// The kind of database.
     pub fn kind(&self) -> DatabaseKind {
         self.kind
     }
 
-    /// A store on it. Each call opens connections of its own, as another process would.
+    /// A store on it. Each call opens new connections, as another process would.
     pub async fn store(&self) -> Store {
         self.store_with(StoreOptions { connections: 8, ..StoreOptions::default() }).await
     }

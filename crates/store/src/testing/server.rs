@@ -102,8 +102,8 @@ async fn migrate(url: &str) {
     store.close().await;
 }
 
-/// Unused, since it holds this process's id and a count; names of killed processes are left on a server that outlives
-/// us.
+/// Unused, since it contains the process id, a count and a random number: databases of killed processes remain on an
+/// external server.
 fn unused_name(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let mut random = [0; 4];
@@ -116,8 +116,7 @@ async fn run(server: &str, sql: String) {
     let options: PgConnectOptions = server.parse().expect("FICHA_TEST_POSTGRES_URL is a URL");
     let mut connection: PgConnection =
         options.disable_statement_logging().connect().await.expect("the test server answers");
-    // PostgreSQL refuses to copy a template that another copy is being made of, now and then: the next try gets
-    // through.
+    // PostgreSQL sometimes refuses to copy a template while another copy is being made. A later attempt succeeds.
     for attempt in 0.. {
         match connection.execute(sqlx::AssertSqlSafe(sql.clone())).await {
             Ok(_) => break,

@@ -17,7 +17,7 @@ fn first(n: usize) -> Bootstrap {
 const ALL: BootstrapOutcome = BootstrapOutcome::Done { client_added: true, user_added: true };
 
 on_both_databases! {
-    async fn of_servers_that_start_at_once_one_bootstraps(db: TestDatabase) {
+    async fn only_one_of_several_servers_starting_at_once_bootstraps(db: TestDatabase) {
         let stores = join_all((0..6).map(|_| db.store())).await;
         let outcomes = join_all(stores.iter().enumerate().map(|(n, store)| store.bootstrap(first(n)))).await;
         let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap()).collect();
@@ -40,7 +40,7 @@ on_both_databases! {
         assert_eq!(store.user_by_name("admin").await.unwrap(), None);
     }
 
-    async fn a_user_or_client_made_before_is_left_as_it_is(db: TestDatabase) {
+    async fn an_existing_user_or_client_is_left_unchanged(db: TestDatabase) {
         let store = db.store().await;
         let admin = user("admin");
         store.add_user(admin.clone(), 10).await.unwrap();

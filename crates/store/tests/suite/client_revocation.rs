@@ -5,7 +5,7 @@ use futures_util::future::join;
 use crate::support::{NOW, alice_and_app, inserted, login, more_sessions, rotation, terms};
 
 on_both_databases! {
-    async fn a_client_is_barred_first_and_freed_by_the_last_batch(db: TestDatabase) {
+    async fn a_client_is_blocked_first_and_unblocked_by_the_last_batch(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let made = more_sessions(&store, &alice, &app, 7).await;
@@ -34,7 +34,7 @@ on_both_databases! {
         inserted(store.insert_session(login(&alice, &unblocked)).await.unwrap());
     }
 
-    async fn exactly_full_batches_end_too(db: TestDatabase) {
+    async fn a_revocation_ends_even_if_the_batches_are_exactly_full(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         more_sessions(&store, &alice, &app, 4).await;
@@ -45,7 +45,7 @@ on_both_databases! {
         assert!(!store.revoke_client_sessions("app", NOW, 2).await.unwrap().more);
     }
 
-    async fn two_servers_may_take_it_up_at_once(db: TestDatabase) {
+    async fn two_servers_may_continue_a_revocation_at_once(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let (alice, app) = alice_and_app(&one).await;
         more_sessions(&one, &alice, &app, 25).await;
@@ -66,7 +66,7 @@ on_both_databases! {
         assert_eq!(one.head().await.unwrap().number, 25);
     }
 
-    async fn no_session_of_a_login_under_way_is_left_behind(db: TestDatabase) {
+    async fn no_session_of_a_concurrent_login_survives(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let (alice, _) = alice_and_app(&one).await;
         for _ in 0..15 {

@@ -10,7 +10,7 @@ const HORIZON: i64 = NOW + 1_200;
 const NEED: i64 = NOW + 600;
 
 on_both_databases! {
-    async fn of_many_at_once_all_get_the_same_session(db: TestDatabase) {
+    async fn many_concurrent_calls_all_get_the_same_session(db: TestDatabase) {
         let stores = [db.store().await, db.store().await];
         let (_, app) = alice_and_app(&stores[0]).await;
         let calls = (0..12).map(|n| stores[n % 2].client_session(own_grant(&app), NOW, NEED, HORIZON));
@@ -21,7 +21,7 @@ on_both_databases! {
         assert_eq!(stores[0].session(id).await.unwrap().unwrap().access_exp, HORIZON);
     }
 
-    async fn its_reach_is_raised_only_when_it_is_too_short(db: TestDatabase) {
+    async fn the_reach_is_raised_only_when_it_is_too_short(db: TestDatabase) {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         let first = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
@@ -32,7 +32,7 @@ on_both_databases! {
         assert_eq!(store.session(first.id).await.unwrap(), Some(raised));
     }
 
-    async fn one_that_can_not_be_used_is_replaced(db: TestDatabase) {
+    async fn an_unusable_session_is_replaced(db: TestDatabase) {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         let first = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
@@ -52,7 +52,7 @@ on_both_databases! {
         assert_eq!(store.session(third.id).await.unwrap().unwrap().revoked, None);
     }
 
-    async fn another_scope_or_audience_has_a_session_of_its_own(db: TestDatabase) {
+    async fn another_scope_or_audience_has_its_own_session(db: TestDatabase) {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         let mut other_scope = own_grant(&app);
@@ -66,7 +66,7 @@ on_both_databases! {
         assert_eq!(ids.len(), 3);
     }
 
-    async fn a_client_that_was_changed_gets_nothing_for_what_it_was(db: TestDatabase) {
+    async fn a_client_that_was_changed_after_it_was_read_is_outdated(db: TestDatabase) {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());

@@ -5,7 +5,7 @@ use ficha_token::Grant;
 use crate::support::client;
 
 on_both_databases! {
-    async fn a_client_comes_back_as_it_was_stored(db: TestDatabase) {
+    async fn a_client_is_read_back_as_it_was_stored(db: TestDatabase) {
         let store = db.store().await;
         let mut other = client("other");
         other.secret_hash = None;
@@ -21,7 +21,7 @@ on_both_databases! {
         assert_eq!(store.client("App").await.unwrap(), None);
     }
 
-    async fn only_the_scope_named_star_is_not_any_scope(db: TestDatabase) {
+    async fn a_scope_named_star_is_not_any_scope(db: TestDatabase) {
         let store = db.store().await;
         let mut star = client("star");
         star.scopes = ClientScopes::Only("*".parse().unwrap());
@@ -69,7 +69,7 @@ on_both_databases! {
         assert!(!store.begin_revoking_client("none").await.unwrap());
     }
 
-    async fn a_name_that_would_come_back_as_two_is_refused(db: TestDatabase) {
+    async fn a_name_that_would_be_read_back_as_two_is_refused(db: TestDatabase) {
         let store = db.store().await;
         let mut app = client("app");
         app.serves = vec!["notes mail".into()];

@@ -2,7 +2,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{DatabaseKind, Store, StoreError, on_both_databases};
 
 on_both_databases! {
-    async fn the_kind_is_the_urls(db: TestDatabase) {
+    async fn the_url_decides_the_kind_of_database(db: TestDatabase) {
         assert_eq!(db.store().await.kind(), db.kind());
     }
 
@@ -28,7 +28,7 @@ on_both_databases! {
         assert_eq!(made.len(), 1);
     }
 
-    async fn a_wrong_password_is_not_repeated(db: TestDatabase) {
+    async fn a_password_is_not_shown_in_an_error(db: TestDatabase) {
         if db.kind() == DatabaseKind::Postgres {
             for url in ["postgres://me:hunter2@127.0.0.1:1/db", "postgres://me:hunter2@127.0.0.1:port/db"] {
                 let error = Store::connect(url).await.unwrap_err();
@@ -40,13 +40,13 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn a_url_of_neither_kind_is_not_repeated() {
+async fn a_url_of_neither_kind_is_not_shown_in_an_error() {
     let error = Store::connect("mysql://me:hunter2@host/db").await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_database_in_memory_is_refused() {
+async fn an_in_memory_database_is_refused() {
     for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=memory", "sqlite://", "sqlite:?mode=memory"]
     {
         assert!(matches!(Store::connect(url).await, Err(StoreError::CantOpen { .. })), "{url}");
@@ -55,7 +55,7 @@ async fn a_database_in_memory_is_refused() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn file_and_folder_are_made_for_their_owner_alone() {
+async fn file_and_folder_are_created_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a/b/ficha.db");
@@ -69,7 +69,7 @@ async fn file_and_folder_are_made_for_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn sqlite_writes_ahead_and_waits_for_the_disk() {
+async fn sqlite_uses_a_write_ahead_log_and_waits_for_the_disk() {
     let db = TestDatabase::sqlite().await;
     let store = db.store().await;
     let pragma = async |name: &str| store.pragma(name).await.unwrap();

@@ -42,7 +42,7 @@ on_both_databases! {
         assert_eq!(store.deny_rows_after(3, 10).await.unwrap(), []);
     }
 
-    async fn an_id_already_there_takes_no_number(db: TestDatabase) {
+    async fn an_id_already_denied_gets_no_new_number(db: TestDatabase) {
         let store = db.store().await;
         let entry = token();
         assert_eq!(deny(&store, &[entry, entry]).await, [true, false]);
@@ -53,7 +53,7 @@ on_both_databases! {
         assert_eq!(store.head().await.unwrap().number, 2);
     }
 
-    async fn an_id_denied_for_longer_comes_again_under_a_new_number(db: TestDatabase) {
+    async fn an_id_denied_for_longer_gets_a_new_number(db: TestDatabase) {
         let store = db.store().await;
         let entry = token();
         deny(&store, &[entry]).await;
@@ -129,7 +129,7 @@ on_both_databases! {
         assert_eq!(store.deny_rows_after(1_005, 10).await.unwrap()[0].number, 1_006);
     }
 
-    async fn another_history_is_not_known_under_the_same_number(db: TestDatabase) {
+    async fn a_row_of_another_history_with_the_same_number_is_unknown(db: TestDatabase) {
         let store = db.store().await;
         assert!(store.deny_row_exists(0, 0).await.unwrap());
         assert!(!store.deny_row_exists(1, 0).await.unwrap());
@@ -141,7 +141,7 @@ on_both_databases! {
         assert_ne!(row.tag, 0);
     }
 
-    async fn the_rows_behind_a_known_row_are_those_in_force_and_behind_an_unknown_one_there_are_none(db: TestDatabase) {
+    async fn rows_in_force_are_returned_after_a_known_row_and_none_after_an_unknown_one(db: TestDatabase) {
         let store = db.store().await;
         for until in [NOW + 10, NOW + 10, NOW + 20, NOW + 10, NOW + 20] {
             deny(&store, &[DenyEntry { until, ..token() }]).await;
@@ -165,7 +165,7 @@ on_both_databases! {
         assert_eq!(numbers(NOW, at(1), 10).await, None);
     }
 
-    async fn many_at_once_are_written_in_one_go(db: TestDatabase) {
+    async fn many_entries_are_written_in_one_transaction(db: TestDatabase) {
         let store = db.store().await;
         let entries: Vec<_> = (0..2_201).map(|_| DenyEntry { id: DenyId::from(id()), until: NOW + 9 }).collect();
         assert!(deny(&store, &entries).await.iter().all(|newly| *newly));

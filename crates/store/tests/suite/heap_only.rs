@@ -6,7 +6,8 @@ use ficha_store::testing::TestDatabase;
 
 use crate::support::{NOW, rotation, sessions, terms};
 
-/// With an index on a column that a refresh writes, or with full pages, each refresh would cost an entry in every index.
+/// With an index on a column that a refresh writes, or with full pages, each refresh would cost an entry in every
+/// index.
 #[tokio::test]
 async fn a_refresh_is_a_heap_only_update() {
     const SESSIONS: i64 = 16;
@@ -35,7 +36,7 @@ async fn a_refresh_is_a_heap_only_update() {
     }
     let (all, heap_only) = (count("n_tup_upd").await, count("n_tup_hot_upd").await);
     assert_eq!(all, SESSIONS * REFRESHES);
-    // Nearly all are; on a busy machine a page may fill before it is cleaned up. With an index on a written column, none
-    // would be.
+    // Nearly all are; on a busy machine a page may fill before it is cleaned up. With an index on a written column,
+    // none would be.
     assert!(heap_only * 2 >= all, "only {heap_only} of {all} refreshes were heap-only");
 }

@@ -8,7 +8,7 @@ use futures_util::future::join;
 use crate::support::{NOW, alice_and_app, inserted, key, login, rotation, terms};
 
 on_both_databases! {
-    async fn a_login_is_written_whole(db: TestDatabase) {
+    async fn a_login_is_stored_completely(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let new = login(&alice, &app);
@@ -68,7 +68,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_login_during_a_purge_belongs_to_one_side_of_it(db: TestDatabase) {
+    async fn a_login_during_a_purge_belongs_to_the_old_or_the_new_epoch(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let (alice, app) = alice_and_app(&one).await;
         for round in 0..15 {

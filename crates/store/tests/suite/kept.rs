@@ -71,7 +71,7 @@ on_both_databases! {
         assert_eq!(*store.writes().borrow(), Writes::Kept);
     }
 
-    async fn a_database_that_takes_no_changes_is_known_to_and_so_is_its_recovery(db: TestDatabase) {
+    async fn a_database_that_refuses_changes_is_noticed_and_so_is_its_recovery(db: TestDatabase) {
         let (store, raw) = (db.store().await, db.raw().await);
         raw.take_away("heartbeats").await;
         assert!(store.beat(&beat(1), false).await.is_err());

@@ -7,7 +7,7 @@ use crate::bootstrap_with_keys;
 use crate::support::{NOW, key};
 
 on_both_databases! {
-    async fn of_servers_that_rotate_at_once_one_does(db: TestDatabase) {
+    async fn only_one_of_several_servers_rotating_at_once_succeeds(db: TestDatabase) {
         let stores = [db.store().await, db.store().await];
         bootstrap_with_keys(&stores[0]).await;
         let tries = (0..8).map(|n| {
@@ -22,7 +22,7 @@ on_both_databases! {
         assert!(keys.iter().filter(|key| key.kid != "sign-0").all(|key| key.expires_at.is_none()));
     }
 
-    async fn rotating_one_purpose_leaves_the_other(db: TestDatabase) {
+    async fn rotating_one_purpose_leaves_the_other_unchanged(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
         assert!(!store.rotate_key(key(KeyPurpose::Refresh, "r1"), "sign-0", NOW).await.unwrap());
@@ -41,7 +41,7 @@ on_both_databases! {
         assert_eq!(store.keys().await.unwrap().len(), 2);
     }
 
-    async fn keys_are_pruned_when_nothing_they_signed_lives(db: TestDatabase) {
+    async fn keys_are_pruned_when_no_token_they_signed_can_be_valid(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
         store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW + 50).await.unwrap();

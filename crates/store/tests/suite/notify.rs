@@ -9,7 +9,7 @@ use crate::support::{NOW, client, token};
 const SOON: Duration = Duration::from_secs(10);
 
 on_both_databases! {
-    async fn a_listener_hears_of_each_commit_that_matters(db: TestDatabase) {
+    async fn a_listener_is_notified_of_each_relevant_commit(db: TestDatabase) {
         let (store, other) = (db.store().await, db.store().await);
         let Some(mut listener) = store.listen().await.unwrap() else {
             assert_eq!(db.kind(), DatabaseKind::Sqlite);
@@ -28,7 +28,7 @@ on_both_databases! {
         assert!(timeout(Duration::from_millis(200), listener.next()).await.is_err());
     }
 
-    async fn a_listener_that_lost_its_connection_says_so_and_goes_on(db: TestDatabase) {
+    async fn a_listener_that_lost_its_connection_reports_it_and_continues(db: TestDatabase) {
         let store = db.store().await;
         let Some(mut listener) = store.listen().await.unwrap() else { return };
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \

@@ -124,7 +124,7 @@ on_both_databases! {
         .await;
     }
 
-    async fn a_refresh_finds_its_rows_by_their_ids_whatever_the_batch(db: TestDatabase) {
+    async fn a_refresh_finds_its_rows_by_their_ids_whatever_the_batch_size(db: TestDatabase) {
         let store = db.store().await;
         fill(&store).await;
         let all = store.list_sessions(&SessionFilter::default(), None, 600).await.unwrap();
@@ -137,7 +137,7 @@ on_both_databases! {
         }
     }
 
-    async fn following_the_denylist_reads_what_is_new(db: TestDatabase) {
+    async fn following_the_denylist_reads_only_what_is_new(db: TestDatabase) {
         let store = db.store().await;
         fill(&store).await;
         check(&store, "deny_rows_after", async |store| {

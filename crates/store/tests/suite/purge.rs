@@ -6,7 +6,7 @@ use crate::bootstrap_with_keys;
 use crate::support::{NOW, key};
 
 on_both_databases! {
-    async fn a_purge_denies_the_old_keys_and_begins_an_epoch(db: TestDatabase) {
+    async fn a_purge_denies_the_old_keys_and_starts_a_new_epoch(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
         store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW + 300).await.unwrap();
@@ -28,7 +28,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_second_purge_denies_only_what_the_first_made(db: TestDatabase) {
+    async fn a_second_purge_denies_only_the_key_that_the_first_created(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
         store.purge(key(KeyPurpose::Sign, "s1"), key(KeyPurpose::Refresh, "r1"), NOW, NOW + 900).await.unwrap();
@@ -38,7 +38,7 @@ on_both_databases! {
         assert_eq!(store.head().await.unwrap().epoch, 2);
     }
 
-    async fn a_key_whose_tokens_are_past_needs_no_entry(db: TestDatabase) {
+    async fn a_key_whose_tokens_have_expired_needs_no_entry(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
         store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW).await.unwrap();

@@ -18,7 +18,7 @@ on_both_databases! {
         assert_eq!(stored.revoked, Some((NOW + 5, RevokeReason::Logout)));
     }
 
-    async fn revoking_it_again_changes_nothing_but_names_the_entry(db: TestDatabase) {
+    async fn revoking_a_session_again_changes_nothing_but_returns_the_entry(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
         let (_, first) = store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap();
@@ -42,7 +42,7 @@ on_both_databases! {
         assert_eq!(store.head().await.unwrap().number, 0);
     }
 
-    async fn one_transaction_serves_callers_of_both_kinds(db: TestDatabase) {
+    async fn one_transaction_revokes_both_sessions_and_tokens(db: TestDatabase) {
         let store = db.store().await;
         let made = sessions(&store, 2).await;
         let jti = token();
@@ -65,8 +65,8 @@ on_both_databases! {
         assert_eq!(store.revoke_batch(&[], NOW).await.unwrap(), ficha_store::RevokedBatch::default());
     }
 
-    /// If the denylist can't be written, the session must not be revoked either: it would look done while its tokens still
-    /// work, and no one would retry.
+    /// If the denylist can't be written, the session must not be revoked either: it would look done while its tokens
+    /// still work, and no one would retry.
     async fn session_and_denylist_change_together_or_not_at_all(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
@@ -108,7 +108,7 @@ on_both_databases! {
         }
     }
 
-    async fn large_and_crossing_batches_all_get_through(db: TestDatabase) {
+    async fn large_batches_in_opposite_order_all_succeed(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let made = sessions(&one, 60).await;
         let batch: Vec<_> = made.iter().map(|row| Revocation::Session(row.id, RevokeReason::Admin)).collect();

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::support::{ACCESS_TTL, IDLE_TTL, NOW, key, rotation, sessions, terms};
 
 on_both_databases! {
-    async fn a_refresh_moves_the_session_on(db: TestDatabase) {
+    async fn a_refresh_updates_the_session(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
         let rotated = store.rotate_sessions(&[rotation(&session)], terms(NOW + 100)).await.unwrap();
@@ -57,7 +57,7 @@ on_both_databases! {
         assert_eq!((won.len(), lost), (made.len(), 2 * made.len()));
     }
 
-    async fn the_row_reaches_as_far_as_the_furthest_token(db: TestDatabase) {
+    async fn the_row_reaches_as_far_as_the_longest_lived_token(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
         // The settings were changed: new tokens have a shorter lifetime, earlier ones stay valid.
@@ -78,7 +78,7 @@ on_both_databases! {
         assert_eq!((rotated.access_exp, rotated.idle_expires_at), (NOW + 700, NOW + 700));
     }
 
-    async fn what_may_not_be_refreshed_stays_as_it_is(db: TestDatabase) {
+    async fn a_session_that_may_not_be_refreshed_stays_unchanged(db: TestDatabase) {
         let store = db.store().await;
         let made = sessions(&store, 3).await;
         let mut wrong_client = rotation(&made[0]);
@@ -97,7 +97,7 @@ on_both_databases! {
         assert_eq!(store.rotate_sessions(&[], terms(NOW)).await.unwrap(), []);
     }
 
-    async fn a_session_of_an_epoch_before_is_not_refreshed(db: TestDatabase) {
+    async fn a_session_of_an_earlier_epoch_is_not_refreshed(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
         let (sign, refresh) = (ficha_store::KeyPurpose::Sign, ficha_store::KeyPurpose::Refresh);

@@ -15,7 +15,7 @@ on_both_databases! {
         assert_eq!(store.list_sessions(&all, Some(page[1].id), 10).await.unwrap(), made[2..]);
     }
 
-    async fn a_list_holds_what_was_asked_for(db: TestDatabase) {
+    async fn a_list_contains_what_the_filter_selects(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let (bob, other) = (user("bob"), client("other"));
@@ -34,7 +34,7 @@ on_both_databases! {
         assert_eq!(count(SessionFilter { live_at: Some(of_bob[0].idle_expires_at), ..all }).await, 0);
     }
 
-    async fn pruning_walks_the_table_and_keeps_what_may_live(db: TestDatabase) {
+    async fn pruning_walks_the_table_and_keeps_sessions_with_denied_tokens(db: TestDatabase) {
         let store = db.store().await;
         let mut made = sessions(&store, 7).await;
         made.sort_by_key(|session| session.id);

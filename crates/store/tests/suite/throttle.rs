@@ -24,7 +24,7 @@ on_both_databases! {
         assert_eq!(store.login_history(bytes(), source).await.unwrap(), LoginHistory::default());
     }
 
-    async fn of_failures_at_once_each_counts(db: TestDatabase) {
+    async fn each_of_several_concurrent_failures_counts(db: TestDatabase) {
         let stores = [db.store().await, db.store().await];
         let (account, source) = (bytes(), bytes());
         let tries = (0..20).map(|n| stores[n % 2].login_failed(account, source, NOW));
@@ -35,7 +35,7 @@ on_both_databases! {
         assert_eq!((counted.source_failures, counted.account_failures), (20, 20));
     }
 
-    async fn a_success_forgets_failures_and_makes_the_source_known(db: TestDatabase) {
+    async fn a_success_clears_failures_and_makes_the_source_known(db: TestDatabase) {
         let store = db.store().await;
         let (account, source, attacker) = (bytes(), bytes(), bytes());
         store.login_failed(account, source, NOW).await.unwrap();
@@ -49,7 +49,7 @@ on_both_databases! {
         assert_eq!((failed.source_failures, failed.account_failures), (1, 0));
     }
 
-    async fn a_login_like_the_one_before_writes_nothing(db: TestDatabase) {
+    async fn a_repeated_login_soon_afterwards_writes_nothing(db: TestDatabase) {
         let store = db.store().await;
         let (account, source) = (bytes(), bytes());
         store.login_succeeded(account, source, NOW).await.unwrap();

@@ -4,7 +4,7 @@ use ficha_store::{PasswordHashText, RevokeReason, StoreError, on_both_databases}
 use crate::support::{NOW, alice_and_app, id, inserted, login, more_sessions, user};
 
 on_both_databases! {
-    async fn a_user_comes_back_as_stored(db: TestDatabase) {
+    async fn a_user_is_read_back_as_it_was_stored(db: TestDatabase) {
         let store = db.store().await;
         let mut alice = user("alice");
         alice.email = Some("alice@example.com".into());
@@ -39,7 +39,7 @@ on_both_databases! {
         assert_eq!(store.list_users(Some(page[1].id), 10).await.unwrap(), made[2..]);
     }
 
-    async fn the_highest_cost_is_that_of_any_stored_hash(db: TestDatabase) {
+    async fn the_highest_cost_is_the_highest_of_all_stored_hashes(db: TestDatabase) {
         let store = db.store().await;
         assert_eq!(store.highest_password_cost().await.unwrap(), None);
         let (alice, _) = alice_and_app(&store).await;
@@ -69,7 +69,7 @@ on_both_databases! {
         assert_eq!(store.user_by_id(alice.id).await.unwrap().unwrap().password_hash, hash("changed"));
     }
 
-    async fn each_change_that_must_ends_all_sessions(db: TestDatabase) {
+    async fn each_change_that_must_end_sessions_ends_all_of_them(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let hash = PasswordHashText("new".into());
@@ -110,7 +110,7 @@ on_both_databases! {
         assert_eq!(store.set_user_rights(id(), &"a".parse().unwrap(), &[], NOW).await.unwrap(), None);
     }
 
-    async fn shrunk_rights_end_the_sessions_that_hold_more(db: TestDatabase) {
+    async fn reduced_rights_end_the_sessions_that_exceed_them(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let mut writing = login(&alice, &app);

@@ -88,8 +88,8 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
         }
         Log::Whole if is_empty && !options.first_start => {
             return Err(refused(format!(
-                "it is empty or missing, but its write-ahead log {shown} is not: restore the database next to it, or start over \
-                 without it with `ficha serve --first-start`"
+                "it is empty or missing, but its write-ahead log {shown} is not: restore the database next to it, or \
+                 start over without it with `ficha serve --first-start`"
             )));
         }
         Log::Whole | Log::Empty => {}
@@ -98,8 +98,8 @@ async fn check_log(path: &Path, options: &StoreOptions) -> Result<()> {
     let length = std::fs::metadata(&log).map_or(0, |log| log.len());
     if length < needed && !is_empty {
         return Err(refused(format!(
-            "its write-ahead log {shown}, which contained acknowledged changes, is missing or truncated: restore it, or \
-             remove {} too and run `ficha recover`",
+            "its write-ahead log {shown}, which contained acknowledged changes, is missing or truncated: restore it, \
+             or remove {} too and run `ficha recover`",
             index.display()
         )));
     }
@@ -142,8 +142,8 @@ async fn check_pages(path: &Path, target: &SqliteConnectOptions) -> Result<()> {
     Err(StoreError::CantOpen {
         what: path.display().to_string(),
         why: format!(
-            "it is newer than the write-ahead log next to it, and the two do not match ({why}): restore the backup again, \
-             and remove the files ending in -wal and -shm before starting the server"
+            "it is newer than the write-ahead log next to it, and the two do not match ({why}): restore the backup \
+             again, and remove the files ending in -wal and -shm before starting the server"
         ),
     })
 }

@@ -6,6 +6,7 @@
 //! feed. `-- tables` writes the tables of docs/src/performance.md from the committed JSON.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+mod calm;
 mod child;
 mod drive;
 mod issue;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
+use crate::calm;
 use crate::measure::{Usage, commit, machine};
 
 /// A run.
@@ -23,6 +24,9 @@ pub struct Report {
     pub commit: String,
     /// The command to repeat it.
     pub command: String,
+    /// How long the fixed spin took before the first row, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spin_ms: Option<f64>,
     /// The results, in order.
     pub rows: Vec<Row>,
 }
@@ -41,6 +45,9 @@ pub struct Row {
     /// The limit to compare with, or other single numbers, with their units.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<Number>,
+    /// How long the fixed spin took right after this row was measured, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spin_ms: Option<f64>,
     /// The target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
@@ -103,6 +110,20 @@ impl Figure {
     }
 }
 
+impl Figure {
+    /// The round with the median processor time per answer.
+    pub fn typical(seen: &[Self]) -> Self {
+        let mut sorted = seen.to_vec();
+        sorted.sort_unstable_by(|a, b| a.cpu_us.total_cmp(&b.cpu_us));
+        sorted[sorted.len() / 2]
+    }
+
+    /// The ratio of one value in each round.
+    pub fn ratio(seen: &[Self], other: &[Self], value: impl Fn(&Self) -> f64) -> Rounds {
+        Rounds::of(seen.iter().zip(other).map(|(seen, other)| value(seen) / value(other)).collect())
+    }
+}
+
 /// The results of several rounds of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounds {
@@ -136,8 +157,8 @@ impl Times {
 }
 
 impl Report {
-    /// A run that has just ended. `command` is the part after `ficha-bench --`.
-    pub fn new(scenario: &str, database: &str, command: &str, rows: Vec<Row>) -> Outcome<Self> {
+    /// A run that has just ended. `command` is the part after `ficha-bench --`, `spin_ms` the fixed spin at its start.
+    pub fn new(scenario: &str, database: &str, command: &str, spin_ms: f64, rows: Vec<Row>) -> Outcome<Self> {
         Ok(Self {
             scenario: scenario.into(),
             database: database.into(),
@@ -145,6 +166,7 @@ impl Report {
             machine: machine(),
             commit: commit(),
             command: format!("cargo run --release -p ficha-bench -- {command}"),
+            spin_ms: Some(spin_ms),
             rows,
         })
     }
@@ -160,20 +182,37 @@ impl Report {
     }
 }
 
-/// Prints a row, as soon as it is known.
-pub fn show(row: Row) -> Row {
+/// Prints a row, as soon as it is known, and notes how calm the machine is.
+pub fn show(mut row: Row) -> Row {
+    row.spin_ms = Some(calm::spin());
     println!("{}", serde_json::to_string(&row).unwrap_or_default());
     row
 }
 
 impl Row {
     fn new(name: &str) -> Self {
-        Self { name: name.into(), figure: None, times: None, numbers: Vec::new(), asked: None, reached: None }
+        Self {
+            name: name.into(),
+            figure: None,
+            times: None,
+            numbers: Vec::new(),
+            spin_ms: None,
+            asked: None,
+            reached: None,
+        }
     }
 
     /// A row about a load.
     pub fn load(name: &str, figure: Figure) -> Self {
         Self { figure: Some(figure), ..Self::new(name) }
+    }
+
+    /// A row about the same load in several rounds: the typical one, with the least and the most answers a second.
+    pub fn loads(name: &str, seen: &[Figure]) -> Self {
+        let rates = Rounds::of(seen.iter().map(|figure| figure.per_second).collect());
+        Self::load(name, Figure::typical(seen))
+            .with("slowest round", rates.least, "/s")
+            .with("fastest", rates.most, "/s")
     }
 
     /// A row about how long something took. It sorts the times.
@@ -189,6 +228,11 @@ impl Row {
     /// A row about the median of the rounds, with the least and the most.
     pub fn rounds(name: &str, seen: &Rounds, unit: &str) -> Self {
         Self::number(name, seen.median, unit).with("least", seen.least, unit).with("most", seen.most, unit)
+    }
+
+    /// Adds a ratio: the median of the pairs, with the least and the most.
+    pub fn ratio(self, name: &str, seen: &Rounds) -> Self {
+        self.with(name, seen.median, "×").with("least", seen.least, "×").with("most", seen.most, "×")
     }
 
     /// Adds a number.

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::Outcome;
-use crate::result::{Report, Row};
+use crate::calm::CALM;
+use crate::result::{Report, Rounds, Row};
 
 const BEGIN: &str = "<!-- tables: begin -->";
 const END: &str = "<!-- tables: end -->";
@@ -33,15 +34,29 @@ fn render(text: &mut String, report: &Report) -> Outcome<()> {
     }
     writeln!(text, "{}; commit `{}`; {}.\n", report.machine, report.commit, report.at)?;
     writeln!(text, "```sh\n{}\n```\n", report.command)?;
-    writeln!(text, "| | measured | p50 | p99 | server CPU | other figures | target | met |")?;
-    writeln!(text, "|---|---|---|---|---|---|---|---|")?;
+    let spins: Vec<f64> = report.spin_ms.into_iter().chain(report.rows.iter().filter_map(|row| row.spin_ms)).collect();
+    let Rounds { least, median, most } = Rounds::of(spins);
+    if least > 0.0 {
+        let [median, most] = [median, most].map(|spin| number(spin / least));
+        writeln!(
+            text,
+            "The fixed spin took {} ms at least, {median} × that as a median, {most} × at most.\n",
+            number(least)
+        )?;
+    }
+    writeln!(text, "| | measured | p50 | p99 | server CPU | other figures | spin | target | met |")?;
+    writeln!(text, "|---|---|---|---|---|---|---|---|---|")?;
+    let mut before = report.spin_ms;
     for row in &report.rows {
-        line(text, row)?;
+        let spin = before.zip(row.spin_ms).map(|(before, after)| before.max(after) / least);
+        line(text, row, spin)?;
+        before = row.spin_ms;
     }
     Ok(())
 }
 
-fn line(text: &mut String, row: &Row) -> Outcome<()> {
+/// `spin`: the longer of the spins before and after the row, as a multiple of the least.
+fn line(text: &mut String, row: &Row, spin: Option<f64>) -> Outcome<()> {
     // A number with the row's own name is the measured value; the others go into their own column.
     let (own, others): (Vec<_>, Vec<_>) = row.numbers.iter().partition(|one| one.name == row.name);
     let own = own.first().map(|one| format!("{} {}", number(one.value), one.unit)).unwrap_or_default();
@@ -60,13 +75,16 @@ fn line(text: &mut String, row: &Row) -> Outcome<()> {
         others.iter().map(|one| format!("{}: {} {}", one.name, number(one.value), one.unit).trim_end().to_owned());
     let other_figures: Vec<_> = longest.into_iter().chain(others).collect();
     let reached = match row.reached {
+        // Neither a target that was met nor one that was missed means anything then.
+        Some(_) if spin.is_some_and(|spin| spin > CALM) => "busy",
         Some(true) => "yes",
         Some(false) => "**no**",
         None => "",
     };
+    let spin = spin.map(|spin| format!("{} ×", number(spin))).unwrap_or_default();
     let asked = row.asked.as_deref().unwrap_or_default();
     let (name, others) = (&row.name, other_figures.join("; "));
-    writeln!(text, "| {name} | {seen} | {p50} | {p99} | {cpu} | {others} | {asked} | {reached} |")?;
+    writeln!(text, "| {name} | {seen} | {p50} | {p99} | {cpu} | {others} | {spin} | {asked} | {reached} |")?;
     Ok(())
 }
 

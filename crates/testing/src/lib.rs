@@ -4,8 +4,10 @@
 
 mod app;
 mod http;
+mod waiting;
 pub mod webdriver;
 pub mod wire;
 
 pub use app::{App, ISSUER, Options, PASSWORD, Remains, foundation};
 pub use http::{Client, Tokens, claims, client, error, part};
+pub use waiting::{eventually, stays};

@@ -34,6 +34,8 @@ pub struct Wire {
 #[derive(Default)]
 struct Listeners {
     count: AtomicUsize,
+    /// The highest number, from 1, of those that have received a notification.
+    heard: AtomicUsize,
     deaf: watch::Sender<usize>,
 }
 
@@ -65,6 +67,11 @@ impl Wire {
     /// How many connections have sent LISTEN so far.
     pub fn listeners(&self) -> usize {
         self.listeners.count.load(Ordering::SeqCst)
+    }
+
+    /// True once the newest of them has received a notification.
+    pub fn hears(&self) -> bool {
+        self.listeners.heard.load(Ordering::SeqCst) == self.listeners()
     }
 
     /// From now on, those connections receive nothing, and stay open. All others work as before.
@@ -163,6 +170,11 @@ async fn responses(
         }
         if to.write_all(&chunk[..count]).await.is_err() {
             return;
+        }
+        let listener = listens_as.load(Ordering::SeqCst);
+        // A NotificationResponse begins with `A` and its length.
+        if listener != usize::MAX && chunk[..count].windows(4).any(|window| window == b"A\0\0\0") {
+            listeners.heard.fetch_max(listener + 1, Ordering::SeqCst);
         }
     }
 }

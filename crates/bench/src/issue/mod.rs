@@ -3,6 +3,7 @@
 pub mod callers;
 mod million;
 mod passwords;
+mod raw;
 mod tokens;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::Outcome;
+use crate::calm;
 use crate::child::ServerProcess;
 use crate::measure::resident;
 use crate::result::{Report, Row, show};
@@ -23,8 +25,11 @@ pub struct Options {
     #[arg(long)]
     postgres: Option<String>,
     /// The length of each load, in seconds
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// How many rounds to run; each ratio is of two loads of one round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
     /// How many sessions to store for the large run; 0 skips it
     #[arg(long, default_value_t = 1_000_000)]
     sessions: u64,
@@ -54,6 +59,7 @@ pub struct Bench {
 
 /// Runs the requested parts, prints each result at once, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
+    let spin = calm::spin();
     let setup = Setup::prepare(options.postgres.as_deref()).await?;
     let bench = Bench { options: options.clone(), setup };
     let mut rows = idle(&bench).await?;
@@ -69,8 +75,8 @@ pub async fn run(options: Options) -> Outcome<()> {
     let database = if options.postgres.is_some() { "postgres" } else { "sqlite" };
     let postgres = if options.postgres.is_some() { " --postgres postgres://…" } else { "" };
     let only = if options.only.is_empty() { String::new() } else { format!(" --only {}", options.only.join(",")) };
-    let command = format!("issue --seconds {}{postgres}{only}", options.seconds);
-    let report = Report::new("issue", database, &command, rows)?;
+    let command = format!("issue --rounds {} --seconds {}{postgres}{only}", options.rounds, options.seconds);
+    let report = Report::new("issue", database, &command, spin, rows)?;
     report.write(options.out.unwrap_or_else(|| PathBuf::from(format!("crates/bench/results/issue-{database}.json"))))
 }
 

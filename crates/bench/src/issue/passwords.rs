@@ -10,7 +10,7 @@ use crate::Outcome;
 use crate::child::ServerProcess;
 use crate::drive::{Connection, drive};
 use crate::limits;
-use crate::result::{Figure, Row, show};
+use crate::result::{Figure, Rounds, Row, show};
 use crate::setup::USERS;
 
 /// Cost 10 and cost 12, with one caller and sixteen, each compared with the rate of the bcrypt crate.
@@ -20,22 +20,12 @@ pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     for cost in [10, 12] {
         bench.setup.set_cost(cost).await?;
         let server = ServerProcess::start(&bench.setup.serve(cost, 256)).await?;
-        // The server and the crate alternate: the machine may be shared, and only ratios within one run count.
-        let one = limits::bcrypt(cost, 1, bench.options.length())?;
-        let figure = logins(bench, &server, 1).await?;
-        let share = figure.per_second / one;
-        let name = format!("Password grant, cost {cost}, 1 caller");
-        let row = Row::load(&name, figure).with("bcrypt crate, 1 thread", one, "/s").with("ratio", share, "×");
+        let (row, share) = beside_the_crate(bench, &server, cost, 1, 1).await?;
         rows.push(show(row.asked("at least 0.95 × the crate", share >= 0.95)));
 
-        let all = limits::bcrypt(cost, cores, bench.options.length())?;
         let before = lanes(&server).await?;
-        let figure = logins(bench, &server, 16).await?;
+        let (mut row, share) = beside_the_crate(bench, &server, cost, 16, cores).await?;
         let after = lanes(&server).await?;
-        let share = figure.per_second / all;
-        let name = format!("Password grant, cost {cost}, 16 callers");
-        let mut row = Row::load(&name, figure);
-        row = row.with(&format!("bcrypt crate, {cores} threads"), all, "/s").with("ratio", share, "×");
         for lane in 0..4 {
             row = row.with(&format!("hashed with {} lanes", lane + 1), after[lane] - before[lane], "");
         }
@@ -44,6 +34,27 @@ pub async fn run(bench: &Bench) -> Outcome<Vec<Row>> {
     }
     rows.extend(during_logins(bench).await?);
     Ok(rows)
+}
+
+/// Logins of `callers` and the crate on `threads` threads, round by round. Also returns the median of their ratios.
+async fn beside_the_crate(
+    bench: &Bench,
+    server: &ServerProcess,
+    cost: u32,
+    callers: usize,
+    threads: usize,
+) -> Outcome<(Row, f64)> {
+    let (mut crates, mut seen) = (Vec::new(), Vec::new());
+    for _ in 0..bench.options.rounds {
+        crates.push(limits::bcrypt(cost, threads, bench.options.length() / 2)?);
+        seen.push(logins(bench, server, callers).await?);
+    }
+    let shares = Rounds::of(seen.iter().zip(&crates).map(|(seen, one)| seen.per_second / one).collect());
+    let plural = if callers == 1 { "caller" } else { "callers" };
+    let row = Row::loads(&format!("Password grant, cost {cost}, {callers} {plural}"), &seen)
+        .with(&format!("bcrypt crate on as many threads ({threads})"), Rounds::of(crates).median, "/s")
+        .ratio("of the crate", &shares);
+    Ok((row, shares.median))
 }
 
 async fn logins(bench: &Bench, server: &ServerProcess, callers: usize) -> Outcome<Figure> {

@@ -12,6 +12,7 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Outcome;
+use crate::calm;
 use crate::result::Report;
 use crate::setup::Setup;
 
@@ -61,6 +62,7 @@ impl Options {
 
 /// Runs the requested parts, prints each result at once, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
+    let spin = calm::spin();
     allow_many_connections()?;
     let setup = Setup::prepare(options.postgres.as_deref()).await?;
     setup.set_cost(4).await?;
@@ -79,7 +81,7 @@ pub async fn run(options: Options) -> Outcome<()> {
         None => ("sqlite", "revoke.json"),
         Some(_) => ("postgres", "revoke-postgres.json"),
     };
-    let report = Report::new("revoke", database, &options.command(), rows)?;
+    let report = Report::new("revoke", database, &options.command(), spin, rows)?;
     report.write(options.out.unwrap_or_else(|| PathBuf::from("crates/bench/results").join(file)))
 }
 

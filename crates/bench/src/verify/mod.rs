@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::Outcome;
+use crate::calm;
 use crate::result::Report;
 
 pub use denylist::fill;
@@ -51,6 +52,7 @@ impl Options {
 
 /// Runs the requested parts, prints each result at once, and writes the JSON.
 pub async fn run(options: Options) -> Outcome<()> {
+    let spin = calm::spin();
     let mut rows = Vec::new();
     if options.wants("checks") {
         rows.extend(tokio::task::block_in_place(|| checks::run(&options))?);
@@ -61,5 +63,5 @@ pub async fn run(options: Options) -> Outcome<()> {
     if options.wants("http") {
         rows.extend(over_http::run(&options).await?);
     }
-    Report::new("verify", "", &options.command(), rows)?.write(options.out)
+    Report::new("verify", "", &options.command(), spin, rows)?.write(options.out)
 }

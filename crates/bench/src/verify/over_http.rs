@@ -91,13 +91,12 @@ struct Seen {
 
 impl Seen {
     fn rows(&self, peers: &[Peer]) -> Vec<Row> {
-        let open = Row::load("Unprotected hello, the same header sent, 64 callers", typical(&self.open));
+        let open = Row::load("Unprotected hello, the same header sent, 64 callers", Figure::typical(&self.open));
         let ratio = ratio(&self.ours, &self.open);
-        let ours = spread(Row::load("Protected hello, warm tokens, 64 callers", typical(&self.ours)), &self.ours)
-            .with("CPU of the unprotected", ratio.median, "×")
-            .with("least", ratio.least, "×")
-            .with("most", ratio.most, "×")
-            .asked("at most 1.15 × the CPU of the unprotected", ratio.median <= 1.15);
+        let ours =
+            spread(Row::load("Protected hello, warm tokens, 64 callers", Figure::typical(&self.ours)), &self.ours)
+                .ratio("CPU of the unprotected", &ratio)
+                .asked("at most 1.15 × the CPU of the unprotected", ratio.median <= 1.15);
         let mut rows = vec![show(spread(open, &self.open)), show(ours)];
         for (peer, seen) in peers.iter().zip(&self.others) {
             rows.push(show(self.peer_row(peer.name, seen)));
@@ -107,19 +106,10 @@ impl Seen {
 
     fn peer_row(&self, name: &str, seen: &[Figure]) -> Row {
         let ratio = ratio(seen, &self.ours);
-        spread(Row::load(&format!("Protected hello, {name}, 64 callers"), typical(seen)), seen)
-            .with("CPU of ours", ratio.median, "×")
-            .with("least", ratio.least, "×")
-            .with("most", ratio.most, "×")
+        spread(Row::load(&format!("Protected hello, {name}, 64 callers"), Figure::typical(seen)), seen)
+            .ratio("CPU of ours", &ratio)
             .asked("ours takes at least 4 times fewer CPU", ratio.median >= 4.0)
     }
-}
-
-/// The round with the median CPU time per request.
-fn typical(seen: &[Figure]) -> Figure {
-    let mut sorted = seen.to_vec();
-    sorted.sort_unstable_by(|a, b| a.cpu_us.total_cmp(&b.cpu_us));
-    sorted[sorted.len() / 2]
 }
 
 fn spread(row: Row, seen: &[Figure]) -> Row {
@@ -129,5 +119,5 @@ fn spread(row: Row, seen: &[Figure]) -> Row {
 
 /// The ratio of the CPU times, in each round.
 fn ratio(seen: &[Figure], other: &[Figure]) -> Rounds {
-    Rounds::of(seen.iter().zip(other).map(|(seen, other)| seen.cpu_us / other.cpu_us).collect())
+    Figure::ratio(seen, other, |figure| figure.cpu_us)
 }

@@ -6,7 +6,7 @@ use ficha_resource::{BuildError, HttpBearer, NotReady, OAuth2PasswordBearer, OnS
 use serde_json::json;
 
 use crate::server::{Answer, Feed};
-use crate::support::{FAR, World, eventually, fresh_id, is_denied, is_stale, refusal, wait_briefly};
+use crate::support::{FAR, World, eventually, fresh_id, is_denied, is_stale, refusal};
 
 #[tokio::test]
 async fn a_revocation_reaches_a_service_whose_poll_is_held() {
@@ -47,7 +47,7 @@ async fn nothing_is_accepted_before_the_whole_list_has_been_read() {
     // At first, answers without a nonce, whose cursor must not be used.
     world.server.change(|state| state.feed = Feed::Replay(r#"{"cursor":"a.4","entries":[]}"#.into()));
     let building = tokio::spawn(world.service().build());
-    wait_briefly().await;
+    eventually("it was given some of them", || world.server.polls().len() > 2).await;
     world.server.change(|state| state.feed = Feed::Normal);
     let oauth2 = building.await.unwrap().unwrap();
     assert!(is_denied(&oauth2, &world.key.sign(&last).unwrap()));
@@ -73,7 +73,8 @@ async fn a_page_that_is_not_the_last_does_not_renew_the_lease() {
     eventually("it reads on", || world.server.polls().len() > 20).await;
     world.advance(30);
     assert!(is_stale(&oauth2, &token));
-    wait_briefly().await;
+    let polls = world.server.polls().len();
+    eventually("it still reads on", || world.server.polls().len() > polls + 20).await;
     assert!(is_stale(&oauth2, &token));
     assert_eq!(oauth2.ready().reasons(), [NotReady::LeaseOver]);
     world.server.change(|state| state.page_size = 100_000);
@@ -125,12 +126,16 @@ async fn replayed_answers_do_not_renew_the_lease() {
     eventually("answers are refused", || oauth2.stats().denylist.unwrap().polls_failed > 2).await;
     assert!(oauth2.verify(&token).is_ok(), "the lease is still valid");
     assert!(is_denied(&oauth2, &world.key.sign(&revoked).unwrap()), "entries are added from any answer");
+    let another_is_refused = async || {
+        let failed = oauth2.stats().denylist.unwrap().polls_failed;
+        eventually("another is refused", || oauth2.stats().denylist.unwrap().polls_failed > failed).await;
+    };
     world.advance(29);
-    wait_briefly().await;
+    another_is_refused().await;
     assert!(oauth2.verify(&token).is_ok());
     world.advance(1);
     assert!(is_stale(&oauth2, &token));
-    wait_briefly().await;
+    another_is_refused().await;
     assert!(is_stale(&oauth2, &token));
     world.server.change(|state| state.feed = Feed::Normal);
     eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
@@ -237,10 +242,10 @@ async fn retry_after_is_honoured() {
     world.server.change(|state| state.feed = Feed::Other(Answer::status(503, "retry-after: 2\r\n")));
     eventually("it was refused", || oauth2.stats().denylist.unwrap().polls_failed == 1).await;
     let polls = world.server.polls().len();
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!(world.server.polls().len(), polls);
     eventually("it tries again", || world.server.polls().len() > polls).await;
-    assert_eq!(world.server.polls().last().unwrap().wait, Some(0), "it asks for an answer at once");
+    let (refused, again) = (world.server.polls()[polls - 1].clone(), world.server.polls()[polls].clone());
+    assert!(again.at - refused.at >= Duration::from_secs(2), "{:?}", again.at - refused.at);
+    assert_eq!(again.wait, Some(0), "it asks for an answer at once");
 }
 
 #[tokio::test]
@@ -248,9 +253,10 @@ async fn a_server_that_does_not_hold_polls_is_not_hammered() {
     let world = World::new().await;
     world.server.change(|state| state.feed = Feed::NeverHolds);
     let oauth2 = world.service().build().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let polls = world.server.polls().len();
-    assert!((3..12).contains(&polls), "{polls}");
+    eventually("it goes on", || world.server.polls().len() == 6).await;
+    let polls = world.server.polls();
+    let took = polls[5].at - polls[0].at;
+    assert!(took > Duration::from_millis(500), "five pauses took {took:?}");
     assert!(oauth2.ready().is_ready());
 }
 
@@ -298,7 +304,7 @@ fn a_large_page_is_parsed_on_a_blocking_thread() {
         let building = tokio::spawn(world.service().build());
         eventually("the page was sent", || world.server.polls().len() == 1 && world.server.state().open_polls == 0)
             .await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.server.settle().await;
         assert!(!building.is_finished());
         drop(release);
         let oauth2 = building.await.unwrap().unwrap();
@@ -314,12 +320,12 @@ async fn the_follower_stops_with_the_last_clone() {
     let (second, verifier) = (oauth2.clone(), oauth2.verifier().clone());
     eventually("a poll is held", || world.server.state().open_polls == 1).await;
     drop((oauth2, second));
-    wait_briefly().await;
+    world.server.settle().await;
     assert_eq!(world.server.state().open_polls, 1, "the verifier still needs a current list");
     drop(verifier);
     eventually("it hangs up", || world.server.state().open_polls == 0).await;
     let polls = world.server.polls().len();
-    wait_briefly().await;
+    world.server.settle().await;
     assert_eq!(world.server.polls().len(), polls);
 }
 

@@ -6,7 +6,7 @@ use ficha_resource::VerifyError;
 use ficha_token::{AccessClaims, TokenError};
 
 use crate::server::{Answer, Feed};
-use crate::support::{FAR, START, World, eventually, is_denied, is_stale, refusal, wait_briefly};
+use crate::support::{FAR, START, World, eventually, is_denied, is_stale, refusal};
 
 #[tokio::test]
 async fn a_service_outlives_a_dead_server_by_one_lease_and_no_longer() {
@@ -51,7 +51,7 @@ async fn a_dead_connection_is_given_up_in_time_to_try_another() {
     // The connection stays open, and no answer ever comes.
     world.server.change(|state| state.feed = Feed::Other(Answer::Silence));
     let silent = world.server.polls().len();
-    wait_briefly().await;
+    eventually("it got no answer", || world.server.state().open_polls == 0).await;
     world.server.state().feed = Feed::Normal;
     // The poll asked to wait 1 s and may take 2 s more. The test clock stands still, so it is the runtime's timer that
     // counts.
@@ -193,12 +193,9 @@ async fn no_pause_costs_more_than_a_third_of_the_lease() {
         world.server.change(|state| state.feed = Feed::Normal);
         let polls = world.server.polls().len();
         // The test clock stands still, so all of the lease is left.
-        let again = async {
-            while world.server.polls().len() == polls {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        assert!(tokio::time::timeout(Duration::from_secs(3), again).await.is_ok());
+        eventually("it asks again", || world.server.polls().len() > polls).await;
+        let pause = world.server.polls()[polls].at - world.server.polls()[polls - 1].at;
+        assert!(pause < Duration::from_secs(3), "{pause:?}");
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
@@ -50,6 +51,8 @@ pub struct Poll {
     pub after: Option<String>,
     pub wait: Option<u64>,
     pub authorization: Option<String>,
+    /// When it arrived.
+    pub at: Instant,
 }
 
 /// An answer, or none.
@@ -152,6 +155,19 @@ impl AuthServer {
 
     pub fn polls(&self) -> Vec<Poll> {
         self.state().polls.clone()
+    }
+
+    /// Returns once everything that could run has run. The server, the service and the test share one thread, and each
+    /// of these requests takes several turns of it.
+    pub async fn settle(&self) {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        for _ in 0..50 {
+            connection.write_all(b"GET /nothing HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0);
+            }
+        }
     }
 
     /// Stops abruptly: closes the port and cuts every connection.
@@ -278,8 +294,8 @@ async fn respond(request: &Request, script: &Script) -> Answer {
 async fn poll(request: &Request, script: &Script) -> Answer {
     let query: HashMap<_, _> = request.url.query_pairs().into_owned().collect();
     let wait = query.get("wait").map(|wait| wait.parse::<u64>().unwrap());
-    let seen =
-        Poll { after: query.get("after").cloned(), wait, authorization: request.headers.get("authorization").cloned() };
+    let authorization = request.headers.get("authorization").cloned();
+    let seen = Poll { after: query.get("after").cloned(), wait, authorization, at: Instant::now() };
     let mut changed = script.changed.subscribe();
     {
         let mut state = script.state.lock().unwrap();

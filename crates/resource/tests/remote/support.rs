@@ -91,11 +91,6 @@ pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     assert!(waited.await.is_ok(), "timed out waiting for: {what}");
 }
 
-/// Gives the network time for whatever may still arrive.
-pub async fn wait_briefly() {
-    tokio::time::sleep(Duration::from_millis(150)).await;
-}
-
 pub fn refusal(oauth2: &OAuth2PasswordBearer, token: &str) -> VerifyError {
     oauth2.verify(token).map(|_| ()).unwrap_err()
 }

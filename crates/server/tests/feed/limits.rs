@@ -1,5 +1,7 @@
 //! The limits on held polls, and what happens beyond them.
 
+use std::time::Duration;
+
 use ficha_store::testing::TestDatabase;
 
 use crate::support::*;
@@ -76,9 +78,10 @@ ficha_store::on_both_databases! {
         let head = "POST /revoke HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length:";
         let mut stream = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
         stream.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes()).await.expect("the server reads");
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let valid = async || app.me(&tokens.access).await == 200;
+        stays("the revocation waits", Duration::from_millis(300), valid).await;
         drop(stream);
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        stays("the revocation still waits", Duration::from_millis(300), valid).await;
         raw.execute("ROLLBACK").await;
         eventually("it is revoked", async || app.me(&tokens.access).await == 401).await;
         eventually("it is audited", async || {

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use ficha_testing::{App, Client, Tokens, claims};
+pub use ficha_testing::{eventually, stays};
 
 /// A wait that is longer than any test.
 pub const LONG: &str = "wait=30";
@@ -134,17 +135,6 @@ pub fn later(app: &App) -> i64 {
 /// True if the server itself rejects tokens with this id.
 pub fn denies(app: &App, id: Uuid) -> bool {
     app.authority.denylist().contains(&DenyId::from(id), app.clock.unix_now())
-}
-
-/// Waits for something that happens in the background; ten seconds at most.
-pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
-        if check().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not within ten seconds: {what}");
 }
 
 /// The value of a metric.

@@ -75,8 +75,7 @@ ficha_store::on_both_databases! {
         let held = held(&app, &format!("after={}&wait=2", cursor(&app).await)).await;
         app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
         app.login("alice").await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(!held.is_finished());
+        stays("it waits", Duration::from_millis(300), async || !held.is_finished()).await;
         assert_eq!(ids(&read_page(answered(held).await).await), NOTHING);
     }
 

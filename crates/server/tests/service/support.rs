@@ -7,6 +7,7 @@ use ficha_authority::Issuer;
 use ficha_store::testing::TestDatabase;
 
 use crate::place::Place;
+pub use ficha_testing::eventually;
 use ficha_testing::{App, Options, Tokens};
 
 /// The name of the service, and the audience of every token.
@@ -76,14 +77,4 @@ pub async fn refreshed(app: &App, tokens: &Tokens) -> Tokens {
 
 pub fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
-}
-
-/// Waits for something that comes over the network; twenty seconds at most.
-pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
-    let arrived = tokio::time::timeout(seconds(20), async {
-        while !check().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    });
-    assert!(arrived.await.is_ok(), "it never came: {what}");
 }

@@ -12,6 +12,7 @@ use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use ficha_testing::eventually;
 use ficha_testing::{App, Client, Tokens, claims};
 
 /// The scopes that alice may be granted.
@@ -109,17 +110,6 @@ pub async fn advance_all(apps: &[&App], by: Duration) {
     for app in apps {
         app.authority.follow().await.expect("the database answers");
     }
-}
-
-/// Waits in real time for a background task; ten seconds at most.
-pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
-    for _ in 0..400 {
-        if check().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("not within ten seconds: {what}");
 }
 
 /// Expects 503 with `Retry-After`, and nothing that says the token is invalid.

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
 use crate::certificates::{Certified, Files};
-use ficha_testing::App;
+use ficha_testing::{App, eventually, stays};
 
 const TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
@@ -97,15 +97,12 @@ async fn hello(address: SocketAddr, version: [u8; 2]) -> Vec<u8> {
 
 /// Connects until the server presents this certificate; it checks the files every second.
 async fn wait_for(address: SocketAddr, expected: &Certified, other: &Certified) {
-    for _ in 0..150 {
+    eventually("the new certificate is loaded", async || {
         let met =
             meet(address, &[expected, other], BOTH, &[]).await.expect("the server accepts connections at any time");
-        if met.certificate == expected.der() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the new certificate was not loaded within 15 seconds");
+        met.certificate == expected.der()
+    })
+    .await;
 }
 
 ficha_store::on_both_databases! {
@@ -169,11 +166,11 @@ ficha_store::on_both_databases! {
         // use while the server checks the files twice.
         for text in [third.certificate.pem(), "-----BEGIN CERTIFICATE-----\nAAAA".to_owned(), String::new()] {
             files.write_certificate(&text);
-            for _ in 0..12 {
-                let met = meet(app.address, &[&second], BOTH, &[]).await.expect("the last matching pair stays in use");
-                assert!(met.answer.starts_with("HTTP/1.1 200 "), "{}", met.answer);
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+            stays("the last matching pair is in use", Duration::from_millis(2_400), async || {
+                let met = meet(app.address, &[&second], BOTH, &[]).await.expect("the handshake succeeds");
+                met.answer.starts_with("HTTP/1.1 200 ")
+            })
+            .await;
         }
         files.write_certificate(&third.certificate.pem());
         files.write_key(&third.key.serialize_pem());

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::raw;
-use ficha_testing::{App, PASSWORD, Tokens};
+use ficha_testing::{App, PASSWORD, Tokens, eventually};
 
 /// Parses the Prometheus text format strictly, line by line. Returns the values by name, including the label if any.
 fn parse(text: &str) -> HashMap<String, f64> {
@@ -168,15 +168,8 @@ ficha_store::on_both_databases! {
             app.stop().await;
             app
         });
-        let mut refused = false;
-        for _ in 0..200 {
-            refused = TcpStream::connect(address).await.is_err();
-            if refused {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert!(refused, "a server that stops accepts no new connection");
+        eventually("a server that stops refuses new connections", async || TcpStream::connect(address).await.is_err())
+            .await;
         stream.write_all(body.as_bytes()).await.expect("the server still reads");
         let answer = raw::read_to_end(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"access_token\""), "{answer}");

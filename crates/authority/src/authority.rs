@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::admin::Admin;
 use crate::clients::cache::ClientCache;
 use crate::clients::throttle::SecretFailures;
+use crate::clock::boot_id;
 use crate::clock::issuer::IssuerClock;
 use crate::denylist::feed::Feed;
 use crate::denylist::replica::Denylist;
@@ -23,7 +24,6 @@ use crate::keys::key_ring::KeyRing;
 use crate::keys::master_key::MasterKey;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
-use crate::tasks::heartbeat::boot_id;
 use crate::tasks::outage::Outage;
 
 /// The most callers that share one statement.

@@ -44,9 +44,13 @@ pub enum AuthorityError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The database has not answered for two seconds, so it is unknown what has been revoked.
+    /// The database has not answered for two seconds, so it is unknown what has been revoked; or changed keys can't be
+    /// loaded, so it is unknown with which key to sign.
     #[error("the server can't reach its database")]
     Stale,
+    /// Every session was revoked while this one was being created.
+    #[error("every session was revoked during this login")]
+    Purged,
     /// The clock was changed a short time ago, and it is unknown which time is right.
     #[error("the server's clock was changed, and the right time is not known yet")]
     ClockInDoubt,
@@ -79,7 +83,7 @@ pub enum SettingsError {
     ShortSecret,
     /// Anybody could read the denylist over the network.
     #[error(
-        "denylist.anonymous is true, but the issuer {0} is not a loopback address: unset it, and register a client for each follower \
+        "denylist.anonymous is true, but the issuer {0} is not a loopback address: remove that setting, and register a client for each follower \
          (`ficha client add ID --serves AUDIENCE`)"
     )]
     Anonymous(String),

@@ -182,7 +182,7 @@ pub const FIRST_PARTY: &str = "first-party";
 /// The user that the first start creates.
 pub const ADMIN: &str = "admin";
 
-/// The scope that the admin API and the console ask for.
+/// The scope that is reserved for administration.
 pub const ADMIN_SCOPE: &str = "ficha:admin";
 
 /// An issuer identifier (RFC 8414 §2): a URL with no query and no fragment, kept exactly as it was written.

@@ -54,11 +54,11 @@ pub enum BuildError {
         error: KeyError,
     },
     /// Neither keys nor the address of a key set are known.
-    #[error("it is not known where to get the keys: set jwks_url(), keys() or shared_secret()")]
+    #[error("there is no source of keys: set jwks_url(), keys() or shared_secret()")]
     NoKeys,
     /// The address of the denylist is not known, so revoked tokens would be accepted until they expire.
     #[error(
-        "it is not known where the denylist is: set denylist_url(), or no_denylist() to accept revoked tokens until \
+        "the URL of the denylist is not known: set denylist_url(), or no_denylist() to accept revoked tokens until \
          they expire"
     )]
     NoDenylist,
@@ -71,7 +71,7 @@ pub enum BuildError {
         found: String,
     },
     /// The server refuses this client: its credentials are missing or wrong (401), or it may not follow the denylist (403).
-    #[error("the server refuses this client the denylist ({status}): {}", cure(*status))]
+    #[error("the server does not allow this client to follow the denylist (HTTP {status}): {}", cure(*status))]
     Refused {
         /// The HTTP status, 401 or 403.
         status: u16,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::builder::Builder;
 use crate::error::VerifyError;
 use crate::health::{DenylistStats, NotReady, Readiness, Stats};
-use crate::remote::{Feed, RemoteKeys, Task};
+use crate::remote::{RemoteKeys, Replica, Task};
 use crate::source::{DenySource, DenyVerdict, OnStale};
 use crate::verified::Verified;
 use crate::verifier::Verifier;
@@ -62,8 +62,8 @@ pub(crate) struct Shared {
 pub(crate) struct Following {
     pub keys: Option<Arc<RemoteKeys>>,
     pub fixed_keys: usize,
-    pub feed: Option<Arc<Feed>>,
-    /// A denylist of another kind, if there is no feed.
+    pub replica: Option<Arc<Replica>>,
+    /// A denylist of another kind, if there is no replica.
     pub denied: Option<Arc<dyn DenySource>>,
     pub on_stale: OnStale,
     /// True if keys or denylist need an address from the metadata, and it was not known yet when this was built.
@@ -169,10 +169,10 @@ impl OAuth2PasswordBearer {
                 reasons.push(NotReady::KeysTooOld);
             }
         }
-        if let Some(feed) = &following.feed {
-            if !feed.is_whole() {
+        if let Some(replica) = &following.replica {
+            if !replica.is_whole() {
                 reasons.push(NotReady::NoDenylist);
-            } else if following.on_stale == OnStale::Refuse && !feed.is_fresh() {
+            } else if following.on_stale == OnStale::Refuse && !replica.is_fresh() {
                 reasons.push(NotReady::LeaseOver);
             }
         }
@@ -196,13 +196,13 @@ impl OAuth2PasswordBearer {
             keys: keys.map_or(following.fixed_keys, RemoteKeys::len),
             key_fetches_ok: keys.map_or(0, |keys| count(&keys.counts.fetches_ok)),
             key_fetches_failed: keys.map_or(0, |keys| count(&keys.counts.fetches_failed)),
-            denylist: following.feed.as_deref().map(|feed| DenylistStats {
-                staleness: feed.age(),
-                entries: feed.list().len(),
-                bytes: feed.list().memory_bytes(),
-                polls_ok: count(&feed.counts.polls_ok),
-                polls_failed: count(&feed.counts.polls_failed),
-                resets: count(&feed.counts.resets),
+            denylist: following.replica.as_deref().map(|replica| DenylistStats {
+                staleness: replica.age(),
+                entries: replica.list().len(),
+                bytes: replica.list().memory_bytes(),
+                polls_ok: count(&replica.counts.polls_ok),
+                polls_failed: count(&replica.counts.polls_failed),
+                resets: count(&replica.counts.resets),
             }),
             cache: self.inner.verifier.stats(),
         }

@@ -45,7 +45,7 @@ pub enum ApiError {
     /// Rejected by the authority.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// Rejected by the admin interface, or its database failed.
+    /// Rejected by the rules for administrators, or its database failed.
     #[error(transparent)]
     Admin(#[from] AdminError),
 }
@@ -121,6 +121,7 @@ fn authority_answer(error: &AuthorityError) -> Answer {
         AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),
         AuthorityError::ClockInDoubt => unavailable("the server's clock was changed; try again in a moment", SOON),
+        AuthorityError::Purged => unavailable("every session was revoked during this login; try again", SOON),
         AuthorityError::Stale | AuthorityError::Store(_) => unavailable("the database does not answer", SOON),
         AuthorityError::Key(_) => server_error(),
     }

@@ -14,7 +14,7 @@ use crate::request::source::TrustedProxies;
 /// How much memory the cache of verified tokens may take, in bytes: about 10,000 tokens.
 const CACHE_BYTES: usize = 12 * 1024 * 1024;
 
-/// How long callers are told to wait while the database does not answer.
+/// The `Retry-After` while the database does not answer.
 const STALE_RETRY: Duration = Duration::from_secs(1);
 
 /// Shared by all handlers.
@@ -70,7 +70,7 @@ impl DenySource for Own {
     }
 
     fn reached(&self) -> Option<i64> {
-        // Tokens are issued by this very clock, and the denylist drops nothing after a clock change, so there is no
+        // Tokens are issued by this same clock, and the denylist drops nothing after a clock change, so there is no
         // later time to remember. If there were, setting the clock back would make every new token look expired.
         Some(i64::MIN)
     }

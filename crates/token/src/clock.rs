@@ -43,7 +43,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that only moves when it is told to, for tests.
+/// A clock for tests, which moves only when a test moves it.
 #[derive(Debug)]
 pub struct ManualClock {
     state: Mutex<(OffsetDateTime, Duration)>,

@@ -1,7 +1,7 @@
-//! The rules for administrators, used by the command line.
+//! The rules for administrators, used by the command line and by a few endpoints that only read.
 //!
-//! They work on the configured store. A running server notices what another process wrote within one interval of its
-//! tail (about 50 ms).
+//! They work on the configured store. A running server notices what another process wrote with the next read of its
+//! tail: within 50 ms on SQLite, and at once on PostgreSQL (500 ms if the notification is lost).
 
 mod clients;
 mod keys;

@@ -9,8 +9,8 @@ use ficha_store::{ClientRecord, Store, StoreError};
 /// Clients as they were last read, so that a request of a known client needs no query.
 ///
 /// Every change to a client raises the `changes` counter in the same transaction; the tail reads it with every head and
-/// clears this cache. So another process's change is seen within one interval of the tail (about 50 ms), and at once
-/// where it matters: a login compares the client's version in its own transaction.
+/// clears this cache. So another process's change is seen with the next read of the tail (within 50 ms on SQLite, at once on
+/// PostgreSQL), and at once where it matters: a login compares the client's version in its own transaction.
 #[derive(Default)]
 pub struct ClientCache {
     known: RwLock<HashMap<String, Arc<ClientRecord>>>,

@@ -16,7 +16,7 @@ use ficha_store::{BeatTime, LastBeat, Store};
 use ficha_token::Clock;
 use time::OffsetDateTime;
 
-use crate::tasks::heartbeat::boot_id;
+use crate::clock::boot_id;
 
 /// How far wall clock and elapsed time may drift apart between two checks, in microseconds. Time services slew by far
 /// less.

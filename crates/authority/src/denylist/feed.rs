@@ -62,7 +62,7 @@ pub struct Poll<'a> {
 
 /// The state that all followers share.
 pub(crate) struct Feed {
-    places: Arc<PollSlots>,
+    slots: Arc<PollSlots>,
     pages: Pages,
     /// Signals that there may be something new; each poll that wakes checks for itself.
     wake: watch::Sender<()>,
@@ -74,7 +74,7 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn new(settings: &DenylistSettings) -> Self {
         Self {
-            places: PollSlots::new(settings),
+            slots: PollSlots::new(settings),
             pages: Pages::default(),
             wake: watch::Sender::new(()),
             gathering: watch::Sender::new(false),
@@ -141,12 +141,12 @@ impl Authority {
         let newest = self.read_again().await?;
         let cursor = poll.after.map(str::parse::<Cursor>);
         if cursor == Some(Ok(newest)) && !poll.wait.is_zero() {
-            let place = self.inner.feed.places.take(follower.id(), source).ok_or_else(|| {
+            let slot = self.inner.feed.slots.take(follower.id(), source).ok_or_else(|| {
                 self.inner.metrics.feed_refused.count();
                 AuthorityError::TooManyFollowers { retry_after: FULL_RETRY }
             })?;
             let ended = self.wait_for_news(&mut wakes, newest, poll.wait.min(LONGEST_WAIT)).await;
-            drop(place);
+            drop(slot);
             match ended {
                 // The read that brought the news, or the first one, began after the request arrived.
                 Ended::News | Ended::Closing => {}
@@ -175,7 +175,7 @@ impl Authority {
 
     /// How many polls are held.
     pub fn followers_waiting(&self) -> usize {
-        self.inner.feed.places.taken()
+        self.inner.feed.slots.taken()
     }
 
     /// Answers every held poll now and holds no more: the server is shutting down.

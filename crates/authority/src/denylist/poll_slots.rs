@@ -26,7 +26,7 @@ struct Taken {
 /// The slot of one held poll. Dropping it frees the slot, also when the peer disconnects.
 #[derive(Debug)]
 pub(crate) struct PollSlot {
-    places: Arc<PollSlots>,
+    slots: Arc<PollSlots>,
     source: u64,
 }
 
@@ -49,7 +49,7 @@ impl PollSlots {
         }
         taken.all += 1;
         *taken.by_source.entry(source).or_default() += 1;
-        Some(PollSlot { places: Arc::clone(self), source })
+        Some(PollSlot { slots: Arc::clone(self), source })
     }
 
     /// How many are taken.
@@ -64,7 +64,7 @@ impl PollSlots {
 
 impl Drop for PollSlot {
     fn drop(&mut self) {
-        let mut taken = self.places.lock();
+        let mut taken = self.slots.lock();
         taken.all -= 1;
         if let Some(count) = taken.by_source.get_mut(&self.source) {
             *count -= 1;
@@ -86,21 +86,21 @@ mod tests {
     #[test]
     fn a_source_is_a_client_at_an_address_and_gets_its_slots_back() {
         let settings = DenylistSettings { max_waiting: 4, max_waiting_per_source: 2, ..Default::default() };
-        let places = PollSlots::new(&settings);
-        let take = |client, address| places.take(client, &source(address));
+        let slots = PollSlots::new(&settings);
+        let take = |client, address| slots.take(client, &source(address));
         let first = take(Some("a"), "2001:db8::1").unwrap();
         let _second = take(Some("a"), "2001:db8::2").unwrap();
         assert!(take(Some("a"), "2001:db8::3").is_none(), "the same /64");
         let _third = take(Some("a"), "2001:db8:0:1::1").unwrap();
         let fourth = take(None, "2001:db8::1").unwrap();
         assert!(take(Some("b"), "192.0.2.1").is_none(), "all are taken");
-        assert_eq!(places.taken(), 4);
+        assert_eq!(slots.taken(), 4);
         drop(fourth);
         drop(first);
         let again = take(Some("a"), "2001:db8::9");
         assert!(again.is_some() && take(Some("a"), "2001:db8::9").is_none());
         drop((again, _second, _third));
-        assert_eq!(places.taken(), 0);
-        assert!(places.lock().by_source.is_empty());
+        assert_eq!(slots.taken(), 0);
+        assert!(slots.lock().by_source.is_empty());
     }
 }

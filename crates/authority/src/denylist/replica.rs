@@ -215,8 +215,8 @@ impl Denylist {
             }
             // A cursor that the database does not know belongs to another history. Read all of this one.
             tracing::warn!(
-                "the whole denylist is read again: this server was not connected for long, or the database was restored from a \
-                 backup (then run `ficha recover`)"
+                "the whole denylist is read again: this server was disconnected for a long time, or the database was restored \
+                 from a backup (then run `ficha recover`)"
             );
         }
         self.load_all(newest, store, clock).await?;
@@ -284,7 +284,7 @@ impl Denylist {
     }
 }
 
-/// The head and the rows do not match: the database was restored between two reads, or one of them came from a replica
+/// The head and the rows do not match: the database was restored between two reads, or one of them came from a standby
 /// that lags. Such a read proves nothing.
 fn inconsistent_history() -> StoreError {
     StoreError::Unavailable("the denylist rows do not match its head".into())

@@ -58,7 +58,7 @@ impl Authority {
         let new = NewSession { session, user_version: None, client_version: client.record().auth_version };
         let outcome = self.store().client_session(new, now, now + life, horizon).await?;
         let InsertOutcome::Inserted(session) = outcome else { return Ok(None) };
-        let keys = self.keys_for(&session, AuthorityError::Stale).await?;
+        let keys = self.keys_for(&session, AuthorityError::Purged).await?;
         self.inner.metrics.client_tokens.count();
         let exp = (now + life).min(session.access_exp);
         Ok(Some(Issued {

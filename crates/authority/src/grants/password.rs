@@ -48,7 +48,7 @@ impl Authority {
             client_version: client.record().auth_version,
         };
         let session = self.inserted(self.store().insert_session(session).await?)?;
-        let keys = self.keys_for(&session, AuthorityError::Stale).await?;
+        let keys = self.keys_for(&session, AuthorityError::Purged).await?;
         self.inner.metrics.logins.count();
         let now = session.created_at;
         Ok(Issued {

@@ -11,6 +11,7 @@ use ficha_token::{Clock, random_uuid};
 use tokio::time::{Instant, sleep};
 
 use crate::Authority;
+use crate::clock::boot_id;
 use crate::tasks::outage::Part;
 
 /// The interval while all is well.
@@ -92,14 +93,8 @@ impl ReportedFailures {
             // An outage has its own log lines, with counts.
             self.failures = failures;
         } else if failed_calls > 0 && self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
-            tracing::warn!(failed_calls, "calls to the database failed; it works again");
+            tracing::warn!(failed_calls, "some calls to the database failed; it works now");
             (self.failures, self.said) = (failures, Some(Instant::now()));
         }
     }
-}
-
-/// The id of this boot of the machine, if the system provides one (Linux).
-pub(crate) fn boot_id() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(text.trim().to_owned())
 }

@@ -36,7 +36,8 @@ pub(crate) async fn listen(authority: Authority) {
         } else if !warned && !authority.inner.outage.lasts() && authority.is_fresh() {
             warned = true;
             tracing::warn!(
-                "LISTEN receives no notifications (a connection pooler?): the denylist is read every 100 ms instead"
+                "PostgreSQL notifications do not arrive, perhaps because of a connection pooler: the denylist is read every \
+                 100 ms instead"
             );
         }
         sleep(retry).await;

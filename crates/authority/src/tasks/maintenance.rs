@@ -58,7 +58,7 @@ impl Authority {
         // With millions of entries this takes a tenth of a second.
         let purged = tokio::task::spawn_blocking(move || denylist.purge(now - KEPT_LONGER)).await;
         if purged.is_err() {
-            tracing::error!("the denylist in memory could not be purged");
+            tracing::error!("expired entries could not be removed from the denylist in memory");
         }
         if sessions > 0 || rows > 0 {
             tracing::debug!(sessions, denylist_rows = rows, "removed expired rows");

@@ -75,8 +75,9 @@ impl Background {
 }
 
 impl Authority {
-    /// Starts the tasks that keep an authority current: the tail of the denylist, the heartbeat, pruning, the writer of
-    /// the audit log, and the rotation of keys. To be called once per authority.
+    /// Starts the tasks that keep an authority current: the tail of the denylist, reloading, waking followers, the
+    /// heartbeat, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and the writer of the audit log.
+    /// To be called once per authority.
     pub fn spawn_background(&self) -> Background {
         let mut tasks = Tasks::new(self.inner.metrics.clone());
         let mut keep = |name, work: fn(Self) -> BoxFuture<'static, ()>| {

@@ -8,11 +8,6 @@ use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 
 impl Authority {
-    /// Introspection is for confidential clients: a public client can't prove its identity.
-    pub fn require_introspector(&self, client: &AuthenticatedClient) -> Result<(), AuthorityError> {
-        if client.is_confidential() { Ok(()) } else { Err(AuthorityError::ClientAuthentication) }
-    }
-
     /// What `client` may see of a verified access token. For a client that neither serves its audience nor obtained it,
     /// the token is inactive (RFC 7662 §4).
     pub fn introspect_access_token(&self, client: &AuthenticatedClient, claims: &AccessClaims) -> Introspection {

@@ -58,7 +58,7 @@ enum Command {
     /// Show the stored tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// After restoring a backup, or after a leak: replace all keys and end every session
+    /// After restoring a backup, or after a failover that lost commits: replace all keys and end every session
     Recover(recover::Arguments),
     /// Show the settings in force and where each was set; secrets are hidden
     Config,

@@ -318,7 +318,7 @@ pub struct LogLevel(pub String);
 
 impl Setting for LogLevel {
     fn wanted() -> String {
-        "error, warn, info, debug or trace, also per module, as in \"info,ficha_store=debug\"".into()
+        "off, error, warn, info, debug or trace, also per module, as in \"info,ficha_store=debug\"".into()
     }
 
     fn from_text(text: &str) -> Option<Self> {

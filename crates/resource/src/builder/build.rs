@@ -15,7 +15,7 @@ use crate::password_bearer::{Description, Following, OAuth2PasswordBearer, Share
 use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
 use crate::remote::http;
 use crate::remote::metadata::{Endpoints, Search};
-use crate::remote::{Fed, Feed, Plan, RemoteKeys, address, spawn};
+use crate::remote::{Fed, Plan, RemoteKeys, Replica, address, spawn};
 use crate::scopes::is_scope_name;
 use crate::source::{DenySource, KeySource};
 use crate::verifier::{Verifier, VerifierSettings};
@@ -58,8 +58,8 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             if let Some(keys) = &following.keys {
                 keys.loaded().await;
             }
-            if let Some(feed) = &following.feed {
-                feed.completed().await.map_err(|status| BuildError::Refused { status })?;
+            if let Some(replica) = &following.replica {
+                replica.completed().await.map_err(|status| BuildError::Refused { status })?;
             }
             Ok(())
         };
@@ -151,15 +151,15 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
         let fixed = Fixed::new(&self.keys, settings.expected.algorithms[0])?;
         let fetched = fixed.is_none();
         let keys = fetched.then(|| Arc::new(RemoteKeys::new(Arc::clone(&self.clock), self.keys_outage_limit)));
-        let feed = (!matches!(self.denylist, Denylist::None))
-            .then(|| Arc::new(Feed::new(self.issuer.clone(), Arc::clone(&self.clock), self.lease)));
+        let replica = (!matches!(self.denylist, Denylist::None))
+            .then(|| Arc::new(Replica::new(self.issuer.clone(), Arc::clone(&self.clock), self.lease)));
         let token_url = known.token_url.clone();
         let description = Description { issuer: self.issuer, token_url, scopes: self.scopes, realm: self.realm };
         let found = Arc::new(OnceLock::new());
         let following = Following {
             keys: keys.clone(),
             fixed_keys: fixed.as_ref().map_or(0, |fixed| fixed.count),
-            feed: feed.clone(),
+            replica: replica.clone(),
             on_stale: self.on_stale,
             denied: None,
             awaits_metadata: search.as_ref().is_some_and(|search| search.needs_keys || search.needs_denylist),
@@ -171,7 +171,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             search,
             found: complete_description(description.clone(), Arc::clone(&found)),
             keys: keys.clone(),
-            feed: feed.clone(),
+            replica: replica.clone(),
             credentials: self.credentials,
             lease: self.lease,
         };
@@ -181,7 +181,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             (None, Some(fixed)) => fixed.source,
             (None, None) => return Err(BuildError::NoKeys),
         };
-        let denied: Arc<dyn DenySource> = match feed {
+        let denied: Arc<dyn DenySource> = match replica {
             Some(source) => Arc::new(Fed::new(source, &task)),
             None => Arc::new(NoDenylist),
         };

@@ -13,9 +13,9 @@ use url::Url;
 
 use super::backoff::{Backoff, jittered};
 use super::failure_log::FailureLog;
-use super::feed::{Feed, PageHead};
 use super::http::{Ask, Credentials, FetchError, fetch};
 use super::lease::Moment;
+use super::replica::{PageHead, Replica};
 
 /// The longest that a server holds a poll.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ const TOO_SOON: Duration = Duration::from_millis(50);
 
 /// One follower of one denylist.
 pub(super) struct Follower {
-    feed: Arc<Feed>,
+    replica: Arc<Replica>,
     client: Client,
     url: Url,
     credentials: Option<Credentials>,
@@ -86,7 +86,7 @@ enum PollError {
 
 impl Follower {
     pub(super) fn new(
-        feed: Arc<Feed>,
+        replica: Arc<Replica>,
         client: Client,
         url: Url,
         credentials: Option<Credentials>,
@@ -95,7 +95,7 @@ impl Follower {
         let wait = Duration::from_secs((lease / 3).min(MAX_WAIT).as_secs().max(1));
         let failures = FailureLog::new();
         let (backoff, unheld) = (Backoff::new(MAX_PAUSE), Backoff::new(MAX_PAUSE));
-        Self { feed, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, failures }
+        Self { replica, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, failures }
     }
 
     /// Follows the denylist without end.
@@ -104,10 +104,10 @@ impl Follower {
             let poll = self.next_poll();
             let asked = tokio::select! {
                 answer = self.ask(&poll) => answer,
-                () = overtaken(&self.feed, &poll) => Err(PollError::Overtaken),
+                () = overtaken(&self.replica, &poll) => Err(PollError::Overtaken),
             };
             let outcome = asked.and_then(|page| self.take(&poll, page));
-            self.feed.notice_staleness();
+            self.replica.notice_staleness();
             if let Err(error) = outcome {
                 let pause = self.after(&error);
                 sleep(pause).await;
@@ -129,11 +129,11 @@ impl Follower {
         query.append_pair("nonce", &nonce);
         drop(query);
         let limit = if self.reading { wait + SLACK + PAGE_SLACK } else { wait + SLACK };
-        Poll { url, nonce, wait, limit, sent: self.feed.now(), started: Instant::now() }
+        Poll { url, nonce, wait, limit, sent: self.replica.now(), started: Instant::now() }
     }
 
     fn lease_lasts(&self, time: Duration) -> bool {
-        self.feed.age().is_some_and(|age| age + time <= self.lease)
+        self.replica.age().is_some_and(|age| age + time <= self.lease)
     }
 
     async fn ask(&self, poll: &Poll) -> Result<PageHead, PollError> {
@@ -146,10 +146,10 @@ impl Follower {
         };
         let body = fetch(&self.client, ask).await?.body;
         let added = if body.len() <= SMALL_PAGE_BYTES {
-            self.feed.add(&body)
+            self.replica.add(&body)
         } else {
-            let feed = Arc::clone(&self.feed);
-            let adding = tokio::task::spawn_blocking(move || feed.add(&body));
+            let replica = Arc::clone(&self.replica);
+            let adding = tokio::task::spawn_blocking(move || replica.add(&body));
             adding.await.map_err(|error| PollError::Unreadable(error.to_string()))?
         };
         added.map_err(|error| PollError::Unreadable(error.to_string()))
@@ -165,7 +165,7 @@ impl Follower {
             return Err(PollError::Unreadable("the cursor is empty or too long".to_owned()));
         }
         if page.reset {
-            self.feed.count_reset(page.entries);
+            self.replica.count_reset(page.entries);
         }
         let moved = self.cursor.as_deref() != Some(page.cursor.as_str());
         self.cursor = Some(page.cursor);
@@ -174,13 +174,13 @@ impl Follower {
             if !moved {
                 return Err(PollError::NoProgress);
             }
-            self.feed.count_poll(true);
+            self.replica.count_poll(true);
             return Ok(());
         }
-        if self.feed.renew(poll.sent).is_err() {
+        if self.replica.renew(poll.sent).is_err() {
             return Err(PollError::Overtaken);
         }
-        self.feed.count_poll(true);
+        self.replica.count_poll(true);
         self.failures.recovered();
         self.backoff.reset();
         if !poll.wait.is_zero() {
@@ -195,27 +195,27 @@ impl Follower {
     /// Logs what went wrong, and returns how long to pause: never so long that the lease runs out meanwhile.
     fn after(&mut self, error: &PollError) -> Duration {
         // The minimum keeps a server that is down at the very end of a lease from being hammered.
-        self.wanted_pause(error).min(self.feed.longest_pause().max(SHORTEST_CAP))
+        self.wanted_pause(error).min(self.replica.longest_pause().max(SHORTEST_CAP))
     }
 
     fn wanted_pause(&mut self, error: &PollError) -> Duration {
         if matches!(error, PollError::DidNotWait) {
             return self.unheld.next();
         }
-        self.feed.count_poll(false);
-        if self.feed.has_jumped() {
-            self.feed.end_lease();
+        self.replica.count_poll(false);
+        if self.replica.has_jumped() {
+            self.replica.end_lease();
             self.start_over();
         }
         let pause = self.backoff.next();
         let (advice, pause) = match error {
             PollError::Fetch(FetchError::Status { status, retry_after }) => match *status {
                 StatusCode::UNAUTHORIZED => {
-                    self.feed.refuse(status.as_u16());
+                    self.replica.refuse(status.as_u16());
                     ("check credentials(): the server requires a valid client id and secret", jittered(LONG_PAUSE))
                 }
                 StatusCode::FORBIDDEN => {
-                    self.feed.refuse(status.as_u16());
+                    self.replica.refuse(status.as_u16());
                     let advice = "this client may not follow the denylist: run ficha client set ID --serves AUDIENCE on the server";
                     (advice, jittered(LONG_PAUSE))
                 }
@@ -233,7 +233,7 @@ impl Follower {
             PollError::Overtaken => ("", pause.min(Duration::from_millis(100))),
             _ => ("", pause),
         };
-        self.failures.failed(self.feed.now(), "following the denylist", self.url.as_str(), error, advice);
+        self.failures.failed(self.replica.now(), "following the denylist", self.url.as_str(), error, advice);
         pause
     }
 
@@ -245,15 +245,15 @@ impl Follower {
 
 /// Ends when waiting for a poll's answer is no longer useful: the wall clock was set, or the machine was suspended for
 /// longer than the answer may take. The runtime's own timers do not advance while the machine is suspended.
-async fn overtaken(feed: &Feed, poll: &Poll) {
+async fn overtaken(replica: &Replica, poll: &Poll) {
     loop {
         tokio::select! {
-            () = feed.doubted.notified() => {}
+            () = replica.doubted.notified() => {}
             () = sleep(LOOK_EVERY) => {}
         }
-        if feed.has_jumped() || feed.now().since(poll.sent) > poll.limit + LOOK_EVERY {
+        if replica.has_jumped() || replica.now().since(poll.sent) > poll.limit + LOOK_EVERY {
             return;
         }
-        feed.notice_staleness();
+        replica.notice_staleness();
     }
 }

@@ -5,13 +5,13 @@
 pub(crate) mod address;
 mod backoff;
 mod failure_log;
-mod feed;
 pub(crate) mod fixed;
 mod follower;
 pub(crate) mod http;
 mod keys;
 mod lease;
 pub(crate) mod metadata;
+mod replica;
 mod supervise;
 
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use url::Url;
 
-pub(crate) use feed::Feed;
 pub(crate) use keys::RemoteKeys;
+pub(crate) use replica::Replica;
 
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
 use follower::Follower;
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     /// Called once with what the search finds.
     pub found: Box<dyn FnOnce(&Endpoints) + Send>,
     pub keys: Option<Arc<RemoteKeys>>,
-    pub feed: Option<Arc<Feed>>,
+    pub replica: Option<Arc<Replica>>,
     pub credentials: Option<Credentials>,
     pub lease: Duration,
 }
@@ -82,7 +82,7 @@ impl KeySource for Fed<RemoteKeys> {
     }
 }
 
-impl DenySource for Fed<Feed> {
+impl DenySource for Fed<Replica> {
     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         self.source.check(ids, now)
     }
@@ -115,7 +115,7 @@ pub(crate) fn spawn(plan: Plan) -> Task {
 
 impl Plan {
     async fn run(self) {
-        let Self { client, clock, known, search, found, keys, feed, credentials, lease } = self;
+        let Self { client, clock, known, search, found, keys, replica, credentials, lease } = self;
         let (publish, known) = watch::channel(known);
         let search = async {
             // With `give_up` false it never fails.
@@ -138,14 +138,14 @@ impl Plan {
             }
         };
         let list = async {
-            if let Some(feed) = &feed
+            if let Some(replica) = &replica
                 && let Some(url) = first(known.clone(), |known| known.denylist_url.clone()).await
             {
                 let following = keep_running("following the denylist", || {
                     let credentials = credentials.clone();
-                    Follower::new(Arc::clone(feed), client.clone(), url.clone(), credentials, lease).run()
+                    Follower::new(Arc::clone(replica), client.clone(), url.clone(), credentials, lease).run()
                 });
-                let purging = keep_running("purging the denylist", || purge(Arc::clone(feed)));
+                let purging = keep_running("purging the denylist", || purge(Arc::clone(replica)));
                 tokio::join!(following, purging);
             }
         };
@@ -158,11 +158,11 @@ async fn first(mut known: watch::Receiver<Endpoints>, pick: fn(&Endpoints) -> Op
     known.wait_for(|known| pick(known).is_some()).await.ok().and_then(|known| pick(&known))
 }
 
-async fn purge(feed: Arc<Feed>) {
+async fn purge(replica: Arc<Replica>) {
     loop {
         sleep(PURGE_EVERY).await;
-        let feed = Arc::clone(&feed);
+        let replica = Arc::clone(&replica);
         // It fails only if it panics, and the next round tries again.
-        let _ = tokio::task::spawn_blocking(move || feed.purge()).await;
+        let _ = tokio::task::spawn_blocking(move || replica.purge()).await;
     }
 }

@@ -15,8 +15,8 @@ use crate::state::State;
 /// One year, for this host only: its subdomains are not ours to decide about.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, browsers are also told not to use
-/// plain HTTP again (RFC 6797), even if a proxy terminates TLS.
+/// Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, plain HTTP is
+/// forbidden to browsers as well (HSTS, RFC 6797), even if a proxy terminates TLS.
 pub async fn common_headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

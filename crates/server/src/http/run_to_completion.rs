@@ -9,7 +9,7 @@ use crate::error::ApiError;
 
 /// Runs each request in its own task, so that a client that disconnects does not stop it half-way: a committed
 /// revocation, for example, is always audited too. The denylist is the only route without this: a poll ends with its
-/// connection, and frees its place.
+/// connection, and frees its slot.
 pub async fn run_to_completion<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -46,6 +46,9 @@ pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<Stat
             state.authority.introspect_refresh_token(&client, token).await?
         }
         // The other errors say nothing about the token: `active: false` would log users out.
+        Err(_) if state.authority.is_fresh() && state.authority.doubts_clock() => {
+            return Err(AuthorityError::ClockInDoubt.into());
+        }
         Err(_) => return Err(AuthorityError::Stale.into()),
     };
     let mut response = HttpResponse::Ok();

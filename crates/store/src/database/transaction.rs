@@ -1,4 +1,5 @@
-//! The only way to change more than one row: a transaction that is retried if it lost against another.
+//! How several statements change the database together: in a transaction that is retried if it lost against another.
+//! A single statement needs none.
 //!
 //! **Lock order**, everywhere: `globals`, clients, users, sessions by id, `denylist_head` last. On SQLite there is one
 //! lock: `BEGIN IMMEDIATE` takes it, so what a transaction reads does not change until it commits.

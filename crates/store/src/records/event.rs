@@ -11,7 +11,7 @@ pub struct AuditRecord {
     pub at: i64,
     /// What happened, such as `refresh.replayed`.
     pub event: String,
-    /// Who did it: a user's name, a client's id, or `cli`.
+    /// Who did it: a user's name, a client's id, `cli`, or `rotate_after` for an automatic rotation.
     pub actor: Option<String>,
     /// The user it concerns.
     pub user_id: Option<Uuid>,

@@ -14,7 +14,7 @@ use crate::source::{DenySource, DenyVerdict};
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The replica of the list, written by one follower and read by every request.
-pub(crate) struct Feed {
+pub(crate) struct Replica {
     issuer: String,
     clock: Arc<dyn Clock>,
     list: DenySet,
@@ -48,7 +48,7 @@ pub(super) struct PageHead {
     pub entries: usize,
 }
 
-impl Feed {
+impl Replica {
     pub(crate) fn new(issuer: String, clock: Arc<dyn Clock>, lease: Duration) -> Self {
         Self {
             issuer,
@@ -193,7 +193,7 @@ impl Feed {
     }
 }
 
-impl DenySource for Feed {
+impl DenySource for Replica {
     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         // Read before the look-up and compared with the clock after it: even if this thread is suspended in between, a
         // token is only accepted if it was looked up under a lease that is still valid.
@@ -236,61 +236,61 @@ mod tests {
 
     const START: i64 = 1_800_000_000;
 
-    fn feed() -> (Feed, Arc<ManualClock>, [DenyId; 3]) {
+    fn replica() -> (Replica, Arc<ManualClock>, [DenyId; 3]) {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(START).unwrap()));
-        let feed = Feed::new("issuer".to_owned(), Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(30));
+        let replica = Replica::new("issuer".to_owned(), Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(30));
         let id = Uuid::from_u128(7);
         let page = format!(r#"{{"cursor":"c","entries":[["{id}",{}]]}}"#, START + 600);
-        feed.add(page.as_bytes()).unwrap();
-        feed.renew(feed.now()).unwrap();
-        (feed, clock, [id.into(); 3])
+        replica.add(page.as_bytes()).unwrap();
+        replica.renew(replica.now()).unwrap();
+        (replica, clock, [id.into(); 3])
     }
 
     #[test]
     fn expired_entries_are_dropped() {
-        let (feed, clock, ids) = feed();
-        assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
-        feed.purge();
-        assert_eq!(feed.list().len(), 1);
+        let (replica, clock, ids) = replica();
+        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        replica.purge();
+        assert_eq!(replica.list().len(), 1);
         clock.advance(Duration::from_secs(602));
-        feed.renew(feed.now()).unwrap();
-        feed.purge();
-        assert_eq!(feed.list().len(), 0);
+        replica.renew(replica.now()).unwrap();
+        replica.purge();
+        assert_eq!(replica.list().len(), 0);
     }
 
     #[test]
     fn nothing_is_dropped_at_a_time_that_may_be_wrong() {
-        let (feed, clock, ids) = feed();
+        let (replica, clock, ids) = replica();
         clock.set_wall(clock.now() + time::Duration::days(1));
-        feed.purge();
+        replica.purge();
         clock.set_wall(clock.now() - time::Duration::days(1));
-        assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
     }
 
     #[test]
     fn nothing_is_dropped_before_the_list_has_been_read_under_a_new_time() {
-        let (feed, clock, ids) = feed();
+        let (replica, clock, ids) = replica();
         let right = clock.now();
         clock.set_wall(right + time::Duration::days(1));
-        feed.end_lease();
-        feed.purge();
+        replica.end_lease();
+        replica.purge();
         clock.set_wall(right);
-        feed.purge();
-        assert_eq!(feed.check(&ids, START), DenyVerdict::Denied);
-        assert_eq!(feed.list().len(), 1);
+        replica.purge();
+        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.list().len(), 1);
     }
 
     #[test]
     fn nothing_is_dropped_once_the_lease_is_over() {
-        let (feed, clock, _) = feed();
+        let (replica, clock, _) = replica();
         clock.advance(Duration::from_secs(600));
-        feed.purge();
-        assert_eq!(feed.list().len(), 1, "the server has not confirmed this time");
-        feed.renew(feed.now()).unwrap();
-        feed.purge();
-        assert_eq!(feed.list().len(), 1, "the clocks may disagree by two seconds");
+        replica.purge();
+        assert_eq!(replica.list().len(), 1, "the server has not confirmed this time");
+        replica.renew(replica.now()).unwrap();
+        replica.purge();
+        assert_eq!(replica.list().len(), 1, "the clocks may disagree by two seconds");
         clock.advance(Duration::from_secs(2));
-        feed.purge();
-        assert_eq!(feed.list().len(), 0);
+        replica.purge();
+        assert_eq!(replica.list().len(), 0);
     }
 }

@@ -9,6 +9,7 @@ use ficha_token::Clock;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
+use crate::authn::counting::Counting;
 use crate::clients::cache::ClientCache;
 use crate::clients::throttle::SecretFailures;
 use crate::clock::boot_id;
@@ -61,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<Metrics>,
     /// The highest cost of any stored or new hash: every failed login takes as long as a hash of that cost.
     pub(crate) floor_cost: AtomicU32,
+    /// How long a failed login takes apart from its hash.
+    pub(crate) counting: Counting,
     /// Failed client secrets, by source.
     pub(crate) secret_failures: SecretFailures,
     /// The queue of audit events: the end that events are sent to, and the end that their writer reads.
@@ -118,6 +121,7 @@ impl Authority {
                 revocations: GroupCommit::start(revocations, 1, MOST_IN_A_BATCH),
                 metrics,
                 floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
+                counting: Counting::default(),
                 secret_failures: SecretFailures::default(),
                 audit,
                 audit_events: tokio::sync::Mutex::new(audit_events),

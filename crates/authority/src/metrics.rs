@@ -67,6 +67,8 @@ pub struct Metrics {
     /// Refresh tokens of a generation that the database never issued: it was restored from a backup. Anything but 0 is an
     /// alarm.
     pub future_generations: Counter,
+    /// How often the database had another history than before: a failover or a restore.
+    pub history_changes: Counter,
     /// Tokens that clients obtained for themselves.
     pub client_tokens: Counter,
     /// Revoked sessions and tokens.

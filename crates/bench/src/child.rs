@@ -93,6 +93,8 @@ pub async fn serve(options: ServeOptions) -> Outcome<()> {
         trusted_proxies: Vec::new(),
         allowed_origins: Vec::new(),
         workers: None,
+        drain: Duration::ZERO,
+        max_connections_per_source: None,
     };
     let server = Server::bind(authority, settings)?;
     println!("{}", server.address());

@@ -128,6 +128,11 @@ impl Hashing {
         self.answer(answer, floor).await
     }
 
+    /// Fails if a job of `source` would be refused now, as [`Hashing::verify`] does. A job may be refused later even so.
+    pub fn require_room(&self, source: u64, floor: Cost) -> Result<(), Busy> {
+        self.queue().require_room(source, floor)
+    }
+
     /// Hashes a new password, in the format `$bcrypt-sha256$v=2,t=2b,r=COST$…`.
     ///
     /// Check the [policy](crate::policy) first: a hash of more than [`MAX_PASSWORD_BYTES`](crate::MAX_PASSWORD_BYTES)

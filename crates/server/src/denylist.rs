@@ -10,9 +10,10 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use ficha_authority::{FeedPage, LONGEST_WAIT, Poll};
+use ficha_authority::{FeedPage, Follower, LONGEST_WAIT, Poll};
 
 use crate::error::{ApiError, no_store};
+use crate::http::unread_body::mark_authenticated;
 use crate::request::client_credentials::header_credentials;
 use crate::request::form::Form;
 use crate::state::State;
@@ -65,6 +66,9 @@ pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpRe
     let credentials = header_credentials(request.headers())?;
     let source = state.proxies.trace(&request).sender();
     let follower = state.authority.authenticate_follower(&credentials, &source).await?;
+    if !matches!(follower, Follower::Anonymous) {
+        mark_authenticated(&request);
+    }
     let query = Form::parse(request.query_string().as_bytes())?;
     let start = response_start(query.get("nonce"))?;
     let poll = Poll { after: query.get("after"), wait: parse_wait(query.get("wait"))? };

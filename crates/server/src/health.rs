@@ -26,10 +26,17 @@ pub async fn live() -> HttpResponse {
     tag = "Operation",
     responses(
         (status = 200, description = "Ready"),
-        (status = 503, description = "The database has not answered for two seconds, or takes no changes"),
+        (
+            status = 503,
+            description = "The database has not answered for two seconds, or takes no changes, or the server is stopping"
+        ),
     )
 )]
 pub async fn ready(state: Data<State>) -> HttpResponse {
+    if state.is_stopping() {
+        let answer = json!({ "status": "the server is stopping" });
+        return HttpResponse::ServiceUnavailable().insert_header((CACHE_CONTROL, "no-store")).json(answer);
+    }
     let (mut response, status) = match (state.authority.is_fresh(), state.authority.takes_changes()) {
         (true, true) => (HttpResponse::Ok(), "ok"),
         (false, _) => (HttpResponse::ServiceUnavailable(), "the database does not answer"),
@@ -70,9 +77,12 @@ fn registry(state: &State) -> Registry {
         "Changes that were acknowledged and not kept; anything but 0 is an alarm",
         database.changes_lost,
     );
+    let refused = state.connections.refused() as u64;
+    counter("ficha_connections_refused", "Connections refused because their source held too many", refused);
     let mut gauge = |name: &str, help: &str, value: u64| registry.register(name, help, ConstGauge::new(value));
     gauge("ficha_denylist_entries", "Denied ids", state.authority.denylist().len() as u64);
     gauge("ficha_followers_waiting", "Held polls of the denylist", state.authority.followers_waiting() as u64);
+    gauge("ficha_connections", "Open connections of clients", state.connections.open() as u64);
     gauge("ficha_database_fresh", "1 while the database answers", u64::from(state.authority.is_fresh()));
     let writable = u64::from(state.authority.takes_changes());
     gauge("ficha_database_writable", "1 while the database takes changes and keeps them", writable);
@@ -91,6 +101,8 @@ fn authority_counters(registry: &mut Registry, counted: &Metrics) {
     counter("ficha_refresh_replays", "Refresh tokens replayed after the grace", counted.refresh_replays.get());
     let ahead = counted.future_generations.get();
     counter("ficha_refresh_ahead_of_database", "Refresh tokens that prove a restored database", ahead);
+    let histories = counted.history_changes.get();
+    counter("ficha_database_history_changes", "Failovers and restores of the database that were noticed", histories);
     counter("ficha_client_tokens", "Tokens that clients obtained for themselves", counted.client_tokens.get());
     counter("ficha_revocations", "Revoked sessions and tokens", counted.revocations.get());
     counter("ficha_client_failures", "Failed client authentications", counted.client_failures.get());

@@ -6,22 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer};
 use ficha_authority::{Authority, Tasks};
 
-use crate::http::cors::{WebOrigin, cors};
-use crate::http::headers::common_headers;
+use crate::http::connections::Connections;
+use crate::http::cors::WebOrigin;
 use crate::http::rlimit;
+use crate::http::serve::serve;
 use crate::http::tls::{Certificate, TlsSettings};
 use crate::request::source::TrustedProxies;
-use crate::routes;
 use crate::state::State;
-
-/// How long requests under way may take once the server stops, in seconds; `serve` ends within ten.
-const FINISH_SECONDS: u64 = 6;
-/// A client that has not sent its request's head by then is cut off.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 2_048;
@@ -40,6 +33,11 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<WebOrigin>,
     /// The number of worker threads; `None`: one per core.
     pub workers: Option<NonZeroUsize>,
+    /// How long everything is still served after the signal to stop.
+    pub drain: Duration,
+    /// How many connections without an authenticated request one source may hold. `None`: a quarter of the files that
+    /// the process may open.
+    pub max_connections_per_source: Option<usize>,
 }
 
 impl ServerSettings {
@@ -106,20 +104,50 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready, then finishes the requests under way.
+    /// Serves until `stop` is ready, then drains, and finishes the requests under way.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        rlimit::raise_limit();
-        let authority = self.authority.clone();
-        let mut tasks = Tasks::new(authority.metrics().clone());
+        self.run_until(stop, std::future::pending()).await
+    }
+
+    /// The same; once `now` is ready as well, it ends without waiting for anything.
+    ///
+    /// Draining means that everything is still served, but `/health/ready` is 503 and answers close their connection, so
+    /// that load balancers and clients have turned to another server by the time that this one refuses connections.
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        now: impl Future<Output = ()>,
+    ) -> Result<(), ServerError> {
+        let connections = Connections::new(
+            rlimit::raise_limit(),
+            self.settings.max_connections_per_source,
+            self.settings.trusted_proxies.clone(),
+        );
+        let state =
+            State::new(self.authority.clone(), TrustedProxies::new(self.settings.trusted_proxies.clone()), connections);
+        let mut tasks = Tasks::new(self.authority.metrics().clone());
         if let Some(certificate) = self.certificate.clone() {
             tasks.keep("certificate", move || certificate.clone().watch());
         }
-        let server = self.listen()?;
+        let (authority, drain) = (self.authority.clone(), self.settings.drain);
+        let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?;
+        let server = serve(self.listener, &self.settings, tls, state.clone())?;
         let handle = server.handle();
         let stopper = async {
             stop.await;
-            authority.release_followers();
-            handle.stop(true).await;
+            state.stop();
+            let gracefully = async {
+                tokio::time::sleep(drain).await;
+                authority.release_followers();
+                handle.stop(true).await;
+            };
+            tokio::select! {
+                () = gracefully => {}
+                () = now => {
+                    tracing::warn!("stopping at once: requests in progress are cut off");
+                    handle.stop(false).await;
+                }
+            }
             // The server's own future ends too; this one only waits to be dropped with it.
             std::future::pending::<()>().await;
         };
@@ -129,31 +157,5 @@ impl Server {
         };
         drop(tasks);
         Ok(ended?)
-    }
-
-    fn listen(self) -> Result<actix_web::dev::Server, ServerError> {
-        let loopback = self.authority.settings().issuer.is_loopback();
-        let allowed = self.settings.allowed_origins;
-        let state = State::new(self.authority, TrustedProxies::new(self.settings.trusted_proxies));
-        let mut server = HttpServer::new(move || {
-            let state = state.clone();
-            App::new()
-                .wrap(cors(allowed.clone(), loopback))
-                .wrap(from_fn(common_headers))
-                .configure(move |app| routes::configure(app, &state))
-        })
-        // A poll ends with its connection; other handlers run to completion (`run_to_completion.rs`).
-        .h1_allow_half_closed(false)
-        .disable_signals()
-        .shutdown_timeout(FINISH_SECONDS)
-        .client_request_timeout(HEAD_LIMIT);
-        if let Some(workers) = self.settings.workers {
-            server = server.workers(workers.get());
-        }
-        let server = match &self.certificate {
-            Some(certificate) => server.listen_rustls_0_23(self.listener, certificate.server_config()?)?,
-            None => server.listen(self.listener)?,
-        };
-        Ok(server.run())
     }
 }

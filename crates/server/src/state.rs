@@ -1,6 +1,7 @@
 //! The state that all handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ficha_authority::{Authority, Verdict};
@@ -9,6 +10,7 @@ use ficha_token::Algorithm;
 use ficha_token::DenyId;
 use ficha_token::Expected;
 
+use crate::http::connections::Connections;
 use crate::request::source::TrustedProxies;
 
 /// How much memory the cache of verified tokens may take, in bytes: about 10,000 tokens.
@@ -26,11 +28,14 @@ pub struct State {
     pub proxies: Arc<TrustedProxies>,
     /// Checks the tokens that are presented to this server itself.
     pub guard: BearerGuard,
+    /// The connections of clients.
+    pub connections: Arc<Connections>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl State {
     /// The server protects its own bearer endpoints with the same library as other services.
-    pub fn new(authority: Authority, proxies: TrustedProxies) -> Self {
+    pub fn new(authority: Authority, proxies: TrustedProxies, connections: Arc<Connections>) -> Self {
         let source = Arc::new(Own(authority.clone()));
         let expected = Expected {
             issuer: authority.settings().issuer.as_str().to_owned(),
@@ -42,7 +47,17 @@ impl State {
         let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
-        Self { authority, proxies: Arc::new(proxies), guard }
+        Self { authority, proxies: Arc::new(proxies), guard, connections, stopping: Arc::default() }
+    }
+
+    /// From now on clients and load balancers are told to use another server.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// True once the server is stopping.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 }
 

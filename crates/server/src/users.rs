@@ -1,7 +1,7 @@
 //! `GET /users/me`: the user or client that a token was issued for.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use ficha_resource::Bearer;
 use ficha_token::Scope;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{ApiError, no_store};
+use crate::http::unread_body::mark_authenticated;
 use crate::state::State;
 
 /// The user or client that a token was issued for.
@@ -43,7 +44,8 @@ pub struct Me {
         (status = 503, description = "The database does not answer", body = crate::error::ErrorAnswer),
     )
 )]
-pub async fn me(token: Bearer, state: Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn me(request: HttpRequest, token: Bearer, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    mark_authenticated(&request);
     let claims = &token.claims;
     let user = state.authority.admin().user_by_id(claims.sub).await?;
     let (username, email) = user.map(|user| (user.name, user.email)).unzip();

@@ -22,6 +22,12 @@ pub enum StoreError {
     /// SQLite's file is not the one that was opened: anything written to it would never be read again.
     #[error("{0}")]
     Replaced(String),
+    /// PostgreSQL is not the primary, or read-only: what it says may be out of date.
+    #[error("the database is not the primary: {0}")]
+    NotPrimary(String),
+    /// The database has another history than before: a failover or a restore, which may have lost commits.
+    #[error("the database has another history than before: a failover or a restore from a backup")]
+    AnotherHistory,
     /// Some or all of the tables are missing.
     #[error("the database is not migrated: run `ficha migrate`")]
     NotMigrated,
@@ -47,7 +53,15 @@ pub enum StoreError {
 impl StoreError {
     /// True if the database failed, rather than the call being at fault. An outage is reported once, when it begins.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Lost(_) | Self::Replaced(_))
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::OutcomeUnknown(_)
+                | Self::Lost(_)
+                | Self::Replaced(_)
+                | Self::NotPrimary(_)
+                | Self::AnotherHistory
+        )
     }
 }
 

@@ -66,6 +66,8 @@ impl Default for Options {
                 trusted_proxies: Vec::new(),
                 allowed_origins: Vec::new(),
                 workers: std::num::NonZeroUsize::new(2),
+                drain: Duration::ZERO,
+                max_connections_per_source: None,
             },
             background: true,
             store_url: None,
@@ -188,6 +190,19 @@ impl App {
         if let Some(server) = self.server.take() {
             server.await.expect("the server stops without a panic");
         }
+    }
+
+    /// The same without waiting.
+    pub fn begin_stop(&mut self) -> JoinHandle<()> {
+        drop(self.stop.take());
+        self.server.take().expect("it was not stopped before")
+    }
+
+    /// How many connections the server has open.
+    pub async fn connections(&self) -> u64 {
+        let text = self.get("/metrics").await.text().await.expect("a text");
+        let count = text.lines().find_map(|line| line.strip_prefix("ficha_connections "));
+        count.and_then(|count| count.parse().ok()).expect("the metric is there")
     }
 
     /// Stops the server and its background tasks.

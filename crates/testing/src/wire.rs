@@ -25,6 +25,10 @@ enum Mode {
 /// The proxy; dropping it closes its connections.
 pub struct Wire {
     url: String,
+    /// Where new connections go.
+    target: watch::Sender<(String, u16)>,
+    /// Raised to close every connection.
+    cuts: watch::Sender<usize>,
     mode: Arc<watch::Sender<Mode>>,
     listeners: Arc<Listeners>,
     accepting: JoinHandle<()>,
@@ -50,8 +54,20 @@ impl Wire {
         url.set_port(Some(address.port())).expect("a port");
         let mode = Arc::new(watch::Sender::new(Mode::Forward));
         let listeners = Arc::new(Listeners::default());
-        let accepting = tokio::spawn(accept(listener, server, mode.clone(), listeners.clone()));
-        Self { url: url.into(), mode, listeners, accepting }
+        let (target, cuts) = (watch::Sender::new(server), watch::Sender::new(0));
+        let connections = accept(listener, target.subscribe(), cuts.subscribe(), mode.clone(), listeners.clone());
+        let accepting = tokio::spawn(connections);
+        Self { url: url.into(), target, cuts, mode, listeners, accepting }
+    }
+
+    /// From now on, new connections go to another server, as after a failover. The existing ones stay.
+    pub fn move_to(&self, server: (String, u16)) {
+        self.target.send_replace(server);
+    }
+
+    /// Closes every connection.
+    pub fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// The URL of the database through this proxy.
@@ -103,22 +119,27 @@ impl Drop for Wire {
 
 async fn accept(
     listener: TcpListener,
-    server: (String, u16),
+    target: watch::Receiver<(String, u16)>,
+    cuts: watch::Receiver<usize>,
     mode: Arc<watch::Sender<Mode>>,
     listeners: Arc<Listeners>,
 ) {
     // Dropping this task closes every connection.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        let (server, mode, listeners) = (server.clone(), mode.clone(), listeners.clone());
+        let (server, mode, listeners) = (target.borrow().clone(), mode.clone(), listeners.clone());
+        let mut cuts = cuts.clone();
+        cuts.mark_unchanged();
         connections.spawn(async move {
-            let server = TcpStream::connect(server).await.expect("PostgreSQL accepts the connection");
+            // While a server is being replaced, the port may be closed.
+            let Ok(server) = TcpStream::connect(server).await else { return };
             let listens_as = AtomicUsize::new(usize::MAX);
             let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
             // When one direction ends, so does the other.
             tokio::select! {
                 () = requests(from_client, to_server, mode.subscribe(), &listeners, &listens_as) => {}
                 () = responses(from_server, to_client, &mode, &listeners, &listens_as) => {}
+                _ = cuts.changed() => {}
             }
         });
     }

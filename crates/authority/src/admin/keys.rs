@@ -1,6 +1,6 @@
 //! Keys: rotation, and the purge after a leak or a restored database.
 
-use ficha_store::{KeyPurpose, KeyRecord};
+use ficha_store::{KeyPurpose, KeyRecord, NewKey};
 use ficha_token::DENY_MARGIN_SECONDS;
 
 use super::{Admin, AdminError};
@@ -17,6 +17,14 @@ pub enum Purged {
     /// Every session and refresh token. Access tokens signed with a shared secret stay valid until they expire or the
     /// secret is changed.
     AllButAccessTokens,
+}
+
+/// The keys that replace all others, and until when those are denied.
+struct NewKeys {
+    sign: NewKey,
+    refresh: NewKey,
+    now: i64,
+    until: i64,
 }
 
 impl Admin {
@@ -77,11 +85,7 @@ impl Admin {
         let base = &self.base;
         // Without a first start there is nothing to purge, and no master key either.
         self.newest_signing_key().await?;
-        let (master, now) = (self.master()?, self.now());
-        let algorithm = base.settings.signing.pair_algorithm();
-        let sign = new_signing_key(algorithm, &master, &*base.clock, &*base.entropy, now)?;
-        let refresh = new_refresh_key(&master, &*base.clock, &*base.entropy);
-        let until = now + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS;
+        let NewKeys { sign, refresh, now, until } = self.new_keys()?;
         let revoked = base.store.purge(sign, refresh, now, until).await?;
         self.publish(&revoked);
         let purged = if base.settings.shares_secret() { Purged::AllButAccessTokens } else { Purged::All };
@@ -93,6 +97,27 @@ impl Admin {
         };
         self.audit(Event::by(actor, "key.purged").detail(detail)).await?;
         Ok(purged)
+    }
+
+    /// Repeats a purge that the database has lost, unless none of `kids` signs any more: another server was faster.
+    pub(crate) async fn repeat_purge(&self, kids: &[String]) -> Result<bool, AdminError> {
+        let NewKeys { sign, refresh, now, until } = self.new_keys()?;
+        let Some(revoked) = self.base.store.purge_again(kids, sign, refresh, now, until).await? else {
+            return Ok(false);
+        };
+        self.publish(&revoked);
+        let detail = "every session ended again: the database had lost the purge";
+        self.audit(Event::by("server", "key.purged").detail(detail)).await?;
+        Ok(true)
+    }
+
+    fn new_keys(&self) -> Result<NewKeys, AdminError> {
+        let base = &self.base;
+        let (master, now) = (self.master()?, self.now());
+        let algorithm = base.settings.signing.pair_algorithm();
+        let sign = new_signing_key(algorithm, &master, &*base.clock, &*base.entropy, now)?;
+        let refresh = new_refresh_key(&master, &*base.clock, &*base.entropy);
+        Ok(NewKeys { sign, refresh, now, until: now + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS })
     }
 
     async fn newest_signing_key(&self) -> Result<KeyRecord, AdminError> {

@@ -145,7 +145,7 @@ impl Admin {
     async fn clear_failures(&self, name: &str) -> Result<u64, AdminError> {
         // Before the first start there is no key, and there are no failed logins.
         let Some(master) = self.base.master_key.load()? else { return Ok(0) };
-        let account = Attempt::new(&master, name, "", None).account;
+        let account = Attempt::new(&master, name, None, None).account;
         Ok(self.base.store.clear_login_failures(account).await?)
     }
 

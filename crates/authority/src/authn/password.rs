@@ -1,7 +1,8 @@
 //! The password check: one answer for every failure, in the same time.
 
-use ficha_password::{Password, StoredHash};
+use ficha_password::{Busy, Password, StoredHash};
 use ficha_store::{LoginHistory, PasswordHashText, UserRecord};
+use tokio::time::Instant;
 
 use crate::Authority;
 use crate::authn::throttle::{Attempt, is_throttled};
@@ -28,23 +29,23 @@ impl Authority {
         username: &str,
         password: Password,
     ) -> Result<UserRecord, AuthorityError> {
-        let attempt = Attempt::new(&self.inner.master, username, client.id(), source.address);
+        let attempt = self.attempt(client, source, username);
         let history = self.history(&attempt).await?;
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
-            // A throttled attempt is not hashed: it waits as long as a hash takes at the moment.
-            tokio::time::sleep(self.inner.hashing.typical(self.floor_cost())).await;
+            // A throttled attempt is not hashed and not counted: it waits as long as both take at the moment.
+            let typical = self.inner.hashing.typical(self.floor_cost()) + self.inner.counting.typical();
+            tokio::time::sleep(typical).await;
             return Err(AuthorityError::BadCredentials);
         }
+        let began = Instant::now();
         let user = self.find_user(username).await?.filter(|user| user.enabled);
         let stored = user.as_ref().and_then(parse_stored);
+        let found = began.elapsed();
         let again = password.clone();
         let right = self.inner.hashing.verify(attempt.share(), password, stored.clone(), self.floor_cost()).await;
-        let right = right.map_err(|busy| {
-            self.inner.metrics.logins_busy.count();
-            AuthorityError::Busy { retry_after: busy.retry_after }
-        })?;
+        let right = right.map_err(|busy| self.busy(busy))?;
         // Guesses sent at the same time all saw the counts from before them. If the others have throttled this source
         // meanwhile, a right password fails too.
         let right = right && {
@@ -62,10 +63,34 @@ impl Authority {
             }
             _ => {
                 self.inner.metrics.login_failures.count();
+                let began = Instant::now();
                 self.store().login_failed(attempt.account, attempt.source, self.now()).await?;
+                self.inner.counting.note(found + began.elapsed());
                 Err(AuthorityError::BadCredentials)
             }
         }
+    }
+
+    /// Refuses a login for which the hashing queue has no room, before the database is asked anything: a flood of logins
+    /// must not slow down what needs the database. It may still be refused later.
+    pub(crate) fn require_room(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        username: &str,
+    ) -> Result<(), AuthorityError> {
+        let share = self.attempt(client, source, username).share();
+        self.inner.hashing.require_room(share, self.floor_cost()).map_err(|busy| self.busy(busy))
+    }
+
+    fn attempt(&self, client: &AuthenticatedClient, source: &RequestSource, username: &str) -> Attempt {
+        let confidential = client.is_confidential().then(|| client.id());
+        Attempt::new(&self.inner.master, username, confidential, source.address)
+    }
+
+    fn busy(&self, busy: Busy) -> AuthorityError {
+        self.inner.metrics.logins_busy.count();
+        AuthorityError::Busy { retry_after: busy.retry_after }
     }
 
     /// The login history of an account and a source. A failure that lies in the future, because it was counted while
@@ -73,10 +98,12 @@ impl Authority {
     async fn history(&self, attempt: &Attempt) -> Result<LoginHistory, AuthorityError> {
         let now = self.now();
         let mut history = self.store().login_history(attempt.account, attempt.source).await?;
-        if history.source_last_failure.max(history.account_last_failure) > now + CLOCKS_DIFFER {
+        let last = history.source_last_failure.max(history.account_last_failure).max(history.all_last_failure);
+        if last > now + CLOCKS_DIFFER {
             self.store().clamp_login_failures(attempt.account, attempt.source, now).await?;
             history.source_last_failure = history.source_last_failure.min(now);
             history.account_last_failure = history.account_last_failure.min(now);
+            history.all_last_failure = history.all_last_failure.min(now);
         }
         Ok(history)
     }

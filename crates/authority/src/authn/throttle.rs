@@ -1,8 +1,10 @@
 //! Brute-force protection for logins.
 //!
-//! A *source* is a client and a network address. Ten failures in a row throttle that source for that account. A hundred
-//! in a row, from any sources, block the sources that never logged in to that account. A source that has logged in
-//! before is never locked out by the failures of others (NIST SP 800-63B-4 §3.2.2 requires at most 100 in a row).
+//! A *source* is a network address, across all public clients; the users of a confidential client are apart. Ten failures
+//! in a row throttle that source for that account. A hundred failures on any accounts throttle it for all accounts to
+//! which it never logged in. A hundred in a row for an account, from any sources, throttle all sources that never logged
+//! in to it: together they get one attempt every 15 minutes, 96 a day (NIST SP 800-63B-4 §3.2.2 allows at most 100 in a
+//! row). A source that has logged in before is never locked out by the failures of others.
 
 use std::net::IpAddr;
 
@@ -13,13 +15,16 @@ use crate::request_source::network_of;
 
 /// Failures in a row of one source for one account before it is throttled.
 pub const SLOW_AFTER: i64 = 10;
+/// Failures of one source on all accounts together before it is throttled for those to which it never logged in. One is
+/// forgiven every [`LoginHistory::FORGIVEN_EVERY`] seconds, so that it gets a hundred attempts an hour from then on.
+pub const SPREAD_AFTER: i64 = 100;
 /// Failures in a row for one account before sources that never logged in are blocked.
 pub const BLOCK_AFTER: i64 = 100;
 /// The longest wait between two attempts of a throttled source, in seconds.
 const LONGEST_WAIT: i64 = 900;
-/// How long unknown sources stay blocked after the last failure, in seconds. Then one attempt is checked again, so that
-/// an account without any login is not locked for ever.
-const BLOCK_FOR: i64 = 3_600;
+/// How long unknown sources stay blocked after the last failure, in seconds. Then one attempt is checked again: 96 a day,
+/// so that a right password from a new address gets through, and guessing stays hopeless.
+const BLOCK_FOR: i64 = 900;
 
 /// Pseudonyms of an account and a source that reveal nothing to a reader of the database: people type passwords into
 /// the user name field.
@@ -33,12 +38,11 @@ pub struct Attempt {
 
 impl Attempt {
     /// Computes the pseudonyms.
-    pub fn new(master: &MasterKey, username: &str, client_id: &str, address: Option<IpAddr>) -> Self {
-        let network = network_of(address);
-        Self {
-            account: master.tag(&[b"account", username.as_bytes()]),
-            source: master.tag(&[b"source", client_id.as_bytes(), &network]),
-        }
+    ///
+    /// `client` is the id of a confidential client. Public clients share their sources: anybody can name another one,
+    /// and would otherwise get the allowance of each.
+    pub fn new(master: &MasterKey, username: &str, client: Option<&str>, address: Option<IpAddr>) -> Self {
+        Self { account: master.tag(&[b"account", username.as_bytes()]), source: source_tag(master, client, address) }
     }
 
     /// The key by which the hashing queue is shared fairly.
@@ -47,9 +51,20 @@ impl Attempt {
     }
 }
 
+/// The pseudonym of a source.
+pub fn source_tag(master: &MasterKey, client: Option<&str>, address: Option<IpAddr>) -> [u8; 16] {
+    master.tag(&[b"source", client.unwrap_or_default().as_bytes(), &network_of(address)])
+}
+
 /// True if an attempt at `now` is refused without checking the password.
 pub fn is_throttled(history: &LoginHistory, now: i64) -> bool {
-    is_delayed(history, now) || is_blocked(history, now)
+    is_delayed(history, now) || is_blocked(history, now) || is_spread(history, now)
+}
+
+/// It has failed on many accounts.
+fn is_spread(history: &LoginHistory, now: i64) -> bool {
+    let forgiven = now.saturating_sub(history.all_last_failure) / LoginHistory::FORGIVEN_EVERY;
+    history.source_succeeded == 0 && history.all_failures - forgiven >= SPREAD_AFTER
 }
 
 fn is_delayed(history: &LoginHistory, now: i64) -> bool {
@@ -89,6 +104,17 @@ mod tests {
         assert!(!is_throttled(&history, 1000 + BLOCK_FOR));
         history.source_succeeded = 5;
         assert!(!is_throttled(&history, 1001));
+    }
+
+    #[test]
+    fn a28_a_hundred_failures_on_any_accounts_slow_a_source_where_it_never_logged_in() {
+        let mut history = LoginHistory { all_failures: 100, all_last_failure: 1000, ..Default::default() };
+        assert!(is_throttled(&history, 1000 + 35));
+        assert!(!is_throttled(&history, 1000 + 36));
+        history.all_failures = 99;
+        assert!(!is_throttled(&history, 1000));
+        history = LoginHistory { all_failures: 500, source_succeeded: 5, ..history };
+        assert!(!is_throttled(&history, 1000));
     }
 
     #[test]

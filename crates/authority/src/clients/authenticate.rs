@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ficha_store::ClientRecord;
 
 use crate::Authority;
-use crate::authn::throttle::Attempt;
+use crate::authn::throttle::source_tag;
 use crate::clients::{AuthenticatedClient, ClientCredentials};
 use crate::error::AuthorityError;
 use crate::request_source::RequestSource;
@@ -23,7 +23,7 @@ impl Authority {
         };
         let record = self.inner.clients.find(self.store(), id).await?;
         let mut found = authenticate(record, credentials);
-        let source = Attempt::new(&self.inner.master, "", "", source.address).source;
+        let source = source_tag(&self.inner.master, None, source.address);
         let guesses = self.inner.secret_failures.is_over(source, self.seconds_passed());
         if found.is_err() && !guesses && matches!(credentials, ClientCredentials::Secret(..)) {
             // The secret may be newer than the cached record: another process may have just set it.

@@ -52,6 +52,11 @@ impl Recent {
         }
     }
 
+    /// Forgets everything: the next read loads the whole list.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { base: None, rows: VecDeque::new(), generation: self.generation + 1 };
+    }
+
     /// Clears everything: the next rows follow `base`, perhaps in another history.
     pub(crate) fn restart(&mut self, base: Cursor) {
         *self = Self { base: Some(base), rows: VecDeque::new(), generation: self.generation + 1 };

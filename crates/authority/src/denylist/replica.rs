@@ -3,11 +3,11 @@
 //! The server's own bearer endpoints and introspection use this set, never the database. Entries are only ever added,
 //! and leave only when their `until` has passed, so nothing that happens to the database can un-revoke a token.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use ficha_store::{Head, Store, StoreError};
+use ficha_store::{Head, History, Store, StoreError};
 use ficha_token::DenySet;
 use ficha_token::{Clock, DenyEntry, DenyId};
 use tokio::sync::{Mutex, Notify, watch};
@@ -49,6 +49,10 @@ pub struct Denylist {
     /// Tells the tail that a follower waits for its next read.
     asked: Notify,
     head: watch::Sender<Option<Head>>,
+    /// The history that the rows in memory belong to, once it is known.
+    history: RwLock<Option<History>>,
+    /// True from when another history was noticed until what is in memory was written into it.
+    has_left: AtomicBool,
 }
 
 /// The result of a look-up.
@@ -75,6 +79,8 @@ impl Default for Denylist {
             nudge: Notify::new(),
             asked: Notify::new(),
             head: watch::Sender::new(None),
+            history: RwLock::new(None),
+            has_left: AtomicBool::new(false),
         }
     }
 }
@@ -176,7 +182,7 @@ impl Denylist {
         let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
         let read = self.read(store, clock).await;
-        if let Err(StoreError::Lost(_) | StoreError::Replaced(_)) = read {
+        if let Err(StoreError::Lost(_) | StoreError::Replaced(_) | StoreError::AnotherHistory) = read {
             // Worse than a database that can't be read: what was read before can't be relied on.
             self.vouched.store(0, Ordering::Release);
         }
@@ -195,15 +201,21 @@ impl Denylist {
         let started_before = self.started.load(Ordering::Acquire);
         let mut reads = self.last.subscribe();
         self.asked.notify_one();
-        let read = reads.wait_for(|read| read.as_ref().is_some_and(|(number, _)| *number > started_before)).await;
-        match read.as_deref() {
-            Ok(Some((_, read))) => read.clone(),
-            _ => Err(StoreError::Unavailable("the server is shutting down".into())),
+        // A read that finds another history is soon followed by one of that history.
+        let is_next = |(number, read): &(u64, Result<Head, StoreError>)| {
+            *number > started_before && !matches!(read, Err(StoreError::AnotherHistory))
+        };
+        let read = reads.wait_for(|read| read.as_ref().is_some_and(is_next));
+        match tokio::time::timeout(VOUCH_LIMIT, read).await {
+            Ok(Ok(read)) => read.as_ref().map_or(Err(StoreError::AnotherHistory), |(_, read)| read.clone()),
+            Ok(Err(_)) => Err(StoreError::Unavailable("the server is shutting down".into())),
+            Err(_) => Err(StoreError::Unavailable("the database did not answer within 2 s".into())),
         }
     }
 
     async fn read(&self, store: &Store, clock: &dyn Clock) -> Result<Head, StoreError> {
         let head = read_in_time(store.head()).await?;
+        self.stays_in(&head)?;
         let newest = Cursor::from(head);
         let at = self.recent().newest();
         if at == Some(newest) {
@@ -213,14 +225,54 @@ impl Denylist {
             if at.number <= newest.number && self.load_new(at, newest, store).await? {
                 return Ok(head);
             }
-            // A cursor that the database does not know belongs to another history. Read all of this one.
-            tracing::warn!(
-                "the whole denylist is read again: this server was disconnected for a long time, or the database was restored \
-                 from a backup (then run `ficha recover`)"
-            );
+            // A cursor that the database does not know belongs to another history, or its row was pruned while this
+            // server was disconnected.
+            self.leave();
+            return Err(StoreError::AnotherHistory);
         }
         self.load_all(newest, store, clock).await?;
         Ok(head)
+    }
+
+    /// An error if this head is of another history than the rows in memory.
+    fn stays_in(&self, head: &Head) -> Result<(), StoreError> {
+        let known = *self.history.read().unwrap_or_else(PoisonError::into_inner);
+        if self.has_left() || !head.has_own_beat || known.is_some_and(|known| known != head.history) {
+            self.leave();
+            return Err(StoreError::AnotherHistory);
+        }
+        if known.is_none() {
+            *self.history.write().unwrap_or_else(PoisonError::into_inner) = Some(head.history);
+        }
+        Ok(())
+    }
+
+    /// From now on nothing is vouched for, until [`Denylist::join`].
+    fn leave(&self) {
+        self.has_left.store(true, Ordering::Release);
+        self.vouched.store(0, Ordering::Release);
+    }
+
+    /// True while the database has a history into which this server has not yet written what it denies.
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Acquire)
+    }
+
+    /// Goes on in this history, into which everything denied was written. The next read loads all of it.
+    pub(crate) fn join(&self, history: History) {
+        *self.history.write().unwrap_or_else(PoisonError::into_inner) = Some(history);
+        self.recent_mut().forget();
+        self.has_left.store(false, Ordering::Release);
+    }
+
+    /// Everything that is denied at `now`, in parts of at most `size`.
+    pub(crate) fn in_parts(&self, now: i64, size: usize) -> Vec<Vec<DenyEntry>> {
+        let mut parts: Vec<Vec<DenyEntry>> = Vec::new();
+        self.set.for_each(now, |entry| match parts.last_mut() {
+            Some(part) if part.len() < size => part.push(entry),
+            _ => parts.push(vec![entry]),
+        });
+        parts
     }
 
     /// Loads the rows after `at`. False if the database does not know that cursor.

@@ -18,6 +18,7 @@ impl Authority {
         source: &RequestSource,
         scope: Option<Scope>,
     ) -> Result<Issued, AuthorityError> {
+        self.require_fresh()?;
         if let Some(issued) = self.own_token(client, source, scope.clone()).await? {
             return Ok(issued);
         }

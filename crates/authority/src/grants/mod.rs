@@ -17,6 +17,12 @@ use crate::request_source::RequestSource;
 const OWN_PREFIX: &str = "ficha:";
 
 impl Authority {
+    /// Without a fresh view of the primary nothing is issued: a login fails at once instead of waiting for a connection,
+    /// and nothing is signed while the database's history is in doubt.
+    pub(crate) fn require_fresh(&self) -> Result<(), AuthorityError> {
+        if self.is_fresh() { Ok(()) } else { Err(AuthorityError::Stale) }
+    }
+
     /// The client as the database has it now.
     async fn current(&self, client: &AuthenticatedClient) -> Result<AuthenticatedClient, AuthorityError> {
         client.by_record(self.store().client(client.id()).await?)

@@ -30,6 +30,8 @@ impl Authority {
         source: &RequestSource,
         request: PasswordRequest,
     ) -> Result<Issued, AuthorityError> {
+        self.require_fresh()?;
+        self.require_room(client, source, &request.username)?;
         // Read again: with a cached record a login would fail at its commit, as if the password were wrong, until
         // another process's change to the client is noticed.
         let client = &self.current(client).await?;

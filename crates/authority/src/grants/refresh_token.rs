@@ -34,6 +34,7 @@ impl Authority {
         token: &str,
         scope: Option<Scope>,
     ) -> Result<Issued, AuthorityError> {
+        self.require_fresh()?;
         require_grant(client, Grant::RefreshToken)?;
         self.load_unknown_key(token).await?;
         let token = self.read_refresh_token(token).ok_or(AuthorityError::BadRefreshToken)?;

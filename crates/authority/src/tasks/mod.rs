@@ -4,6 +4,7 @@ pub(crate) mod heartbeat;
 mod listen;
 mod maintenance;
 pub(crate) mod outage;
+pub(crate) mod rejoin;
 pub(crate) mod reload;
 pub(crate) mod supervise;
 

@@ -57,7 +57,18 @@ impl Authority {
     /// Reads the head of the database now, and loads new denylist rows. Other changes are left to
     /// [`Authority::load_changes`]; only cached clients are dropped.
     pub(crate) async fn read_head(&self) -> Result<Head, StoreError> {
-        let head = self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await?;
+        let follow = async || self.inner.denylist.follow(self.store(), &*self.inner.base.clock).await;
+        let known_before = self.denylist().has_left();
+        let head = match follow().await {
+            Err(StoreError::AnotherHistory) => {
+                if !known_before {
+                    self.inner.metrics.history_changes.count();
+                }
+                self.rejoin().await?;
+                follow().await?
+            }
+            read => read?,
+        };
         if !self.has_loaded(head.changes) {
             self.clear_clients(head.changes);
         }

@@ -8,6 +8,7 @@ use clap::Args;
 use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, check_master_key, first_start};
 use ficha_server::{Server, TlsSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::welcome;
 use crate::config::{Configuration, issuer_of};
@@ -71,7 +72,8 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     {
         tracing::error!(%error, "could not print the password of admin; `ficha user passwd admin` sets another");
     }
-    server.run(stop.wait()).await?;
+    let (stop, now) = stop.signals();
+    server.run_until(stop, now).await?;
     background.finish().await;
     // A database that does not answer must not delay the shutdown.
     let _ = tokio::time::timeout(Duration::from_secs(1), store.close()).await;
@@ -130,11 +132,26 @@ impl Stop {
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
-    async fn wait(mut self) {
+    /// Ready with the first signal, and with the second.
+    fn signals(mut self) -> (impl Future<Output = ()>, impl Future<Output = ()>) {
+        let (stop, first) = oneshot::channel::<()>();
+        let (now, second) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            self.next().await;
+            tracing::info!("stopping: requests in progress are finished first; a second signal stops at once");
+            drop(stop);
+            self.next().await;
+            drop(now);
+        });
+        // The senders are dropped, not used.
+        let ended = async |signal: oneshot::Receiver<()>| drop(signal.await);
+        (ended(first), ended(second))
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        tracing::info!("stopping: requests in progress are finished first");
     }
 }

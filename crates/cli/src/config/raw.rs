@@ -34,6 +34,8 @@ pub struct Server {
     pub trusted_proxies: Is<Vec<IpNet>>,
     pub allowed_origins: Is<Vec<WebOrigin>>,
     pub workers: Option<Is<Whole<1, 1024>>>,
+    pub drain: Option<Is<Seconds>>,
+    pub max_connections_per_source: Option<Is<Whole<1, 1_000_000>>>,
     #[serde(default)]
     pub tls: Tls,
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use ficha_authority::{
     Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError, SigningSettings,
@@ -16,6 +17,9 @@ use super::setting::Is;
 use super::show::Shown;
 use super::values::Whole;
 use super::{Configuration, LogSettings};
+
+/// Long enough for a load balancer that checks every two seconds.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Turns `raw` into settings that fit together. `merged` knows where each was set.
 pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem> {
@@ -46,6 +50,14 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
             trusted_proxies: raw.server.trusted_proxies.0.clone(),
             allowed_origins: raw.server.allowed_origins.0.clone(),
             workers: at_least_one(raw.server.workers.as_ref()),
+            drain: match &raw.server.drain {
+                Some(drain) => drain.0.duration(),
+                // Nothing else serves on a loopback issuer.
+                None if settings.issuer.is_loopback() => Duration::ZERO,
+                None => DRAIN,
+            },
+            max_connections_per_source: at_least_one(raw.server.max_connections_per_source.as_ref())
+                .map(NonZeroUsize::get),
         },
         store_url: raw.store.url.0.0.clone(),
         master_key: MasterKeySource {

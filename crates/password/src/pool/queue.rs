@@ -103,19 +103,30 @@ impl Queue {
     pub(super) fn push(&self, source: u64, task: Task) -> Result<(), Busy> {
         let mut state = self.lock();
         state.last_floor = task.cost();
-        if !self.has_room(&state, source) {
-            state.drop_unwanted();
-            if !self.has_room(&state, source) {
-                state.refused += 1;
-                return Err(self.busy_with(&state, task.cost()));
-            }
-        }
+        self.make_room(&mut state, source, task.cost())?;
         *state.per_source.entry(source).or_default() += 1;
         state.waiting.push_back((source, task));
         if state.asleep > 0 {
             self.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// Fails as [`Queue::push`] does.
+    pub(super) fn require_room(&self, source: u64, cost: Cost) -> Result<(), Busy> {
+        self.make_room(&mut self.lock(), source, cost)
+    }
+
+    fn make_room(&self, state: &mut State, source: u64, cost: Cost) -> Result<(), Busy> {
+        if self.has_room(state, source) {
+            return Ok(());
+        }
+        state.drop_unwanted();
+        if self.has_room(state, source) {
+            return Ok(());
+        }
+        state.refused += 1;
+        Err(self.busy_with(state, cost))
     }
 
     fn has_room(&self, state: &State, source: u64) -> bool {

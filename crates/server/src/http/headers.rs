@@ -1,5 +1,6 @@
 //! Headers of every response.
 
+use actix_http::ConnectionType;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -23,7 +24,10 @@ pub async fn common_headers<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let state = request.app_data::<Data<State>>();
     let is_https = state.is_some_and(|state| !state.authority.settings().issuer.is_plain_http());
+    let state = state.cloned();
     let mut response = next.call(request).await?;
+    // Asked afterwards: a poll that was held until now is told as well.
+    let stopping = state.is_some_and(|state| state.is_stopping());
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -33,6 +37,10 @@ pub async fn common_headers<B: MessageBody>(
     }
     if is_https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+    }
+    if stopping {
+        // The client opens its next connection to another server, while this one still accepts what comes.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }

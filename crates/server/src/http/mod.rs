@@ -1,8 +1,12 @@
 //! HTTP apart from the endpoints: TLS, networks, CORS, headers, limits, and running handlers to completion.
 
+pub(crate) mod connections;
 pub(crate) mod cors;
 pub(crate) mod headers;
 pub(crate) mod network;
 pub(crate) mod rlimit;
 pub(crate) mod run_to_completion;
+pub(crate) mod serve;
+pub(crate) mod stream;
 pub(crate) mod tls;
+pub(crate) mod unread_body;

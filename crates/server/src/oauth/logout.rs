@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use ficha_resource::Bearer;
 
 use crate::error::{ApiError, no_store};
+use crate::http::unread_body::mark_authenticated;
 use crate::request::form::read_body;
 use crate::state::State;
 
@@ -33,6 +34,7 @@ pub async fn logout(
     // RFC 6750 §2: a client must not use more than one method to send a token.
     state.guard.check_form(&request, &read_body(payload).await?)?;
     let source = state.proxies.trace(&request).sender();
+    mark_authenticated(&request);
     state.authority.logout(&source, &token.claims).await.map_err(ApiError::from)?;
     let mut response = HttpResponse::NoContent();
     no_store(&mut response);

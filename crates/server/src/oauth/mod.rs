@@ -11,6 +11,7 @@ use actix_web::HttpRequest;
 use ficha_authority::{AuthenticatedClient, AuthorityError};
 
 use crate::error::ApiError;
+use crate::http::unread_body::mark_authenticated;
 use crate::request::client_credentials::client_credentials;
 use crate::request::form::Form;
 use crate::request::source::Trace;
@@ -25,6 +26,9 @@ async fn authenticate(
     let credentials = client_credentials(request.headers(), form)?;
     let trace = state.proxies.trace(request);
     let client = state.authority.authenticate_client(&credentials, &trace.sender()).await?;
+    if client.is_confidential() {
+        mark_authenticated(request);
+    }
     Ok((client, trace))
 }
 

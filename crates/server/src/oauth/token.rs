@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::authenticate;
 use crate::error::{ApiError, no_store};
+use crate::http::unread_body::mark_authenticated;
 use crate::request::form::Form;
 use crate::state::State;
 
@@ -50,6 +51,7 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
         }
         Grant::ClientCredentials => state.authority.client_credentials_grant(&client, &source, scope).await?,
     };
+    mark_authenticated(&request);
     Ok(answer(issued))
 }
 

@@ -6,6 +6,7 @@ mod clients;
 mod clock;
 mod cut_off;
 mod expiry;
+mod failover;
 mod history;
 mod introspection;
 mod keys;

@@ -192,9 +192,44 @@ ficha_store::on_both_databases! {
         }
         let new = From::address("198.51.100.8");
         assert!(!can_log_in(&app, &new, "alice", PASSWORD).await);
-        app.advance(Duration::from_secs(3_599)).await;
+        app.advance(Duration::from_secs(899)).await;
         assert!(!can_log_in(&app, &new, "alice", PASSWORD).await);
         app.advance(Duration::from_secs(1)).await;
+        assert!(can_log_in(&app, &new, "alice", PASSWORD).await);
+    }
+
+    async fn a28_a_source_that_fails_on_many_accounts_is_slowed_as_a_source(database: TestDatabase) {
+        let app = behind_a_proxy(&database).await;
+        for name in ["alice", "bob"] {
+            app.add_user(name, "").await;
+        }
+        let (sprayer, other) = (From::address("203.0.113.1"), From::address("198.51.100.7"));
+        assert!(can_log_in(&app, &sprayer, "bob", PASSWORD).await);
+        for account in 0..100 {
+            fail(&app, &sprayer, &format!("user{account}"), 1).await;
+        }
+        let before = app.authority.hashing().stats().completed;
+        assert!(!can_log_in(&app, &sprayer, "alice", PASSWORD).await);
+        assert_eq!(app.authority.hashing().stats().completed, before, "its password is not checked");
+        // Another public client gives it no new allowance.
+        app.add_client("another", |new| new.public = true).await;
+        let form = encode(&[("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("client_id", "another")]);
+        assert_eq!(raw::post(&app, &sprayer.headers, &form).await.status, 400);
+        assert!(can_log_in(&app, &sprayer, "bob", PASSWORD).await, "an account to which it has logged in before");
+        assert!(can_log_in(&app, &other, "alice", PASSWORD).await, "another source");
+        app.advance(Duration::from_secs(36)).await;
+        assert!(can_log_in(&app, &sprayer, "alice", PASSWORD).await, "one attempt every 36 seconds");
+    }
+
+    async fn a28_a_right_password_from_a_new_address_gets_through_slowly(database: TestDatabase) {
+        let app = behind_a_proxy(&database).await;
+        app.add_user("alice", "").await;
+        for attacker in 0..130 {
+            fail(&app, &From::address(&format!("203.0.113.{attacker}")), "alice", 1).await;
+        }
+        let new = From::address("198.51.100.8");
+        assert!(!can_log_in(&app, &new, "alice", PASSWORD).await);
+        app.advance(Duration::from_secs(900)).await;
         assert!(can_log_in(&app, &new, "alice", PASSWORD).await);
     }
 

@@ -188,6 +188,8 @@ ficha_store::on_both_databases! {
                 trusted_proxies: Vec::new(),
                 allowed_origins: Vec::new(),
                 workers: None,
+                drain: Duration::ZERO,
+                max_connections_per_source: None,
             };
             match Server::bind(app.authority.clone(), settings) {
                 Ok(_) => panic!("these files can't be used"),

@@ -5,6 +5,7 @@ mod raw;
 mod routes;
 
 mod bodies;
+mod connections;
 mod cors;
 mod docs;
 mod https;

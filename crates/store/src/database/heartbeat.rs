@@ -97,7 +97,10 @@ impl Store {
         self.check_file()?;
         let seen = Entity::find_by_id(beat.process).one(self.reader()).await?;
         match seen {
-            Some(seen) if seen.number >= beat.number => Ok(()),
+            Some(seen) if seen.number >= beat.number => {
+                self.note_own_beat(beat.process, beat.number);
+                Ok(())
+            }
             _ => Err(self.lost("a heartbeat was committed, but another connection does not see it".into())),
         }
     }

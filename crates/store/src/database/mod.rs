@@ -10,7 +10,7 @@ pub(crate) mod timeout;
 pub(crate) mod transaction;
 pub(crate) mod write_connection;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ficha_token::{Entropy, SystemEntropy};
@@ -18,9 +18,12 @@ use sea_orm::sqlx::Connection;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, SqlxPostgresConnector, Statement};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::database::health::{Condemned, Health, Writes};
+use crate::database::postgres::primary::LastRefusal;
 use crate::database::sqlite::file::DatabaseFile;
 use crate::database::timeout::TimeoutPool;
 use crate::database::write_connection::{WriteConnection, WritePool};
@@ -75,6 +78,8 @@ struct Inner {
     options: StoreOptions,
     health: Arc<Health>,
     condemned: Condemned,
+    /// The process and the number of the last heartbeat that this store has written.
+    own_beat: Mutex<(Uuid, i64)>,
     #[cfg(feature = "testing")]
     recorder: crate::testing::Recorder,
 }
@@ -82,7 +87,7 @@ struct Inner {
 /// A connection that only stays open until the others are closed. When SQLite's last connection closes, it removes the
 /// write-ahead log, and the next one creates another. Without this connection we could not tell whether the log is
 /// still the same one.
-pub(crate) struct Anchor(pub(crate) std::sync::Mutex<Option<SqliteConnection>>);
+pub(crate) struct Anchor(pub(crate) Mutex<Option<SqliteConnection>>);
 
 impl Anchor {
     fn take(&self) -> Option<SqliteConnection> {
@@ -130,14 +135,18 @@ impl Store {
 
     /// [`Store::connect`] with options.
     pub async fn connect_with(url: &str, options: StoreOptions) -> Result<Self> {
-        let condemned = Condemned::default();
+        let (condemned, refusal) = (Condemned::default(), LastRefusal::default());
         let opened = match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => sqlite::open(url, &options, &condemned).await?,
             Some("postgres" | "postgresql") => {
                 let target = postgres::parse(url)?;
-                let pool = postgres::open(&target, &options, &condemned).await?;
+                let pool = postgres::open(&target, &options, &condemned, &refusal).await?;
                 let reader = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-                Opened { writer: WritePool::Postgres(pool), reader, target: Target::Postgres(target) }
+                Opened {
+                    writer: WritePool::Postgres(pool, Handle::current()),
+                    reader,
+                    target: Target::Postgres(target),
+                }
             }
             // Not even the scheme is shown: it may be a password.
             _ => {
@@ -147,23 +156,24 @@ impl Store {
                 });
             }
         };
-        Ok(Self::new(opened, options, condemned))
+        Ok(Self::new(opened, options, condemned, refusal))
     }
 
     #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "tests attach a recorder"))]
-    fn new(mut opened: Opened, options: StoreOptions, condemned: Condemned) -> Self {
+    fn new(mut opened: Opened, options: StoreOptions, condemned: Condemned, refusal: LastRefusal) -> Self {
         #[cfg(feature = "testing")]
         let recorder = crate::testing::Recorder::default();
         #[cfg(feature = "testing")]
         recorder.attach(&mut opened.reader);
         let health = Arc::<Health>::default();
         let inner = Inner {
-            reader: TimeoutPool::new(opened.reader, opened.writer.kind(), health.clone()),
+            reader: TimeoutPool::new(opened.reader, opened.writer.kind(), health.clone(), refusal),
             writer: opened.writer,
             target: opened.target,
             options,
             health,
             condemned,
+            own_beat: Mutex::new((Uuid::nil(), 0)),
             #[cfg(feature = "testing")]
             recorder,
         };
@@ -246,7 +256,7 @@ impl Store {
             #[cfg(feature = "testing")]
             &self.inner.recorder,
         );
-        Ok(taken.await?)
+        Ok(taken.await.map_err(|error| self.inner.reader.explain(error))?)
     }
 
     /// An error unless SQLite's file is still the one that was opened.
@@ -265,6 +275,22 @@ impl Store {
 
     pub(crate) fn options(&self) -> &StoreOptions {
         &self.inner.options
+    }
+
+    /// The process and the number of the last heartbeat that this store has written; number 0 before the first.
+    pub(crate) fn last_own_beat(&self) -> (Uuid, i64) {
+        *self.inner.own_beat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_own_beat(&self, process: Uuid, number: i64) {
+        *self.inner.own_beat.lock().unwrap_or_else(PoisonError::into_inner) = (process, number);
+    }
+
+    /// Prepares for another history of the database: the last heartbeat may be missing from it, and the connections
+    /// that are open now may lead to a server that is no longer the primary. They are closed before they are used again.
+    pub fn begin_history(&self) {
+        self.note_own_beat(Uuid::nil(), 0);
+        self.condemned().condemn_open();
     }
 
     pub(crate) fn health(&self) -> &Health {

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_orm_migration::async_trait::async_trait;
+use tokio::runtime::Handle;
+use tokio_util::context::TokioContext;
 
 use crate::database::health::Health;
+use crate::database::postgres::primary::LastRefusal;
 use crate::error::is_missing_table;
 use crate::{DatabaseKind, Result, StoreError};
 
@@ -25,23 +28,36 @@ pub(crate) struct TimeoutPool {
     pool: DatabaseConnection,
     limit: Option<Duration>,
     health: Arc<Health>,
+    refusal: LastRefusal,
+    /// Connections belong to it, and not to the worker that opens them: a worker that stops would take them along.
+    runtime: Handle,
 }
 
 impl TimeoutPool {
-    pub(crate) fn new(pool: DatabaseConnection, kind: DatabaseKind, health: Arc<Health>) -> Self {
-        Self { pool, limit: (kind == DatabaseKind::Postgres).then_some(QUERY), health }
+    pub(crate) fn new(pool: DatabaseConnection, kind: DatabaseKind, health: Arc<Health>, refusal: LastRefusal) -> Self {
+        let limit = (kind == DatabaseKind::Postgres).then_some(QUERY);
+        Self { pool, limit, health, refusal, runtime: Handle::current() }
     }
 
     pub(crate) fn pool(&self) -> &DatabaseConnection {
         &self.pool
     }
 
+    /// Says why no connection could be opened, if the error does not.
+    pub(crate) fn explain(&self, error: DbErr) -> DbErr {
+        self.refusal.explain(error)
+    }
+
     async fn in_time<T>(&self, query: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
         let silent = || Err(DbErr::Conn(RuntimeErr::Internal("the database did not answer in time".into())));
         let outcome = match self.limit {
             None => query.await,
-            Some(limit) => tokio::time::timeout(limit, query).await.unwrap_or_else(|_| silent()),
+            Some(limit) => {
+                let query = TokioContext::new(query, self.runtime.clone());
+                tokio::time::timeout(limit, query).await.unwrap_or_else(|_| silent())
+            }
         };
+        let outcome = outcome.map_err(|error| self.refusal.explain(error));
         if outcome.as_ref().is_err_and(|error| !is_missing_table(error)) {
             self.health.count_failure();
         }

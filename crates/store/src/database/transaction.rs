@@ -99,6 +99,9 @@ impl Store {
     /// be reported.
     async fn confirm(&self, number: i64) -> Result<()> {
         let head = self.head().await.map_err(unconfirmed)?;
+        if !head.has_own_beat {
+            return Err(StoreError::OutcomeUnknown(StoreError::AnotherHistory.to_string()));
+        }
         if head.number >= number {
             return Ok(());
         }

@@ -15,7 +15,9 @@ use sea_orm_migration::async_trait::async_trait;
 use sea_query_sqlx::SqlxValues;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Executor};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
+use tokio_util::context::TokioContext;
 
 use crate::DatabaseKind;
 
@@ -23,7 +25,8 @@ use crate::DatabaseKind;
 #[derive(Clone)]
 pub(crate) enum WritePool {
     Sqlite(sqlx::SqlitePool),
-    Postgres(sqlx::PgPool),
+    /// With the runtime to which its connections belong, whichever worker opens them.
+    Postgres(sqlx::PgPool, Handle),
 }
 
 enum Pooled {
@@ -76,14 +79,16 @@ impl WritePool {
     ) -> Result<WriteConnection, DbErr> {
         let acquired = match self {
             Self::Sqlite(pool) => pool.acquire().await.map(Pooled::Sqlite),
-            Self::Postgres(pool) => pool.acquire().await.map(Pooled::Postgres),
+            Self::Postgres(pool, runtime) => {
+                TokioContext::new(pool.acquire(), runtime.clone()).await.map(Pooled::Postgres)
+            }
         };
         let pooled = acquired.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
         Ok(WriteConnection {
             pooled: Mutex::new(Some(pooled)),
             backend: match self {
                 Self::Sqlite(_) => DbBackend::Sqlite,
-                Self::Postgres(_) => DbBackend::Postgres,
+                Self::Postgres(..) => DbBackend::Postgres,
             },
             failed: AtomicBool::new(false),
             denied_up_to: AtomicI64::new(0),
@@ -96,14 +101,14 @@ impl WritePool {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pool, _) => pool.close().await,
         }
     }
 
     pub(crate) fn kind(&self) -> DatabaseKind {
         match self {
             Self::Sqlite(_) => DatabaseKind::Sqlite,
-            Self::Postgres(_) => DatabaseKind::Postgres,
+            Self::Postgres(..) => DatabaseKind::Postgres,
         }
     }
 }

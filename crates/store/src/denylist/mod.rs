@@ -1,5 +1,6 @@
 //! The denylist's rows and their numbering.
 
+mod carry_over;
 mod head;
 
 use std::collections::{HashMap, HashSet};

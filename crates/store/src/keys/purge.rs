@@ -4,7 +4,7 @@ use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
 
-use crate::database::globals::{ONLY, raise_changes};
+use crate::database::globals::{ONLY, lock, raise_changes};
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
@@ -19,7 +19,40 @@ impl Store {
     ///
     /// `sessions` in the result is 0: they are not counted.
     pub async fn purge(&self, new_sign: NewKey, new_refresh: NewKey, now: i64, until: i64) -> Result<Revoked> {
+        let purged = self.purge_if(None, new_sign, new_refresh, now, until).await?;
+        Ok(purged.unwrap_or_default())
+    }
+
+    /// The same, but only if one of these signing keys has not been purged; `None` if all of them have. Servers that
+    /// find out at the same time that a purge was lost repeat it once.
+    pub async fn purge_again(
+        &self,
+        kids: &[String],
+        new_sign: NewKey,
+        new_refresh: NewKey,
+        now: i64,
+        until: i64,
+    ) -> Result<Option<Revoked>> {
+        self.purge_if(Some(kids), new_sign, new_refresh, now, until).await
+    }
+
+    async fn purge_if(
+        &self,
+        only: Option<&[String]>,
+        new_sign: NewKey,
+        new_refresh: NewKey,
+        now: i64,
+        until: i64,
+    ) -> Result<Option<Revoked>> {
         transaction!(self, |transaction| {
+            if let Some(only) = only {
+                // Another purge waits for this lock, and then finds the keys purged.
+                lock(transaction).await?;
+                let kids = unpurged_signing_keys(transaction, now).await?;
+                if !kids.iter().any(|kid| only.contains(kid)) {
+                    return Ok(None);
+                }
+            }
             // Waits for the logins that hold a share lock on this row; later ones get the new epoch.
             raise_epoch(transaction).await?;
             let kids = unpurged_signing_keys(transaction, now).await?;
@@ -28,7 +61,7 @@ impl Store {
             insert_key(transaction, new_refresh.clone()).await?;
             let entries: Vec<_> = kids.iter().map(|kid| DenyEntry { id: DenyId::of_key(kid), until }).collect();
             deny(self, transaction, &entries).await?;
-            Ok(Revoked { sessions: 0, entries, more: false })
+            Ok(Some(Revoked { sessions: 0, entries, more: false }))
         })
     }
 }

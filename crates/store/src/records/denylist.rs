@@ -15,6 +15,20 @@ pub struct Head {
     pub changes: i64,
     /// True once the first start is done.
     pub bootstrapped: bool,
+    /// Which database it was read from.
+    pub history: History,
+    /// False if a heartbeat that this process wrote, and the database acknowledged, is older there: commits were lost.
+    pub has_own_beat: bool,
+}
+
+/// Which of its histories a database has. A failover or a restore begins another one, from which the last commits of
+/// the old one may be missing. Always the same on SQLite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// PostgreSQL's system identifier, given to a cluster when it is created.
+    pub system: i64,
+    /// The timeline of its write-ahead log, which a promotion raises.
+    pub timeline: u32,
 }
 
 /// A denylist row.

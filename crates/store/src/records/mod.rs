@@ -10,7 +10,7 @@ mod session;
 mod user;
 
 pub use client::{ClientRecord, ClientScopes};
-pub use denylist::{DenyRow, Head};
+pub use denylist::{DenyRow, Head, History};
 pub use event::AuditRecord;
 pub use key::{KeyPurpose, KeyRecord, NewKey, SealedKey};
 pub use session::{InsertOutcome, NewSession, RevokeReason, Revoked, Rotation, RotationTerms, SessionRecord};

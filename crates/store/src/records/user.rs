@@ -50,4 +50,13 @@ pub struct LoginHistory {
     pub account_failures: i64,
     /// When the last of them happened.
     pub account_last_failure: i64,
+    /// Failures of this source for any account, less one for every [`LoginHistory::FORGIVEN_EVERY`] seconds.
+    pub all_failures: i64,
+    /// When the last of them happened.
+    pub all_last_failure: i64,
+}
+
+impl LoginHistory {
+    /// After this many seconds, one failure of a source is forgiven in the count for all accounts.
+    pub const FORGIVEN_EVERY: i64 = 36;
 }

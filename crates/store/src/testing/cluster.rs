@@ -1,8 +1,8 @@
-//! A private PostgreSQL cluster, started once in a test process.
+//! Private PostgreSQL clusters: one that is started once in a test process, and for some tests a primary and its standby.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -22,31 +22,92 @@ rm -rf "$2"
 /// How many ports are tried: another process may take the free one before the server does.
 const ATTEMPTS: u32 = 5;
 
-/// Kept open for as long as this process lives. Closing it stops the cluster.
-static KEEPER_INPUT: Mutex<Option<ChildStdin>> = Mutex::new(None);
-
-/// Starts the cluster and returns its URL. The error says what is missing.
-pub(super) fn start() -> Result<String, String> {
-    let binaries = find_binaries().ok_or("no initdb in PATH, pg_config --bindir or /usr/lib/postgresql")?;
-    let mut last = String::new();
-    for _ in 0..ATTEMPTS {
-        match start_in(&binaries) {
-            Ok(url) => return Ok(url),
-            Err(why) => last = why,
-        }
-    }
-    Err(last)
+/// A PostgreSQL server of its own. Dropping it stops the server and removes its files.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The URL of its database `postgres`.
+    pub url: String,
+    port: u16,
+    folder: PathBuf,
+    binaries: PathBuf,
+    user: Option<(u32, u32)>,
+    keeper: Option<Child>,
 }
 
-fn start_in(binaries: &Path) -> Result<String, String> {
+/// The URL of the cluster that all tests of this process share. The error says what is missing.
+pub(super) fn shared() -> Result<String, String> {
+    // Never dropped: the keeper stops it once this process has ended.
+    static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
+    SHARED.get_or_init(Cluster::start).as_ref().map(|cluster| cluster.url.clone()).map_err(Clone::clone)
+}
+
+impl Cluster {
+    /// A new, empty cluster. The error says what is missing.
+    pub fn start() -> Result<Self, String> {
+        let initdb = |binaries: &Path| {
+            let mut initdb = Command::new(binaries.join("initdb"));
+            initdb.args(["--username=ficha", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
+            initdb
+        };
+        Self::attempt(initdb)
+    }
+
+    /// A hot standby, which receives what this server commits.
+    pub fn standby(&self) -> Result<Self, String> {
+        let backup = |binaries: &Path| {
+            let mut backup = Command::new(binaries.join("pg_basebackup"));
+            backup.args(["--host=127.0.0.1", "--username=ficha", "--checkpoint=fast", "--no-sync"]);
+            backup.args(["--write-recovery-conf", "--wal-method=stream"]).arg(format!("--port={}", self.port));
+            backup.arg("-D");
+            backup
+        };
+        Self::attempt(backup)
+    }
+
+    fn attempt(fill: impl Fn(&Path) -> Command) -> Result<Self, String> {
+        let binaries = find_binaries().ok_or("no initdb in PATH, pg_config --bindir or /usr/lib/postgresql")?;
+        let mut last = String::new();
+        for _ in 0..ATTEMPTS {
+            match start_in(&binaries, fill(&binaries)) {
+                Ok(cluster) => return Ok(cluster),
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        let mut promote = Command::new(self.binaries.join("pg_ctl"));
+        promote.args(["promote", "--wait", "-D"]).arg(self.folder.join("data"));
+        promote.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+        let done = run_as(&mut promote, self.user).status();
+        assert!(done.is_ok_and(|status| status.success()), "the standby can be promoted");
+    }
+
+    /// Its address.
+    pub fn address(&self) -> (String, u16) {
+        ("127.0.0.1".into(), self.port)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            stop(keeper);
+        }
+    }
+}
+
+/// `fill` is a command that writes the cluster's files into the folder that is added to it.
+fn start_in(binaries: &Path, mut fill: Command) -> Result<Cluster, String> {
     let folder = tempfile::Builder::new().prefix("ficha-postgres-").tempdir().map_err(|error| error.to_string())?;
     let user = other_user(folder.path())?;
-    let mut initdb = Command::new(binaries.join("initdb"));
-    initdb.args(["--username=ficha", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
-    initdb.arg(folder.path().join("data")).current_dir(folder.path()).stdin(Stdio::null());
-    let done = run_as(&mut initdb, user).output().map_err(|error| format!("initdb: {error}"))?;
+    fill.arg(folder.path().join("data")).current_dir(folder.path()).stdin(Stdio::null());
+    let done = run_as(&mut fill, user).output().map_err(|error| format!("{fill:?}: {error}"))?;
     if !done.status.success() {
-        return Err(format!("initdb: {}", String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or("failed")));
+        let why = String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or("failed").to_owned();
+        return Err(format!("{:?}: {why}", fill.get_program()));
     }
     let port = free_port().map_err(|error| error.to_string())?;
     let fsync = if std::env::var("FICHA_TEST_POSTGRES_FSYNC").is_ok_and(|on| on == "on") { "on" } else { "off" };
@@ -56,13 +117,13 @@ fn start_in(binaries: &Path) -> Result<String, String> {
     // Outside our process group: Ctrl-C ends the tests, and the keeper then cleans up.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
-    let mut keeper = run_as(&mut keeper, user).spawn().map_err(|error| format!("sh: {error}"))?;
+    let keeper = run_as(&mut keeper, user).spawn().map_err(|error| format!("sh: {error}"))?;
     // From here on the keeper removes the folder.
     let folder = folder.keep();
     let url = format!("postgres://ficha@127.0.0.1:{port}/postgres?sslmode=disable");
     if answers(&url) {
-        *KEEPER_INPUT.lock().map_err(|error| error.to_string())? = keeper.stdin.take();
-        return Ok(url);
+        let binaries = binaries.to_owned();
+        return Ok(Cluster { url, port, folder, binaries, user, keeper: Some(keeper) });
     }
     let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
     stop(keeper);
@@ -129,15 +190,26 @@ fn other_user(folder: &Path) -> Result<Option<(u32, u32)>, String> {
     if owner != 0 {
         return Ok(None);
     }
-    let users = std::fs::read_to_string("/etc/passwd").map_err(|error| error.to_string())?;
-    let user = ["postgres", "nobody"].iter().find_map(|name| {
-        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    });
+    let user = postgres_user();
     let (uid, gid) = user.ok_or("the tests run as root, and there is no user postgres or nobody to run PostgreSQL")?;
     std::os::unix::fs::chown(folder, Some(uid), Some(gid)).map_err(|error| error.to_string())?;
     Ok(Some((uid, gid)))
+}
+
+/// The user and group ids under which PostgreSQL runs if we are root.
+#[cfg(unix)]
+fn postgres_user() -> Option<(u32, u32)> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    ["postgres", "nobody"].iter().find_map(|name| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    })
+}
+
+#[cfg(not(unix))]
+fn postgres_user() -> Option<(u32, u32)> {
+    None
 }
 
 #[cfg(not(unix))]

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::{DatabaseKind, Store, StoreOptions};
 
+pub use cluster::Cluster;
 pub use explain::Explained;
 pub(crate) use explain::Recorder;
 pub use raw::RawConnection;
@@ -44,6 +45,17 @@ impl TestDatabase {
     /// A migrated PostgreSQL database; `None`, with a message, if there is no PostgreSQL.
     pub async fn postgres() -> Option<Self> {
         server::Database::migrated().await.map(Self::of_postgres)
+    }
+
+    /// A migrated database on a cluster of the test's own.
+    pub async fn postgres_on(cluster: &Cluster) -> Self {
+        Self::of_postgres(server::Database::on(cluster).await)
+    }
+
+    /// The same database as another server has it: a standby that replicates this one's.
+    pub fn url_on(&self, cluster: &Cluster) -> String {
+        let name = self.url.rsplit_once('/').map_or("", |(_, name)| name);
+        format!("{}/{name}", cluster.url.rsplit_once('/').map_or("", |(server, _)| server))
     }
 
     /// An empty database of the same kind, to which no migration was applied.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 use uuid::Uuid;
 
-use super::TestDatabase;
+use super::{Cluster, TestDatabase};
 use crate::DatabaseKind;
 
 /// A separate connection. A transaction that `BEGIN` opens stays open until `COMMIT` or `ROLLBACK`.
@@ -18,7 +18,16 @@ pub struct RawConnection {
 impl TestDatabase {
     /// A connection that does not belong to a store.
     pub async fn raw(&self) -> RawConnection {
-        let mut options = ConnectOptions::new(self.url());
+        self.raw_at(self.url()).await
+    }
+
+    /// The same to the copy that a standby has.
+    pub async fn raw_on(&self, standby: &Cluster) -> RawConnection {
+        self.raw_at(&self.url_on(standby)).await
+    }
+
+    async fn raw_at(&self, url: &str) -> RawConnection {
+        let mut options = ConnectOptions::new(url);
         options.min_connections(1).max_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
         options.sqlx_logging(false);
         let connection = Database::connect(options).await.expect("the test's database can be opened");

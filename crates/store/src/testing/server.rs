@@ -33,6 +33,13 @@ impl Database {
         Some(Self::create(server, &format!("TEMPLATE {template}")).await)
     }
 
+    /// A migrated database on a cluster of the test's own.
+    pub(super) async fn on(cluster: &cluster::Cluster) -> Self {
+        let database = Self::create(&cluster.url, "TEMPLATE template0").await;
+        migrate(&database.url()).await;
+        database
+    }
+
     /// An empty database.
     pub(super) async fn empty() -> Option<Self> {
         Some(Self::create(server()?, "TEMPLATE template0").await)
@@ -55,7 +62,8 @@ impl Drop for Database {
         // On a separate thread: the test's runtime is busy running this, and may be shutting down.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(run(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+            let dropped = run(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            runtime.block_on(dropped);
         });
         // If the cluster is gone, so is the database.
         let _ = dropping.join();
@@ -74,7 +82,7 @@ fn server() -> Option<&'static str> {
     static SERVER: OnceLock<Result<String, String>> = OnceLock::new();
     let server = SERVER.get_or_init(|| match std::env::var(EXTERNAL) {
         Ok(url) => Ok(url),
-        Err(_) => cluster::start().inspect_err(|why| {
+        Err(_) => cluster::shared().inspect_err(|why| {
             // Directly to the stream: the test harness captures what passing tests print.
             let _ = writeln!(std::io::stderr(), "PostgreSQL is not available ({why}): tests on PostgreSQL are skipped");
         }),

@@ -1,7 +1,8 @@
 //! Failed logins, counted per account and source.
 //!
-//! A login reads two rows: that of its source, and one for the account as a whole, whose source is 16 zero bytes. They
-//! are always written in that order, so two logins never deadlock.
+//! A login reads three rows: that of its source for the account, one for the account as a whole, whose source is 16 zero
+//! bytes, and one for the source as a whole, whose account is 16 zero bytes. They are always written in that order, so
+//! two logins never deadlock.
 
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -16,6 +17,9 @@ use crate::{LoginHistory, Result, Store};
 
 /// The source of the row for the account as a whole.
 const WHOLE_ACCOUNT: Uuid = Uuid::nil();
+
+/// The account of the row for the source as a whole.
+const ANY_ACCOUNT: Uuid = Uuid::nil();
 
 /// A success is recorded again after this many seconds. Until then, a login without previous failures writes nothing.
 const RECORD_AGAIN_AFTER: i64 = 24 * 3600;
@@ -37,8 +41,7 @@ impl Store {
         statement!(self, |database| {
             let clamp = Entity::update_many()
                 .col_expr(Column::LastFailure, Expr::value(now))
-                .filter(Column::Account.eq(account))
-                .filter(Column::Source.is_in([source, WHOLE_ACCOUNT]))
+                .filter(rows_of(account, source))
                 .filter(Column::LastFailure.gt(now));
             clamp.exec(database).await.map(drop)
         })
@@ -67,6 +70,7 @@ impl Store {
             if of_source.succeeded_at == 0 {
                 count(transaction, account, WHOLE_ACCOUNT, now).await?;
             }
+            count(transaction, ANY_ACCOUNT, source, now).await?;
             Ok(history(transaction, account, source).await?)
         })
     }
@@ -121,7 +125,8 @@ const CHUNK: usize = 500;
 /// Increments a row's count in one statement, so that concurrent failures are all counted.
 async fn count(transaction: &WriteConnection, account: Uuid, source: Uuid, now: i64) -> Result<Model, DbErr> {
     let row = Model { account, source, failures: 1, last_failure: now, succeeded_at: 0, touched_at: now };
-    let failures = Expr::col((Entity, Column::Failures)).add(1);
+    let before = Expr::col((Entity, Column::Failures));
+    let failures = if account == ANY_ACCOUNT { forgiven(before, now) } else { before }.add(1);
     // Never earlier than before: a failure must not make us forget sooner a source that has logged in.
     let touched_at = Expr::col((Entity, Column::TouchedAt));
     let later = CaseStatement::new().case(touched_at.clone().gt(now), touched_at).finally(now);
@@ -139,8 +144,11 @@ pub(crate) async fn history(
     source: Uuid,
 ) -> Result<LoginHistory, DbErr> {
     let mut history = LoginHistory::default();
-    for row in both_rows(account, source).all(database).await? {
-        if row.source == WHOLE_ACCOUNT {
+    for row in all_rows(account, source).all(database).await? {
+        if row.account == ANY_ACCOUNT {
+            history.all_failures = row.failures;
+            history.all_last_failure = row.last_failure;
+        } else if row.source == WHOLE_ACCOUNT {
             history.account_failures = row.failures;
             history.account_last_failure = row.last_failure;
         } else {
@@ -152,6 +160,19 @@ pub(crate) async fn history(
     Ok(history)
 }
 
-pub(crate) fn both_rows(account: Uuid, source: Uuid) -> sea_orm::Select<Entity> {
-    Entity::find().filter(Column::Account.eq(account)).filter(Column::Source.is_in([source, WHOLE_ACCOUNT]))
+pub(crate) fn all_rows(account: Uuid, source: Uuid) -> sea_orm::Select<Entity> {
+    Entity::find().filter(rows_of(account, source))
+}
+
+/// The rows that a login reads, by their keys.
+fn rows_of(account: Uuid, source: Uuid) -> Expr {
+    let keys = [(account, source), (account, WHOLE_ACCOUNT), (ANY_ACCOUNT, source)];
+    Expr::tuple([Expr::col(Column::Account), Expr::col(Column::Source)]).in_tuples(keys)
+}
+
+/// What is left of a count by now; not below zero.
+fn forgiven(failures: Expr, now: i64) -> Expr {
+    let passed = Expr::value(now).sub(Expr::col((Entity, Column::LastFailure)));
+    let left = failures.sub(passed.div(LoginHistory::FORGIVEN_EVERY));
+    CaseStatement::new().case(left.clone().gt(0_i64), left).finally(0_i64).into()
 }

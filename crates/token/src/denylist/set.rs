@@ -152,6 +152,19 @@ impl DenySet {
         removed
     }
 
+    /// Calls `each` with every entry whose `until` has not passed. It locks one shard at a time, so entries that are
+    /// added meanwhile may be left out.
+    pub fn for_each(&self, now: i64, mut each: impl FnMut(DenyEntry)) {
+        for line in &self.shards {
+            let shard = line.0.read().unwrap_or_else(PoisonError::into_inner);
+            for (id, until) in shard.entries() {
+                if i64::from(until) > now {
+                    each(DenyEntry { id: DenyId::from(*id), until: i64::from(until) });
+                }
+            }
+        }
+    }
+
     /// How many ids it contains, including those past their `until` that are not purged yet.
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)

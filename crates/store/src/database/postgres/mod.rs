@@ -1,14 +1,16 @@
 //! PostgreSQL: one pool for everything, and a separate connection for LISTEN.
 
 pub(crate) mod notify;
+pub(crate) mod primary;
 pub(crate) mod url;
 
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sea_orm::sqlx::{ConnectOptions, Connection, Executor};
+use sea_orm::sqlx::{self, ConnectOptions, Connection, Executor};
 
 use crate::database::health::Condemned;
+use crate::database::postgres::primary::LastRefusal;
 use crate::{Result, StoreError, StoreOptions};
 
 /// Settings of every connection.
@@ -32,35 +34,53 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions> {
 }
 
 /// Opens a pool and checks that the database answers.
-pub(crate) async fn open(target: &PgConnectOptions, options: &StoreOptions, condemned: &Condemned) -> Result<PgPool> {
-    pool(options.connections, options, condemned)
+pub(crate) async fn open(
+    target: &PgConnectOptions,
+    options: &StoreOptions,
+    condemned: &Condemned,
+    last: &LastRefusal,
+) -> Result<PgPool> {
+    pool(options.connections, options, condemned, last)
         .connect_with(target.clone())
         .await
-        .map_err(|error| StoreError::CantOpen { what: name(target), why: error.to_string() })
+        .map_err(|error| StoreError::CantOpen { what: name(target), why: cause(last, &error) })
 }
 
 /// A pool of one connection for a listener: it does not count against the others, and is never closed for being idle.
 pub(crate) async fn open_listener(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
-    let pool = pool(1, options, &Condemned::default()).idle_timeout(None).max_lifetime(None);
-    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
+    let last = LastRefusal::default();
+    let pool = pool(1, options, &Condemned::default(), &last).idle_timeout(None).max_lifetime(None);
+    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(cause(&last, &error)))
 }
 
 /// A separate connection for what sea-orm must do itself. Close it afterwards.
 pub(crate) async fn open_separate(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
-    let pool = pool(1, options, &Condemned::default());
-    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
+    let last = LastRefusal::default();
+    let pool = pool(1, options, &Condemned::default(), &last);
+    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(cause(&last, &error)))
 }
 
-fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> PgPoolOptions {
-    let condemned = condemned.clone();
+/// What is wrong with the database, if sqlx says only that it took too long.
+fn cause(last: &LastRefusal, error: &sqlx::Error) -> String {
+    match (error, last.get()) {
+        (sqlx::Error::PoolTimedOut, Some(why)) => why,
+        _ => error.to_string(),
+    }
+}
+
+fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned, last: &LastRefusal) -> PgPoolOptions {
+    let (condemned, last) = (condemned.clone(), last.clone());
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
+            let last = last.clone();
             Box::pin(async move {
                 connection.execute(SETUP).await?;
-                Ok(())
+                let outcome = primary::require(connection).await;
+                last.note(&outcome);
+                outcome
             })
         })
         .before_acquire(move |connection, metadata| {

@@ -17,9 +17,9 @@ const NOT_ENCODED: &str = "special characters in the user name and the password 
 const CONTROL_CHARACTER: &str = "it contains a control character, such as a tab or a newline, which must be \
                                  percent-encoded: a tab is %09, a newline is %0A";
 
-/// The options that sqlx knows, one per line with all its spellings. Look at `options/parse.rs` of sqlx-postgres before
+/// The options that sqlx knows, and one that it does not, one per line with all its spellings. Look at `options/parse.rs` of sqlx-postgres before
 /// adding another.
-const OPTIONS: [&[&str]; 12] = [
+const OPTIONS: [&[&str]; 13] = [
     &["sslmode", "ssl-mode"],
     &["sslrootcert", "ssl-root-cert", "ssl-ca"],
     &["sslcert", "ssl-cert"],
@@ -32,8 +32,14 @@ const OPTIONS: [&[&str]; 12] = [
     &["user"],
     &[PASSWORD],
     &["application_name"],
+    &[SESSION_ATTRIBUTES],
 ];
 const PASSWORD: &str = "password";
+
+/// libpq's name for what is always so here: only a server that accepts changes is used. sqlx does not know it.
+const SESSION_ATTRIBUTES: &str = "target_session_attrs";
+const SEVERAL_HOSTS: &str = "it names several hosts; use one name that always leads to the primary, such as that of a \
+                             proxy or a virtual address";
 
 /// May be repeated, each adding to the others, and can name a single server setting: `options[search_path]`.
 const SERVER_OPTIONS: &str = "options";
@@ -52,7 +58,21 @@ impl Store {
 pub(crate) fn read(url: &str) -> Result<PgConnectOptions> {
     let options = check(url)?;
     // The parser's error may quote the URL.
-    PgConnectOptions::from_str(url).map_err(|_| refused(bad_value(options).unwrap_or_else(|| UNREADABLE.into())))
+    let target = PgConnectOptions::from_str(&without_session_attributes(url, options))
+        .map_err(|_| refused(bad_value(options).unwrap_or_else(|| UNREADABLE.into())))?;
+    // sqlx would look up an IPv6 address with its brackets as a name.
+    let address = target.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
+    Ok(match address {
+        Some(address) => target.host(&address),
+        None => target,
+    })
+}
+
+/// The URL as sqlx understands it.
+fn without_session_attributes(url: &str, options: &str) -> String {
+    let Some(before) = url.strip_suffix(options).filter(|_| !options.is_empty()) else { return url.to_owned() };
+    let kept: Vec<_> = options.split('&').filter(|pair| pair.split('=').next() != Some(SESSION_ATTRIBUTES)).collect();
+    format!("{before}{}", kept.join("&"))
 }
 
 fn refused(why: impl Into<String>) -> StoreError {
@@ -71,6 +91,9 @@ fn check(url: &str) -> Result<&str> {
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if rest.contains('#') || tail.contains('@') || authority.matches('@').count() > 1 {
         return Err(refused(NOT_ENCODED));
+    }
+    if authority.rsplit('@').next().is_some_and(|hosts| hosts.contains(',')) {
+        return Err(refused(SEVERAL_HOSTS));
     }
     let (path, options) = tail.split_once('?').unwrap_or((tail, ""));
     // Perhaps a password without a host, or one that follows too many slashes.
@@ -105,6 +128,16 @@ fn check_options(options: &str) -> Result<()> {
                 all.join(", ")
             )));
         };
+        match (known, value) {
+            ("host" | "hostaddr", Some(hosts)) if hosts.contains(',') => return Err(refused(SEVERAL_HOSTS)),
+            (SESSION_ATTRIBUTES, Some("read-write" | "primary")) => {}
+            (SESSION_ATTRIBUTES, _) => {
+                return Err(refused(format!(
+                    "the value of the option {SESSION_ATTRIBUTES} must be read-write or primary: only the primary is used"
+                )));
+            }
+            _ => {}
+        }
         if known != SERVER_OPTIONS && seen.contains(&known) {
             return Err(refused(format!("it has the option {known} more than once")));
         }
@@ -258,7 +291,7 @@ mod tests {
             assert!(Store::is_postgres_url(url));
         }
         let target = read("postgres://ficha:pass@[::1]:5433/a%40b").unwrap();
-        assert_eq!((target.get_host(), target.get_port(), target.get_database()), ("[::1]", 5433, Some("a@b")));
+        assert_eq!((target.get_host(), target.get_port(), target.get_database()), ("::1", 5433, Some("a@b")));
     }
 
     #[test]
@@ -268,6 +301,7 @@ mod tests {
                 Some("sslmode") => "verify-full",
                 Some("hostaddr") => "127.0.0.1",
                 Some("port" | "statement-cache-capacity") => "100",
+                Some(SESSION_ATTRIBUTES) => "read-write",
                 _ => "x",
             };
             let url = format!("postgres://db/ficha?{spelling}={value}");
@@ -275,6 +309,28 @@ mod tests {
         }
         for options in ["options=-c%20a=b", "options[a.b]=1&options%5Bc%5D=2&options=-c%20d=3", "", "&"] {
             assert!(read(&format!("postgres://db/ficha?{options}")).is_ok(), "{options}");
+        }
+    }
+
+    #[test]
+    fn only_the_primary_can_be_asked_for_and_by_one_name() {
+        for options in [
+            "target_session_attrs=read-write",
+            "sslmode=require&target_session_attrs=primary&application_name=x",
+            "target_session_attrs=read-write&sslmode=require",
+        ] {
+            let target = read(&format!("postgres://ficha:pass@db/ficha?{options}")).unwrap();
+            assert_eq!((target.get_host(), target.get_database()), ("db", Some("ficha")), "{options}");
+        }
+        for value in ["any", "standby", "prefer-standby", "read-only", ""] {
+            let error = error(&format!("postgres://db/ficha?target_session_attrs={value}"));
+            assert!(error.contains("must be read-write or primary"), "{value}: {error}");
+        }
+        for url in
+            ["postgres://ficha:pass@db1,db2/ficha", "postgres://db1:5432,db2:5432/ficha", "postgres:///ficha?host=a,b"]
+        {
+            let error = error(url);
+            assert!(error.contains("several hosts"), "{url}: {error}");
         }
     }
 

@@ -39,9 +39,14 @@ impl Shard {
         self.due
     }
 
+    /// All ids in it, and when they expire.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8; 16], u32)> {
+        self.slots.iter().filter(|slot| slot.until != 0).map(|slot| (&slot.id, slot.until))
+    }
+
     /// All ids in it.
     pub(super) fn ids(&self) -> impl Iterator<Item = &[u8; 16]> {
-        self.slots.iter().filter(|slot| slot.until != 0).map(|slot| &slot.id)
+        self.entries().map(|(id, _)| id)
     }
 
     /// When the id expires, if it is there.

@@ -1,0 +1,137 @@
+//! What happens on a connection, from its first byte: it is counted, TLS if there is a certificate, HTTP, and then the
+//! routes.
+//!
+//! This is what `actix_web::HttpServer` builds, except that a connection can be refused before its TLS handshake, and
+//! that its stream is our own.
+
+use std::future::ready;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{Extensions, HttpService, Protocol};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server};
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::http::connections::{Connection, Connections};
+use crate::http::cors::{WebOrigin, cors};
+use crate::http::headers::common_headers;
+use crate::http::stream::{ClientStream, Patience};
+use crate::http::unread_body::close_on_unread_body;
+use crate::routes;
+use crate::server::{ServerError, ServerSettings};
+use crate::state::State;
+
+/// How long requests under way may take once the server stops, in seconds; `serve` ends within ten.
+const FINISH_SECONDS: u64 = 6;
+/// A client that has not sent its request's head by then is cut off.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long the end of a connection may take.
+const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Starts serving on `listener`, with TLS if there is a configuration for it.
+pub fn serve(
+    listener: TcpListener,
+    settings: &ServerSettings,
+    tls: Option<rustls::ServerConfig>,
+    state: State,
+) -> Result<Server, ServerError> {
+    let address = listener.local_addr()?;
+    let mut builder = Server::build().disable_signals().shutdown_timeout(FINISH_SECONDS);
+    if let Some(workers) = settings.workers {
+        builder = builder.workers(workers.get());
+    }
+    let signal = builder.graceful_shutdown_signal();
+    let stopping = move || {
+        let signal = signal.clone();
+        async move { signal.notified().await }
+    };
+    let allowed = settings.allowed_origins.clone();
+    let builder = match tls {
+        None => builder.listen("http", listener, move || {
+            let http = http(state.clone(), allowed.clone(), address, stopping.clone(), |stream: &ClientStream| {
+                Arc::clone(stream.connection())
+            });
+            let plain = |stream: ClientStream| {
+                let peer = stream.peer();
+                (stream, Protocol::Http1, peer)
+            };
+            admit(Arc::clone(&state.connections)).map(plain).and_then(http)
+        })?,
+        Some(mut tls) => {
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            let acceptor = Acceptor::new(tls);
+            builder.listen("https", listener, move || {
+                let http = http(
+                    state.clone(),
+                    allowed.clone(),
+                    address,
+                    stopping.clone(),
+                    |stream: &TlsStream<ClientStream>| Arc::clone(stream.get_ref().0.connection()),
+                );
+                let negotiated = |stream: TlsStream<ClientStream>| {
+                    let (inner, session) = stream.get_ref();
+                    let is_http2 = session.alpn_protocol() == Some(b"h2");
+                    let (protocol, peer) = (if is_http2 { Protocol::Http2 } else { Protocol::Http1 }, inner.peer());
+                    (stream, protocol, peer)
+                };
+                let handshake = acceptor.clone().map_err(drop).map(negotiated);
+                admit(Arc::clone(&state.connections)).and_then(handshake).and_then(http)
+            })?
+        }
+    };
+    Ok(builder.run())
+}
+
+/// Counts a new connection, or closes it because its source holds too many.
+fn admit(
+    connections: Arc<Connections>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = ClientStream, Error = (), InitError = ()> {
+    fn_service(move |stream: TcpStream| {
+        let peer = stream.peer_addr().ok();
+        ready(
+            connections
+                .admit(peer)
+                .map(|connection| ClientStream::new(stream, peer, connection, Patience::default()))
+                .ok_or(()),
+        )
+    })
+}
+
+/// HTTP and the routes, on a stream of which `connection` is known.
+fn http<IO, Signal>(
+    state: State,
+    allowed: Vec<WebOrigin>,
+    address: SocketAddr,
+    stopping: impl Fn() -> Signal + 'static,
+    connection: impl Fn(&IO) -> Arc<Connection> + 'static,
+) -> impl ServiceFactory<(IO, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + 'static,
+    Signal: Future<Output = ()> + 'static,
+{
+    let loopback = state.authority.settings().issuer.is_loopback();
+    let app = App::new()
+        .wrap(cors(allowed, loopback))
+        .wrap(from_fn(common_headers))
+        .wrap(from_fn(close_on_unread_body))
+        .configure(move |app| routes::configure(app, &state));
+    let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+    HttpService::build()
+        .graceful_shutdown_signal(stopping)
+        .client_request_timeout(HEAD_LIMIT)
+        .client_disconnect_timeout(DISCONNECT_LIMIT)
+        // A poll ends with its connection; other handlers run to completion (`run_to_completion.rs`).
+        .h1_allow_half_closed(false)
+        .local_addr(address)
+        .on_connect_ext(move |stream: &IO, data: &mut Extensions| {
+            data.insert(connection(stream));
+        })
+        .finish(map_config(app, |()| AppConfig::default()))
+        .map_err(drop)
+}

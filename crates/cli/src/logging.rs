@@ -7,11 +7,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::config::{LogFormat, LogSettings};
 
@@ -26,6 +26,9 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// and the connection pools repeat for each connection what is logged once elsewhere.
 const QUIET: &str = "sea_orm_migration=warn,actix_server=warn,actix_http=off,sqlx_core=off,sqlx::pool=off,\
                      sqlx_postgres::options=off";
+
+/// Changes the level of the running log.
+static SET_LEVEL: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
 
 /// How many lines were lost.
 static LOST: AtomicU64 = AtomicU64::new(0);
@@ -46,10 +49,7 @@ enum Line {
 
 /// Starts logging as the settings say.
 pub fn start(settings: &LogSettings) {
-    let level = EnvFilter::new(match settings.level.as_str() {
-        level @ ("info" | "warn" | "error") => format!("{level},{QUIET}"),
-        other => other.to_owned(),
-    });
+    let level = filter(settings);
     let (lines, waiting) = sync_channel(QUEUED_LINES);
     let (written, done) = channel();
     let writer = thread::Builder::new().name("log".into()).spawn(move || {
@@ -69,11 +69,38 @@ pub fn start(settings: &LogSettings) {
     let logs =
         tracing_subscriber::fmt().with_env_filter(level).with_writer(move || handle.clone()).log_internal_errors(false);
     match settings.format {
-        LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let logs = logs.with_ansi(io::stderr().is_terminal()).with_filter_reloading();
+            can_set_level(logs.reload_handle());
+            logs.init();
+        }
+        LogFormat::Json => {
+            let logs = logs.json().flatten_event(true).with_filter_reloading();
+            can_set_level(logs.reload_handle());
+            logs.init();
+        }
     }
     // The default hook writes to standard error directly, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread or a task panicked")));
+}
+
+fn filter(settings: &LogSettings) -> EnvFilter {
+    EnvFilter::new(match settings.level.as_str() {
+        level @ ("info" | "warn" | "error") => format!("{level},{QUIET}"),
+        other => other.to_owned(),
+    })
+}
+
+fn can_set_level<S: 'static>(handle: reload::Handle<EnvFilter, S>) {
+    // It fails only if the log is gone. A second start in one process would not be the log in use.
+    let _ = SET_LEVEL.set(Box::new(move |level| drop(handle.reload(level))));
+}
+
+/// Changes the level of the running log to that of the settings.
+pub fn set_level(settings: &LogSettings) {
+    if let Some(set) = SET_LEVEL.get() {
+        set(filter(settings));
+    }
 }
 
 /// Starts logging for short commands: only warnings and errors.

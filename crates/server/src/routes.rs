@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, Resource, Route};
 
 use crate::error::ApiError;
 use crate::http::run_to_completion::run_to_completion;
+use crate::http::unknown_key::load_unknown_key;
 use crate::state::State;
 use crate::{denylist, docs, health, oauth, openapi, users};
 
@@ -27,8 +28,8 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
             .service(post("/token", web::post().to(oauth::token::token)))
             .service(post("/revoke", web::post().to(oauth::revoke::revoke)))
             .service(post("/introspect", web::post().to(oauth::introspect::introspect)))
-            .service(post("/logout", web::post().to(oauth::logout::logout)))
-            .service(get("/users/me", read().to(users::me)))
+            .service(post("/logout", web::post().to(oauth::logout::logout).wrap(from_fn(load_unknown_key))))
+            .service(get("/users/me", read().to(users::me).wrap(from_fn(load_unknown_key))))
             .service(poll("/denylist", web::get().to(denylist::denylist)))
             .service(get("/.well-known/jwks.json", read().to(oauth::jwks::jwks)))
             .service(get("/.well-known/oauth-authorization-server", read().to(oauth::metadata::metadata)))

@@ -9,7 +9,7 @@ use crate::tokens::refresh_token::RefreshToken;
 impl Authority {
     /// Looks for the key of a token in the database, in case another process has just replaced the keys in a purge. A
     /// token whose key is known costs nothing; concurrent callers share one read, so a forger gains little.
-    pub(crate) async fn load_unknown_key(&self, text: &str) -> Result<(), StoreError> {
+    pub async fn load_unknown_key(&self, text: &str) -> Result<(), StoreError> {
         let keys = self.inner.keys.current();
         let is_unknown = match RefreshToken::parse(text) {
             Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),

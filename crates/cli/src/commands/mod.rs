@@ -68,7 +68,10 @@ enum Command {
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
     let configuration = crate::config::load(arguments.config.as_deref())?;
     match arguments.command {
-        Command::Serve(arguments) => serve::run(&arguments, configuration).await,
+        Command::Serve(serve) => {
+            let file = arguments.config;
+            serve::run(&serve, configuration, move || crate::config::load(file.as_deref())).await
+        }
         Command::Migrate => migrate::run(&configuration).await,
         Command::User(command) => user::run(command, &configuration).await,
         Command::Client(command) => client::run(command, &configuration).await,

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::welcome;
-use crate::config::{Configuration, issuer_of};
+use crate::config::{ConfigProblem, Configuration, issuer_of};
 use crate::error::CliError;
 use crate::{admin_context, logging, output};
 
@@ -29,8 +29,16 @@ pub struct Arguments {
 ///
 /// Everything that can be checked without writing is checked first, so that a failed start leaves nothing behind: the
 /// settings, the TLS files, the address, the master key, and only then the database.
-pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Result<(), CliError> {
+///
+/// `reload` reads the configuration again, at SIGHUP.
+pub async fn run(
+    arguments: &Arguments,
+    mut configuration: Configuration,
+    reload: impl Fn() -> Result<Configuration, ConfigProblem> + Clone + Send + 'static,
+) -> Result<(), CliError> {
     logging::start(&configuration.log);
+    // From here on it no longer ends the process.
+    let hangup = signal(SignalKind::hangup()).map_err(CliError::Runtime)?;
     configuration.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let stop = Stop::listen()?;
     configuration.server.tls.as_ref().map(TlsSettings::load).transpose()?;
@@ -72,6 +80,7 @@ pub async fn run(arguments: &Arguments, mut configuration: Configuration) -> Res
     {
         tracing::error!(%error, "could not print the password of admin; `ficha user passwd admin` sets another");
     }
+    tokio::spawn(reload_at(hangup, store.clone(), reload));
     let (stop, now) = stop.signals();
     server.run_until(stop, now).await?;
     background.finish().await;
@@ -116,6 +125,25 @@ async fn keep_time(clock: Arc<DatabaseClock>, store: Store) {
         if let Err(error) = clock.measure_again(&store).await {
             // An unreachable database is logged elsewhere.
             tracing::debug!(%error, "could not read the database's time; the last measurement stays in use");
+        }
+    }
+}
+
+/// At SIGHUP: takes the log's level and the database's URL from the configuration as it is now. Certificates are loaded
+/// whenever their files change. Everything else needs a restart.
+async fn reload_at(mut hangup: Signal, store: Store, reload: impl Fn() -> Result<Configuration, ConfigProblem>) {
+    while hangup.recv().await.is_some() {
+        let configuration = match reload() {
+            Ok(configuration) => configuration,
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP: the configuration can't be used; nothing has changed");
+                continue;
+            }
+        };
+        logging::set_level(&configuration.log);
+        match store.use_url(configuration.store_url.expose()) {
+            Ok(()) => tracing::info!("SIGHUP: log.level and the URL of the database were read again"),
+            Err(error) => tracing::error!(%error, "SIGHUP: the URL of the database can't be used; the old one stays"),
         }
     }
 }

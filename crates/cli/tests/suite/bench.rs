@@ -116,7 +116,13 @@ impl Bench {
     /// The same, with options.
     pub fn serve_with(&self, options: &[&str]) -> Serving {
         let mut command = self.command(&[&["serve"], options].concat());
-        command.env("FICHA__LOG__LEVEL", "info").env("FICHA__LOG__FORMAT", "json");
+        command.env("FICHA__LOG__FORMAT", "json");
+        if options.contains(&"--config") {
+            // The file has its own level.
+            command.env_remove("FICHA__LOG__LEVEL");
+        } else {
+            command.env("FICHA__LOG__LEVEL", "info");
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = lines(child.stdout.take().unwrap());
         let log = lines(child.stderr.take().unwrap());
@@ -244,8 +250,7 @@ impl Serving {
     }
 
     fn end(&mut self) -> Option<i32> {
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        self.signal("TERM");
         for _ in 0..100 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
@@ -253,6 +258,12 @@ impl Serving {
             thread::sleep(Duration::from_millis(100));
         }
         panic!("it did not exit within 10 s");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Kills it with SIGKILL (kill -9), as a power cut would.

@@ -76,6 +76,26 @@ fn sigterm_ends_the_server_while_a_connection_is_open() {
     assert_eq!(server.stop().0, Some(0));
 }
 
+#[test]
+fn sighup_reads_the_log_level_again_and_ends_nothing() {
+    let bench = Bench::new();
+    let file = bench.path("ficha.toml");
+    std::fs::write(&file, "[log]\nlevel = \"info\"\n").unwrap();
+    let server = bench.serve_with(&["--config", file.to_str().unwrap()]);
+    let hang_up = || server.signal("HUP");
+    hang_up();
+    server.logged(&["SIGHUP", "log.level"]);
+    std::fs::write(&file, "[log]\nlevel = \"loud\"\n").unwrap();
+    hang_up();
+    server.logged(&["SIGHUP", "can't be used", "log.level"]);
+    std::fs::write(&file, "[log]\nlevel = \"debug\"\n").unwrap();
+    hang_up();
+    server.logged(&["SIGHUP", "read again"]);
+    assert_eq!(server.get("/health/ready", "").0, 200);
+    let log = server.stop_and_read_log();
+    assert!(log.iter().any(|line| line.contains("DEBUG")), "{log:#?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_server_raises_its_limit_of_open_files_to_the_hard_limit() {

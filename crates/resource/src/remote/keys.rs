@@ -2,7 +2,7 @@
 //!
 //! One task fetches, and requests only read what it has stored: no request waits for a fetch under a lock, and there is
 //! never more than one fetch under way. An unknown `kid` causes a fetch, at most once in [`COOL_DOWN`]; a bad signature
-//! causes none.
+//! causes none. A known key that is denied causes one at once (`purges.rs`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -32,7 +32,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(5);
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
 const LEAST_MAX_AGE: Duration = Duration::from_secs(60);
 const MOST_MAX_AGE: Duration = Duration::from_secs(86_400);
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(5);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// The `Retry-After` if a key can't be looked up.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -53,6 +53,8 @@ pub(crate) struct RemoteKeys {
     outdated: AtomicI64,
     /// True if the last fetch failed: then an unknown key may be a new one.
     failing: AtomicBool,
+    /// True while the set names a key that is denied: another one signs, which is not known yet.
+    replaced: AtomicBool,
     /// True from the request for a fetch until its end.
     under_way: AtomicBool,
     /// When an unknown key may cause a fetch again.
@@ -99,6 +101,7 @@ impl RemoteKeys {
             last_good: AtomicI64::new(NEVER),
             outdated: AtomicI64::new(NEVER),
             failing: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
             under_way: AtomicBool::new(false),
             next_allowed: AtomicI64::new(0),
             wanted: Notify::new(),
@@ -258,6 +261,25 @@ impl RemoteKeys {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes whether one of the keys is denied.
+    pub(super) fn look_for_denied(&self, denies: impl Fn(&str) -> bool) -> bool {
+        let denied = self.read().keys.keys().any(|kid| denies(kid));
+        self.replaced.store(denied, Ordering::Release);
+        denied
+    }
+
+    /// Changes with the end of each fetch.
+    pub(super) fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    /// Requests a fetch, whatever was fetched a moment ago.
+    pub(super) fn fetch_now(&self) {
+        if !self.under_way.swap(true, Ordering::AcqRel) {
+            self.wanted.notify_one();
+        }
+    }
+
     /// Requests a fetch, unless one is under way or was requested a moment ago.
     fn request_fetch(&self) {
         let now = micros(self.clock.elapsed());
@@ -281,7 +303,7 @@ impl KeySource for RemoteKeys {
             return KeyLookup::Found(key.clone());
         }
         self.request_fetch();
-        if self.failing.load(Ordering::Acquire) {
+        if self.failing.load(Ordering::Acquire) || self.replaced.load(Ordering::Acquire) {
             // The key may have been published after the last good set.
             return KeyLookup::Unavailable { retry_after: RETRY_AFTER };
         }

@@ -11,6 +11,7 @@ pub(crate) mod http;
 mod keys;
 mod lease;
 pub(crate) mod metadata;
+mod purges;
 mod replica;
 mod supervise;
 
@@ -25,6 +26,7 @@ use tokio::time::sleep;
 use url::Url;
 
 pub(crate) use keys::RemoteKeys;
+use purges::follow_purges;
 pub(crate) use replica::Replica;
 
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
@@ -126,7 +128,12 @@ impl Plan {
                 publish.send_replace(endpoints);
             }
         };
-        let keys = async {
+        let purges = async {
+            if let (Some(keys), Some(replica)) = (&keys, &replica) {
+                follow_purges(keys, replica).await;
+            }
+        };
+        let fetching = async {
             if let Some(keys) = &keys
                 && let Some(url) = first(known.clone(), |known| known.jwks_url.clone()).await
             {
@@ -149,7 +156,7 @@ impl Plan {
                 tokio::join!(following, purging);
             }
         };
-        tokio::join!(search, keys, list);
+        tokio::join!(search, fetching, list, purges);
     }
 }
 

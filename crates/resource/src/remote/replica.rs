@@ -22,6 +22,8 @@ pub(crate) struct Replica {
     /// True once the whole list has been read, and from then on.
     complete: watch::Sender<bool>,
     is_complete: AtomicBool,
+    /// Changes whenever entries were added.
+    added: watch::Sender<u64>,
     /// The status of the last poll, if the server refused this client (401 or 403).
     refused: watch::Sender<Option<u16>>,
     staleness_logged: AtomicBool,
@@ -57,6 +59,7 @@ impl Replica {
             list: DenySet::new(),
             complete: watch::Sender::new(false),
             is_complete: AtomicBool::new(false),
+            added: watch::Sender::new(0),
             refused: watch::Sender::new(None),
             staleness_logged: AtomicBool::new(false),
             doubted: Notify::new(),
@@ -131,7 +134,20 @@ impl Replica {
         for entry in page.entries {
             self.list.insert(entry);
         }
+        if entries > 0 {
+            self.added.send_modify(|pages| *pages += 1);
+        }
         Ok(PageHead { cursor: page.cursor, nonce: page.nonce, reset: page.reset, more: page.more, entries })
+    }
+
+    /// Changes whenever entries were added.
+    pub(super) fn added(&self) -> watch::Receiver<u64> {
+        self.added.subscribe()
+    }
+
+    /// True if the signing key with this `kid` is denied.
+    pub(super) fn denies_key(&self, kid: &str) -> bool {
+        self.list.contains(&DenyId::of_key(kid), self.clock.unix_now())
     }
 
     /// Renews the lease: the whole list is known as it was at some time after `sent`.

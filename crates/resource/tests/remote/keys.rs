@@ -6,11 +6,11 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ficha_resource::{NotReady, OAuth2PasswordBearer, VerifyError};
-use ficha_token::{Algorithm, JwkSet, SigningKey, TokenError};
+use ficha_token::{Algorithm, DenyId, JwkSet, SigningKey, TokenError};
 use serde_json::json;
 
 use crate::server::{Answer, key_set};
-use crate::support::{UNKNOWN_KEY, World, eventually, keys_unavailable, new_key, refusal};
+use crate::support::{FAR, UNKNOWN_KEY, World, eventually, is_denied, keys_unavailable, new_key, refusal};
 
 fn unavailable(error: &VerifyError) -> bool {
     matches!(error, VerifyError::KeysUnavailable { .. })
@@ -114,6 +114,29 @@ async fn a_flood_of_made_up_keys_causes_one_fetch_in_five_seconds() {
         flood().await;
         assert_eq!(fetches(&world), round);
     }
+}
+
+#[tokio::test]
+async fn when_a_key_is_denied_its_successor_is_fetched_at_once() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    // The clock stands still, so nobody else causes a fetch after this.
+    let stranger = new_key().sign(&world.claims()).unwrap();
+    assert_eq!(oauth2.verify_waiting(&stranger).await.map(|_| ()), Err(UNKNOWN_KEY));
+    let before = fetches(&world);
+    let (old, new) = (world.token(), new_key());
+    let token = new.sign(&world.claims()).unwrap();
+    // The server that answers has not loaded its new key yet.
+    world.server.deny(DenyId::of_key(world.key.kid()).to_uuid(), FAR);
+    eventually("it asks again and again", || fetches(&world) > before + 2).await;
+    assert!(is_denied(&oauth2, &old));
+    assert!(keys_unavailable(&oauth2, &token), "it may be the successor");
+    world.server.change(|state| state.jwks = key_set(&[&new]));
+    eventually("the successor is there", || oauth2.verify(&token).is_ok()).await;
+    let after = fetches(&world);
+    world.server.settle().await;
+    assert_eq!(fetches(&world), after, "then it is content");
+    assert_eq!(refusal(&oauth2, &stranger), UNKNOWN_KEY);
 }
 
 #[tokio::test]
@@ -331,7 +354,7 @@ async fn a_shared_secret_verifies_its_tokens_under_any_kid_and_no_others() {
     let error = refusal(&oauth2, &world.token());
     assert_eq!(error, VerifyError::Invalid(TokenError::UnsupportedAlgorithm));
     let purged = SigningKey::from_secret(&secret, "a".to_owned()).unwrap();
-    world.server.deny(purged.verifying_key().deny_id().to_uuid(), crate::support::FAR);
+    world.server.deny(purged.verifying_key().deny_id().to_uuid(), FAR);
     let token = purged.sign(&claims).unwrap();
     eventually("the key is denied", || oauth2.verify(&token).is_err()).await;
     assert_eq!(refusal(&oauth2, &token), VerifyError::Denied);

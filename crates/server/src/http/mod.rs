@@ -9,4 +9,5 @@ pub(crate) mod run_to_completion;
 pub(crate) mod serve;
 pub(crate) mod stream;
 pub(crate) mod tls;
+pub(crate) mod unknown_key;
 pub(crate) mod unread_body;

@@ -4,6 +4,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::AuthorityError;
 use ficha_resource::VerifyError;
+use ficha_token::TokenError;
 use utoipa::ToSchema;
 
 use super::authenticate_confidential;
@@ -40,7 +41,13 @@ pub async fn introspect(request: HttpRequest, payload: Payload, state: Data<Stat
     let form = Form::read(&request, payload).await?;
     let client = authenticate_confidential(&state, &request, &form).await?;
     let token = form.require("token")?;
-    let answer = match state.guard.verify(token) {
+    let mut verified = state.guard.verify(token);
+    if matches!(verified, Err(VerifyError::Invalid(TokenError::UnknownKey))) {
+        // Another server may have signed with a key that is not known here yet.
+        state.authority.load_unknown_key(token).await.map_err(AuthorityError::from)?;
+        verified = state.guard.verify(token);
+    }
+    let answer = match verified {
         Ok(verified) => state.authority.introspect_access_token(&client, &verified.claims),
         Err(VerifyError::Invalid(_) | VerifyError::Denied) if state.authority.is_fresh() => {
             state.authority.introspect_refresh_token(&client, token).await?

@@ -84,12 +84,18 @@ ficha_store::on_both_databases! {
         // None of these servers learns of the purge in the background. Each meets it with a different grant.
         let deaf = || app.another_with(&database, |options| options.background = false);
         let (login, refresh, own, revoke) = (deaf().await, deaf().await, deaf().await, deaf().await);
-        for server in [&login, &refresh, &own, &revoke] {
+        let (check, ask) = (deaf().await, deaf().await);
+        for server in [&login, &refresh, &own, &revoke, &check, &ask] {
             assert_eq!(server.me(&own_token(server, &client).await.access).await, 200);
         }
         app.admin.purge_keys("test").await.expect("a purge");
 
         let at_login = login.login("alice").await;
+        // A server that only checks the token does not reject it either.
+        assert_eq!(check.me(&at_login.access).await, 200);
+        assert_eq!(ask.me(&old.access).await, 200, "it has not learned of the purge");
+        assert_eq!(introspect(&ask, &client, &at_login.access).await["active"], false, "issued to another client");
+        assert_eq!(ask.me(&old.access).await, 401, "now it has");
         // The refresh key is new too; a server that does not know it yet must not reject the token.
         let renewed = refreshed(&refresh, &at_login.refresh).await;
         let at_own = own_token(&own, &client).await;

@@ -1,5 +1,7 @@
 //! Migrating the schema.
 
+use std::sync::PoisonError;
+
 use ficha_migrations::Migrator;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, SqliteTransactionMode,
@@ -41,7 +43,8 @@ impl Store {
                 SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite::open_separate(target, self.options()).await?)
             }
             Target::Postgres(target) => {
-                SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::open_separate(target, self.options()).await?)
+                let target = target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::open_separate(&target, self.options()).await?)
             }
         })
     }

@@ -104,8 +104,8 @@ impl Anchor {
 pub(crate) enum Target {
     /// A file, and how to open it again.
     Sqlite(DatabaseFile, SqliteConnectOptions, Anchor),
-    /// A server.
-    Postgres(PgConnectOptions),
+    /// A server, and how new connections are opened.
+    Postgres(Mutex<PgConnectOptions>),
 }
 
 /// An open database and its two pools, which may be the same.
@@ -128,6 +128,17 @@ impl Store {
         Self::connect_with(url, StoreOptions::default()).await
     }
 
+    /// From now on new connections are opened with this URL, of the same kind: its password was changed, or its host.
+    /// Connections that are open stay. Does nothing on SQLite.
+    pub fn use_url(&self, url: &str) -> Result<()> {
+        if let (Target::Postgres(target), WritePool::Postgres(pool, _)) = (&self.inner.target, &self.inner.writer) {
+            let new = postgres::parse(url)?;
+            pool.set_connect_options(new.clone());
+            *target.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        }
+        Ok(())
+    }
+
     /// The file that a `sqlite://` URL names; `None` for any other URL, and for an invalid one.
     pub fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
         url.starts_with("sqlite:").then(|| sqlite::file_of(url)).flatten()
@@ -145,7 +156,7 @@ impl Store {
                 Opened {
                     writer: WritePool::Postgres(pool, Handle::current()),
                     reader,
-                    target: Target::Postgres(target),
+                    target: Target::Postgres(Mutex::new(target)),
                 }
             }
             // Not even the scheme is shown: it may be a password.
@@ -299,6 +310,14 @@ impl Store {
 
     pub(crate) fn condemned(&self) -> &Condemned {
         &self.inner.condemned
+    }
+
+    /// How connections to PostgreSQL are opened; `None` on SQLite.
+    pub(crate) fn postgres_target(&self) -> Option<PgConnectOptions> {
+        match &self.inner.target {
+            Target::Sqlite(..) => None,
+            Target::Postgres(target) => Some(target.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+        }
     }
 
     pub(crate) fn target(&self) -> &Target {

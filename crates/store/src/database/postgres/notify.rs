@@ -3,7 +3,6 @@
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{ConnectionTrait, sqlx};
 
-use crate::database::Target;
 use crate::database::postgres;
 use crate::{DatabaseKind, Result, Store, StoreError};
 
@@ -35,10 +34,10 @@ impl Store {
     /// A connection pooler in between may swallow notifications: send one with [`Store::notify_self`] and check whether
     /// it arrives.
     pub async fn listen(&self) -> Result<Option<Listener>> {
-        let Target::Postgres(target) = self.target() else {
+        let Some(target) = self.postgres_target() else {
             return Ok(None);
         };
-        let pool = postgres::open_listener(target, self.options()).await?;
+        let pool = postgres::open_listener(&target, self.options()).await?;
         let mut inner = PgListener::connect_with(&pool).await.map_err(unavailable)?;
         inner.listen(CHANNEL).await.map_err(unavailable)?;
         Ok(Some(Listener { inner }))

@@ -1,0 +1,24 @@
+//! A token that another server has signed with a key that this one does not know yet.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use ficha_authority::AuthorityError;
+use ficha_resource::token_from_header;
+
+use crate::error::ApiError;
+use crate::state::State;
+
+/// Reads the keys again if the presented token has an unknown one: after a purge, a 401 for a token that another server
+/// has just issued would log its user out. If they can't be read, the answer is 503.
+pub async fn load_unknown_key<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    if let (Some(state), Ok(Some(token))) = (request.app_data::<Data<State>>(), token_from_header(request.headers())) {
+        let loaded = state.authority.load_unknown_key(token).await;
+        loaded.map_err(|error| ApiError::from(AuthorityError::from(error)))?;
+    }
+    next.call(request).await
+}

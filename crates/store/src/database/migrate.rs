@@ -5,23 +5,31 @@ use std::sync::PoisonError;
 use ficha_migrations::Migrator;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
 use crate::database::Target;
 use crate::database::{postgres, sqlite};
-use crate::{Result, Store, StoreError};
+use crate::{DatabaseKind, Result, Store, StoreError};
 
 /// The advisory lock that a migration holds on PostgreSQL: "ficha" in ASCII.
-const LOCK: &str =
-    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(439905053793)";
+/// Its steps may take as long as they need, and say nothing about what is there already.
+const LOCK: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+                    SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock(439905053793)";
+
+/// Asks for the table of applied migrations without an error, which PostgreSQL would log, if it is not there.
+const HAS_TABLES: &str = "SELECT to_regclass('seaql_migrations') IS NOT NULL AS here";
 
 impl Store {
     /// Applies the pending migrations and returns their names. Two concurrent calls do no harm: the second waits for
     /// the first and then finds nothing to do. Fails with [`StoreError::Newer`], without changing anything, if a newer
     /// version has migrated the database.
     pub async fn migrate(&self) -> Result<Vec<String>> {
+        // The server's role need not be allowed to create anything if nothing is missing.
+        if self.pending_migrations().await?.is_empty() {
+            return Ok(Vec::new());
+        }
         // sea-orm's migrator needs a sea-orm transaction. If it fails, its connection is closed with it.
         let connection = self.open_separate().await?;
         let steps = migrate(&connection).await;
@@ -62,6 +70,9 @@ impl Store {
 
     /// True once the first start is done. False for a database without tables.
     pub async fn is_bootstrapped(&self) -> Result<bool> {
+        if !self.has_tables().await? {
+            return Ok(false);
+        }
         match self.head().await {
             Ok(head) => Ok(head.bootstrapped),
             Err(StoreError::NotMigrated) => Ok(false),
@@ -69,8 +80,21 @@ impl Store {
         }
     }
 
+    /// False for a PostgreSQL database without any of our tables. On SQLite, where nobody logs an error, always true.
+    pub(crate) async fn has_tables(&self) -> Result<bool> {
+        if self.kind() == DatabaseKind::Sqlite {
+            return Ok(true);
+        }
+        let statement = Statement::from_string(DbBackend::Postgres, HAS_TABLES);
+        let row = self.reader().query_one_raw(statement).await?;
+        Ok(row.map(|row| row.try_get::<bool>("", "here")).transpose()?.unwrap_or(false))
+    }
+
     /// Writes nothing: not even the table of applied migrations is created.
     async fn applied_migrations(&self) -> Result<Vec<String>> {
+        if !self.has_tables().await? {
+            return Ok(Vec::new());
+        }
         match seaql_migrations::Entity::find().all(self.reader()).await.map_err(StoreError::from) {
             Ok(rows) => known(rows),
             Err(StoreError::NotMigrated) => Ok(Vec::new()),

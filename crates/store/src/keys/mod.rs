@@ -22,6 +22,9 @@ impl Store {
     ///
     /// It may be called before migrating, so it reads only columns that the first version's table has.
     pub async fn sealed_keys(&self) -> Result<Vec<SealedKey>> {
+        if !self.has_tables().await? {
+            return Ok(Vec::new());
+        }
         let query = key::Entity::find()
             .select_only()
             .columns([key::Column::Purpose, key::Column::Kid, key::Column::Sealed])

@@ -1,6 +1,7 @@
 //! PostgreSQL: one pool for everything, and a separate connection for LISTEN.
 
 pub(crate) mod notify;
+mod pooler;
 pub(crate) mod primary;
 pub(crate) mod url;
 
@@ -40,6 +41,9 @@ pub(crate) async fn open(
     condemned: &Condemned,
     last: &LastRefusal,
 ) -> Result<PgPool> {
+    if pooler::shares_connections(target).await {
+        return Err(StoreError::CantOpen { what: name(target), why: pooler::REFUSED.into() });
+    }
     pool(options.connections, options, condemned, last)
         .connect_with(target.clone())
         .await

@@ -24,7 +24,7 @@ pub const VOUCH_LIMIT: Duration = Duration::from_secs(2);
 const ASK_PACE: Duration = Duration::from_millis(10);
 
 /// How many rows one read loads.
-const ROWS_A_READ: u64 = 5_000;
+const ROWS_A_READ: u64 = 20_000;
 
 /// How long after their `until` entries are kept, in seconds: a server that starts with a clock ahead of the others
 /// must neither miss nor remove any. They no longer deny anything.

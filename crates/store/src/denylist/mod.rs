@@ -2,6 +2,7 @@
 
 mod carry_over;
 mod head;
+mod packed;
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,8 +26,7 @@ const KEPT_NUMBERS: i64 = 1_000;
 impl Store {
     /// At most `limit` rows with a higher number, ordered by number.
     pub async fn deny_rows_after(&self, number: i64, limit: u64) -> Result<Vec<DenyRow>> {
-        let rows = rows_after(number, limit).all(self.reader()).await?;
-        Ok(rows.into_iter().map(DenyRow::from).collect())
+        packed::fetch(self.reader(), rows_after(number, limit)).await
     }
 
     /// At most `limit` rows after the row with the number and tag `after`; `None` if there is no such row. One
@@ -35,14 +35,14 @@ impl Store {
         if after == (0, 0) {
             return self.deny_rows_after(0, limit).await.map(Some);
         }
-        let rows = rows_after(after.0 - 1, limit + 1).all(self.reader()).await?;
+        let rows = packed::fetch(self.reader(), rows_after(after.0 - 1, limit + 1)).await?;
         Ok(rows_if_first_is(after, rows))
     }
 
     /// Like [`Store::deny_rows_after`], but only those in force at `now`.
     pub async fn live_deny_rows(&self, now: i64, after_number: i64, limit: u64) -> Result<Vec<DenyRow>> {
         let query = rows_after(after_number, limit).filter(denylist::Column::Until.gt(now));
-        Ok(query.all(self.reader()).await?.into_iter().map(DenyRow::from).collect())
+        packed::fetch(self.reader(), query).await
     }
 
     /// At most `limit` rows in force at `now` after the row with the number and tag `after`; `None` if there is no such
@@ -54,7 +54,7 @@ impl Store {
         }
         let number = denylist::Column::Number;
         let wanted = Condition::any().add(number.eq(after.0)).add(denylist::Column::Until.gt(now));
-        let rows = rows_after(after.0 - 1, limit + 1).filter(wanted).all(self.reader()).await?;
+        let rows = packed::fetch(self.reader(), rows_after(after.0 - 1, limit + 1).filter(wanted)).await?;
         Ok(rows_if_first_is(after, rows))
     }
 
@@ -110,10 +110,13 @@ fn rows_after(number: i64, limit: u64) -> sea_orm::Select<denylist::Entity> {
 }
 
 /// The rows after the first one, if that is the row with the number and tag `after`.
-fn rows_if_first_is(after: (i64, i64), rows: Vec<denylist::Model>) -> Option<Vec<DenyRow>> {
-    let mut rows = rows.into_iter().map(DenyRow::from);
-    let known = rows.next().is_some_and(|row| (row.number, row.tag) == after);
-    known.then(|| rows.collect())
+fn rows_if_first_is(after: (i64, i64), mut rows: Vec<DenyRow>) -> Option<Vec<DenyRow>> {
+    let known = rows.first().is_some_and(|row| (row.number, row.tag) == after);
+    if !known {
+        return None;
+    }
+    rows.remove(0);
+    Some(rows)
 }
 
 /// Writes entries inside a transaction; returns the ids that are new. This must be the last thing that it locks.

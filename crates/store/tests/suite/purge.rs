@@ -1,6 +1,7 @@
 use ficha_store::testing::TestDatabase;
 use ficha_store::{KeyPurpose, on_both_databases};
 use ficha_token::{DenyEntry, DenyId};
+use futures_util::future::join3;
 
 use crate::bootstrap_with_keys;
 use crate::support::{NOW, key};
@@ -26,6 +27,22 @@ on_both_databases! {
             assert_eq!(key.purged_at, (!is_new).then_some(NOW + 100), "{}", key.kid);
             assert_eq!(key.expires_at.is_none(), is_new, "{}", key.kid);
         }
+    }
+
+    async fn of_several_servers_one_repeats_a_lost_purge(db: TestDatabase) {
+        let stores = [db.store().await, db.store().await, db.store().await];
+        bootstrap_with_keys(&stores[0]).await;
+        let lost = ["sign-0".to_owned()];
+        let repeat = async |at: usize| {
+            let (sign, refresh) = (format!("s{at}"), format!("r{at}"));
+            let (sign, refresh) = (key(KeyPurpose::Sign, &sign), key(KeyPurpose::Refresh, &refresh));
+            stores[at].purge_again(&lost, sign, refresh, NOW, NOW + 900).await.unwrap()
+        };
+        let (first, second, third) = join3(repeat(0), repeat(1), repeat(2)).await;
+        let repeated: Vec<_> = [first, second, third].into_iter().flatten().collect();
+        assert_eq!(repeated.len(), 1, "{repeated:?}");
+        assert_eq!(repeated[0].entries[0].id, DenyId::of_key("sign-0"));
+        assert_eq!(stores[0].head().await.unwrap().epoch, 1);
     }
 
     async fn a_second_purge_denies_only_the_key_that_the_first_created(db: TestDatabase) {

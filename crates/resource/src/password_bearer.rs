@@ -134,12 +134,17 @@ impl OAuth2PasswordBearer {
         &self,
         verify: impl Fn() -> Result<Arc<Verified>, VerifyError>,
     ) -> Result<Arc<Verified>, VerifyError> {
-        let first = verify();
-        let (Err(VerifyError::Invalid(TokenError::UnknownKey)), Some(keys)) = (&first, &self.inner.following.keys)
-        else {
-            return first;
-        };
+        let mut first = verify();
+        let Some(keys) = &self.inner.following.keys else { return first };
         let deadline = Instant::now() + KEY_WAIT;
+        if matches!(first, Err(VerifyError::KeysUnavailable { .. }))
+            && keys.is_replaced()
+            && keys.renewed(deadline).await
+        {
+            // After a purge: the successor's key has just been fetched.
+            first = verify();
+        }
+        let Err(VerifyError::Invalid(TokenError::UnknownKey)) = &first else { return first };
         // Twice: the fetch that was under way may have started before the key was published, and the look-up after it
         // has then asked for another one.
         let mut last = first;

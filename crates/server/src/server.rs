@@ -145,7 +145,9 @@ impl Server {
                 () = gracefully => {}
                 () = now => {
                     tracing::warn!("stopping at once: requests in progress are cut off");
-                    handle.stop(false).await;
+                    // While it stops gracefully it hears nothing else, so there is nothing to wait for.
+                    drop(handle.stop(false));
+                    return;
                 }
             }
             // The server's own future ends too; this one only waits to be dropped with it.

@@ -85,7 +85,8 @@ impl Authority {
 
     fn attempt(&self, client: &AuthenticatedClient, source: &RequestSource, username: &str) -> Attempt {
         let confidential = client.is_confidential().then(|| client.id());
-        Attempt::new(&self.inner.master, username, confidential, source.address)
+        let attempt = Attempt::new(&self.inner.master, username, confidential, source.address);
+        Attempt { is_one_host: attempt.is_one_host || client.record().forwards_address, ..attempt }
     }
 
     fn busy(&self, busy: Busy) -> AuthorityError {
@@ -98,6 +99,9 @@ impl Authority {
     async fn history(&self, attempt: &Attempt) -> Result<LoginHistory, AuthorityError> {
         let now = self.now();
         let mut history = self.store().login_history(attempt.account, attempt.source).await?;
+        if !attempt.is_one_host {
+            history.all_failures = 0;
+        }
         let last = history.source_last_failure.max(history.account_last_failure).max(history.all_last_failure);
         if last > now + CLOCKS_DIFFER {
             self.store().clamp_login_failures(attempt.account, attempt.source, now).await?;

@@ -34,6 +34,9 @@ pub struct Attempt {
     pub account: [u8; 16],
     /// The source.
     pub source: [u8; 16],
+    /// False if the source is a confidential client that does not say for whom it acts: its failures on many accounts
+    /// are those of many people.
+    pub is_one_host: bool,
 }
 
 impl Attempt {
@@ -42,7 +45,11 @@ impl Attempt {
     /// `client` is the id of a confidential client. Public clients share their sources: anybody can name another one,
     /// and would otherwise get the allowance of each.
     pub fn new(master: &MasterKey, username: &str, client: Option<&str>, address: Option<IpAddr>) -> Self {
-        Self { account: master.tag(&[b"account", username.as_bytes()]), source: source_tag(master, client, address) }
+        Self {
+            is_one_host: client.is_none(),
+            account: master.tag(&[b"account", username.as_bytes()]),
+            source: source_tag(master, client, address),
+        }
     }
 
     /// The key by which the hashing queue is shared fairly.

@@ -161,11 +161,20 @@ impl Authority {
             // This follower was woken a moment ago and asks for the rest of the burst, as all the others do.
             self.inner.feed.gathered().await;
         }
+        let generation = self.denylist().recent().generation();
         let page = match cursor {
             None => self.page(Begin::First).await?,
             Some(Ok(cursor)) => self.page(Begin::After(cursor)).await?,
             Some(Err(())) => self.page(Begin::Reset).await?,
         };
+        // Pages of a long list are read after the read that vouches for them. The last one renews a lease, so there must
+        // not have been another history in between.
+        if !page.more() && (page.is_reset() || !matches!(cursor, Some(Ok(_)))) {
+            self.read_again().await?;
+        }
+        if self.denylist().recent().generation() != generation {
+            return Err(AuthorityError::Stale);
+        }
         self.inner.metrics.feed_polls.count();
         if page.is_reset() {
             self.inner.metrics.feed_resets.count();

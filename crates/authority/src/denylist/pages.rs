@@ -42,6 +42,11 @@ impl FeedPage {
         self.text.slice(1..)
     }
 
+    /// True if another page follows.
+    pub(crate) fn more(&self) -> bool {
+        self.more
+    }
+
     /// True if it contains everything that is denied, because the cursor was not known.
     pub fn is_reset(&self) -> bool {
         self.reset

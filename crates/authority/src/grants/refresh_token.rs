@@ -1,7 +1,7 @@
 //! Refreshing (RFC 6749 §6, RFC 9700 §4.14): one compare-and-set on one row, in a batch with other refreshes.
 
 use ficha_store::{Revocation, RevokeReason, Rotation, SessionRecord};
-use ficha_token::{Grant, Scope};
+use ficha_token::{DenyId, Grant, Scope};
 use uuid::Uuid;
 
 use crate::Authority;
@@ -38,6 +38,10 @@ impl Authority {
         require_grant(client, Grant::RefreshToken)?;
         self.load_unknown_key(token).await?;
         let token = self.read_refresh_token(token).ok_or(AuthorityError::BadRefreshToken)?;
+        if self.denylist().contains(&DenyId::from(token.session), self.earliest_now()) {
+            // The database may have lost a revocation that is still known here.
+            return Err(AuthorityError::BadRefreshToken);
+        }
         if let Some(asked) = &scope {
             self.check_narrowing(client, &token, asked).await?;
         }

@@ -28,12 +28,13 @@ impl Authority {
         store.begin_history();
         let history = read_in_time(store.head()).await?.history;
         let now = self.denylist().expiry_now(&**self.clock());
+        // First: a server that stops half-way must not leave a key that signs and is denied.
+        let purged = self.repeat_lost_purge().await?;
         let (mut denied, mut sessions) = (0, 0);
         for part in self.denylist().in_parts(now, PART) {
             sessions += store.carry_over(&part, now).await?;
             denied += part.len();
         }
-        let purged = self.repeat_lost_purge().await?;
         // The counter of changes may have gone back to a value that was seen before.
         self.inner.loaded_changes.store(-1, Ordering::Release);
         self.inner.cleared_changes.store(-1, Ordering::Release);

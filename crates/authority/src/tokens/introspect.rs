@@ -1,7 +1,6 @@
 //! Introspection (RFC 7662): what a client may see of a token.
 
-use ficha_token::AccessClaims;
-use ficha_token::Introspection;
+use ficha_token::{AccessClaims, DenyId, Introspection};
 
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
@@ -26,6 +25,10 @@ impl Authority {
     ) -> Result<Introspection, AuthorityError> {
         let Some(token) = self.read_refresh_token(token) else { return Ok(Introspection::inactive()) };
         let now = self.earliest_now();
+        // The database may have lost a revocation that is still known here.
+        if self.denylist().contains(&DenyId::from(token.session), now) {
+            return Ok(Introspection::inactive());
+        }
         let epoch = self.inner.denylist.heads().borrow().map(|head| head.epoch);
         let live = self.store().session(token.session).await?.filter(|row| {
             row.client_id == client.id()

@@ -40,6 +40,8 @@ impl Authority {
         session: &SessionRecord,
         ended: AuthorityError,
     ) -> Result<IssuingKeys, AuthorityError> {
+        // Asked again: the database's history may have changed while the password was hashed.
+        self.require_fresh()?;
         let keys = self.keys_of(session.epoch).await?.ok_or(ended)?;
         let signer = keys.signer(self.now());
         let signer = signer.ok_or_else(|| AuthorityError::Key("there is no active signing key".into()))?;

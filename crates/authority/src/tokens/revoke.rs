@@ -26,7 +26,10 @@ impl Authority {
             return self.revoke_access_token(client, source, &claims).await;
         }
         let Some(token) = self.read_refresh_token(token) else { return Ok(()) };
-        let Some(session) = self.store().session(token.session).await? else { return Ok(()) };
+        let Some(session) = self.store().session(token.session).await? else {
+            // We have issued it, so the database has lost its session; an access token of it may still be valid.
+            return self.deny_lost_session(token.session.into(), self.now()).await;
+        };
         if session.client_id != client.id() {
             return Err(AuthorityError::NotYours);
         }
@@ -68,17 +71,21 @@ impl Authority {
         } else {
             self.submit_revocation(Revocation::Session(claims.sid, RevokeReason::Logout)).await?;
             // A session that the database does not know (it was restored from a backup) is still denied by its id.
-            let sid = DenyId::from(claims.sid);
-            if !self.inner.denylist.contains(&sid, self.now()) {
-                // It may have had later tokens than this one; none expires later than one token life from now.
-                let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
-                let entry = DenyEntry { id: sid, until: until.max(furthest) };
-                self.submit_revocation(Revocation::Token(entry)).await?;
-            }
+            self.deny_lost_session(claims.sid.into(), until).await?;
         }
         let event = Event::new(source).named("session.logged_out").client(&claims.client_id).session(claims.sid);
         self.audit(if is_own { event } else { event.user(claims.sub) });
         Ok(())
+    }
+
+    /// Denies a session by its id, unless it is denied: until `until` at least.
+    async fn deny_lost_session(&self, session: DenyId, until: i64) -> Result<(), AuthorityError> {
+        if self.inner.denylist.contains(&session, self.now()) {
+            return Ok(());
+        }
+        // Of all its tokens, none expires later than one token life from now.
+        let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
+        self.submit_revocation(Revocation::Token(DenyEntry { id: session, until: until.max(furthest) })).await
     }
 
     /// Commits a revocation, together with others that wait. Once it returns, this server refuses what it covers.

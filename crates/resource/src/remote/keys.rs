@@ -54,7 +54,7 @@ pub(crate) struct RemoteKeys {
     /// True if the last fetch failed: then an unknown key may be a new one.
     failing: AtomicBool,
     /// True while the set names a key that is denied: another one signs, which is not known yet.
-    replaced: AtomicBool,
+    replaced: watch::Sender<bool>,
     /// True from the request for a fetch until its end.
     under_way: AtomicBool,
     /// When an unknown key may cause a fetch again.
@@ -101,7 +101,7 @@ impl RemoteKeys {
             last_good: AtomicI64::new(NEVER),
             outdated: AtomicI64::new(NEVER),
             failing: AtomicBool::new(false),
-            replaced: AtomicBool::new(false),
+            replaced: watch::Sender::new(false),
             under_way: AtomicBool::new(false),
             next_allowed: AtomicI64::new(0),
             wanted: Notify::new(),
@@ -264,8 +264,19 @@ impl RemoteKeys {
     /// Notes whether one of the keys is denied.
     pub(super) fn look_for_denied(&self, denies: impl Fn(&str) -> bool) -> bool {
         let denied = self.read().keys.keys().any(|kid| denies(kid));
-        self.replaced.store(denied, Ordering::Release);
+        self.replaced.send_if_modified(|replaced| std::mem::replace(replaced, denied) != denied);
         denied
+    }
+
+    /// True while the set names a key that is denied.
+    pub(crate) fn is_replaced(&self) -> bool {
+        *self.replaced.borrow()
+    }
+
+    /// Waits until the set names no key that is denied. False if that is not so by `deadline`.
+    pub(crate) async fn renewed(&self, deadline: Instant) -> bool {
+        let mut replaced = self.replaced.subscribe();
+        timeout_at(deadline, replaced.wait_for(|replaced| !replaced)).await.is_ok()
     }
 
     /// Changes with the end of each fetch.
@@ -303,7 +314,7 @@ impl KeySource for RemoteKeys {
             return KeyLookup::Found(key.clone());
         }
         self.request_fetch();
-        if self.failing.load(Ordering::Acquire) || self.replaced.load(Ordering::Acquire) {
+        if self.failing.load(Ordering::Acquire) || self.is_replaced() {
             // The key may have been published after the last good set.
             return KeyLookup::Unavailable { retry_after: RETRY_AFTER };
         }

@@ -1,8 +1,8 @@
 //! How many connections each source may hold, so that one host can't shut out the others.
 //!
 //! Descriptors are what a server runs out of first. A source (an IPv4 address, or an IPv6 /64) holds at most a quarter of
-//! them with connections on which nobody has authenticated; once somebody has, other limits apply. When nearly all are
-//! taken, only sources that hold a few get another: health checks, for example.
+//! them with connections on which nobody has authenticated, and at most half of them in all. When nearly all are taken,
+//! only sources that hold a few get another: health checks, for example. The last ones are kept for the server itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,16 +11,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 
-/// This part of the descriptors is kept for the database, files, and sources that hold only a few connections.
+/// This part of the descriptors is kept for sources that hold only a few connections; half of it for the database and
+/// files.
 const RESERVED_SHARE: usize = 8;
+/// More connections than this need more memory than a server has.
+const MOST: usize = 65_536;
 /// What counts as a few.
 const A_FEW: usize = 4;
 
 /// All connections of a server.
 #[derive(Debug)]
 pub struct Connections {
-    per_source: usize,
-    in_all: usize,
+    /// The most of one source on which nobody has authenticated, and the most of one source.
+    per_source: (usize, usize),
+    /// The most of all sources, except for those that hold a few; and the most of all.
+    in_all: (usize, usize),
     /// Their connections carry the requests of many, so they are not limited.
     trusted: Vec<IpNet>,
     open: Mutex<Open>,
@@ -30,8 +35,15 @@ pub struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     all: usize,
-    /// The connections of each source on which nobody has authenticated.
-    anonymous: HashMap<IpAddr, usize>,
+    by_source: HashMap<IpAddr, Held>,
+}
+
+/// The connections of one source.
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    all: usize,
+    /// Those on which nobody has authenticated.
+    anonymous: usize,
 }
 
 /// One of them. It counts until it is dropped.
@@ -52,9 +64,12 @@ pub struct Busy(Arc<Connection>);
 impl Connections {
     /// `descriptors` is how many files this process may open. `per_source` of them: a quarter, if not set.
     pub fn new(descriptors: usize, per_source: Option<usize>, trusted: Vec<IpNet>) -> Arc<Self> {
+        let descriptors = descriptors.min(MOST);
+        let reserved = descriptors / RESERVED_SHARE;
+        let anonymous = per_source.unwrap_or(descriptors / 4).max(1);
         Arc::new(Self {
-            per_source: per_source.unwrap_or(descriptors / 4).max(1),
-            in_all: descriptors - descriptors / RESERVED_SHARE,
+            per_source: (anonymous, anonymous.max(descriptors / 2)),
+            in_all: (descriptors - reserved, descriptors - reserved / 2),
             trusted,
             open: Mutex::default(),
             refused: AtomicUsize::new(0),
@@ -66,13 +81,21 @@ impl Connections {
         let source = peer.map(|peer| peer.ip().to_canonical());
         let source = source.filter(|ip| !self.trusted.iter().any(|network| network.contains(ip))).map(network_of);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = source.map(|source| open.by_source.get(&source).copied().unwrap_or_default());
+        let is_full = open.all >= self.in_all.1
+            || held.is_some_and(|held| {
+                held.anonymous >= self.per_source.0
+                    || held.all >= self.per_source.1
+                    || (open.all >= self.in_all.0 && held.all >= A_FEW)
+            });
+        if is_full {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
         if let Some(source) = source {
-            let held = open.anonymous.get(&source).copied().unwrap_or(0);
-            if held >= self.per_source || (open.all >= self.in_all && held >= A_FEW) {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-            open.anonymous.insert(source, held + 1);
+            let held = open.by_source.entry(source).or_default();
+            held.all += 1;
+            held.anonymous += 1;
         }
         open.all += 1;
         drop(open);
@@ -95,12 +118,17 @@ impl Connections {
         self.refused.load(Ordering::Relaxed)
     }
 
-    fn forget(&self, source: IpAddr) {
+    /// How many there may be at once.
+    pub fn most(&self) -> usize {
+        self.in_all.1
+    }
+
+    fn change(&self, source: IpAddr, change: impl FnOnce(&mut Held)) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held) = open.anonymous.get_mut(&source) {
-            *held -= 1;
-            if *held == 0 {
-                open.anonymous.remove(&source);
+        if let Some(held) = open.by_source.get_mut(&source) {
+            change(held);
+            if held.all == 0 {
+                open.by_source.remove(&source);
             }
         }
     }
@@ -112,7 +140,7 @@ impl Connection {
         if self.anonymous.swap(false, Ordering::AcqRel)
             && let Some(source) = self.source
         {
-            self.all.forget(source);
+            self.all.change(source, |held| held.anonymous -= 1);
         }
     }
 
@@ -147,6 +175,9 @@ impl Drop for Busy {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.authenticated();
+        if let Some(source) = self.source {
+            self.all.change(source, |held| held.all -= 1);
+        }
         self.all.open.lock().unwrap_or_else(PoisonError::into_inner).all -= 1;
     }
 }
@@ -182,7 +213,7 @@ mod tests {
         assert!(more.is_some() && all.admit(from("192.0.2.1")).is_none());
         drop((held, more));
         assert_eq!(all.open(), 0);
-        assert!(all.open.lock().unwrap().anonymous.is_empty());
+        assert!(all.open.lock().unwrap().by_source.is_empty());
     }
 
     #[test]
@@ -211,6 +242,24 @@ mod tests {
         assert_eq!(held.len(), 70);
         let few: Vec<_> = (0..10).filter_map(|_| all.admit(from("192.0.2.3"))).collect();
         assert_eq!(few.len(), A_FEW);
+    }
+
+    #[test]
+    fn authenticating_on_each_connection_does_not_take_all_of_them() {
+        let all = Connections::new(80, None, Vec::new());
+        let hold = |ip: &str| {
+            let admitted = all.admit(from(ip));
+            if let Some(connection) = &admitted {
+                connection.authenticated();
+            }
+            admitted
+        };
+        let held: Vec<_> = (0..100).filter_map(|_| hold("192.0.2.1")).collect();
+        assert_eq!(held.len(), 40, "half");
+        let more: Vec<_> = (0..100).filter_map(|_| hold("192.0.2.2")).collect();
+        assert_eq!(more.len(), 30, "until only the reserve is left");
+        let few: Vec<_> = (0..24).filter_map(|n| hold(&format!("192.0.2.{}", 3 + n / 4))).collect();
+        assert_eq!(few.len(), 5, "and never the last ones");
     }
 
     #[test]

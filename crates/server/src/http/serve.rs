@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix_http::{Extensions, HttpService, Protocol};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_tls::accept::max_concurrent_tls_connect;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::App;
 use actix_web::dev::{AppConfig, Server};
@@ -42,7 +43,10 @@ pub fn serve(
     state: State,
 ) -> Result<Server, ServerError> {
     let address = listener.local_addr()?;
+    // Connections are limited in `admit`; actix's own limits would make everybody wait for one host.
+    max_concurrent_tls_connect(usize::MAX);
     let mut builder = Server::build().disable_signals().shutdown_timeout(FINISH_SECONDS);
+    builder = builder.max_concurrent_connections(2 * state.connections.most());
     if let Some(workers) = settings.workers {
         builder = builder.workers(workers.get());
     }

@@ -1,6 +1,7 @@
 //! A token that another server has signed with a key that this one does not know yet.
 
-use actix_web::body::MessageBody;
+use actix_web::ResponseError;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -15,10 +16,14 @@ use crate::state::State;
 pub async fn load_unknown_key<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     if let (Some(state), Ok(Some(token))) = (request.app_data::<Data<State>>(), token_from_header(request.headers())) {
         let loaded = state.authority.load_unknown_key(token).await;
-        loaded.map_err(|error| ApiError::from(AuthorityError::from(error)))?;
+        if let Err(error) = loaded {
+            // A response and not an error, which would pass by the headers of every response.
+            let answer = ApiError::from(AuthorityError::from(error)).error_response();
+            return Ok(request.into_response(answer).map_into_right_body());
+        }
     }
-    next.call(request).await
+    Ok(next.call(request).await?.map_into_left_body())
 }

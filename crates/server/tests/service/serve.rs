@@ -57,7 +57,8 @@ impl Service {
     /// Every route accepts the token.
     pub async fn accepts(&self, token: &str) {
         for path in ROUTES {
-            assert_eq!(self.get(path, token).await.status, 200, "{path}");
+            let answer = self.get(path, token).await;
+            assert_eq!(answer.status, 200, "{path} {:?} {:?}", answer, self.stats());
         }
     }
 

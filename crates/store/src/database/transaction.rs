@@ -97,13 +97,17 @@ impl Store {
 
     /// Checks over another connection that the denylist rows that were just committed are there. Only then may success
     /// be reported.
-    async fn confirm(&self, number: i64) -> Result<()> {
+    ///
+    /// The row itself, and not only its number: another history may have reached that number already.
+    async fn confirm(&self, (number, tag): (i64, i64)) -> Result<()> {
         let head = self.head().await.map_err(unconfirmed)?;
-        if !head.has_own_beat {
-            return Err(StoreError::OutcomeUnknown(StoreError::AnotherHistory.to_string()));
+        let is_there = (head.number, head.tag) == (number, tag)
+            || (head.number > number && self.deny_row_exists(number, tag).await.map_err(unconfirmed)?);
+        if head.has_own_beat && is_there {
+            return Ok(());
         }
         if head.number >= number {
-            return Ok(());
+            return Err(StoreError::OutcomeUnknown(StoreError::AnotherHistory.to_string()));
         }
         let newest = head.number;
         Err(self.lost(format!("denylist row {number} was committed, but another connection sees only up to {newest}")))
@@ -208,12 +212,12 @@ impl Attempts {
 
 /// Commits. The connection goes back to its pool before the next query: it may be the only one.
 async fn commit(store: &Store, transaction: WriteConnection) -> Result<(), Fault> {
-    let number = transaction.number_taken();
+    let row = transaction.number_taken();
     transaction.control("COMMIT").await.map_err(Fault::Commit)?;
     transaction.give_back();
     store.check_file().map_err(|error| Fault::Store(unconfirmed(error)))?;
-    match number {
-        Some(number) => store.confirm(number).await.map_err(Fault::Store),
+    match row {
+        Some(row) => store.confirm(row).await.map_err(Fault::Store),
         None => Ok(()),
     }
 }

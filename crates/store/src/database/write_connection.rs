@@ -43,6 +43,8 @@ pub(crate) struct WriteConnection {
     failed: AtomicBool,
     /// The newest denylist number taken on this connection; 0 if none was.
     denied_up_to: AtomicI64,
+    /// The tag of that row.
+    tag: AtomicI64,
     #[cfg(feature = "testing")]
     recorder: crate::testing::Recorder,
 }
@@ -92,6 +94,7 @@ impl WritePool {
             },
             failed: AtomicBool::new(false),
             denied_up_to: AtomicI64::new(0),
+            tag: AtomicI64::new(0),
             #[cfg(feature = "testing")]
             recorder: recorder.clone(),
         })
@@ -130,14 +133,17 @@ impl WriteConnection {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Records that this transaction took denylist numbers up to this one.
-    pub(crate) fn took_number(&self, number: i64) {
-        self.denied_up_to.fetch_max(number, Ordering::AcqRel);
+    /// Records that this transaction took denylist numbers up to this one, whose row has this tag.
+    pub(crate) fn took_number(&self, number: i64, tag: i64) {
+        // A transaction has one task, and later numbers are larger.
+        self.tag.store(tag, Ordering::Release);
+        self.denied_up_to.store(number, Ordering::Release);
     }
 
-    /// The newest denylist number that this transaction took, if any.
-    pub(crate) fn number_taken(&self) -> Option<i64> {
-        Some(self.denied_up_to.load(Ordering::Acquire)).filter(|number| *number > 0)
+    /// The newest denylist number that this transaction took, if any, and its tag.
+    pub(crate) fn number_taken(&self) -> Option<(i64, i64)> {
+        let number = self.denied_up_to.load(Ordering::Acquire);
+        (number > 0).then(|| (number, self.tag.load(Ordering::Acquire)))
     }
 
     /// Returns it to its pool. The caller must know that it is outside any transaction.

@@ -188,7 +188,7 @@ async fn write(transaction: &WriteConnection, rows: &[denylist::Model]) -> Resul
         .filter(denylist_head::Column::Id.eq(ONLY));
     update.exec(transaction).await?;
     // The commit checks that this number is there before it reports success.
-    transaction.took_number(newest.number);
+    transaction.took_number(newest.number, newest.tag);
     announce(transaction).await
 }
 

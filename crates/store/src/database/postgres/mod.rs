@@ -41,7 +41,7 @@ pub(crate) async fn open(
     condemned: &Condemned,
     last: &LastRefusal,
 ) -> Result<PgPool> {
-    if pooler::shares_connections(target).await {
+    if pooler::shares_connections(target, options.acquire_timeout).await {
         return Err(StoreError::CantOpen { what: name(target), why: pooler::REFUSED.into() });
     }
     pool(options.connections, options, condemned, last)

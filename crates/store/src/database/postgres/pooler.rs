@@ -1,6 +1,8 @@
 //! A pooler in transaction mode gives each transaction another connection of its own. What a connection sets is then lost
 //! or set for others: isolation, time limits and durability, on which the numbers of the denylist rest.
 
+use std::time::Duration;
+
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, ConnectOptions, Connection, Row};
 
@@ -10,8 +12,8 @@ pub(crate) const REFUSED: &str = "it is behind a pooler in transaction mode, whi
 
 /// True if connections to `target` are seen to share the database's connections. Any other failure is left to whoever
 /// connects next, and reports it.
-pub(crate) async fn shares_connections(target: &PgConnectOptions) -> bool {
-    seen_to_share(target).await.unwrap_or(false)
+pub(crate) async fn shares_connections(target: &PgConnectOptions, within: Duration) -> bool {
+    matches!(tokio::time::timeout(within, seen_to_share(target)).await, Ok(Ok(true)))
 }
 
 async fn seen_to_share(target: &PgConnectOptions) -> Result<bool, sqlx::Error> {

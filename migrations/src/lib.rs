@@ -14,6 +14,7 @@ mod m0007_keys;
 mod m0008_login_failures;
 mod m0009_audit;
 mod m0010_heartbeats;
+mod m0011_bulk_revocations;
 
 /// All migrations, in order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_login_failures::Step),
             Box::new(m0009_audit::Step),
             Box::new(m0010_heartbeats::Step),
+            Box::new(m0011_bulk_revocations::Step),
         ]
     }
 }

@@ -48,6 +48,9 @@ pub enum AuthorityError {
     /// loaded, so it is unknown with which key to sign.
     #[error("the server can't reach its database")]
     Stale,
+    /// All sessions of the client or of the user are being ended; until that is done there are no new ones.
+    #[error("all sessions of this client or user are being ended")]
+    Revoking,
     /// Every session was revoked while this one was being created.
     #[error("every session was revoked during this login")]
     Purged,

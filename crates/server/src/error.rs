@@ -97,6 +97,7 @@ impl ApiError {
             Self::Authority(
                 AuthorityError::Stale
                 | AuthorityError::ClockInDoubt
+                | AuthorityError::Revoking
                 | AuthorityError::Busy { .. }
                 | AuthorityError::TooManyFollowers { .. },
             )
@@ -121,6 +122,9 @@ fn authority_answer(error: &AuthorityError) -> Answer {
         AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),
         AuthorityError::ClockInDoubt => unavailable("the server's clock was changed; try again in a moment", SOON),
+        AuthorityError::Revoking => {
+            unavailable("all sessions of this client or user are being ended; try again in a moment", SOON)
+        }
         AuthorityError::Purged => unavailable("every session was revoked during this login; try again", SOON),
         AuthorityError::Stale | AuthorityError::Store(_) => unavailable("the database does not answer", SOON),
         AuthorityError::Key(_) => server_error(),
@@ -220,6 +224,7 @@ mod tests {
             (AuthorityError::ServesNothing.into(), 403, Code::UnauthorizedClient),
             (AuthorityError::TooManyFollowers { retry_after }.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::ClockInDoubt.into(), 503, Code::TemporarilyUnavailable),
+            (AuthorityError::Revoking.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Stale.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Store(StoreError::NotMigrated).into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Key("x".into()).into(), 500, Code::ServerError),

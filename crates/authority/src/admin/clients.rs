@@ -7,9 +7,6 @@ use super::{Admin, AdminError};
 use crate::events::Event;
 use crate::keys::secret::Secret;
 
-/// How many sessions of a client are ended in one transaction.
-const SESSIONS_A_BATCH: u64 = 5_000;
-
 /// A client to be created.
 #[derive(Debug, Clone)]
 pub struct NewClient {
@@ -113,10 +110,11 @@ impl Admin {
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(scopes).await?;
         }
-        let narrows = narrows(&before, &client);
-        self.update(&client, narrows).await?;
-        if narrows {
-            self.finish_revoking_client(id).await?;
+        if narrows(&before, &client) {
+            let work = self.base.store.narrow_client(client, self.ending_now()).await?;
+            self.finish_bulk(work.ok_or_else(|| outdated(id))?).await?;
+        } else {
+            self.update(client).await?;
         }
         self.audit(Event::by(actor, "client.changed").client(id)).await?;
         self.client(id).await
@@ -131,49 +129,42 @@ impl Admin {
         }
         let secret = Secret::random(&*self.base.entropy);
         client.secret_hash = Some(secret.digest());
-        self.update(&client, false).await?;
+        self.update(client).await?;
         self.audit(Event::by(actor, "client.secret_changed").client(id)).await?;
         Ok(secret)
     }
 
-    async fn update(&self, client: &ClientRecord, narrows: bool) -> Result<(), AdminError> {
-        let missing = || AdminError::NoSuch { kind: "client", name: client.id.clone() };
-        if self.base.store.update_client(client.clone(), narrows).await? { Ok(()) } else { Err(missing()) }
+    async fn update(&self, client: ClientRecord) -> Result<(), AdminError> {
+        let id = client.id.clone();
+        if self.base.store.update_client(client).await? { Ok(()) } else { Err(outdated(&id)) }
     }
 
     /// Enables a client, or disables it and ends its sessions.
     pub async fn set_client_enabled(&self, actor: &str, id: &str, enabled: bool) -> Result<u64, AdminError> {
-        self.client(id).await?;
-        self.base.store.set_client_enabled(id, enabled).await?;
-        let sessions = if enabled { 0 } else { self.finish_revoking_client(id).await? };
+        let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
+        let sessions = if enabled {
+            if !self.base.store.enable_client(id).await? {
+                return Err(missing());
+            }
+            0
+        } else {
+            let work = self.base.store.disable_client(id, self.ending_now()).await?;
+            self.finish_bulk(work.ok_or_else(missing)?).await?
+        };
         let event = if enabled { "client.enabled" } else { "client.disabled" };
         self.audit(Event::by(actor, event).client(id).detail(format!("{sessions} sessions ended"))).await?;
         Ok(sessions)
     }
 
-    /// Ends every session of a client. The client is blocked first, then its sessions are ended, 5,000 per transaction,
-    /// and then it is unblocked. If the process dies in between, the client stays blocked until any server has finished
-    /// the work.
+    /// Ends every session of a client. The client is blocked first, then its sessions are ended in batches, and then it
+    /// is unblocked. If the process dies in between, the client stays blocked until any server has finished the work.
     pub async fn revoke_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
-        if !self.base.store.begin_revoking_client(id).await? {
-            return Err(AdminError::NoSuch { kind: "client", name: id.to_owned() });
-        }
-        let sessions = self.finish_revoking_client(id).await?;
+        let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
+        let work = self.base.store.begin_revoking_client(id, self.ending_now()).await?;
+        let sessions = self.finish_bulk(work.ok_or_else(missing)?).await?;
         let detail = format!("{sessions} sessions ended");
         self.audit(Event::by(actor, "client.sessions_revoked").client(id).detail(detail)).await?;
         Ok(sessions)
-    }
-
-    pub(crate) async fn finish_revoking_client(&self, id: &str) -> Result<u64, AdminError> {
-        let mut sessions = 0;
-        loop {
-            let revoked = self.base.store.revoke_client_sessions(id, self.ending_now(), SESSIONS_A_BATCH).await?;
-            self.publish(&revoked);
-            sessions += revoked.sessions;
-            if !revoked.more {
-                return Ok(sessions);
-            }
-        }
     }
 
     /// Ends a client's sessions, then deletes it.
@@ -206,6 +197,10 @@ impl Admin {
     pub async fn scopes(&self) -> Result<Vec<(String, String)>, AdminError> {
         Ok(self.base.store.list_scopes().await?)
     }
+}
+
+fn outdated(id: &str) -> AdminError {
+    AdminError::Conflict(format!("the client {id:?} was changed or deleted meanwhile; look at it and try again"))
 }
 
 /// True if `after` may do less than `before`, or issues tokens for another audience.

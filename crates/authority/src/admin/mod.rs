@@ -3,6 +3,7 @@
 //! They work on the configured store. A running server notices what another process wrote with the next read of its
 //! tail: within 50 ms on SQLite, and at once on PostgreSQL (500 ms if the notification is lost).
 
+mod bulk;
 mod clients;
 mod keys;
 mod sessions;
@@ -15,6 +16,7 @@ use ficha_password::policy::PolicyError;
 use ficha_store::{Revoked, StoreError};
 use ficha_token::Scope;
 
+pub(crate) use bulk::Stopped;
 pub use clients::{ClientChange, NewClient};
 pub use keys::Purged;
 pub use sessions::SessionQuery;

@@ -84,7 +84,7 @@ impl Admin {
         let revoked =
             self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.ending_now()).await?;
         self.clear_failures(name).await?;
-        self.ended(actor, "user.password_changed", user.id, name, revoked).await
+        self.ended(actor, "user.password_changed", user.id, name, revoked, 0).await
     }
 
     /// Enables a user, or disables them and logs them out everywhere.
@@ -95,7 +95,7 @@ impl Admin {
             self.clear_failures(name).await?;
         }
         let event = if enabled { "user.enabled" } else { "user.disabled" };
-        self.ended(actor, event, user.id, name, revoked).await
+        self.ended(actor, event, user.id, name, revoked, 0).await
     }
 
     /// Sets what a user may be granted. Sessions that have more than that end.
@@ -110,7 +110,7 @@ impl Admin {
         let user = self.user(name).await?;
         self.declare(scopes).await?;
         let revoked = self.base.store.set_user_rights(user.id, scopes, roles, self.ending_now()).await?;
-        self.ended(actor, "user.rights_changed", user.id, name, revoked).await
+        self.ended(actor, "user.rights_changed", user.id, name, revoked, 0).await
     }
 
     /// Sets or removes a user's email address.
@@ -123,15 +123,22 @@ impl Admin {
     /// Deletes a user and ends their sessions.
     pub async fn delete_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
-        let revoked = self.base.store.delete_user(user.id, self.ending_now()).await?;
-        self.ended(actor, "user.deleted", user.id, name, revoked).await
+        let mut before = 0;
+        loop {
+            let revoked = self.base.store.delete_user(user.id, self.ending_now()).await?;
+            match revoked {
+                // They were too many for one transaction: the user is only disabled so far.
+                Some(revoked) if revoked.rest.is_some() => before += self.ended_in_all(revoked).await?,
+                revoked => return self.ended(actor, "user.deleted", user.id, name, revoked, before).await,
+            }
+        }
     }
 
     /// Logs a user out everywhere.
     pub async fn revoke_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
         let revoked = self.base.store.revoke_user(user.id, self.ending_now()).await?;
-        self.ended(actor, "user.sessions_revoked", user.id, name, revoked).await
+        self.ended(actor, "user.sessions_revoked", user.id, name, revoked, 0).await
     }
 
     /// Clears the failed logins of a user. Returns how many sources they came from.
@@ -156,11 +163,12 @@ impl Admin {
         id: Uuid,
         name: &str,
         revoked: Option<ficha_store::Revoked>,
+        before: u64,
     ) -> Result<u64, AdminError> {
         let revoked = revoked.ok_or_else(|| AdminError::NoSuch { kind: "user", name: name.to_owned() })?;
-        self.publish(&revoked);
-        self.audit(Event::by(actor, event).user(id).detail(format!("{} sessions ended", revoked.sessions))).await?;
-        Ok(revoked.sessions)
+        let sessions = before + self.ended_in_all(revoked).await?;
+        self.audit(Event::by(actor, event).user(id).detail(format!("{sessions} sessions ended"))).await?;
+        Ok(sessions)
     }
 
     async fn hash(&self, name: &str, password: NewPassword) -> Result<StoredHash, AdminError> {

@@ -55,7 +55,7 @@ pub fn authenticate(
     let fits = given.is_some_and(|secret| secret.matches(&stored.unwrap_or_default())) && stored.is_some();
     let public = given.is_none() && stored.is_none();
     record
-        .filter(|record| record.enabled && !record.revoking && (fits || public))
+        .filter(|record| record.enabled && (fits || public))
         .map(|record| AuthenticatedClient { record })
         .ok_or(AuthorityError::ClientAuthentication)
 }

@@ -42,7 +42,7 @@ impl AuthenticatedClient {
     /// The same client with a record read later, if its credentials are still valid.
     pub(crate) fn by_record(&self, record: Option<ClientRecord>) -> Result<Self, AuthorityError> {
         record
-            .filter(|record| record.enabled && !record.revoking)
+            .filter(|record| record.enabled)
             .filter(|record| record.secret_hash == self.record.secret_hash && record.subject == self.record.subject)
             .map(|record| Self { record: Arc::new(record) })
             .ok_or(AuthorityError::ClientAuthentication)

@@ -58,7 +58,11 @@ impl Authority {
         };
         let new = NewSession { session, user_version: None, client_version: client.record().auth_version };
         let outcome = self.store().client_session(new, now, now + life, horizon).await?;
-        let InsertOutcome::Inserted(session) = outcome else { return Ok(None) };
+        let session = match outcome {
+            InsertOutcome::Inserted(session) => session,
+            InsertOutcome::Outdated => return Ok(None),
+            InsertOutcome::Revoking => return Err(AuthorityError::Revoking),
+        };
         let keys = self.keys_for(&session, AuthorityError::Purged).await?;
         self.inner.metrics.client_tokens.count();
         let exp = (now + life).min(session.access_exp);

@@ -69,6 +69,9 @@ impl Authority {
 }
 
 pub(crate) fn require_grant(client: &AuthenticatedClient, grant: Grant) -> Result<(), AuthorityError> {
+    if client.record().revoking {
+        return Err(AuthorityError::Revoking);
+    }
     if client.record().grants.contains(&grant) { Ok(()) } else { Err(AuthorityError::GrantNotAllowed) }
 }
 

@@ -89,6 +89,7 @@ impl Authority {
                 self.inner.clients.clear();
                 Err(AuthorityError::BadCredentials)
             }
+            InsertOutcome::Revoking => Err(AuthorityError::Revoking),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Housekeeping: removing what has expired, finishing what a stopped process left half done, rotating keys that are
-//! due.
+//! Housekeeping: removing what has expired, rotating keys that are due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +13,12 @@ use crate::settings::SigningSettings;
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u64 = 500;
 const PRUNE_ROUNDS: u32 = 20;
-/// Login failures are removed after a day, audit events after a year.
+/// Login failures and finished revocations of many sessions are removed after a day, audit events after a year.
+const FORGET_REVOCATIONS: i64 = 86_400;
 const FORGET_FAILURES: i64 = 86_400;
 const FORGET_AUDIT: i64 = 365 * 86_400;
 
-/// Removes what has expired, in small batches, and finishes what a stopped process left half done.
+/// Removes what has expired, in small batches, and rotates keys.
 pub(crate) async fn maintain(authority: Authority) {
     let mut cursor = None;
     let mut failing = false;
@@ -65,11 +65,9 @@ impl Authority {
         }
         store.prune_login_failures(now - FORGET_FAILURES, PRUNE_BATCH).await?;
         store.prune_audit(now - FORGET_AUDIT, PRUNE_BATCH).await?;
+        store.prune_bulk_revocations(now - FORGET_REVOCATIONS).await?;
         store.prune_keys(now).await?;
         let admin = self.admin();
-        for client in store.clients_being_revoked().await? {
-            admin.finish_revoking_client(&client).await?;
-        }
         if let SigningSettings::KeyPair { rotate_after: Some(after), .. } = &self.settings().signing {
             admin.rotate_key_if_older_than(after.as_secs() as i64).await?;
         }

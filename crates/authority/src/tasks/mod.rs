@@ -1,5 +1,6 @@
 //! The tasks that keep a running authority current. They end when the returned handle is dropped.
 
+mod bulk;
 pub(crate) mod heartbeat;
 mod listen;
 mod maintenance;
@@ -77,7 +78,7 @@ impl Background {
 
 impl Authority {
     /// Starts the tasks that keep an authority current: the tail of the denylist, reloading, waking followers, the
-    /// heartbeat, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and the writer of the audit log.
+    /// heartbeat, revocations that another process left half done, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and the writer of the audit log.
     /// To be called once per authority.
     pub fn spawn_background(&self) -> Background {
         let mut tasks = Tasks::new(self.inner.metrics.clone());
@@ -89,6 +90,7 @@ impl Authority {
         keep("reload", |authority| reload_changes(authority).boxed());
         keep("followers", |authority| wake_followers(authority).boxed());
         keep("heartbeat", |authority| beat(authority).boxed());
+        keep("bulk revocations", |authority| bulk::continue_stopped(authority).boxed());
         keep("maintenance", |authority| maintain(authority).boxed());
         if self.store().kind() == DatabaseKind::Postgres {
             keep("listen", |authority| listen(authority).boxed());

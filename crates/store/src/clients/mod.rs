@@ -1,6 +1,5 @@
 //! Clients.
 
-mod revoke_sessions;
 pub(crate) mod scopes;
 
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -11,10 +10,11 @@ use sea_orm::{
 
 use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::rows::{client, session};
 use crate::sessions::end::endable;
-use crate::{ClientRecord, Result, Store, StoreError};
+use crate::{BulkWork, ClientRecord, Result, RevokeReason, SessionsOf, Store, StoreError};
 
 impl Store {
     /// Adds a client. False if the id is taken.
@@ -44,38 +44,60 @@ impl Store {
     /// Writes a client's grants, scopes, audiences, address forwarding and secret if it still has the `auth_version`
     /// that `client` carries, and increments that. False if it does not, or if there is no such client.
     ///
-    /// Whether it is enabled is not written: [`Store::set_client_enabled`] does that. If `narrows` is set, rights were
-    /// removed: the same statement then blocks the client like [`Store::begin_revoking_client`], so that its sessions
-    /// end even if this process ends first.
-    pub async fn update_client(&self, client: ClientRecord, narrows: bool) -> Result<bool> {
+    /// Whether it is enabled is not written: [`Store::enable_client`] does that.
+    pub async fn update_client(&self, client: ClientRecord) -> Result<bool> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            // Compare-and-set on the version: two administrators who read the same client don't undo each other's
-            // change.
-            let update = if narrows { block(&row.id) } else { change(&row.id) };
-            let update = update
-                .col_expr(client::Column::SecretHash, Expr::value(row.secret_hash.clone()))
-                .col_expr(client::Column::Grants, Expr::value(row.grants.as_str()))
-                .col_expr(client::Column::AnyScope, Expr::value(row.any_scope))
-                .col_expr(client::Column::Scopes, Expr::value(row.scopes.as_str()))
-                .col_expr(client::Column::Audience, Expr::value(row.audience.clone()))
-                .col_expr(client::Column::Serves, Expr::value(row.serves.as_str()))
-                .col_expr(client::Column::ForwardsAddress, Expr::value(row.forwards_address))
-                .filter(client::Column::AuthVersion.eq(row.auth_version));
+            Ok(write(change(&row.id), &row).exec(transaction).await?.rows_affected == 1)
+        })
+    }
+
+    /// The same if rights were removed: begins to end the client's sessions in the same transaction.
+    pub async fn narrow_client(&self, client: ClientRecord, now: i64) -> Result<Option<BulkWork>> {
+        let row = client::Model::try_from(client)?;
+        transaction!(self, |transaction| {
+            self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, now).await
+        })
+    }
+
+    /// Enables a client. False if there is no such client.
+    pub async fn enable_client(&self, id: &str) -> Result<bool> {
+        transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            let update = change(id).col_expr(client::Column::Enabled, Expr::value(true));
             Ok(update.exec(transaction).await?.rows_affected == 1)
         })
     }
 
-    /// Enables a client; or disables it and, in the same statement, blocks it like [`Store::begin_revoking_client`].
-    /// False if there is no such client.
-    pub async fn set_client_enabled(&self, id: &str, enabled: bool) -> Result<bool> {
+    /// Disables a client, and begins to end its sessions in the same transaction. `None`: there is no such client.
+    pub async fn disable_client(&self, id: &str, now: i64) -> Result<Option<BulkWork>> {
         transaction!(self, |transaction| {
-            raise_changes(transaction).await?;
-            let update = if enabled { change(id) } else { block(id) };
-            let update = update.col_expr(client::Column::Enabled, Expr::value(enabled));
-            Ok(update.exec(transaction).await?.rows_affected == 1)
+            let update = block(id).col_expr(client::Column::Enabled, Expr::value(false));
+            self.block_and_begin(transaction, update, id, now).await
         })
+    }
+
+    /// Begins to end a client's sessions: from this commit on it gets no token, until the last session has ended.
+    /// `None`: there is no such client.
+    pub async fn begin_revoking_client(&self, id: &str, now: i64) -> Result<Option<BulkWork>> {
+        transaction!(self, |transaction| self.block_and_begin(transaction, block(id), id, now).await)
+    }
+
+    async fn block_and_begin(
+        &self,
+        transaction: &WriteConnection,
+        update: UpdateMany<client::Entity>,
+        id: &str,
+        now: i64,
+    ) -> Result<Option<BulkWork>, Fault> {
+        raise_changes(transaction).await?;
+        // Locks the client: a concurrent login commits before this continues, or finds the client blocked.
+        if update.exec(transaction).await?.rows_affected == 0 {
+            return Ok(None);
+        }
+        let of = SessionsOf::Client(id.to_owned());
+        self.begin_bulk(transaction, &of, RevokeReason::ClientRevoked, now).await.map(Some)
     }
 
     /// Deletes a client. False if there is no such client; a conflict while it has sessions that have not ended or
@@ -104,11 +126,22 @@ fn change(id: &str) -> UpdateMany<client::Entity> {
 }
 
 /// The same, and all its sessions must end: it gets no token until the last one has.
-pub(crate) fn block(id: &str) -> UpdateMany<client::Entity> {
-    change(id)
-        .col_expr(client::Column::Revoking, Expr::value(true))
-        // A second revocation starts over: it would otherwise skip sessions that were inserted in between.
-        .col_expr(client::Column::RevokedUpTo, Expr::value(None::<uuid::Uuid>))
+fn block(id: &str) -> UpdateMany<client::Entity> {
+    change(id).col_expr(client::Column::Revoking, Expr::value(true))
+}
+
+/// Everything that an administrator sets, if nobody has changed the client since: compare-and-set on the version, so
+/// that two administrators who read the same client don't undo each other's change.
+fn write(update: UpdateMany<client::Entity>, row: &client::Model) -> UpdateMany<client::Entity> {
+    update
+        .col_expr(client::Column::SecretHash, Expr::value(row.secret_hash.clone()))
+        .col_expr(client::Column::Grants, Expr::value(row.grants.as_str()))
+        .col_expr(client::Column::AnyScope, Expr::value(row.any_scope))
+        .col_expr(client::Column::Scopes, Expr::value(row.scopes.as_str()))
+        .col_expr(client::Column::Audience, Expr::value(row.audience.clone()))
+        .col_expr(client::Column::Serves, Expr::value(row.serves.as_str()))
+        .col_expr(client::Column::ForwardsAddress, Expr::value(row.forwards_address))
+        .filter(client::Column::AuthVersion.eq(row.auth_version))
 }
 
 /// Inserts a client unless the id is taken.

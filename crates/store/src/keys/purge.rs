@@ -61,7 +61,7 @@ impl Store {
             insert_key(transaction, new_refresh.clone()).await?;
             let entries: Vec<_> = kids.iter().map(|kid| DenyEntry { id: DenyId::of_key(kid), until }).collect();
             deny(self, transaction, &entries).await?;
-            Ok(Some(Revoked { sessions: 0, entries, more: false }))
+            Ok(Some(Revoked { sessions: 0, entries, rest: None }))
         })
     }
 }

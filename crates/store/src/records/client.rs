@@ -33,8 +33,7 @@ pub struct ClientRecord {
     pub forwards_address: bool,
     /// A disabled client gets no token and can't authenticate.
     pub enabled: bool,
-    /// Set while its sessions are being revoked, 5,000 per transaction. Until the last is, it is rejected like a
-    /// disabled one.
+    /// Set while its sessions are being revoked, one batch per transaction. Until the last is, it gets no token.
     pub revoking: bool,
     /// Raised when the secret, the rights or `enabled` change, and by a revocation.
     pub auth_version: i64,

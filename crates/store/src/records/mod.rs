@@ -2,6 +2,7 @@
 //!
 //! All times are whole Unix seconds.
 
+mod bulk_revocation;
 mod client;
 mod denylist;
 mod event;
@@ -9,6 +10,7 @@ mod key;
 mod session;
 mod user;
 
+pub use bulk_revocation::{BulkRevocation, BulkStep, BulkWork, SessionsOf};
 pub use client::{ClientRecord, ClientScopes};
 pub use denylist::{DenyRow, Head, History};
 pub use event::AuditRecord;

@@ -3,6 +3,8 @@
 use ficha_token::{DenyEntry, Scope};
 use uuid::Uuid;
 
+use crate::BulkWork;
+
 /// Why a session ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevokeReason {
@@ -115,6 +117,9 @@ pub enum InsertOutcome {
     Inserted(SessionRecord),
     /// The user or the client was changed, disabled or deleted after it was read. Nothing was written.
     Outdated,
+    /// All sessions of the user or the client are being ended, and there is none until that is done. Nothing was
+    /// written.
+    Revoking,
 }
 
 /// One of the refreshes that share a statement.
@@ -146,6 +151,6 @@ pub struct Revoked {
     pub sessions: u64,
     /// What it put on the denylist, for the server's copy in memory.
     pub entries: Vec<DenyEntry>,
-    /// True if there is more to do for the same client, whose sessions are revoked in batches.
-    pub more: bool,
+    /// The sessions are too many for one transaction: nothing has ended yet, and this continues.
+    pub rest: Option<BulkWork>,
 }

@@ -22,7 +22,6 @@ pub struct Model {
     pub forwards_address: bool,
     pub enabled: bool,
     pub revoking: bool,
-    pub revoked_up_to: Option<Uuid>,
     pub auth_version: i64,
     pub created_at: i64,
 }
@@ -75,7 +74,6 @@ impl TryFrom<ClientRecord> for Model {
             forwards_address: client.forwards_address,
             enabled: client.enabled,
             revoking: client.revoking,
-            revoked_up_to: None,
             auth_version: client.auth_version,
             created_at: client.created_at,
         })

@@ -1,6 +1,7 @@
 //! Database rows. They stay in this crate; callers get [`records`](crate::records).
 
 pub(crate) mod audit;
+pub(crate) mod bulk_revocation;
 pub(crate) mod client;
 pub(crate) mod denylist;
 pub(crate) mod denylist_head;

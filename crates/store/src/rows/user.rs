@@ -18,6 +18,7 @@ pub struct Model {
     pub scopes: String,
     pub roles: String,
     pub enabled: bool,
+    pub revoking: bool,
     pub auth_version: i64,
     pub created_at: i64,
 }
@@ -57,6 +58,7 @@ impl Model {
             scopes: user.scopes.to_string(),
             roles: join_names("role", &user.roles)?,
             enabled: user.enabled,
+            revoking: false,
             auth_version: user.auth_version,
             created_at: user.created_at,
         })

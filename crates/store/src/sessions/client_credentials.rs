@@ -9,7 +9,7 @@ use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::rows::{client, globals, session};
-use crate::sessions::create::{is_current, write};
+use crate::sessions::create::{Standing, standing, write};
 use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store, StoreError};
 
 /// How far a client's own session must reach, and how far it should.
@@ -87,8 +87,10 @@ async fn raise_or_replace(
     reach: Reach,
 ) -> Result<InsertOutcome, Fault> {
     let epoch = share_epoch(transaction).await?;
-    if !is_current(transaction, new).await? {
-        return Ok(InsertOutcome::Outdated);
+    match standing(transaction, new).await? {
+        Standing::Current => {}
+        Standing::Outdated => return Ok(InsertOutcome::Outdated),
+        Standing::Revoking => return Ok(InsertOutcome::Revoking),
     }
     let found =
         session::Entity::find().filter(session::Column::LiveKey.eq(key)).lock_exclusive().one(transaction).await?;

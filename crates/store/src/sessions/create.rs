@@ -17,8 +17,10 @@ impl Store {
     pub async fn insert_session(&self, new: NewSession) -> Result<InsertOutcome> {
         transaction!(self, |transaction| {
             let epoch = share_epoch(transaction).await?;
-            if !is_current(transaction, &new).await? {
-                return Ok(InsertOutcome::Outdated);
+            match standing(transaction, &new).await? {
+                Standing::Current => {}
+                Standing::Outdated => return Ok(InsertOutcome::Outdated),
+                Standing::Revoking => return Ok(InsertOutcome::Revoking),
             }
             let session = SessionRecord { epoch, ..new.session.clone() };
             write(transaction, &session, None).await?;
@@ -27,19 +29,31 @@ impl Store {
     }
 }
 
-/// True if client and user are enabled and still at the versions that the login was checked against. Locks them until
-/// the commit.
-pub(crate) async fn is_current(transaction: &WriteConnection, new: &NewSession) -> Result<bool, Fault> {
+/// Whether a session may be written.
+pub(crate) enum Standing {
+    /// Client and user are enabled and still at the versions that the login was checked against.
+    Current,
+    /// One of them is not.
+    Outdated,
+    /// They are, but the sessions of one of them are being ended.
+    Revoking,
+}
+
+/// Looks at client and user, and locks them until the commit.
+pub(crate) async fn standing(transaction: &WriteConnection, new: &NewSession) -> Result<Standing, Fault> {
     let client = client::Entity::find_by_id(&new.session.client_id).lock_shared().one(transaction).await?;
-    let client_ok = client.is_some_and(|row| row.enabled && !row.revoking && row.auth_version == new.client_version);
-    if !client_ok {
-        return Ok(false);
-    }
-    let Some(id) = new.session.user_id else {
-        return Ok(true);
+    let Some(client) = client.filter(|row| row.enabled && row.auth_version == new.client_version) else {
+        return Ok(Standing::Outdated);
     };
-    let user = user::Entity::find_by_id(id).lock_shared().one(transaction).await?;
-    Ok(user.is_some_and(|row| row.enabled && Some(row.auth_version) == new.user_version))
+    let mut revoking = client.revoking;
+    if let Some(id) = new.session.user_id {
+        let user = user::Entity::find_by_id(id).lock_shared().one(transaction).await?;
+        let Some(user) = user.filter(|row| row.enabled && Some(row.auth_version) == new.user_version) else {
+            return Ok(Standing::Outdated);
+        };
+        revoking |= user.revoking;
+    }
+    Ok(if revoking { Standing::Revoking } else { Standing::Current })
 }
 
 pub(crate) async fn write(

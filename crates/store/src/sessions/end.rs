@@ -14,6 +14,9 @@ use crate::{RevokeReason, Revoked, Store};
 /// How many ids one statement names.
 const CHUNK: usize = 1_000;
 
+/// How many sessions of a user one transaction ends. While it commits, other revocations wait.
+const MOST_AT_ONCE: u64 = 1_000;
+
 /// Sessions that can still be ended: not revoked, and either refreshable or with a token that may still be valid.
 pub(crate) fn endable(now: i64) -> Condition {
     let refreshable =
@@ -44,19 +47,32 @@ pub(crate) async fn lock_sessions(transaction: &WriteConnection, ids: &[Uuid]) -
     Ok(rows)
 }
 
-/// Locks a user's sessions that have not ended, in the order of their ids. The user's row must be locked: otherwise
-/// there may be more of them by the time this returns.
+/// Locks a user's sessions that have not ended, in the order of their ids. `None`: they are more than
+/// [`MOST_AT_ONCE`]. The user's row must be locked: otherwise there may be more of them by the time this returns.
 pub(crate) async fn lock_sessions_of_user(
     transaction: &WriteConnection,
     user: Uuid,
     now: i64,
-) -> Result<Vec<session::Model>, DbErr> {
+) -> Result<Option<Vec<session::Model>>, DbErr> {
     let query = session::Entity::find()
         .filter(session::Column::UserId.eq(user))
         .filter(endable(now))
         .order_by_asc(session::Column::Id)
+        .limit(MOST_AT_ONCE + 1)
         .lock_exclusive();
-    query.all(transaction).await
+    let sessions = query.all(transaction).await?;
+    Ok(Some(sessions).filter(|sessions| sessions.len() as u64 <= MOST_AT_ONCE))
+}
+
+/// Gives sessions of a user the roles that the user has now.
+pub(crate) async fn write_roles(transaction: &WriteConnection, ids: &[Uuid], roles: &str) -> Result<(), DbErr> {
+    for chunk in ids.chunks(CHUNK) {
+        let update = session::Entity::update_many()
+            .col_expr(session::Column::Roles, Expr::value(roles))
+            .filter(session::Column::Id.is_in(chunk.iter().copied()));
+        update.exec(transaction).await?;
+    }
+    Ok(())
 }
 
 /// Marks locked sessions as revoked, and puts those with a token that may still be valid on the denylist.
@@ -69,7 +85,7 @@ pub(crate) async fn end_sessions(
     mark_revoked(transaction, ended, now).await?;
     let entries: Vec<_> = ended.iter().filter_map(|(row, _)| deny_entry(row, now)).collect();
     deny(store, transaction, &entries).await?;
-    Ok(Revoked { sessions: ended.len() as u64, entries, more: false })
+    Ok(Revoked { sessions: ended.len() as u64, entries, rest: None })
 }
 
 /// Marks locked sessions as revoked.

@@ -1,5 +1,6 @@
 //! Sessions: reading and pruning them.
 
+pub(crate) mod bulk;
 mod client_credentials;
 pub(crate) mod create;
 pub(crate) mod end;

@@ -73,7 +73,7 @@ impl Store {
         entries.extend(tokens(revocations).filter(|entry| entry.until > now));
         let mut new_ids = deny(self, transaction, &entries).await?;
         mark_new_tokens(revocations, &mut new_ids, &mut newly);
-        Ok(RevokedBatch { newly, revoked: Revoked { sessions: ended.len() as u64, entries, more: false } })
+        Ok(RevokedBatch { newly, revoked: Revoked { sessions: ended.len() as u64, entries, rest: None } })
     }
 }
 

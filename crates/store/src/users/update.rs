@@ -1,5 +1,6 @@
 //! Changes to a user that end sessions. Each is one transaction and raises the user's `auth_version`, which a login
-//! compares when it commits, so no concurrent login slips through.
+//! compares when it commits, so no concurrent login slips through. If the sessions are too many for one transaction, it
+//! blocks the user, and the sessions end in batches.
 
 use ficha_token::Scope;
 use sea_orm::sea_query::{Expr, SimpleExpr};
@@ -11,9 +12,10 @@ use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::rows::user::stored_cost;
-use crate::rows::{join_names, parse_scope, session, split_names, user};
-use crate::sessions::end::{end_sessions, lock_sessions_of_user};
-use crate::{PasswordHashText, Result, RevokeReason, Revoked, Store};
+use crate::rows::{join_names, user};
+use crate::sessions::bulk::fits;
+use crate::sessions::end::{end_sessions, lock_sessions_of_user, write_roles};
+use crate::{PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store};
 
 impl Store {
     /// Changes the password and ends all sessions of the user. `None`: there is no such user.
@@ -49,14 +51,18 @@ impl Store {
         })
     }
 
-    /// Deletes a user and ends all sessions. `None`: there is no such user.
+    /// Deletes a user and ends all sessions; if they are too many for one transaction, it only disables the user.
+    /// `None`: there is no such user.
     pub async fn delete_user(&self, id: Uuid, now: i64) -> Result<Option<Revoked>> {
         transaction!(self, |transaction| {
-            // A login that holds the share lock commits before this continues; one that comes later finds no user.
-            if user::Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 0 {
-                return Ok(None);
+            // A login that holds the share lock commits before this continues; one that comes later finds the change.
+            let disabled = [(user::Column::Enabled, Expr::value(false))];
+            let reason = Some(RevokeReason::UserDisabled);
+            let revoked = self.change_and_end(transaction, id, &disabled, reason, now).await?;
+            if revoked.as_ref().is_some_and(|revoked| revoked.rest.is_none()) {
+                user::Entity::delete_by_id(id).exec(transaction).await?;
             }
-            self.end_all(transaction, id, RevokeReason::UserDisabled, now).await.map(Some)
+            Ok(revoked)
         })
     }
 
@@ -79,18 +85,30 @@ impl Store {
             if !change(transaction, id, &changed).await? {
                 return Ok(None);
             }
-            let sessions = lock_sessions_of_user(transaction, id, now).await?;
-            let mut ended = Vec::new();
-            for row in &sessions {
-                let still_held = split_names(&row.roles).iter().all(|role| roles.contains(role));
-                if !still_held || !parse_scope(&row.scopes)?.is_subset(scopes) {
-                    ended.push((row, RevokeReason::RightsChanged));
-                }
-            }
-            let revoked = end_sessions(self, transaction, &ended, now).await?;
-            write_roles(transaction, id, &roles_text).await?;
-            Ok(Some(revoked))
+            self.end_beyond_rights(transaction, id, now).await.map(Some)
         })
+    }
+
+    /// Ends the sessions that were granted more than the user has now, and gives the others the user's roles.
+    async fn end_beyond_rights(&self, transaction: &WriteConnection, id: Uuid, now: i64) -> Result<Revoked, Fault> {
+        let reason = RevokeReason::RightsChanged;
+        let Some(sessions) = lock_sessions_of_user(transaction, id, now).await? else {
+            return self.end_in_batches(transaction, id, reason, now).await;
+        };
+        let Some(user) = user::Entity::find_by_id(id).one(transaction).await? else {
+            return Ok(Revoked::default());
+        };
+        let (mut ended, mut kept) = (Vec::new(), Vec::new());
+        for session in &sessions {
+            if fits(session, &user)? {
+                kept.push(session.id);
+            } else {
+                ended.push((session, reason));
+            }
+        }
+        let revoked = end_sessions(self, transaction, &ended, now).await?;
+        write_roles(transaction, &kept, &user.roles).await?;
+        Ok(revoked)
     }
 
     async fn change_and_end(
@@ -117,9 +135,25 @@ impl Store {
         reason: RevokeReason,
         now: i64,
     ) -> Result<Revoked, Fault> {
-        let sessions = lock_sessions_of_user(transaction, id, now).await?;
+        let Some(sessions) = lock_sessions_of_user(transaction, id, now).await? else {
+            return self.end_in_batches(transaction, id, reason, now).await;
+        };
         let ended: Vec<_> = sessions.iter().map(|row| (row, reason)).collect();
         end_sessions(self, transaction, &ended, now).await
+    }
+
+    /// Blocks a user, whose row is locked, until all sessions have ended in other transactions.
+    async fn end_in_batches(
+        &self,
+        transaction: &WriteConnection,
+        id: Uuid,
+        reason: RevokeReason,
+        now: i64,
+    ) -> Result<Revoked, Fault> {
+        let update = user::Entity::update_many().col_expr(user::Column::Revoking, Expr::value(true));
+        update.filter(user::Column::Id.eq(id)).exec(transaction).await?;
+        let rest = self.begin_bulk(transaction, &SessionsOf::User(id), reason, now).await?;
+        Ok(Revoked { rest: Some(rest), ..Revoked::default() })
     }
 }
 
@@ -138,12 +172,3 @@ async fn change(
     Ok(update.exec(transaction).await?.rows_affected == 1)
 }
 
-/// The sessions are already locked. Those that remain have none of the removed roles.
-async fn write_roles(transaction: &WriteConnection, id: Uuid, roles: &str) -> Result<(), Fault> {
-    let update = session::Entity::update_many()
-        .col_expr(session::Column::Roles, Expr::value(roles))
-        .filter(session::Column::UserId.eq(id))
-        .filter(session::Column::RevokedAt.is_null());
-    update.exec(transaction).await?;
-    Ok(())
-}

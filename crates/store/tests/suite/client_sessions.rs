@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{InsertOutcome, KeyPurpose, RevokeReason, on_both_databases};
+use ficha_store::{BulkStep, InsertOutcome, KeyPurpose, RevokeReason, on_both_databases};
 use futures_util::future::join_all;
 
 use crate::support::{NOW, alice_and_app, inserted, key, own_grant};
@@ -70,10 +70,13 @@ on_both_databases! {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
-        store.begin_revoking_client("app").await.unwrap();
+        let work = store.begin_revoking_client("app", NOW).await.unwrap().unwrap();
         let outdated = store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap();
         assert_eq!(outdated, InsertOutcome::Outdated);
-        store.revoke_client_sessions("app", NOW, 10).await.unwrap();
+        let blocked = store.client("app").await.unwrap().unwrap();
+        let outcome = store.client_session(own_grant(&blocked), NOW, NEED, HORIZON).await.unwrap();
+        assert_eq!(outcome, InsertOutcome::Revoking);
+        while store.continue_bulk_revocation(work, NOW, 10).await.unwrap() != BulkStep::Finished {}
         let outdated = store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap();
         assert_eq!(outdated, InsertOutcome::Outdated);
         let app = store.client("app").await.unwrap().unwrap();

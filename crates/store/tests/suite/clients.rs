@@ -2,7 +2,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{ClientScopes, StoreError, on_both_databases};
 use ficha_token::Grant;
 
-use crate::support::client;
+use crate::support::{NOW, client};
 
 on_both_databases! {
     async fn a_client_is_read_back_as_it_was_stored(db: TestDatabase) {
@@ -51,9 +51,9 @@ on_both_databases! {
         changed.grants = vec![Grant::RefreshToken];
         changed.audience = Some("mail".into());
         changed.forwards_address = true;
-        assert!(store.update_client(changed.clone(), false).await.unwrap());
+        assert!(store.update_client(changed.clone()).await.unwrap());
         // This version was read before the update.
-        assert!(!store.update_client(app, false).await.unwrap());
+        assert!(!store.update_client(app).await.unwrap());
         changed.auth_version = 2;
         assert_eq!(store.client("app").await.unwrap(), Some(changed));
         assert!(store.head().await.unwrap().changes > before);
@@ -62,11 +62,16 @@ on_both_databases! {
     async fn disabling_raises_the_version(db: TestDatabase) {
         let store = db.store().await;
         store.add_client(client("app")).await.unwrap();
-        assert!(store.set_client_enabled("app", false).await.unwrap());
+        assert!(store.disable_client("app", NOW).await.unwrap().is_some());
         let app = store.client("app").await.unwrap().unwrap();
-        assert!(!app.enabled && app.auth_version == 2);
-        assert!(!store.set_client_enabled("none", false).await.unwrap());
-        assert!(!store.begin_revoking_client("none").await.unwrap());
+        assert!(!app.enabled && app.revoking && app.auth_version == 2);
+        assert!(store.enable_client("app").await.unwrap());
+        let app = store.client("app").await.unwrap().unwrap();
+        assert!(app.enabled && app.revoking && app.auth_version == 3, "its sessions still end");
+        assert!(store.narrow_client(client("app"), NOW).await.unwrap().is_none(), "it was changed meanwhile");
+        assert!(!store.enable_client("none").await.unwrap());
+        assert_eq!(store.disable_client("none", NOW).await.unwrap(), None);
+        assert_eq!(store.begin_revoking_client("none", NOW).await.unwrap(), None);
     }
 
     async fn a_name_that_would_be_read_back_as_two_is_refused(db: TestDatabase) {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{DatabaseKind, InsertOutcome, KeyPurpose, on_both_databases};
+use ficha_store::{DatabaseKind, BulkStep, InsertOutcome, KeyPurpose, on_both_databases};
 use ficha_token::DenyId;
 use futures_util::future::join;
 
@@ -26,7 +26,7 @@ on_both_databases! {
         assert_eq!(store.session(checked.session.id).await.unwrap(), None);
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         let checked = login(&alice, &app);
-        assert!(store.update_client(app.clone(), false).await.unwrap());
+        assert!(store.update_client(app.clone()).await.unwrap());
         assert_eq!(store.insert_session(checked).await.unwrap(), InsertOutcome::Outdated);
         let app = store.client("app").await.unwrap().unwrap();
         inserted(store.insert_session(login(&alice, &app)).await.unwrap());
@@ -41,10 +41,11 @@ on_both_databases! {
         store.set_user_enabled(alice.id, true, NOW).await.unwrap();
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         inserted(store.insert_session(login(&alice, &app)).await.unwrap());
-        store.set_client_enabled("app", false).await.unwrap();
+        let work = store.disable_client("app", NOW).await.unwrap().unwrap();
         let disabled = store.client("app").await.unwrap().unwrap();
         assert_eq!(store.insert_session(login(&alice, &disabled)).await.unwrap(), InsertOutcome::Outdated);
-        store.set_client_enabled("app", true).await.unwrap();
+        while store.continue_bulk_revocation(work, NOW, 10).await.unwrap() != BulkStep::Finished {}
+        store.enable_client("app").await.unwrap();
         let app = store.client("app").await.unwrap().unwrap();
         store.delete_user(alice.id, NOW).await.unwrap();
         assert_eq!(store.insert_session(login(&alice, &app)).await.unwrap(), InsertOutcome::Outdated);

@@ -21,6 +21,7 @@ mod rotation;
 mod sessions;
 mod support;
 mod throttle;
+mod user_revocation;
 mod users;
 
 use ficha_store::{Bootstrap, BootstrapOutcome, KeyPurpose, Store};

@@ -90,7 +90,7 @@ pub fn own_grant(client: &ClientRecord) -> NewSession {
 pub fn inserted(outcome: InsertOutcome) -> SessionRecord {
     match outcome {
         InsertOutcome::Inserted(session) => session,
-        InsertOutcome::Outdated => panic!("outdated"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -83,7 +83,7 @@ on_both_databases! {
                 _ => (store.delete_user(alice.id, NOW).await, RevokeReason::UserDisabled),
             };
             let revoked = revoked.unwrap().unwrap();
-            assert_eq!((revoked.sessions, revoked.entries.len(), revoked.more), (2, 2, false));
+            assert_eq!((revoked.sessions, revoked.entries.len(), revoked.rest), (2, 2, None));
             for session in made {
                 let stored = store.session(session.id).await.unwrap().unwrap();
                 assert_eq!(stored.revoked, Some((NOW, reason)));

@@ -19,6 +19,8 @@ struct Shown {
     serves: Vec<String>,
     forwards_address: bool,
     enabled: bool,
+    /// Its sessions are being ended, and it gets no token until that is done.
+    revoking: bool,
     created_at: String,
 }
 
@@ -35,8 +37,8 @@ impl Shown {
             audience: client.audience.clone(),
             serves: client.serves.clone(),
             forwards_address: client.forwards_address,
-            // While its sessions are being ended, it counts as disabled.
-            enabled: client.enabled && !client.revoking,
+            enabled: client.enabled,
+            revoking: client.revoking,
             created_at: time(client.created_at),
         }
     }
@@ -110,6 +112,7 @@ pub fn one(client: &ClientRecord, json: bool) -> Result<(), CliError> {
         ("serves", or_dash(Some(&client.serves.join(" ")))),
         ("forwards address", yes_no(client.forwards_address)),
         ("enabled", yes_no(client.enabled)),
+        ("sessions are being ended", yes_no(client.revoking)),
         ("created", client.created_at),
     ])
 }

@@ -1,0 +1,57 @@
+//! Rows of `bulk_revocations`.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{BulkRevocation, Result, RevokeReason, SessionsOf, StoreError};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "bulk_revocations")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub client_id: Option<String>,
+    pub user_id: Option<Uuid>,
+    pub reason: String,
+    pub worker: Uuid,
+    pub reached: Option<Uuid>,
+    pub sessions: i64,
+    pub started_at: i64,
+    pub finished_at: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whose sessions end.
+    pub fn of(&self) -> Result<SessionsOf> {
+        match (&self.client_id, self.user_id) {
+            (Some(client), None) => Ok(SessionsOf::Client(client.clone())),
+            (None, Some(user)) => Ok(SessionsOf::User(user)),
+            _ => Err(StoreError::Corrupt(format!("the revocation {} is not of one client or one user", self.id))),
+        }
+    }
+
+    /// Why they end.
+    pub fn why(&self) -> Result<RevokeReason> {
+        RevokeReason::parse(&self.reason)
+            .ok_or_else(|| StoreError::Corrupt(format!("the reason {:?} of the revocation {}", self.reason, self.id)))
+    }
+}
+
+impl TryFrom<Model> for BulkRevocation {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self> {
+        Ok(Self {
+            of: row.of()?,
+            id: row.id,
+            worker: row.worker,
+            reached: row.reached,
+            sessions: u64::try_from(row.sessions).unwrap_or_default(),
+            finished: row.finished_at.is_some(),
+        })
+    }
+}

@@ -88,6 +88,7 @@ pub async fn serve(options: ServeOptions) -> Outcome<()> {
     let authority = Authority::open(base).await?;
     let background = authority.spawn_background();
     let settings = ServerSettings {
+        metrics_bind: None,
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: None,
         trusted_proxies: Vec::new(),

@@ -42,15 +42,24 @@ impl AdminContext {
     }
 }
 
-/// Opens the configured database, and creates it if it does not exist.
+/// How many connections to PostgreSQL a command opens.
+const CONNECTIONS: u32 = 2;
+
+/// Opens the configured database for a command, and creates it if it does not exist.
 pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
-    connect_for(configuration, false).await
+    connect_with(configuration, StoreOptions { connections: CONNECTIONS, ..StoreOptions::default() }).await
 }
 
-/// The same. With `first_start`, an empty database is used even if the files of another one are next to it.
-pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Result<Store, CliError> {
+/// The same for the server. With `first_start`, an empty database is used even if the files of another one are next to
+/// it.
+pub async fn connect_for_server(configuration: &Configuration, first_start: bool) -> Result<Store, CliError> {
+    let connections = configuration.store_connections;
+    connect_with(configuration, StoreOptions { connections, first_start, ..StoreOptions::default() }).await
+}
+
+async fn connect_with(configuration: &Configuration, options: StoreOptions) -> Result<Store, CliError> {
     let url = configuration.store_url.expose();
-    if let Some(path) = sqlite_path(url).filter(|_| !first_start) {
+    if let Some(path) = sqlite_path(url).filter(|_| !options.first_start) {
         // This must come before connecting, which creates the file.
         let is_empty = |path: &str| std::fs::metadata(path).map_or(true, |file| file.len() == 0);
         // If only a write-ahead log is there, the store's own error says more.
@@ -58,7 +67,6 @@ pub async fn connect_for(configuration: &Configuration, first_start: bool) -> Re
             return Err(lost_database(&path, configuration));
         }
     }
-    let options = StoreOptions { first_start, ..StoreOptions::default() };
     Store::connect_with(url, options).await.map_err(CliError::CantOpen)
 }
 

@@ -37,6 +37,9 @@ pub enum CliError {
     /// A database error.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The server is not ready, or can't be asked.
+    #[error("not healthy: {0}")]
+    NotHealthy(String),
     /// The authority could not be started.
     #[error(transparent)]
     Start(#[from] StartError),

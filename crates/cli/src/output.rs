@@ -28,21 +28,74 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
 
 /// Prints rows as aligned columns under their headings.
 pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Result<(), CliError> {
-    let headings = headings.map(str::to_owned);
-    let rows: Vec<[String; N]> = std::iter::once(&headings).chain(rows).map(|row| row.clone().map(printable)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            // Writing into a String does not fail.
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
+    let mut table = Table::new(headings);
+    table.print(rows.to_vec())?;
+    table.finish()
+}
+
+/// Rows as aligned columns under their headings, printed part by part. Columns only get wider.
+pub struct Table<const N: usize> {
+    /// Until they are printed.
+    headings: Option<[String; N]>,
+    widths: [usize; N],
+}
+
+impl<const N: usize> Table<N> {
+    /// An empty table.
+    pub fn new(headings: [&str; N]) -> Self {
+        Self { headings: Some(headings.map(str::to_owned)), widths: [0; N] }
     }
-    print(&text)
+
+    /// Prints the next rows.
+    pub fn print(&mut self, rows: Vec<[String; N]>) -> Result<(), CliError> {
+        let rows: Vec<[String; N]> =
+            self.headings.take().into_iter().chain(rows).map(|row| row.map(printable)).collect();
+        for row in &rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut text = String::new();
+        for row in &rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(self.widths) {
+                // Writing into a String does not fail.
+                let _ = write!(line, "{cell:width$}  ");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        print(&text)
+    }
+
+    /// Prints the headings if there were no rows.
+    pub fn finish(mut self) -> Result<(), CliError> {
+        if self.headings.is_some() { self.print(Vec::new()) } else { Ok(()) }
+    }
+}
+
+/// A JSON array, printed part by part.
+#[derive(Default)]
+pub struct JsonList {
+    begun: bool,
+}
+
+impl JsonList {
+    /// Prints the next items.
+    pub fn print<T: Serialize>(&mut self, items: &[T]) -> Result<(), CliError> {
+        let mut text = String::new();
+        for item in items {
+            let item = serde_json::to_string_pretty(item).map_err(|error| CliError::Output(error.into()))?;
+            text.push_str(if std::mem::replace(&mut self.begun, true) { ",\n  " } else { "[\n  " });
+            text.push_str(&item.replace('\n', "\n  "));
+        }
+        print(&text)
+    }
+
+    /// Prints its end.
+    pub fn finish(self) -> Result<(), CliError> {
+        say(if self.begun { "\n]" } else { "[]" })
+    }
 }
 
 /// Prints the fields of one record, one per line.

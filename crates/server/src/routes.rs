@@ -12,10 +12,31 @@ use crate::http::unknown_key::load_unknown_key;
 use crate::state::State;
 use crate::{denylist, docs, health, oauth, openapi, users};
 
+/// Which routes an address has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routes {
+    /// All of them.
+    All,
+    /// All but `/metrics`, which has an address of its own.
+    WithoutMetrics,
+    /// `/metrics` and the health checks.
+    Operation,
+}
+
 /// Puts every endpoint below the issuer's path, and the health checks at the root as well.
-pub fn configure(app: &mut ServiceConfig, state: &State) {
-    let base = state.authority.settings().issuer.path().to_owned();
+pub fn configure(app: &mut ServiceConfig, state: &State, routes: Routes) {
     app.app_data(web::Data::new(state.clone())).app_data(state.guard.clone());
+    app.default_service(web::to(not_found));
+    if routes == Routes::Operation {
+        app.service(get("/health/live", read().to(health::live)));
+        app.service(get("/health/ready", read().to(health::ready)));
+        app.service(get("/metrics", read().to(health::metrics)));
+        return;
+    }
+    let base = state.authority.settings().issuer.path().to_owned();
+    if routes == Routes::All {
+        app.service(get(&format!("{base}/metrics"), read().to(health::metrics)));
+    }
     if !base.is_empty() {
         // RFC 8414 §3: the well-known part goes between the host and the issuer's path.
         let well_known = format!("/.well-known/oauth-authorization-server{base}");
@@ -37,10 +58,8 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
             .service(get("/docs", read().to(docs::redirect)))
             .service(get("/docs/{file:.*}", read().to(docs::file)))
             .service(get("/health/live", read().to(health::live)))
-            .service(get("/health/ready", read().to(health::ready)))
-            .service(get("/metrics", read().to(health::metrics))),
+            .service(get("/health/ready", read().to(health::ready))),
     );
-    app.default_service(web::to(not_found));
 }
 
 fn post(path: &str, route: Route) -> impl HttpServiceFactory + use<> {

@@ -24,6 +24,8 @@ const BACKLOG: i32 = 2_048;
 pub struct ServerSettings {
     /// The address and port; port 0 takes any free one.
     pub bind: SocketAddr,
+    /// Another address for `/metrics`, over plain HTTP. If set, the first one does not have it.
+    pub metrics_bind: Option<SocketAddr>,
     /// HTTPS, if set.
     pub tls: Option<TlsSettings>,
     /// The proxies whose `X-Forwarded-For` and `Forwarded` headers are trusted.
@@ -43,22 +45,28 @@ pub struct ServerSettings {
 impl ServerSettings {
     /// Binds the address before anything else is created.
     pub fn listen(&self) -> Result<TcpListener, ServerError> {
-        let failed = |why| ServerError::Bind { address: self.bind, why };
-        let listener = TcpListener::bind(self.bind).map_err(failed)?;
-        // std queues 128 connections that are not accepted yet; a burst is larger.
-        rustix::net::listen(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
-        Ok(listener)
+        listen(self.bind, "server.bind")
     }
+}
+
+fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, ServerError> {
+    let failed = |why| ServerError::Bind { address, setting, why };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    // std queues 128 connections that are not accepted yet; a burst is larger.
+    rustix::net::listen(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
+    Ok(listener)
 }
 
 /// Why a server can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address can't be listened on.
-    #[error("can't listen on {address}: {why}; stop what uses it, or set server.bind to another address")]
+    #[error("can't listen on {address}: {why}; stop what uses it, or set {setting} to another address")]
     Bind {
         /// The address.
         address: SocketAddr,
+        /// The setting that names it.
+        setting: &'static str,
         /// What the operating system says.
         why: std::io::Error,
     },
@@ -79,6 +87,7 @@ pub enum ServerError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    for_metrics: Option<TcpListener>,
     authority: Authority,
     settings: ServerSettings,
     certificate: Option<Arc<Certificate>>,
@@ -95,13 +104,19 @@ impl Server {
     /// waited for the server instead of being refused.
     pub fn on(listener: TcpListener, authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
         let certificate = settings.tls.as_ref().map(TlsSettings::load).transpose()?;
-        let address = listener.local_addr().map_err(|why| ServerError::Bind { address: settings.bind, why })?;
-        Ok(Self { listener, address, authority, settings, certificate })
+        let address = listener.local_addr()?;
+        let for_metrics = settings.metrics_bind.map(|address| listen(address, "server.metrics_bind")).transpose()?;
+        Ok(Self { listener, address, for_metrics, authority, settings, certificate })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for requests of `/metrics`, if that is another address.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.for_metrics.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Serves until `stop` is ready, then drains, and finishes the requests under way.
@@ -131,7 +146,7 @@ impl Server {
         }
         let (authority, drain) = (self.authority.clone(), self.settings.drain);
         let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?;
-        let server = serve(self.listener, &self.settings, tls, state.clone())?;
+        let server = serve(self.listener, self.for_metrics, &self.settings, tls, state.clone())?;
         let handle = server.handle();
         let stopper = async {
             stop.await;

@@ -61,6 +61,7 @@ impl Default for Options {
                 denylist: DenylistSettings::default(),
             },
             server: ServerSettings {
+                metrics_bind: None,
                 bind: SocketAddr::from(([127, 0, 0, 1], 0)),
                 tls: None,
                 trusted_proxies: Vec::new(),

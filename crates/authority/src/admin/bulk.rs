@@ -1,9 +1,10 @@
 //! Ending many sessions, one batch per transaction.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ficha_store::{BulkRevocation, BulkStep, BulkWork, Revoked};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Admin, AdminError};

@@ -28,8 +28,37 @@ impl Admin {
             Some(name) => Some(self.user(name).await?.id),
             None => None,
         };
-        let filter = SessionFilter { user, client: query.client, live_at: query.live_only.then(|| self.now()) };
-        Ok(self.base.store.list_sessions(&filter, query.after, query.limit).await?)
+        let filter = self.filter(&query, user);
+        let page = self.base.store.list_sessions(&filter, query.after, query.limit).await?;
+        if page.is_empty() && query.after.is_none() {
+            self.require_client(query.client.as_deref()).await?;
+        }
+        Ok(page)
+    }
+
+    /// How many sessions there are, whatever `after` and `limit` say.
+    pub async fn count_sessions(&self, query: SessionQuery) -> Result<u64, AdminError> {
+        let user = match &query.user {
+            Some(name) => Some(self.user(name).await?.id),
+            None => None,
+        };
+        let count = self.base.store.count_sessions(&self.filter(&query, user)).await?;
+        if count == 0 {
+            self.require_client(query.client.as_deref()).await?;
+        }
+        Ok(count)
+    }
+
+    fn filter(&self, query: &SessionQuery, user: Option<Uuid>) -> SessionFilter {
+        SessionFilter { user, client: query.client.clone(), live_at: query.live_only.then(|| self.now()) }
+    }
+
+    /// A client without sessions may be misspelt. One with sessions may have been deleted.
+    async fn require_client(&self, id: Option<&str>) -> Result<(), AdminError> {
+        match id {
+            Some(id) => self.client(id).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// One session.

@@ -71,6 +71,11 @@ impl Admin {
         Ok(self.base.store.user_by_id(id).await?)
     }
 
+    /// The names of the users with these ids, as far as there are any.
+    pub async fn user_names(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, AdminError> {
+        Ok(self.base.store.user_names(ids).await?)
+    }
+
     /// A page of users, in the order in which they were created.
     pub async fn users(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>, AdminError> {
         Ok(self.base.store.list_users(after, limit).await?)

@@ -66,7 +66,7 @@ pub(crate) async fn beat(authority: Authority) {
             let _ = store.checkpoint().await;
         }
         doubted = outcome.is_err();
-        authority.inner.outage.note(Part::Writing, outcome.as_ref().map(drop), store.failures());
+        let _ = authority.inner.outage.note(Part::Writing, outcome.as_ref().map(drop), store.failures());
         reported.report(&authority);
         pause = if doubted { EVERY_WHILE_REFUSED } else { EVERY };
     }

@@ -103,6 +103,13 @@ impl Authority {
     }
 }
 
+/// A read that was not answered in time does not say why; a new connection may.
+async fn log_cause(authority: Authority) {
+    if let Some(cause) = authority.store().diagnose().await {
+        tracing::error!(cause, "what a new connection to the database shows");
+    }
+}
+
 /// Reads the head again and again, which keeps the server's denylist fresh.
 async fn tail(authority: Authority) {
     let mut before = Instant::now();
@@ -116,7 +123,11 @@ async fn tail(authority: Authority) {
         authority.inner.denylist.nudged(before, every).await;
         before = Instant::now();
         let read = authority.read_head().await;
-        authority.inner.outage.note(Part::Reading, read.as_ref().map(drop), authority.store().failures());
+        let begins = authority.inner.outage.note(Part::Reading, read.as_ref().map(drop), authority.store().failures());
+        if begins {
+            // Not waited for: it may take seconds, and the database may be back before.
+            tokio::spawn(log_cause(authority.clone()));
+        }
         if read.is_err() {
             tokio::time::sleep(POLL_WITHOUT_LISTEN).await;
         }

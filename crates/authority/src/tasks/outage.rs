@@ -38,8 +38,8 @@ struct Ongoing {
 }
 
 impl Outage {
-    /// Records the result of a check. `failures` is how many calls have failed so far.
-    pub(crate) fn note(&self, part: Part, found: Result<(), &StoreError>, failures: u64) {
+    /// Records the result of a check. `failures` is how many calls have failed so far. True if an outage begins here.
+    pub(crate) fn note(&self, part: Part, found: Result<(), &StoreError>, failures: u64) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.failures;
         let outage = &mut seen.ongoing;
@@ -68,6 +68,7 @@ impl Outage {
                     writing,
                     lost: matches!(error, StoreError::Lost(_)),
                 });
+                return true;
             }
             (Some(ongoing), found) => {
                 match part {
@@ -87,6 +88,7 @@ impl Outage {
                 }
             }
         }
+        false
     }
 
     /// The number of failed calls that were logged at the end of the last outage.

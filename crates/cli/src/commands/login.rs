@@ -7,7 +7,7 @@ use ficha_authority::FIRST_PARTY;
 use ficha_client::{TokenSource, TokenStore, Tokens};
 use serde_json::json;
 
-use crate::config::Configuration;
+use crate::config::{ConfigProblem, Configuration, LogFormat, LogSettings};
 use crate::error::CliError;
 use crate::output::{self, system_time};
 use crate::token_file::TokenFile;
@@ -49,13 +49,28 @@ pub struct LogoutArguments {
     file: TokenFile,
 }
 
+/// The server's settings. The commands of an app need none, so an error is reported only if something in them is
+/// needed.
+pub type Loaded = Result<Configuration, ConfigProblem>;
+
+/// Logs warnings, in the format of the settings if there are any.
+pub fn log_warnings(configuration: &Loaded) {
+    match configuration {
+        Ok(configuration) => logging::warnings_only(&configuration.log),
+        Err(_) => logging::warnings_only(&LogSettings { format: LogFormat::Text, level: String::new() }),
+    }
+}
+
 /// Logs in and stores the tokens.
-pub async fn run(arguments: Arguments, configuration: &Configuration) -> Result<(), CliError> {
-    logging::warnings_only(&configuration.log);
-    let issuer = arguments.issuer.as_deref().unwrap_or(configuration.settings.issuer.as_str());
+pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
+    log_warnings(&configuration);
+    let issuer = match arguments.issuer {
+        Some(issuer) => issuer,
+        None => configuration?.settings.issuer.as_str().to_owned(),
+    };
     let store = arguments.file.store()?;
     let path = store.path().display().to_string();
-    let builder = TokenSource::builder(issuer, &arguments.client_id).store(store);
+    let builder = TokenSource::builder(&issuer, &arguments.client_id).store(store);
     let source = builder.scope(arguments.scope.as_deref().unwrap_or_default()).build()?;
     let username = match arguments.username {
         Some(name) => name,
@@ -84,8 +99,8 @@ fn until(tokens: &Tokens) -> String {
 }
 
 /// Ends the session of the stored tokens.
-pub async fn log_out(arguments: LogoutArguments, configuration: &Configuration) -> Result<(), CliError> {
-    logging::warnings_only(&configuration.log);
+pub async fn log_out(arguments: LogoutArguments, configuration: Loaded) -> Result<(), CliError> {
+    log_warnings(&configuration);
     let store = arguments.file.store()?;
     if arguments.forget {
         // The file is not read: this must work even if its content is damaged.

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod health;
 mod key;
 mod login;
 mod migrate;
@@ -34,6 +35,8 @@ pub struct Arguments {
 enum Command {
     /// Run the server; the first start creates keys and the user `admin`, and prints that user's password once
     Serve(serve::Arguments),
+    /// Ask the running server whether it is ready: exit code 0 if it is, for health checks
+    Health(health::Arguments),
     /// Bring the database up to date
     Migrate,
     /// Manage users
@@ -66,22 +69,22 @@ enum Command {
 
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
-    let configuration = crate::config::load(arguments.config.as_deref())?;
+    let file = arguments.config.clone();
+    let configuration = crate::config::load(arguments.config.as_deref());
     match arguments.command {
-        Command::Serve(serve) => {
-            let file = arguments.config;
-            serve::run(&serve, configuration, move || crate::config::load(file.as_deref())).await
-        }
-        Command::Migrate => migrate::run(&configuration).await,
-        Command::User(command) => user::run(command, &configuration).await,
-        Command::Client(command) => client::run(command, &configuration).await,
-        Command::Scope(command) => scope::run(command, &configuration).await,
-        Command::Session(command) => session::run(command, &configuration).await,
-        Command::Key(command) => key::run(command, &configuration).await,
-        Command::Login(arguments) => login::run(arguments, &configuration).await,
-        Command::Logout(arguments) => login::log_out(arguments, &configuration).await,
-        Command::Token(command) => token::run(command, &configuration).await,
-        Command::Recover(arguments) => recover::run(&arguments, &configuration).await,
-        Command::Config => config::run(&configuration),
+        Command::Serve(serve) => serve::run(&serve, configuration?, move || crate::config::load(file.as_deref())).await,
+        Command::Health(arguments) => health::run(&arguments, &configuration?).await,
+        Command::Migrate => migrate::run(&configuration?).await,
+        Command::User(command) => user::run(command, &configuration?).await,
+        Command::Client(command) => client::run(command, &configuration?).await,
+        Command::Scope(command) => scope::run(command, &configuration?).await,
+        Command::Session(command) => session::run(command, &configuration?).await,
+        Command::Key(command) => key::run(command, &configuration?).await,
+        // What an app does, perhaps on a machine without the server's settings.
+        Command::Login(arguments) => login::run(arguments, configuration).await,
+        Command::Logout(arguments) => login::log_out(arguments, configuration).await,
+        Command::Token(command) => token::run(command, configuration).await,
+        Command::Recover(arguments) => recover::run(&arguments, &configuration?).await,
+        Command::Config => config::run(&configuration?),
     }
 }

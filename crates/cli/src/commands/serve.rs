@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, check_master_key, first_start};
 use ficha_server::{Server, TlsSettings};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -46,7 +47,7 @@ pub async fn run(
     // Refuses a malformed key before a SQLite file is created. Whether it fits is checked before that file is changed.
     configuration.master_key.load()?;
 
-    let store = admin_context::connect_for(&configuration, arguments.first_start).await?;
+    let store = admin_context::connect_for_server(&configuration, arguments.first_start).await?;
     check_master_key(&store, &configuration.master_key).await?;
     if !arguments.first_start {
         admin_context::refuse_a_lost_database(&configuration, &store).await?;
@@ -64,7 +65,7 @@ pub async fn run(
     let (authority, server) = match server {
         Ok(started) => started,
         Err(error) => {
-            rescue_password(first.as_ref())?;
+            rescue_password(first.as_ref(), &configuration)?;
             return Err(error);
         }
     };
@@ -75,8 +76,12 @@ pub async fn run(
     let (address, issuer) = (server.address(), configuration.settings.issuer.as_str());
     let docs = configuration.settings.issuer.endpoint("/docs");
     tracing::info!(%address, issuer, docs, "ficha is ready");
+    if let Some(address) = server.metrics_address() {
+        tracing::info!(%address, "metrics are served at an address of their own");
+    }
+    tell_supervisor(NotifyState::Ready);
     if let Some(first) = &first
-        && let Err(error) = output::print(&welcome::text(first, &configuration.settings, &configuration))
+        && let Err(error) = output::print(&welcome::notice(first, &configuration))
     {
         tracing::error!(%error, "could not print the password of admin; `ficha user passwd admin` sets another");
     }
@@ -112,9 +117,9 @@ async fn start(
 }
 
 /// Prints the first password if the server fails to start after the first start was committed: it would be lost.
-fn rescue_password(first: Option<&FirstStart>) -> Result<(), CliError> {
+fn rescue_password(first: Option<&FirstStart>, configuration: &Configuration) -> Result<(), CliError> {
     match first.and_then(|first| first.admin_password.as_ref()) {
-        Some(password) => output::print(&welcome::password_lines(password.expose())),
+        Some(password) => output::print(&welcome::password_notice(password.expose(), configuration)),
         None => Ok(()),
     }
 }
@@ -148,6 +153,13 @@ async fn reload_at(mut hangup: Signal, store: Store, reload: impl Fn() -> Result
     }
 }
 
+/// Tells systemd, if it has started this process (`Type=notify`).
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be notified");
+    }
+}
+
 /// SIGTERM and Ctrl-C, handled from the beginning: a signal that arrives while the server starts is not lost.
 struct Stop {
     terminate: Signal,
@@ -167,6 +179,7 @@ impl Stop {
         tokio::spawn(async move {
             self.next().await;
             tracing::info!("stopping: requests in progress are finished first; a second signal stops at once");
+            tell_supervisor(NotifyState::Stopping);
             drop(stop);
             self.next().await;
             drop(now);

@@ -7,10 +7,8 @@ use ficha_client::{Error, TokenStore, Tokens};
 use ficha_token::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-use super::login::source_of;
-use crate::config::Configuration;
+use super::login::{Loaded, log_warnings, source_of};
 use crate::error::CliError;
-use crate::logging;
 use crate::output::{self, or_dash, system_time, yes_no};
 use crate::token_file::TokenFile;
 
@@ -33,8 +31,8 @@ pub struct Show {
 }
 
 /// Runs the command.
-pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
-    logging::warnings_only(&configuration.log);
+pub async fn run(command: Command, configuration: Loaded) -> Result<(), CliError> {
+    log_warnings(&configuration);
     let Command::Show(arguments) = command;
     let store = arguments.file.store()?;
     let tokens = store.load().await.map_err(Error::from)?.ok_or(Error::NotLoggedIn)?;

@@ -2,12 +2,45 @@
 
 use std::path::Path;
 
-use ficha_authority::{ADMIN, FIRST_PARTY, FirstStart, Settings};
+use ficha_authority::{ADMIN, FIRST_PARTY, FirstStart, Secret, Settings};
+use serde_json::json;
 
-use crate::config::Configuration;
+use crate::config::{Configuration, LogFormat};
+
+/// What the first start prints: a text, or one line of JSON if the log is JSON.
+pub fn notice(first: &FirstStart, configuration: &Configuration) -> String {
+    let settings = &configuration.settings;
+    match configuration.log.format {
+        LogFormat::Text => text(first, settings, configuration),
+        LogFormat::Json => json_line(first.admin_password.as_ref().map(Secret::expose), settings),
+    }
+}
+
+/// Only the password, for a start that fails after creating it: it is not stored anywhere else.
+pub fn password_notice(password: &str, configuration: &Configuration) -> String {
+    match configuration.log.format {
+        LogFormat::Text => password_lines(password),
+        LogFormat::Json => json_line(Some(password), &configuration.settings),
+    }
+}
+
+fn json_line(password: Option<&str>, settings: &Settings) -> String {
+    let about = match password {
+        Some(_) => "the password is shown only once".to_owned(),
+        None => format!("the user {ADMIN} already exists and was left unchanged"),
+    };
+    let line = json!({
+        "message": format!("first start: the database and the keys were created; {about}"),
+        "user": ADMIN,
+        "password": password,
+        "issuer": settings.issuer.as_str(),
+        "docs": settings.issuer.endpoint("/docs"),
+    });
+    format!("{line}\n")
+}
 
 /// The text: the password, where things are, and a request to try.
-pub fn text(first: &FirstStart, settings: &Settings, configuration: &Configuration) -> String {
+fn text(first: &FirstStart, settings: &Settings, configuration: &Configuration) -> String {
     let issuer = settings.issuer.as_str();
     let docs = settings.issuer.endpoint("/docs");
     let mut text = String::from("First start: the database and the keys were created.\n\n");
@@ -23,8 +56,7 @@ pub fn text(first: &FirstStart, settings: &Settings, configuration: &Configurati
     text
 }
 
-/// Only the password, for a start that fails after creating it: it is not stored anywhere else.
-pub fn password_lines(password: &str) -> String {
+fn password_lines(password: &str) -> String {
     format!(
         "  user      {ADMIN}\n  password  {password}\n            \
          shown only once; `ficha user passwd {ADMIN}` sets another\n"

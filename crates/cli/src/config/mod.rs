@@ -34,6 +34,8 @@ pub struct Configuration {
     pub server: ServerSettings,
     /// `store.url`, or the content of `store.url_file`. It may contain a password.
     pub store_url: Secret,
+    /// `store.connections`
+    pub store_connections: u32,
     /// Where the master key is.
     pub master_key: MasterKeySource,
     /// How to log.

@@ -29,6 +29,7 @@ pub struct Raw {
 #[serde(deny_unknown_fields)]
 pub struct Server {
     pub bind: Is<SocketAddr>,
+    pub metrics_bind: Option<Is<SocketAddr>>,
     pub issuer: Option<Is<Text>>,
     pub behind_tls_proxy: Is<bool>,
     pub trusted_proxies: Is<Vec<IpNet>>,
@@ -52,6 +53,7 @@ pub struct Tls {
 pub struct Store {
     pub url: Is<StoreUrl>,
     pub url_file: Option<Is<PathBuf>>,
+    pub connections: Is<Whole<4, 1000>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -46,6 +46,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
         shown: Shown::new(raw, merged, &settings)?,
         server: ServerSettings {
             bind: raw.server.bind.0,
+            metrics_bind: raw.server.metrics_bind.as_ref().map(|bind| bind.0),
             tls,
             trusted_proxies: raw.server.trusted_proxies.0.clone(),
             allowed_origins: raw.server.allowed_origins.0.clone(),
@@ -60,6 +61,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
                 .map(NonZeroUsize::get),
         },
         store_url: raw.store.url.0.0.clone(),
+        store_connections: raw.store.connections.0.get(),
         master_key: MasterKeySource {
             key: raw.keys.master_key.as_ref().map(|key| key.0.clone()),
             file: raw.keys.master_key_file.0.clone(),

@@ -51,6 +51,7 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
             (Some(anonymous.to_string()), format!("because the issuer is {not}a loopback address"))
         }
         "server.workers" | "password.threads" => (None, "not set: one for each core".into()),
+        "server.metrics_bind" => (None, "not set: /metrics is at server.bind".into()),
         "store.url_file" => (None, "not set: store.url is used".into()),
         "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
         "token.secret_key" => (None, "not set: keys.algorithm signs".into()),

@@ -152,7 +152,8 @@ impl Bench {
         until("it is ready", || {
             let ended = server.child.try_wait().unwrap();
             assert!(ended.is_none(), "it exited before it was ready: {ended:?}");
-            TcpStream::connect(address).is_ok() && server.get("/health/ready", "").0 == 200
+            let mut health = self.command(&["health"]);
+            health.env("FICHA__SERVER__BIND", address.to_string()).output().unwrap().status.success()
         });
         server
     }
@@ -222,10 +223,10 @@ impl Serving {
         }
     }
 
-    /// The password that the first start prints.
+    /// The password that the first start prints, with the log as JSON.
     pub fn first_password(&self) -> String {
-        let text = self.printed(|line| line.trim_start().starts_with("password"));
-        text.trim_end().rsplit(' ').next().unwrap().to_owned()
+        let notice: Value = serde_json::from_str(&self.printed(|_| true)).unwrap();
+        notice["password"].as_str().unwrap().to_owned()
     }
 
     /// The process's id.

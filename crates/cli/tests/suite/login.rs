@@ -76,6 +76,20 @@ fn logging_out_ends_the_session() {
 }
 
 #[test]
+fn an_app_s_commands_need_no_settings_of_a_server() {
+    let (_keep, server) = with_alice(Bench::new());
+    // Without an issuer, this address can't be served.
+    let bench = Bench::new().with("FICHA__SERVER__BIND", "0.0.0.0:8080");
+    bench.run(&["user", "list"]).refused(&["server.issuer is not set"]);
+    bench.run_with_input(&["login", "--username", "alice", "--password-stdin"], PASSWORD).refused(&["server.issuer"]);
+    log_in(&bench, &server, &[]);
+    let token = access_token(&bench);
+    assert_eq!(server.get("/users/me", &token).0, 200);
+    bench.run(&["logout", "--token-file", FILE]).good();
+    assert_eq!(server.get("/users/me", &token).0, 401);
+}
+
+#[test]
 fn logout_keeps_the_tokens_if_the_server_is_gone_unless_forget_is_given() {
     let (bench, server) = with_alice(Bench::new());
     log_in(&bench, &server, &[]);

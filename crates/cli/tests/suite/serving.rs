@@ -1,7 +1,9 @@
 //! `ficha serve`
 
 use std::net::TcpStream;
-use std::process::Command;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use crate::bench::{Bench, has};
 #[test]
 fn the_first_start_prints_a_curl_that_works_as_pasted() {
     let bench = Bench::new();
-    let server = bench.serve();
+    let server = bench.serve_into(Stdio::piped(), Stdio::null());
     let text = server.printed(|line| line.trim_start().starts_with("curl"));
     let issuer = format!("http://{}", server.address);
     for word in ["admin", "password", &format!("issuer    {issuer}\n"), &format!("docs      {issuer}/docs\n")] {
@@ -36,7 +38,7 @@ fn the_printed_curl_works_over_https_too() {
         .with("FICHA__SERVER__TLS__KEY", "key.pem");
     bench.write("own certificate.pem", &made.cert.pem());
     bench.write("key.pem", &made.signing_key.serialize_pem());
-    let server = bench.serve();
+    let server = bench.serve_into(Stdio::piped(), Stdio::null());
     let text = server.printed(|line| line.trim_start().starts_with("curl"));
     let curl = text.lines().last().unwrap();
     assert!(curl.contains(&format!(" https://{}/token ", server.address)), "{curl}");
@@ -46,6 +48,89 @@ fn the_printed_curl_works_over_https_too() {
     let output = Command::new("sh").args(["-c", curl]).current_dir(bench.folder()).output().unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     assert_eq!(answer["token_type"], "Bearer", "{answer}");
+}
+
+#[test]
+fn a_first_start_is_one_line_of_json_if_the_log_is() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    let issuer = format!("http://{}", server.address);
+    let notice: Value = serde_json::from_str(&server.printed(|_| true)).unwrap();
+    assert_eq!(
+        (notice["user"].as_str(), notice["issuer"].as_str()),
+        (Some("admin"), Some(issuer.as_str())),
+        "{notice}"
+    );
+    assert_eq!(notice["password"].as_str().unwrap().len(), 24);
+    assert_eq!(server.stop(), (Some(0), String::new()), "there was no other line");
+}
+
+#[test]
+fn health_tells_whether_this_server_is_ready() {
+    let certified = rcgen::generate_simple_self_signed(vec!["auth.example.com".to_owned()]).unwrap();
+    for tls in [false, true] {
+        let mut bench = Bench::new().with("FICHA__SERVER__ISSUER", "https://auth.example.com");
+        bench.write("certificate.pem", &certified.cert.pem());
+        bench.write("key.pem", &certified.signing_key.serialize_pem());
+        if tls {
+            bench = bench
+                .with("FICHA__SERVER__TLS__CERTIFICATE", "certificate.pem")
+                .with("FICHA__SERVER__TLS__KEY", "key.pem");
+        }
+        let server = bench.serve_into(Stdio::null(), Stdio::null());
+        let port = server.address.port();
+        let health = |arguments: &[&str], bind: &str| {
+            let setting = format!("FICHA__SERVER__BIND={bind}:{port}");
+            bench.shell(&format!("env {setting} \"$0\" health {}", arguments.join(" ")))
+        };
+        assert_eq!(health(&[], "127.0.0.1").good().stdout, "ready\n");
+        assert_eq!(health(&[], "0.0.0.0").good().stdout, "ready\n", "the address for all interfaces is loopback too");
+        assert_eq!(health(&["--live"], "127.0.0.1").good().stdout, "live\n");
+        // While it drains, it is live and not ready.
+        server.signal("TERM");
+        crate::bench::until("it is not ready", || health(&[], "127.0.0.1").code == Some(1));
+        health(&[], "127.0.0.1").refused(&["not healthy", "503", "the server is stopping"]);
+        assert_eq!(health(&["--live"], "127.0.0.1").good().stdout, "live\n");
+        server.kill();
+        health(&[], "127.0.0.1").refused(&["not healthy", "does not answer", "refused"]);
+    }
+}
+
+#[test]
+fn metrics_may_have_an_address_of_their_own() {
+    let bench = Bench::new().with("FICHA__SERVER__METRICS_BIND", "127.0.0.1:0");
+    let server = bench.serve();
+    let line: Value = serde_json::from_str(&server.logged(&["metrics are served"])).unwrap();
+    let metrics = line["address"].as_str().unwrap().parse().unwrap();
+    for path in ["/metrics", "/%6detrics", "//metrics"] {
+        assert_eq!(server.get(path, "").0, 404, "{path}");
+    }
+    let status = |address, path: &str| {
+        crate::bench::exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).0
+    };
+    assert_eq!(status(metrics, "/metrics"), 200);
+    assert_eq!(status(metrics, "/health/ready"), 200);
+    assert_eq!(status(metrics, "/users/me"), 404, "nothing else is served there");
+    assert_eq!(status(server.address, "/health/ready"), 200);
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn systemd_is_told_when_the_server_is_ready_and_when_it_stops() {
+    let bench = Bench::new();
+    let path = bench.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let bench = bench.with("NOTIFY_SOCKET", path.to_str().unwrap());
+    let server = bench.serve();
+    let told = || {
+        let mut message = [0; 256];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    assert_eq!(told().trim_end(), "READY=1");
+    assert_eq!(server.stop().0, Some(0));
+    assert_eq!(told().trim_end(), "STOPPING=1");
 }
 
 #[test]
@@ -128,7 +213,7 @@ fn sigterm_answers_held_polls() {
     let page: Value = serde_json::from_str(first.split_once("\r\n\r\n").unwrap().1).unwrap();
     let cursor = page["cursor"].as_str().unwrap();
     let held: Vec<_> = (0..5).map(|_| get(&format!("after={cursor}&wait=30"))).collect();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     assert!(held.iter().all(|poll| !poll.is_finished()));
     assert_eq!(server.stop().0, Some(0));
     for poll in held {
@@ -143,8 +228,9 @@ fn a_user_added_before_the_first_start_is_there_after_it() {
     bench.add_user("alice", &["--scope", "notes:read"]);
     bench.add_user("admin", &[]);
     let server = bench.serve();
-    let text = server.printed(|line| line.trim_start().starts_with("docs"));
-    assert!(text.contains("The user admin already exists"), "{text}");
+    let notice: Value = serde_json::from_str(&server.printed(|_| true)).unwrap();
+    assert!(notice["message"].as_str().unwrap().contains("the user admin already exists"), "{notice}");
+    assert_eq!(notice["password"], Value::Null);
     let (status, answer) = server.log_in("alice", "&scope=notes:read");
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["scope"], "notes:read");

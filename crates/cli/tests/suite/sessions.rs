@@ -46,6 +46,30 @@ fn a_session_is_listed_shown_and_revoked() {
 }
 
 #[test]
+fn a_list_has_pages_and_a_count() {
+    let (bench, server) = with_alice();
+    let tokens: Vec<_> = (0..5).map(|_| log_in(&server)).collect();
+    assert_eq!(server.post("/revoke", &format!("token={}", tokens[0].1)).0, 200);
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let list = bench.json(&[&["session", "list", "--json"], arguments].concat());
+        list.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids(&[]);
+    assert_eq!(all.len(), 4);
+    assert_eq!(ids(&["--limit", "3"]), all[..3]);
+    assert_eq!(ids(&["--limit", "3", "--after", &all[2]]), all[3..]);
+    assert_eq!(ids(&["--after", &all[3]]), [""; 0]);
+    assert_eq!(bench.run(&["session", "list", "--count"]).good().stdout, "4\n");
+    assert_eq!(bench.run(&["session", "list", "--count", "--ended", "--user", "alice"]).good().stdout, "5\n");
+    assert_eq!(bench.json(&["session", "list", "--count", "--json", "--client", "first-party"])["count"], 4);
+    for count in [&[][..], &["--count"]] {
+        let list = ["session", "list", "--client", "nosuch"];
+        bench.run(&[&list[..], count].concat()).refused(&["there is no client \"nosuch\""]);
+    }
+    assert_eq!(bench.run(&["session", "list", "--limit", "0"]).code, Some(2));
+}
+
+#[test]
 fn a_user_s_and_a_client_s_sessions_are_revoked() {
     let (bench, server) = with_alice();
     let (first, _) = log_in(&server);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::{Extensions, HttpService, Protocol};
+use actix_service::boxed::{self, BoxServiceFactory};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_tls::accept::max_concurrent_tls_connect;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
@@ -24,7 +25,7 @@ use crate::http::cors::{WebOrigin, cors};
 use crate::http::headers::common_headers;
 use crate::http::stream::{ClientStream, Patience};
 use crate::http::unread_body::close_on_unread_body;
-use crate::routes;
+use crate::routes::{self, Routes};
 use crate::server::{ServerError, ServerSettings};
 use crate::state::State;
 
@@ -35,9 +36,10 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long the end of a connection may take.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Starts serving on `listener`, with TLS if there is a configuration for it.
+/// Starts serving on `listener`, with TLS if there is a configuration for it; and `/metrics` on its own listener.
 pub fn serve(
     listener: TcpListener,
+    for_metrics: Option<TcpListener>,
     settings: &ServerSettings,
     tls: Option<rustls::ServerConfig>,
     state: State,
@@ -55,29 +57,25 @@ pub fn serve(
         let signal = signal.clone();
         async move { signal.notified().await }
     };
-    let allowed = settings.allowed_origins.clone();
+    let routes = match &for_metrics {
+        Some(_) => Routes::WithoutMetrics,
+        None => Routes::All,
+    };
+    if let Some(listener) = for_metrics {
+        let address = listener.local_addr()?;
+        let site = Site { state: state.clone(), routes: Routes::Operation, allowed: Vec::new(), address };
+        builder = builder.listen("metrics", listener, plain(site, stopping.clone()))?;
+    }
+    let site = Site { state, routes, allowed: settings.allowed_origins.clone(), address };
     let builder = match tls {
-        None => builder.listen("http", listener, move || {
-            let http = http(state.clone(), allowed.clone(), address, stopping.clone(), |stream: &ClientStream| {
-                Arc::clone(stream.connection())
-            });
-            let plain = |stream: ClientStream| {
-                let peer = stream.peer();
-                (stream, Protocol::Http1, peer)
-            };
-            admit(Arc::clone(&state.connections)).map(plain).and_then(http)
-        })?,
+        None => builder.listen("http", listener, plain(site, stopping))?,
         Some(mut tls) => {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             let acceptor = Acceptor::new(tls);
             builder.listen("https", listener, move || {
-                let http = http(
-                    state.clone(),
-                    allowed.clone(),
-                    address,
-                    stopping.clone(),
-                    |stream: &TlsStream<ClientStream>| Arc::clone(stream.get_ref().0.connection()),
-                );
+                let http = http(site.clone(), stopping.clone(), |stream: &TlsStream<ClientStream>| {
+                    Arc::clone(stream.get_ref().0.connection())
+                });
                 let negotiated = |stream: TlsStream<ClientStream>| {
                     let (inner, session) = stream.get_ref();
                     let is_http2 = session.alpn_protocol() == Some(b"h2");
@@ -85,11 +83,38 @@ pub fn serve(
                     (stream, protocol, peer)
                 };
                 let handshake = acceptor.clone().map_err(drop).map(negotiated);
-                admit(Arc::clone(&state.connections)).and_then(handshake).and_then(http)
+                admit(Arc::clone(&site.state.connections)).and_then(handshake).and_then(http)
             })?
         }
     };
     Ok(builder.run())
+}
+
+/// What is served at an address.
+#[derive(Clone)]
+struct Site {
+    state: State,
+    routes: Routes,
+    /// Web pages of these origins may read answers.
+    allowed: Vec<WebOrigin>,
+    address: SocketAddr,
+}
+
+type PlainService = BoxServiceFactory<(), TcpStream, (), (), ()>;
+
+/// HTTP without TLS.
+fn plain<Signal: Future<Output = ()> + 'static>(
+    site: Site,
+    stopping: impl Fn() -> Signal + Clone + Send + 'static,
+) -> impl Fn() -> PlainService + Clone + Send + 'static {
+    move || {
+        let http = http(site.clone(), stopping.clone(), |stream: &ClientStream| Arc::clone(stream.connection()));
+        let plain = |stream: ClientStream| {
+            let peer = stream.peer();
+            (stream, Protocol::Http1, peer)
+        };
+        boxed::factory(admit(Arc::clone(&site.state.connections)).map(plain).and_then(http))
+    }
 }
 
 /// Counts a new connection, or closes it because its source holds too many.
@@ -109,9 +134,7 @@ fn admit(
 
 /// HTTP and the routes, on a stream of which `connection` is known.
 fn http<IO, Signal>(
-    state: State,
-    allowed: Vec<WebOrigin>,
-    address: SocketAddr,
+    site: Site,
     stopping: impl Fn() -> Signal + 'static,
     connection: impl Fn(&IO) -> Arc<Connection> + 'static,
 ) -> impl ServiceFactory<(IO, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()>
@@ -119,12 +142,13 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
     Signal: Future<Output = ()> + 'static,
 {
+    let Site { state, routes, allowed, address } = site;
     let loopback = state.authority.settings().issuer.is_loopback();
     let app = App::new()
         .wrap(cors(allowed, loopback))
         .wrap(from_fn(common_headers))
         .wrap(from_fn(close_on_unread_body))
-        .configure(move |app| routes::configure(app, &state));
+        .configure(move |app| routes::configure(app, &state, routes));
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     HttpService::build()
         .graceful_shutdown_signal(stopping)

@@ -3,14 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use aws_lc_rs::digest;
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
 
 use crate::ServerError;
 
@@ -26,26 +28,27 @@ pub struct TlsSettings {
     pub key: PathBuf,
 }
 
-/// When the certificate and the key were last modified; `None` if the file is missing.
-type Written = [Option<SystemTime>; 2];
+/// The SHA-256 of the certificate and of the key; `None` if the file can't be read. Not the times of the files: a
+/// renewal may keep them, or they are too coarse.
+type Content = [Option<[u8; 32]>; 2];
 
 /// The certificate in use.
 #[derive(Debug)]
 pub struct Certificate {
     settings: TlsSettings,
     current: RwLock<Arc<CertifiedKey>>,
-    /// The modification times of the files it was loaded from.
-    written: RwLock<Written>,
+    /// What the files contained.
+    content: RwLock<Content>,
 }
 
 impl TlsSettings {
     /// Reads the files; if that fails, the server does not start.
     pub fn load(&self) -> Result<Arc<Certificate>, ServerError> {
         // Before the files are read: if one changes in between, the next check reloads them.
-        let written = self.written();
+        let content = self.content();
         Ok(Arc::new(Certificate {
             current: RwLock::new(Arc::new(self.read()?)),
-            written: RwLock::new(written),
+            content: RwLock::new(content),
             settings: self.clone(),
         }))
     }
@@ -59,14 +62,17 @@ impl TlsSettings {
             return Err(bad(&self.certificate, "it contains no certificate".into()));
         }
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| bad(&self.key, error.to_string()))?;
-        CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
+        CertifiedKey::from_der(chain, key, &default_provider()).map_err(|error| match error {
             rustls::Error::InvalidCertificate(_) => bad(&self.certificate, error.to_string()),
             error => bad(&self.key, format!("it does not match the certificate: {error}")),
         })
     }
 
-    fn written(&self) -> Written {
-        [&self.certificate, &self.key].map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
+    fn content(&self) -> Content {
+        [&self.certificate, &self.key].map(|path| {
+            let text = Zeroizing::new(fs::read(path).ok()?);
+            digest::digest(&digest::SHA256, &text).as_ref().try_into().ok()
+        })
     }
 }
 
@@ -75,7 +81,7 @@ impl Certificate {
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, ServerError> {
         let unusable =
             |error: rustls::Error| ServerError::Tls { path: self.settings.certificate.clone(), why: error.to_string() };
-        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(unusable)?;
         Ok(builder.with_no_client_auth().with_cert_resolver(self.clone()))
@@ -94,20 +100,20 @@ impl Certificate {
     }
 
     /// Loads the files if they have changed. Returns an error if they can't be used and were not `reported` already.
-    fn check(&self, reported: &mut Option<Written>) -> Option<ServerError> {
-        let written = self.settings.written();
-        if *self.written.read().unwrap_or_else(PoisonError::into_inner) == written {
+    fn check(&self, reported: &mut Option<Content>) -> Option<ServerError> {
+        let content = self.settings.content();
+        if *self.content.read().unwrap_or_else(PoisonError::into_inner) == content {
             return None;
         }
         match self.settings.read() {
             Ok(key) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
-                *self.written.write().unwrap_or_else(PoisonError::into_inner) = written;
+                *self.content.write().unwrap_or_else(PoisonError::into_inner) = content;
                 *reported = None;
                 tracing::info!("loaded a new TLS certificate");
                 None
             }
-            Err(error) => (reported.replace(written) != Some(written)).then_some(error),
+            Err(error) => (reported.replace(content) != Some(content)).then_some(error),
         }
     }
 }
@@ -128,11 +134,11 @@ mod tests {
         (certificate.pem(), key.serialize_pem())
     }
 
-    /// Writes a file as if `seconds` had passed, so that the change is seen whatever the resolution of its timestamps.
-    fn write(path: &Path, text: &str, seconds: u64) {
+    /// Writes a file that keeps the time of the one before it.
+    fn write(path: &Path, text: &str) {
         fs::write(path, text).unwrap();
         let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + seconds)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
     }
 
     #[test]
@@ -140,22 +146,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = TlsSettings { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
         let ((first, first_key), (second, second_key)) = (pair(), pair());
-        write(&settings.certificate, &first, 0);
-        write(&settings.key, &first_key, 0);
+        write(&settings.certificate, &first);
+        write(&settings.key, &first_key);
         let certificate = settings.load().unwrap();
         let mut reported = None;
         let mut checks = || [(); 3].map(|()| certificate.check(&mut reported).is_some());
         assert_eq!(checks(), [false; 3]);
-        write(&settings.certificate, &second, 1);
+        write(&settings.certificate, &second);
         assert_eq!(checks(), [true, false, false], "it does not match the key");
-        write(&settings.certificate, "nothing", 2);
+        write(&settings.certificate, "nothing");
         assert_eq!(checks(), [true, false, false]);
         fs::remove_file(&settings.certificate).unwrap();
         assert_eq!(checks(), [true, false, false]);
-        write(&settings.certificate, &second, 3);
-        write(&settings.key, &second_key, 3);
+        write(&settings.certificate, &second);
+        write(&settings.key, &second_key);
         assert_eq!(checks(), [false; 3]);
-        write(&settings.key, &first_key, 4);
+        write(&settings.key, &first_key);
         assert_eq!(checks(), [true, false, false], "the next change is reported again");
     }
 }

@@ -1,7 +1,7 @@
 //! Revoking a client, or a user, with more sessions than one transaction ends.
 
-use ficha_store::{BulkStep, SessionFilter};
 use ficha_store::testing::TestDatabase;
+use ficha_store::{BulkStep, SessionFilter};
 
 use crate::support::*;
 use ficha_testing::{Tokens, error};

@@ -183,6 +183,7 @@ ficha_store::on_both_databases! {
         let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
         let refusal = |files: &Files| {
             let settings = ServerSettings {
+                metrics_bind: None,
                 bind: port,
                 tls: Some(files.settings()),
                 trusted_proxies: Vec::new(),

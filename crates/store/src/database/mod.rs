@@ -248,6 +248,11 @@ impl Store {
         Ok(doubtful)
     }
 
+    /// Why the database can't be reached, as far as a new connection shows; `None` on SQLite.
+    pub async fn diagnose(&self) -> Option<String> {
+        Some(postgres::diagnose(&self.postgres_target()?).await)
+    }
+
     /// Closes every connection once its work is done. Later calls fail.
     pub async fn close(&self) {
         // Closing a pool does not fail: sea-orm's error is for a connection that was never opened.

@@ -1,7 +1,7 @@
 //! How several statements change the database together: in a transaction that is retried if it lost against another.
 //! A single statement needs none.
 //!
-//! **Lock order**, everywhere: `globals`, clients, users, sessions by id, `denylist_head` last. On SQLite there is one
+//! **Lock order**, everywhere: `globals`, clients, users, `bulk_revocations`, sessions by id, `denylist_head` last. On SQLite there is one
 //! lock: `BEGIN IMMEDIATE` takes it, so what a transaction reads does not change until it commits.
 
 use std::time::Duration;

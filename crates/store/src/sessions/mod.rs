@@ -16,6 +16,9 @@ use crate::database::transaction::statement;
 use crate::rows::{globals, session};
 use crate::{Result, SessionRecord, Store};
 
+/// How many ids are read to count sessions.
+const COUNTED_AT_ONCE: u64 = 100_000;
+
 /// Which sessions to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter {
@@ -43,6 +46,21 @@ impl Store {
     ) -> Result<Vec<SessionRecord>> {
         let query = list(filter, after, limit);
         query.all(self.reader()).await?.into_iter().map(SessionRecord::try_from).collect()
+    }
+
+    /// How many sessions there are.
+    pub async fn count_sessions(&self, filter: &SessionFilter) -> Result<u64> {
+        let (mut after, mut count) = (None, 0);
+        loop {
+            // Page by page: one statement over millions of rows could take longer than PostgreSQL allows.
+            let query = list(filter, after, COUNTED_AT_ONCE).select_only().column(session::Column::Id);
+            let page: Vec<Uuid> = query.into_tuple().all(self.reader()).await?;
+            count += page.len() as u64;
+            if (page.len() as u64) < COUNTED_AT_ONCE {
+                return Ok(count);
+            }
+            after = page.last().copied();
+        }
     }
 
     /// Examines the next `limit` sessions after the id `after`, and deletes those that have expired and whose last

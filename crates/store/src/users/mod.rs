@@ -36,6 +36,15 @@ impl Store {
         row.map(UserRecord::try_from).transpose()
     }
 
+    /// The names of the users with these ids; at most 1,000. Users that do not exist are left out.
+    pub async fn user_names(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = user::Entity::find().select_only().column(user::Column::Id).column(user::Column::Name);
+        Ok(query.filter(user::Column::Id.is_in(ids.iter().copied())).into_tuple().all(self.reader()).await?)
+    }
+
     /// At most `limit` users after `after`, ordered by id.
     pub async fn list_users(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>> {
         let mut query = user::Entity::find().order_by_asc(user::Column::Id).limit(limit);

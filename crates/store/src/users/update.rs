@@ -171,4 +171,3 @@ async fn change(
     }
     Ok(update.exec(transaction).await?.rows_affected == 1)
 }
-

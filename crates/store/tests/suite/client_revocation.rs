@@ -1,5 +1,7 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{BulkStep, BulkWork, InsertOutcome, RevokeReason, SessionFilter, Store, StoreError, on_both_databases};
+use ficha_store::{
+    BulkStep, BulkWork, InsertOutcome, RevokeReason, SessionFilter, Store, StoreError, on_both_databases,
+};
 use futures_util::future::join;
 
 use crate::support::{NOW, alice_and_app, inserted, login, more_sessions, rotation, terms};

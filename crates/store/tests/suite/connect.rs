@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use ficha_store::testing::TestDatabase;
-use ficha_store::{DatabaseKind, Store, StoreError, on_both_databases};
+use ficha_store::{DatabaseKind, Store, StoreError, StoreOptions, on_both_databases};
 
 on_both_databases! {
     async fn the_url_decides_the_kind_of_database(db: TestDatabase) {
@@ -82,4 +84,26 @@ async fn sqlite_uses_a_write_ahead_log_and_waits_for_the_disk() {
     assert_eq!(pragma("synchronous").await, "2");
     assert_eq!(pragma("foreign_keys").await, "1");
     assert_eq!(pragma("busy_timeout").await, "5000");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_says_why() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let raw = database.raw().await;
+    let (server, name) = database.url().rsplit_once('/').unwrap();
+    let host = server.rsplit_once('@').unwrap().1;
+    let role = format!("crowd_of_{}", name.split('?').next().unwrap());
+    raw.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let cases = [
+        (format!("postgres://{role}@{host}/{name}"), "too many connections for role"),
+        (format!("postgres://nosuch@{host}/{name}"), "\"nosuch\" does not exist"),
+        (format!("postgres://ficha@{nobody}/ficha?sslmode=disable"), "can't be reached: Connection refused"),
+    ];
+    for (url, why) in cases {
+        let options = StoreOptions { acquire_timeout: Duration::from_millis(500), ..StoreOptions::default() };
+        let error = Store::connect_with(&url, options).await.unwrap_err().to_string();
+        assert!(error.contains(why) && !error.contains("timed out"), "{error}");
+    }
+    raw.execute(&format!("DROP ROLE {role}")).await;
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{DatabaseKind, BulkStep, InsertOutcome, KeyPurpose, on_both_databases};
+use ficha_store::{BulkStep, DatabaseKind, InsertOutcome, KeyPurpose, on_both_databases};
 use ficha_token::DenyId;
 use futures_util::future::join;
 

@@ -1,9 +1,12 @@
 //! PostgreSQL: one pool for everything, and a separate connection for LISTEN.
 
+mod diagnosis;
 pub(crate) mod notify;
 mod pooler;
 pub(crate) mod primary;
 pub(crate) mod url;
+
+pub(crate) use diagnosis::diagnose;
 
 use std::time::Duration;
 
@@ -44,31 +47,40 @@ pub(crate) async fn open(
     if pooler::shares_connections(target, options.acquire_timeout).await {
         return Err(StoreError::CantOpen { what: name(target), why: pooler::REFUSED.into() });
     }
-    pool(options.connections, options, condemned, last)
-        .connect_with(target.clone())
-        .await
-        .map_err(|error| StoreError::CantOpen { what: name(target), why: cause(last, &error) })
+    let opened = pool(options.connections, options, condemned, last).connect_with(target.clone()).await;
+    match opened {
+        Ok(pool) => Ok(pool),
+        Err(error) => Err(StoreError::CantOpen { what: name(target), why: cause(target, last, error).await }),
+    }
 }
 
 /// A pool of one connection for a listener: it does not count against the others, and is never closed for being idle.
 pub(crate) async fn open_listener(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
     let last = LastRefusal::default();
     let pool = pool(1, options, &Condemned::default(), &last).idle_timeout(None).max_lifetime(None);
-    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(cause(&last, &error)))
+    match pool.connect_with(target.clone()).await {
+        Ok(pool) => Ok(pool),
+        Err(error) => Err(StoreError::Unavailable(cause(target, &last, error).await)),
+    }
 }
 
 /// A separate connection for what sea-orm must do itself. Close it afterwards.
 pub(crate) async fn open_separate(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
     let last = LastRefusal::default();
     let pool = pool(1, options, &Condemned::default(), &last);
-    pool.connect_with(target.clone()).await.map_err(|error| StoreError::Unavailable(cause(&last, &error)))
+    match pool.connect_with(target.clone()).await {
+        Ok(pool) => Ok(pool),
+        Err(error) => Err(StoreError::Unavailable(cause(target, &last, error).await)),
+    }
 }
 
 /// What is wrong with the database, if sqlx says only that it took too long.
-fn cause(last: &LastRefusal, error: &sqlx::Error) -> String {
+async fn cause(target: &PgConnectOptions, last: &LastRefusal, error: sqlx::Error) -> String {
     match (error, last.get()) {
         (sqlx::Error::PoolTimedOut, Some(why)) => why,
-        _ => error.to_string(),
+        (sqlx::Error::PoolTimedOut, None) => diagnose(target).await,
+        (sqlx::Error::Database(error), _) => error.message().to_owned(),
+        (error, _) => error.to_string(),
     }
 }
 

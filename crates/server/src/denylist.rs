@@ -13,7 +13,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{FeedPage, Follower, LONGEST_WAIT, Poll};
 
 use crate::error::{ApiError, no_store};
-use crate::http::unread_body::mark_authenticated;
+use crate::http::unread_body::{connection, mark_authenticated};
 use crate::request::client_credentials::header_credentials;
 use crate::request::form::Form;
 use crate::state::State;
@@ -72,10 +72,26 @@ pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpRe
     let query = Form::parse(request.query_string().as_bytes())?;
     let start = response_start(query.get("nonce"))?;
     let poll = Poll { after: query.get("after"), wait: parse_wait(query.get("wait"))? };
-    let page = state.authority.poll_denylist(&follower, &source, poll).await?;
+    let held = state.authority.poll_denylist(&follower, &source, poll);
+    let page = tokio::select! {
+        page = held => page?,
+        // Whoever has only shut down its side gets its answer now.
+        () = hung_up(&request) => {
+            let now = Poll { wait: Duration::ZERO, ..poll };
+            state.authority.poll_denylist(&follower, &source, now).await?
+        }
+    };
     let mut response = HttpResponse::Ok();
     no_store(&mut response);
     Ok(response.insert_header(ContentType::json()).body(Body::new(start, &page)))
+}
+
+/// Ready once the client of this request has hung up.
+async fn hung_up(request: &HttpRequest) {
+    match connection(request) {
+        Some(connection) => connection.hung_up().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The start of the JSON object: the nonce, if there is one.

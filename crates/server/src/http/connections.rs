@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
+use tokio::sync::watch;
 
 /// This part of the descriptors is kept for sources that hold only a few connections; half of it for the database and
 /// files.
@@ -56,6 +57,7 @@ pub struct Connection {
     /// Requests on it that the server is working on.
     busy: AtomicUsize,
     closing: AtomicBool,
+    gone: watch::Sender<bool>,
 }
 
 /// Marks a connection as busy until it is dropped.
@@ -105,6 +107,7 @@ impl Connections {
             anonymous: AtomicBool::new(source.is_some()),
             busy: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
+            gone: watch::Sender::new(false),
         }))
     }
 
@@ -158,6 +161,17 @@ impl Connection {
     /// It is to be closed soon: what the client is still sending is not read.
     pub fn close_soon(&self) {
         self.closing.store(true, Ordering::Release);
+    }
+
+    /// The client sends nothing more: it has hung up, or at least shut down its side.
+    pub fn hang_up(&self) {
+        self.gone.send_replace(true);
+    }
+
+    /// Ready once the client has hung up.
+    pub async fn hung_up(&self) {
+        // The sender is ours.
+        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
     }
 
     /// True after [`Connection::close_soon`].

@@ -3,6 +3,7 @@
 pub(crate) mod connections;
 pub(crate) mod cors;
 pub(crate) mod headers;
+pub(crate) mod host;
 pub(crate) mod network;
 pub(crate) mod rlimit;
 pub(crate) mod run_to_completion;

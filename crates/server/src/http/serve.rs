@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::http::connections::{Connection, Connections};
 use crate::http::cors::{WebOrigin, cors};
 use crate::http::headers::common_headers;
+use crate::http::host::require_host;
 use crate::http::stream::{ClientStream, Patience};
 use crate::http::unread_body::close_on_unread_body;
 use crate::routes::{self, Routes};
@@ -145,6 +146,7 @@ where
     let Site { state, routes, allowed, address } = site;
     let loopback = state.authority.settings().issuer.is_loopback();
     let app = App::new()
+        .wrap(from_fn(require_host))
         .wrap(cors(allowed, loopback))
         .wrap(from_fn(common_headers))
         .wrap(from_fn(close_on_unread_body))
@@ -154,8 +156,9 @@ where
         .graceful_shutdown_signal(stopping)
         .client_request_timeout(HEAD_LIMIT)
         .client_disconnect_timeout(DISCONNECT_LIMIT)
-        // A poll ends with its connection; other handlers run to completion (`run_to_completion.rs`).
-        .h1_allow_half_closed(false)
+        // Otherwise, bytes that are no request would take the answers with them that are due before. A poll ends when
+        // the client hangs up (`Connection::hung_up`); other handlers run to completion (`run_to_completion.rs`).
+        .h1_allow_half_closed(true)
         .local_addr(address)
         .on_connect_ext(move |stream: &IO, data: &mut Extensions| {
             data.insert(connection(stream));

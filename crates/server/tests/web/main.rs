@@ -16,6 +16,7 @@ mod oauth2_crate;
 mod openapi;
 mod operation;
 mod origins;
+mod pipelining;
 mod shared_secret;
 mod smuggling;
 mod tokens;

@@ -15,6 +15,7 @@ mod m0008_login_failures;
 mod m0009_audit;
 mod m0010_heartbeats;
 mod m0011_bulk_revocations;
+mod m0012_heartbeat_settings;
 
 /// All migrations, in order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_audit::Step),
             Box::new(m0010_heartbeats::Step),
             Box::new(m0011_bulk_revocations::Step),
+            Box::new(m0012_heartbeat_settings::Step),
         ]
     }
 }

@@ -20,7 +20,7 @@ mod users;
 
 pub use bootstrap::{Bootstrap, BootstrapOutcome};
 pub use database::health::Writes;
-pub use database::heartbeat::{BeatTime, Heartbeat, LastBeat};
+pub use database::heartbeat::{BeatTime, Heartbeat, LastBeat, Neighbour};
 pub use database::postgres::notify::Listener;
 pub use database::{DatabaseKind, Store, StoreOptions};
 pub use error::StoreError;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::Authority;
 use crate::clock::boot_id;
+use crate::tasks::neighbours::in_common;
 use crate::tasks::outage::Part;
 
 /// The interval while all is well.
@@ -45,6 +46,7 @@ pub(crate) async fn beat(authority: Authority) {
     let store = authority.store();
     let process = random_uuid(&*authority.inner.base.entropy);
     let boot = boot_id();
+    let settings = in_common(authority.settings());
     let mut reported = ReportedFailures::default();
     let mut number = 0;
     let (mut pause, mut doubted) = (Duration::ZERO, false);
@@ -59,7 +61,7 @@ pub(crate) async fn beat(authority: Authority) {
         let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX);
         let expiry = authority.denylist().expiry_now(&**clock);
         let time = BeatTime { at: clock.unix_now(), earliest: clock.earliest(), expiry };
-        let beat = Heartbeat { process, number, time, boot: boot.clone(), elapsed };
+        let beat = Heartbeat { process, number, time, boot: boot.clone(), elapsed, settings: settings.clone() };
         let outcome = store.beat(&beat, suspected || doubted).await;
         if doubted && outcome.is_ok() {
             // The failed write may be behind the end of SQLite's log. After a checkpoint the log starts over.

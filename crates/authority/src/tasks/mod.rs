@@ -4,6 +4,7 @@ mod bulk;
 pub(crate) mod heartbeat;
 mod listen;
 mod maintenance;
+mod neighbours;
 pub(crate) mod outage;
 pub(crate) mod rejoin;
 pub(crate) mod reload;
@@ -78,7 +79,7 @@ impl Background {
 
 impl Authority {
     /// Starts the tasks that keep an authority current: the tail of the denylist, reloading, waking followers, the
-    /// heartbeat, revocations that another process left half done, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and the writer of the audit log.
+    /// heartbeat, revocations that another process left half done, comparing settings, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and the writer of the audit log.
     /// To be called once per authority.
     pub fn spawn_background(&self) -> Background {
         let mut tasks = Tasks::new(self.inner.metrics.clone());
@@ -90,6 +91,7 @@ impl Authority {
         keep("reload", |authority| reload_changes(authority).boxed());
         keep("followers", |authority| wake_followers(authority).boxed());
         keep("heartbeat", |authority| beat(authority).boxed());
+        keep("neighbours", |authority| neighbours::compare(authority).boxed());
         keep("bulk revocations", |authority| bulk::continue_stopped(authority).boxed());
         keep("maintenance", |authority| maintain(authority).boxed());
         if self.store().kind() == DatabaseKind::Postgres {

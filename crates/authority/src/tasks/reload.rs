@@ -64,7 +64,7 @@ impl Authority {
                 if !known_before {
                     self.inner.metrics.history_changes.count();
                 }
-                self.rejoin().await?;
+                Box::pin(self.rejoin()).await?;
                 follow().await?
             }
             read => read?,

@@ -17,7 +17,8 @@ impl Authority {
                 Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
             }
         };
-        if is_unknown { self.follow().await } else { Ok(()) }
+        // Boxed, here and in `read_head`: it is rare, and its future is larger than those of the requests that contain it.
+        if is_unknown { Box::pin(self.follow()).await } else { Ok(()) }
     }
 
     /// The content of a refresh token, if one of our refresh keys made it. No query is needed: a forged token costs the

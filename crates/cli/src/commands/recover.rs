@@ -3,7 +3,7 @@
 use clap::Args;
 use ficha_authority::Purged;
 
-use crate::admin_context::{self, ACTOR, Empty};
+use crate::admin_context::{self, ACTOR, AdminContext, Empty};
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::{ask, output};
@@ -26,12 +26,24 @@ pub struct Arguments {
 
 /// For use after a restore: what was revoked since the backup must not become valid again.
 pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), CliError> {
-    purge(configuration, arguments.yes).await
+    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    // Before the purge, which is audited too.
+    let newest = context.base.store.list_audit(None, 1).await?.first().map(|event| output::time(event.at));
+    purge_in(&context, arguments.yes).await?;
+    let newest = newest.unwrap_or_else(|| "never".into());
+    output::say(&format!(
+        "the last event that this database has recorded is from {newest}. If something was changed after that, it is \
+         lost, and this command can't restore it: disabled users and clients, new passwords and secrets, and rights \
+         that were taken away. Look for later lines `audit` in the logs of the servers, and repeat those changes"
+    ))
 }
 
-/// Revokes everything: the common part of `recover`, `key purge` and `session revoke --all`.
+/// Revokes everything: `key purge` and `session revoke --all`.
 pub async fn purge(configuration: &Configuration, yes: bool) -> Result<(), CliError> {
-    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    purge_in(&admin_context::open(configuration, Empty::Refuse).await?, yes).await
+}
+
+async fn purge_in(context: &AdminContext, yes: bool) -> Result<(), CliError> {
     let shared = context.base.settings.shares_secret();
     ask::confirm(if shared { CONSEQUENCE_SHARED } else { CONSEQUENCE }, yes)?;
     match context.admin.purge_keys(ACTOR).await? {

@@ -116,6 +116,16 @@ fn metrics_may_have_an_address_of_their_own() {
 }
 
 #[test]
+fn servers_on_one_database_that_differ_say_so() {
+    let bench = Bench::new().with("FICHA__SERVER__ISSUER", "http://127.0.0.1:8080");
+    let first = bench.serve();
+    let bench = bench.with("FICHA__TOKEN__ACCESS_TTL", "5m");
+    let second = bench.serve();
+    second.logged(&["WARN", "another server", "token.access_ttl is 300 s here and 600 s there"]);
+    drop(first);
+}
+
+#[test]
 fn systemd_is_told_when_the_server_is_ready_and_when_it_stops() {
     let bench = Bench::new();
     let path = bench.path("notify");

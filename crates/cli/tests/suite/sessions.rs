@@ -92,7 +92,10 @@ fn everything_is_revoked_only_after_confirmation() {
         bench.run(command).refused(&["log in again", "--yes"]);
     }
     assert_eq!(server.get("/users/me", &access).0, 200);
-    bench.run(&["recover", "--yes"]).good();
+    let said = bench.run(&["recover", "--yes"]).good().stdout;
+    for word in ["all keys were replaced", "has recorded is from 20", "can't restore it: disabled users"] {
+        assert!(said.contains(word), "{word:?} is missing in {said}");
+    }
     assert!(refused_soon(&server, &access));
     assert_eq!(server.post("/token", &format!("grant_type=refresh_token&refresh_token={refresh}")).0, 400);
     let ended = bench.json(&["session", "list", "--ended", "--json"]);

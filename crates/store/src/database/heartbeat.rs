@@ -34,6 +34,19 @@ pub struct Heartbeat {
     pub boot: Option<String>,
     /// Milliseconds since that boot, suspension included.
     pub elapsed: i64,
+    /// The settings that all servers on a database should have in common, as text.
+    pub settings: String,
+}
+
+/// Another process with this database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The process.
+    pub process: Uuid,
+    /// The number of its last heartbeat. If it does not increase, the process has ended.
+    pub number: i64,
+    /// Its settings, as in [`Heartbeat::settings`]; `None` if it does not say.
+    pub settings: Option<String>,
 }
 
 /// What a process took the time to be, in Unix seconds. The three values differ while its clock is in doubt; for that
@@ -88,6 +101,7 @@ impl Store {
             steady: beat.time.expiry,
             boot: beat.boot.clone(),
             elapsed: beat.elapsed,
+            settings: Some(beat.settings.clone()),
             proof: self.proof(thorough),
         };
         // Not `transaction!`: a failure here must not be retried at once, and it must be tried even while all
@@ -127,6 +141,7 @@ impl Store {
                 Column::Steady,
                 Column::Boot,
                 Column::Elapsed,
+                Column::Settings,
                 Column::Proof,
             ])
             .to_owned();
@@ -150,6 +165,18 @@ impl Store {
             }
         };
         Ok(LastBeat { any, of_this_boot })
+    }
+
+    /// The other processes that have written heartbeats in the last day, running or not.
+    pub async fn neighbours(&self) -> Result<Vec<Neighbour>> {
+        let query = Entity::find()
+            .select_only()
+            .column(Column::Process)
+            .column(Column::Number)
+            .column(Column::Settings)
+            .filter(Column::Process.ne(self.last_own_beat().0));
+        let rows: Vec<(Uuid, i64, Option<String>)> = query.into_tuple().all(self.reader()).await?;
+        Ok(rows.into_iter().map(|(process, number, settings)| Neighbour { process, number, settings }).collect())
     }
 
     /// Moves the content of a write-ahead log that was unlinked into the database, over the connections that still have

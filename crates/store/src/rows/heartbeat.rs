@@ -17,6 +17,8 @@ pub struct Model {
     pub boot: Option<String>,
     /// Milliseconds.
     pub elapsed: i64,
+    /// `None` if an older version wrote it.
+    pub settings: Option<String>,
     /// Random bytes, written to check that there is space.
     pub proof: Vec<u8>,
 }

@@ -10,7 +10,7 @@ use crate::support::*;
 
 fn beat(number: i64) -> Heartbeat {
     let time = BeatTime { at: NOW + number, earliest: NOW, expiry: NOW - 1 };
-    Heartbeat { process: Uuid::from_u128(7), number, time, boot: None, elapsed: number }
+    Heartbeat { process: Uuid::from_u128(7), number, time, boot: None, elapsed: number, settings: String::new() }
 }
 
 /// Makes the database accept every update of a table's rows, report success, and change nothing: like in a transaction

@@ -44,6 +44,8 @@ pub struct Denylist {
     last: watch::Sender<Option<(u64, Result<Head, StoreError>)>>,
     /// How many reads have started.
     started: AtomicU64,
+    /// When the last one did.
+    last_start: RwLock<Option<Instant>>,
     /// Wakes the tail when this process has just written a row, or heard that another one has.
     nudge: Notify,
     /// Tells the tail that a follower waits for its next read.
@@ -76,6 +78,7 @@ impl Default for Denylist {
             reading: Mutex::default(),
             last: watch::Sender::new(None),
             started: AtomicU64::new(0),
+            last_start: RwLock::new(None),
             nudge: Notify::new(),
             asked: Notify::new(),
             head: watch::Sender::new(None),
@@ -181,6 +184,7 @@ impl Denylist {
         }
         let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
         let began = clock.elapsed();
+        *self.last_start.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let read = self.read(store, clock).await;
         if let Err(StoreError::Lost(_) | StoreError::Replaced(_) | StoreError::AnotherHistory) = read {
             // Worse than a database that can't be read: what was read before can't be relied on.
@@ -193,6 +197,14 @@ impl Denylist {
         }
         self.last.send_replace(Some((number, read.clone())));
         read
+    }
+
+    /// Returns once [`ASK_PACE`] has passed since the last read began.
+    pub(crate) async fn pace(&self) {
+        let last = *self.last_start.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last {
+            tokio::time::sleep_until(last + ASK_PACE).await;
+        }
     }
 
     /// The result of the tail's next read that begins after this call. All callers share it, and it begins no sooner
@@ -265,14 +277,36 @@ impl Denylist {
         self.has_left.store(false, Ordering::Release);
     }
 
-    /// Everything that is denied at `now`, in parts of at most `size`.
-    pub(crate) fn in_parts(&self, now: i64, size: usize) -> Vec<Vec<DenyEntry>> {
+    /// What is denied at `now` and not in the database, or not for as long, in parts of at most `size`. The rows are
+    /// read without changing what is in memory.
+    pub(crate) async fn missing_in(
+        &self,
+        store: &Store,
+        now: i64,
+        size: usize,
+    ) -> Result<Vec<Vec<DenyEntry>>, StoreError> {
+        let (there, mut after) = (DenySet::new(), 0);
+        loop {
+            let rows = read_in_time(store.live_deny_rows(now, after, ROWS_A_READ)).await?;
+            for row in &rows {
+                there.insert(row.entry);
+            }
+            after = rows.last().map_or(after, |row| row.number);
+            if (rows.len() as u64) < ROWS_A_READ {
+                break;
+            }
+        }
         let mut parts: Vec<Vec<DenyEntry>> = Vec::new();
-        self.set.for_each(now, |entry| match parts.last_mut() {
-            Some(part) if part.len() < size => part.push(entry),
-            _ => parts.push(vec![entry]),
+        self.set.for_each(now, |entry| {
+            if there.contains(&entry.id, entry.until - 1) {
+                return;
+            }
+            match parts.last_mut() {
+                Some(part) if part.len() < size => part.push(entry),
+                _ => parts.push(vec![entry]),
+            }
         });
-        parts
+        Ok(parts)
     }
 
     /// Loads the rows after `at`. False if the database does not know that cursor.

@@ -3,7 +3,8 @@
 //!
 //! What was lost may have been revocations that were acknowledged. This server still denies them, but only from memory,
 //! and the database would let their sessions be refreshed. So before it vouches for anything again, it writes everything
-//! that it denies into the new history. Every server does; what another has written already stays as it is.
+//! that it denies and the new history does not into it. Every server does; what another has written already stays as
+//! it is.
 
 use std::sync::atomic::Ordering;
 
@@ -30,10 +31,15 @@ impl Authority {
         let now = self.denylist().expiry_now(&**self.clock());
         // First: a server that stops half-way must not leave a key that signs and is denied.
         let purged = self.repeat_lost_purge().await?;
-        let (mut denied, mut sessions) = (0, 0);
-        for part in self.denylist().in_parts(now, PART) {
+        let missing = self.denylist().missing_in(store, now, PART).await?;
+        if read_in_time(store.head()).await?.history != history {
+            // Another failover while the rows were read: they prove nothing.
+            return Err(StoreError::AnotherHistory);
+        }
+        let (mut written, mut sessions) = (0, 0);
+        for part in missing {
             sessions += store.carry_over(&part, now).await?;
-            denied += part.len();
+            written += part.len();
         }
         // The counter of changes may have gone back to a value that was seen before.
         self.inner.loaded_changes.store(-1, Ordering::Release);
@@ -41,11 +47,11 @@ impl Authority {
         self.reload().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         self.denylist().join(history);
         tracing::error!(
-            denied,
+            written,
             sessions,
             purged,
-            "the database has another history than before; what this server denies was written into it. Changes to \
-             users and clients may be lost: after a restore from a backup, run `ficha recover`"
+            "the database has another history than before; what this server denies and it did not was written into it. \
+             Changes to users and clients may be lost: after a restore from a backup, run `ficha recover`"
         );
         Ok(())
     }

@@ -17,8 +17,13 @@ impl Authority {
                 Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
             }
         };
-        // Boxed, here and in `read_head`: it is rare, and its future is larger than those of the requests that contain it.
-        if is_unknown { Box::pin(self.follow()).await } else { Ok(()) }
+        if !is_unknown {
+            return Ok(());
+        }
+        // Forged tokens cause no more reads than followers do.
+        self.denylist().pace().await;
+        // Boxed: it is rare, and its future is larger than those of the requests that contain it.
+        Box::pin(self.follow()).await
     }
 
     /// The content of a refresh token, if one of our refresh keys made it. No query is needed: a forged token costs the

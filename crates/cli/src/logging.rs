@@ -5,15 +5,18 @@
 //! written, are counted and dropped.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use ficha_token::{Clock, SystemClock};
+use serde_json::json;
 use tracing_subscriber::{EnvFilter, reload};
 
 use crate::config::{LogFormat, LogSettings};
+use crate::output;
 
 /// How many lines the queue holds.
 const QUEUED_LINES: usize = 16_384;
@@ -26,6 +29,9 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// and the connection pools repeat for each connection what is logged once elsewhere.
 const QUIET: &str = "sea_orm_migration=warn,actix_server=warn,actix_http=off,sqlx_core=off,sqlx::pool=off,\
                      sqlx_postgres::options=off";
+
+/// True if the running log is JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 /// Changes the level of the running log.
 static SET_LEVEL: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
@@ -47,8 +53,13 @@ enum Line {
     Last,
 }
 
-/// Starts logging as the settings say.
-pub fn start(settings: &LogSettings) {
+/// Starts the log of a server, as the settings say.
+pub fn start_server(settings: &LogSettings) {
+    IS_JSON.store(settings.format == LogFormat::Json, Ordering::Release);
+    start(settings);
+}
+
+fn start(settings: &LogSettings) {
     let level = filter(settings);
     let (lines, waiting) = sync_channel(QUEUED_LINES);
     let (written, done) = channel();
@@ -118,8 +129,16 @@ pub fn finish() {
     }
 }
 
-/// Prints the final error, after [`finish`]. It does not block if nothing reads standard error.
-pub fn final_error(text: String) {
+/// Prints the final error, after [`finish`]; as a line of JSON if a server has logged JSON. It does not block if nothing
+/// reads standard error.
+pub fn final_error(message: &str) {
+    let text = match IS_JSON.load(Ordering::Acquire) {
+        false => format!("error: {message}\n"),
+        true => {
+            let timestamp = output::time(SystemClock.unix_now());
+            format!("{}\n", json!({ "timestamp": timestamp, "level": "ERROR", "message": message }))
+        }
+    };
     let (guard, done) = channel::<()>();
     let spawned = thread::Builder::new().spawn(move || {
         let _guard = guard;

@@ -37,6 +37,6 @@ fn main() -> ExitCode {
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    logging::final_error(format!("error: {message}\n"));
+    logging::final_error(&message);
     ExitCode::FAILURE
 }

@@ -37,7 +37,7 @@ pub async fn run(
     mut configuration: Configuration,
     reload: impl Fn() -> Result<Configuration, ConfigProblem> + Clone + Send + 'static,
 ) -> Result<(), CliError> {
-    logging::start(&configuration.log);
+    logging::start_server(&configuration.log);
     // From here on it no longer ends the process.
     let hangup = signal(SignalKind::hangup()).map_err(CliError::Runtime)?;
     configuration.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

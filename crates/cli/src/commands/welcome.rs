@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use ficha_authority::{ADMIN, FIRST_PARTY, FirstStart, Secret, Settings};
+use ficha_token::{Clock, SystemClock};
 use serde_json::json;
 
 use crate::config::{Configuration, LogFormat};
+use crate::output;
 
 /// What the first start prints: a text, or one line of JSON if the log is JSON.
 pub fn notice(first: &FirstStart, configuration: &Configuration) -> String {
@@ -29,7 +31,10 @@ fn json_line(password: Option<&str>, settings: &Settings) -> String {
         Some(_) => "the password is shown only once".to_owned(),
         None => format!("the user {ADMIN} already exists and was left unchanged"),
     };
+    // With the fields that a log line has: some collectors drop lines without them.
     let line = json!({
+        "timestamp": output::time(SystemClock.unix_now()),
+        "level": "INFO",
         "message": format!("first start: the database and the keys were created; {about}"),
         "user": ADMIN,
         "password": password,

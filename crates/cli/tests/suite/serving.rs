@@ -62,6 +62,13 @@ fn a_first_start_is_one_line_of_json_if_the_log_is() {
         "{notice}"
     );
     assert_eq!(notice["password"].as_str().unwrap().len(), 24);
+    assert!(notice["timestamp"].is_string() && notice["level"] == "INFO", "{notice}");
+    // And so is the reason for which a server ends.
+    let taken = server.address.to_string();
+    let ran = bench.shell(&format!("FICHA__LOG__FORMAT=json FICHA__SERVER__BIND={taken} \"$0\" serve"));
+    let error: Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert!(ran.code == Some(1) && error["level"] == "ERROR", "{ran:?}");
+    assert!(error["message"].as_str().unwrap().contains("server.bind"), "{ran:?}");
     assert_eq!(server.stop(), (Some(0), String::new()), "there was no other line");
 }
 

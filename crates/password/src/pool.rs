@@ -3,6 +3,7 @@
 mod check;
 mod queue;
 mod speed;
+mod waiting;
 mod worker;
 
 use std::fmt;
@@ -148,10 +149,10 @@ impl Hashing {
         self.queue().stats()
     }
 
-    /// How long a failing check with this floor would take if it came now, including waiting. It is computed from the
+    /// How long a failing check with this floor would take if `source` asked for it now, including waiting. It is computed from the
     /// measured speed and the current queue, so it is right from the start and after a burst of logins.
-    pub fn typical(&self, floor: Cost) -> Duration {
-        self.queue().typical(floor)
+    pub fn typical(&self, source: u64, floor: Cost) -> Duration {
+        self.queue().typical(source, floor)
     }
 
     fn queue(&self) -> &Queue {

@@ -160,7 +160,7 @@ async fn a_login_that_comes_later_takes_a_free_lane() {
 #[tokio::test]
 async fn the_typical_time_is_known_from_the_start_and_grows_with_the_cost() {
     let hashing = start(1, 1);
-    let (cheap, costly) = (hashing.typical(cost(4)), hashing.typical(cost(12)));
+    let (cheap, costly) = (hashing.typical(1, cost(4)), hashing.typical(1, cost(12)));
     assert!(cheap > Duration::from_micros(100) && costly > cheap * 200 && costly < cheap * 300, "{cheap:?} {costly:?}");
     assert_eq!(check(&hashing, 1, 5).await, Ok(false));
     assert!(hashing.stats().typical > Duration::ZERO);

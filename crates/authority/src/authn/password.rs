@@ -35,7 +35,8 @@ impl Authority {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
             // A throttled attempt is not hashed and not counted: it waits as long as both take at the moment.
-            let typical = self.inner.hashing.typical(self.floor_cost()) + self.inner.counting.typical();
+            let typical =
+                self.inner.hashing.typical(attempt.share(), self.floor_cost()) + self.inner.counting.typical();
             tokio::time::sleep(typical).await;
             return Err(AuthorityError::BadCredentials);
         }

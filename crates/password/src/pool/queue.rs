@@ -1,16 +1,19 @@
 //! The queue of waiting jobs, and how the threads take them.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::speed::Speed;
+use super::waiting::Waiting;
 use super::{Busy, HashingSettings, HashingStats};
 use crate::lockstep::MAX_LANES;
 use crate::stored::Scheme;
 use crate::{Cost, Password, StoredHash};
+
+/// A source that has no jobs.
+const NOBODY: u64 = u64::MAX;
 
 /// A job, and where to send the answer.
 pub(super) enum Task {
@@ -29,14 +32,14 @@ impl Task {
         }
     }
 
-    fn is_wanted(&self) -> bool {
+    pub(super) fn is_wanted(&self) -> bool {
         match self {
             Self::Verify { reply, .. } => !reply.is_closed(),
             Self::Hash { reply, .. } => !reply.is_closed(),
         }
     }
 
-    fn cost(&self) -> Cost {
+    pub(super) fn cost(&self) -> Cost {
         match self {
             Self::Verify { floor, .. } => *floor,
             Self::Hash { cost, .. } => *cost,
@@ -52,9 +55,7 @@ pub(super) struct Queue {
 }
 
 struct State {
-    waiting: VecDeque<(u64, Task)>,
-    /// How many of `waiting` each source has. No entry is 0.
-    per_source: HashMap<u64, usize>,
+    waiting: Waiting,
     /// One entry per thread.
     loads: Vec<Load>,
     /// How many threads sleep on `wake`.
@@ -85,8 +86,7 @@ pub(super) struct Slice {
 impl Queue {
     pub(super) fn new(settings: HashingSettings, speed: Speed) -> Self {
         let state = State {
-            waiting: VecDeque::new(),
-            per_source: HashMap::new(),
+            waiting: Waiting::default(),
             loads: vec![Load::default(); settings.threads],
             asleep: 0,
             closed: false,
@@ -99,13 +99,12 @@ impl Queue {
         Self { settings, state: Mutex::new(state), wake: Condvar::new() }
     }
 
-    /// Adds a job at the end, or fails at once if there is no room.
+    /// Adds a job, or fails at once if there is no room.
     pub(super) fn push(&self, source: u64, task: Task) -> Result<(), Busy> {
         let mut state = self.lock();
         state.last_floor = task.cost();
         self.make_room(&mut state, source, task.cost())?;
-        *state.per_source.entry(source).or_default() += 1;
-        state.waiting.push_back((source, task));
+        state.waiting.push(source, task);
         if state.asleep > 0 {
             self.wake.notify_one();
         }
@@ -121,17 +120,16 @@ impl Queue {
         if self.has_room(state, source) {
             return Ok(());
         }
-        state.drop_unwanted();
+        state.waiting.drop_unwanted();
         if self.has_room(state, source) {
             return Ok(());
         }
         state.refused += 1;
-        Err(self.busy_with(state, cost))
+        Err(self.busy_with(state, source, cost))
     }
 
     fn has_room(&self, state: &State, source: u64) -> bool {
-        let of_source = state.per_source.get(&source).copied().unwrap_or_default();
-        state.waiting.len() < self.settings.max_queue && of_source < self.settings.max_per_source
+        state.waiting.len() < self.settings.max_queue && state.waiting.of(source) < self.settings.max_per_source
     }
 
     /// The next job for the thread `index`, which is working on `load`. A thread with nothing to do sleeps here until
@@ -170,8 +168,7 @@ impl Queue {
         if state.waiting.len() <= for_others {
             return None;
         }
-        while let Some((source, task)) = state.waiting.pop_front() {
-            state.release(source);
+        while let Some(task) = state.waiting.pop() {
             if task.is_wanted() {
                 if task.runs_alone() {
                     state.loads[index].alone = true;
@@ -208,7 +205,6 @@ impl Queue {
         let mut state = self.lock();
         state.closed = true;
         state.waiting.clear();
-        state.per_source.clear();
         self.wake.notify_all();
     }
 
@@ -220,30 +216,30 @@ impl Queue {
             lanes_used: state.lanes_used,
             completed: state.completed,
             refused: state.refused,
-            typical: self.typical_with(&state, state.last_floor),
+            typical: self.typical_with(&state, NOBODY, state.last_floor),
         }
     }
 
-    pub(super) fn typical(&self, floor: Cost) -> Duration {
-        self.typical_with(&self.lock(), floor)
+    pub(super) fn typical(&self, source: u64, floor: Cost) -> Duration {
+        self.typical_with(&self.lock(), source, floor)
     }
 
     pub(super) fn busy(&self, cost: Cost) -> Busy {
-        self.busy_with(&self.lock(), cost)
+        self.busy_with(&self.lock(), NOBODY, cost)
     }
 
-    /// The time in a lane next to the busy ones, plus the time until one is free if none is.
-    fn typical_with(&self, state: &State, floor: Cost) -> Duration {
+    /// The time in a lane next to the busy ones, plus the time until it is the turn of another job of `source`.
+    fn typical_with(&self, state: &State, source: u64, floor: Cost) -> Duration {
         let HashingSettings { threads, lanes, .. } = self.settings;
-        let ahead = state.running() + state.waiting.len();
+        let ahead = state.running() + state.waiting.ahead_of(source);
         let running = state.speed.hash(floor, (ahead / threads + 1).min(lanes));
         let all = (threads * lanes) as f64;
         let waiting = if ahead < threads * lanes { 0.0 } else { (ahead as f64 + 1.0 - all) / all };
         Duration::from_secs_f64(running + waiting * state.speed.hash(floor, lanes))
     }
 
-    fn busy_with(&self, state: &State, cost: Cost) -> Busy {
-        let seconds = self.typical_with(state, cost).as_secs_f64().ceil().clamp(1.0, 30.0);
+    fn busy_with(&self, state: &State, source: u64, cost: Cost) -> Busy {
+        let seconds = self.typical_with(state, source, cost).as_secs_f64().ceil().clamp(1.0, 30.0);
         Busy { retry_after: Duration::from_secs(seconds as u64) }
     }
 
@@ -259,27 +255,5 @@ pub(super) struct Closed;
 impl State {
     fn running(&self) -> usize {
         self.loads.iter().map(|load| load.lanes + usize::from(load.alone)).sum()
-    }
-
-    fn release(&mut self, source: u64) {
-        if let Some(count) = self.per_source.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_source.remove(&source);
-            }
-        }
-    }
-
-    /// Drops the jobs of callers that hung up.
-    fn drop_unwanted(&mut self) {
-        let mut unwanted = Vec::new();
-        self.waiting.retain(|(source, task)| {
-            let wanted = task.is_wanted();
-            if !wanted {
-                unwanted.push(*source);
-            }
-            wanted
-        });
-        unwanted.into_iter().for_each(|source| self.release(source));
     }
 }

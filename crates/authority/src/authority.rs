@@ -96,7 +96,7 @@ impl Authority {
         let base = Foundation { clock: time.clone(), ..base };
         let denylist = Arc::new(Denylist::default());
         // What only a wrong clock calls expired stays denied.
-        denylist.begin_expiry_clock(time.expiry_at_start(), &*time);
+        denylist.begin_expiry_clock(time.expiry_offset(), &*time);
         let metrics = Arc::new(Metrics::default());
         let hashing = start_hashing(&base.settings)?;
         // PostgreSQL commits in parallel; SQLite has one writer, and a second batch would only wait for it.

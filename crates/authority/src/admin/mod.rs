@@ -89,7 +89,7 @@ impl Admin {
 
     /// The same if the clock may be wrong: sessions that only it calls expired are still ended and denied.
     pub fn doubting(self, clock: &IssuerClock) -> Self {
-        self.denylist.begin_expiry_clock(clock.expiry_at_start(), clock);
+        self.denylist.begin_expiry_clock(clock.expiry_offset(), clock);
         self
     }
 

@@ -30,21 +30,19 @@ struct Seen {
 }
 
 impl ExpiryClock {
-    /// Starts at a time, in Unix seconds, that may be before the wall clock's: the difference counts as a jump.
-    pub(crate) fn begin(&self, earliest: i64, clock: &dyn Clock) {
-        let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
+    /// Starts with this offset, which may be before the wall clock's: the difference counts as a jump. An offset is what
+    /// is added to the elapsed time to get the time, in microseconds since 1970.
+    pub(crate) fn begin(&self, offset: i64, clock: &dyn Clock) {
+        let (_, now) = read(clock);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // A fraction of a second is not a jump.
-        if earliest < clock.unix_now() {
-            *seen = Some(Seen { offset: earliest.saturating_mul(SECOND) - elapsed, doubted: None });
+        if offset < now && !agree(offset, now) {
+            *seen = Some(Seen { offset, doubted: None });
         }
     }
 
     /// Unix seconds: the wall clock's, or what it would show had it not jumped, whichever is earlier.
     pub(crate) fn unix_now(&self, clock: &dyn Clock) -> i64 {
-        let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let wall = (clock.now().unix_timestamp_nanos() / 1_000) as i64;
-        let offset = wall - elapsed;
+        let (elapsed, offset) = read(clock);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = seen.get_or_insert(Seen { offset, doubted: None });
         match seen.doubted {
@@ -64,6 +62,13 @@ impl ExpiryClock {
         }
         (elapsed + offset.min(seen.offset)).div_euclid(SECOND)
     }
+}
+
+/// The elapsed time and the clock's offset, in microseconds.
+fn read(clock: &dyn Clock) -> (i64, i64) {
+    let elapsed = i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX);
+    let wall = (clock.now().unix_timestamp_nanos() / 1_000) as i64;
+    (elapsed, wall - elapsed)
 }
 
 fn agree(one: i64, other: i64) -> bool {

@@ -41,7 +41,7 @@ pub struct IssuerClock {
     /// What is added to the elapsed time to get the time, in microseconds since 1970.
     offset: AtomicI64,
     doubt: Mutex<Doubt>,
-    expiry_at_start: i64,
+    expiry_offset: i64,
 }
 
 /// The times that a process starts with, in microseconds since 1970.
@@ -60,7 +60,9 @@ impl Begin {
         // The heartbeat has whole seconds.
         let now = if (wall - expected).abs() > MAX_DRIFT + SECOND { expected } else { wall };
         let earliest = now.min(now - (last.at - last.earliest) * SECOND);
-        let expiry = (last.expiry + passed).saturating_mul(SECOND);
+        // Not from the heartbeat's whole seconds: each restart would lose a part of one, and after some of them that
+        // would look like a clock that was set.
+        let expiry = now - (last.at - last.expiry).max(0) * SECOND;
         Self { now, earliest, expiry, session_grace: SESSION_GRACE }
     }
 
@@ -75,7 +77,10 @@ impl Begin {
         let is_long_ago = now - LONG_AGO * SECOND > at;
         let earliest = if is_long_ago { at - doubted } else { now - doubted };
         let session_grace = if doubted == 0 { SESSION_GRACE_AFTER_LONG } else { SESSION_GRACE };
-        Self { now, earliest, expiry: last.expiry.saturating_mul(SECOND), session_grace }
+        // A server on another machine that is running, or was until a moment ago, has about the same time.
+        let is_recent = (now - at).abs() <= MAX_LAG * SECOND;
+        let from = if is_recent { now } else { at };
+        Self { now, earliest, expiry: from - (last.at - last.expiry).max(0) * SECOND, session_grace }
     }
 }
 
@@ -118,13 +123,14 @@ impl IssuerClock {
             let until = elapsed + begin.session_grace;
             doubt.before = Some(Before { offset: begin.earliest - elapsed, followed: elapsed, until });
         }
-        let expiry_at_start = begin.expiry.min(begin.earliest).min(wall).div_euclid(SECOND);
-        Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), expiry_at_start }
+        let expiry_offset = begin.expiry.min(begin.earliest).min(wall) - elapsed;
+        Self { source, offset: AtomicI64::new(begin.now - elapsed), doubt: Mutex::new(doubt), expiry_offset }
     }
 
-    /// The earliest that it may have been at the start, in Unix seconds; for removing expired rows.
-    pub(crate) fn expiry_at_start(&self) -> i64 {
-        self.expiry_at_start
+    /// The earliest that it may have been at the start, for removing expired rows: what is added to the elapsed time to
+    /// get it, in microseconds since 1970.
+    pub(crate) fn expiry_offset(&self) -> i64 {
+        self.expiry_offset
     }
 
     /// [`IssuerClock::new`] with the last heartbeat in `store`. A database from which it can't be read counts as new.
@@ -233,6 +239,7 @@ fn agree(one: i64, other: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::expiry::ExpiryClock;
     use ficha_token::ManualClock;
 
     const BEGIN: i64 = 1_800_000_000;
@@ -319,6 +326,11 @@ mod tests {
         assert_eq!(issuer.earliest(), BEGIN + 120);
     }
 
+    /// In Unix seconds.
+    fn expiry_at_start(issuer: &IssuerClock) -> i64 {
+        (issuer.expiry_offset() + micros(issuer.elapsed())).div_euclid(SECOND)
+    }
+
     fn certain(at: i64) -> BeatTime {
         BeatTime { at, earliest: at, expiry: at }
     }
@@ -332,7 +344,7 @@ mod tests {
                 LastBeat { any: Some(certain(BEGIN - 500)), of_this_boot: Some((certain(BEGIN - 500), 500_000)) };
             set(&clock, jump);
             let issuer = IssuerClock::new(clock.clone(), &last);
-            assert_eq!((issuer.unix_now(), issuer.expiry_at_start()), (BEGIN, BEGIN + jump.min(0)));
+            assert_eq!((issuer.unix_now(), expiry_at_start(&issuer)), (BEGIN, BEGIN + jump.min(0)));
             issuer.look();
             assert!(issuer.is_in_doubt(LIFE));
         }
@@ -347,7 +359,7 @@ mod tests {
         assert_eq!((week.unix_now(), week.earliest()), (BEGIN, BEGIN - 7 * 24 * HOUR));
         let day = start(BEGIN - 23 * HOUR);
         assert_eq!((day.unix_now(), day.earliest()), (BEGIN, BEGIN));
-        assert_eq!(day.expiry_at_start(), BEGIN - 23 * HOUR, "nothing is removed by an uncertain time");
+        assert_eq!(expiry_at_start(&day), BEGIN - 23 * HOUR, "nothing is removed by an uncertain time");
         // The elapsed time of an earlier boot with the same id means nothing.
         let other = LastBeat { any: Some(certain(BEGIN)), of_this_boot: Some((certain(BEGIN - HOUR), 9_000_000)) };
         assert_eq!(IssuerClock::new(manual(), &other).unix_now(), BEGIN);
@@ -361,8 +373,31 @@ mod tests {
             let issuer = IssuerClock::new(manual(), &LastBeat { any: Some(doubted), of_this_boot });
             assert_eq!((issuer.unix_now(), issuer.earliest()), (BEGIN, BEGIN - HOUR));
             assert!(issuer.is_in_doubt(LIFE));
-            let passed = if of_this_boot.is_some() { 10 } else { 0 };
-            assert_eq!(issuer.expiry_at_start(), BEGIN - 10 - 2 * HOUR + passed);
+            assert_eq!(expiry_at_start(&issuer), BEGIN - 2 * HOUR, "it was written ten seconds ago");
+        }
+    }
+
+    #[test]
+    fn restarts_do_not_add_up_to_a_clock_that_was_set() {
+        for same_boot in [true, false] {
+            let clock = manual();
+            let mut last = LastBeat::default();
+            for _ in 0..60 {
+                let issuer = IssuerClock::new(clock.clone(), &last);
+                let expiry = ExpiryClock::default();
+                // A slow start: the expiry clock begins three seconds later.
+                clock.advance(Duration::from_millis(3_100));
+                expiry.begin(issuer.expiry_offset(), &issuer);
+                clock.advance(Duration::from_millis(1_650));
+                issuer.look();
+                assert!(!issuer.is_in_doubt(LIFE));
+                let (at, earliest) = (issuer.unix_now(), issuer.earliest());
+                assert_eq!((earliest, expiry.unix_now(&issuer)), (at, at));
+                let beat = BeatTime { at, earliest, expiry: at };
+                let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap();
+                last = LastBeat { any: Some(beat), of_this_boot: same_boot.then_some((beat, elapsed)) };
+                clock.advance(Duration::from_millis(1_350));
+            }
         }
     }
 }

@@ -147,9 +147,9 @@ impl Denylist {
         self.expiry.unix_now(clock)
     }
 
-    /// Starts at `earliest`, in Unix seconds, if the clock is ahead of that.
-    pub(crate) fn begin_expiry_clock(&self, earliest: i64, clock: &dyn Clock) {
-        self.expiry.begin(earliest, clock);
+    /// Starts with this offset of [`IssuerClock`](crate::IssuerClock), if the clock is ahead of it.
+    pub(crate) fn begin_expiry_clock(&self, offset: i64, clock: &dyn Clock) {
+        self.expiry.begin(offset, clock);
     }
 
     /// The newest head that was read, and a way to wait for the next.

@@ -34,6 +34,11 @@ use crate::state::State;
 const FINISH_SECONDS: u64 = 6;
 /// A client that has not sent its request's head by then is cut off.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long an open connection may wait for its next request. On HTTP/2 the server then asks whether the client is there
+/// and waits as long again: together less than the limit of silence in `stream.rs`.
+const KEEP_ALIVE: Duration = Duration::from_secs(9);
+/// How long connections are still open after the server has stopped accepting others.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
 /// How long the end of a connection may take.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -56,7 +61,11 @@ pub fn serve(
     let signal = builder.graceful_shutdown_signal();
     let stopping = move || {
         let signal = signal.clone();
-        async move { signal.notified().await }
+        async move {
+            signal.notified().await;
+            // A request may be on its way on a connection that was accepted just before.
+            tokio::time::sleep(LAST_REQUESTS).await;
+        }
     };
     let routes = match &for_metrics {
         Some(_) => Routes::WithoutMetrics,
@@ -154,6 +163,7 @@ where
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     HttpService::build()
         .graceful_shutdown_signal(stopping)
+        .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_LIMIT)
         .client_disconnect_timeout(DISCONNECT_LIMIT)
         // Otherwise, bytes that are no request would take the answers with them that are due before. A poll ends when

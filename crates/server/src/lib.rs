@@ -18,7 +18,7 @@ pub use http::cors::{WebOrigin, WebOriginError};
 pub use http::network::{NetworkError, parse_network};
 pub use http::tls::TlsSettings;
 pub use ipnet::IpNet;
-pub use server::{Server, ServerError, ServerSettings};
+pub use server::{Listeners, Server, ServerError, ServerSettings};
 
 /// Internals for the targets of `fuzz/`. Not part of the API.
 #[cfg(feature = "fuzzing")]

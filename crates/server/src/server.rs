@@ -43,9 +43,26 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Binds the address before anything else is created.
-    pub fn listen(&self) -> Result<TcpListener, ServerError> {
-        listen(self.bind, "server.bind")
+    /// Binds the addresses before anything else is created.
+    pub fn listen(&self) -> Result<Listeners, ServerError> {
+        Ok(Listeners {
+            main: listen(self.bind, "server.bind")?,
+            metrics: self.metrics_bind.map(|address| listen(address, "server.metrics_bind")).transpose()?,
+        })
+    }
+}
+
+/// The addresses of a server, bound.
+#[derive(Debug)]
+pub struct Listeners {
+    main: TcpListener,
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Where the server will listen.
+    pub fn address(&self) -> Result<SocketAddr, ServerError> {
+        Ok(self.main.local_addr()?)
     }
 }
 
@@ -85,9 +102,8 @@ pub enum ServerError {
 
 /// A server that is bound to its address and does not answer yet.
 pub struct Server {
-    listener: TcpListener,
+    listeners: Listeners,
     address: SocketAddr,
-    for_metrics: Option<TcpListener>,
     authority: Authority,
     settings: ServerSettings,
     certificate: Option<Arc<Certificate>>,
@@ -96,17 +112,15 @@ pub struct Server {
 impl Server {
     /// Binds the address and reads the TLS files.
     pub fn bind(authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
-        let listener = settings.listen()?;
-        Self::on(listener, authority, settings)
+        Self::on(settings.listen()?, authority, settings)
     }
 
-    /// Serves on an address that was bound before ([`ServerSettings::listen`]). Clients that connected in the meantime
+    /// Serves on addresses that were bound before ([`ServerSettings::listen`]). Clients that connected in the meantime
     /// waited for the server instead of being refused.
-    pub fn on(listener: TcpListener, authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
+    pub fn on(listeners: Listeners, authority: Authority, settings: ServerSettings) -> Result<Self, ServerError> {
         let certificate = settings.tls.as_ref().map(TlsSettings::load).transpose()?;
-        let address = listener.local_addr()?;
-        let for_metrics = settings.metrics_bind.map(|address| listen(address, "server.metrics_bind")).transpose()?;
-        Ok(Self { listener, address, for_metrics, authority, settings, certificate })
+        let address = listeners.address()?;
+        Ok(Self { listeners, address, authority, settings, certificate })
     }
 
     /// Where it listens.
@@ -116,7 +130,7 @@ impl Server {
 
     /// Where it listens for requests of `/metrics`, if that is another address.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.for_metrics.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Serves until `stop` is ready, then drains, and finishes the requests under way.
@@ -146,7 +160,7 @@ impl Server {
         }
         let (authority, drain) = (self.authority.clone(), self.settings.drain);
         let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?;
-        let server = serve(self.listener, self.for_metrics, &self.settings, tls, state.clone())?;
+        let server = serve(self.listeners.main, self.listeners.metrics, &self.settings, tls, state.clone())?;
         let handle = server.handle();
         let stopper = async {
             stop.await;

@@ -8,11 +8,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Admin, AdminError};
+use crate::events::Event;
 
 /// How many sessions one transaction ends. Other revocations wait while it commits.
 const SESSIONS_A_STEP: u64 = 1_000;
 /// If a revocation has not moved for this long, its worker is taken to have stopped.
 const STOPPED_AFTER: Duration = Duration::from_secs(5);
+/// For how long an outage of the database is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a revocation that somebody else works on is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -38,13 +41,19 @@ impl Stopped {
 }
 
 impl Admin {
-    /// What a change to a user has ended, with what is still to be ended in batches.
-    pub(crate) async fn ended_in_all(&self, revoked: Revoked) -> Result<u64, AdminError> {
+    /// Audits `event`, and ends the sessions that are still to be ended. The change itself is committed, so it is audited
+    /// before that: it may take minutes, and another process may finish it.
+    pub(crate) async fn audit_and_finish(&self, event: Event, revoked: Revoked) -> Result<u64, AdminError> {
         self.publish(&revoked);
-        match revoked.rest {
-            Some(work) => Ok(revoked.sessions + self.finish_bulk(work).await?),
-            None => Ok(revoked.sessions),
-        }
+        let Some(work) = revoked.rest else {
+            self.audit(event.detail(ended(revoked.sessions))).await?;
+            return Ok(revoked.sessions);
+        };
+        let then = event.clone().named("sessions.ended");
+        self.audit(event.detail("all sessions are being ended")).await?;
+        let sessions = revoked.sessions + self.finish_bulk(work).await?;
+        self.audit(then.detail(ended(sessions))).await?;
+        Ok(sessions)
     }
 
     /// Ends the rest of the sessions, and returns how many it has ended in all. If another process has taken the work
@@ -55,7 +64,7 @@ impl Admin {
         let id = work.map(|work| work.revocation).unwrap_or_default();
         loop {
             if let Some(mine) = work {
-                self.end_until_taken_over(mine).await?;
+                self.end_patiently(mine).await?;
             }
             let Some(revocation) = self.base.store.bulk_revocation(id).await? else {
                 return Err(AdminError::Conflict("the revocation was removed before it was complete".into()));
@@ -75,7 +84,13 @@ impl Admin {
         for revocation in unfinished {
             if let Some(work) = self.take_over(stopped, &revocation).await? {
                 tracing::warn!(revocation = %revocation.id, of = ?revocation.of, "continuing a revocation that had stopped");
-                self.end_until_taken_over(work).await?;
+                // Each by itself: a small one does not wait for a large one. If it fails, it is taken over again.
+                let admin = self.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = admin.end_until_taken_over(work).await {
+                        tracing::error!(%error, revocation = %work.revocation, "a revocation could not be continued");
+                    }
+                });
             }
         }
         Ok(())
@@ -92,6 +107,20 @@ impl Admin {
         Ok(self.base.store.take_over_bulk_revocation(revocation).await?)
     }
 
+    /// An outage does not end the work of minutes: nothing is lost by trying again.
+    async fn end_patiently(&self, work: BulkWork) -> Result<(), AdminError> {
+        let began = Instant::now();
+        loop {
+            match self.end_until_taken_over(work).await {
+                Err(AdminError::Store(error)) if error.is_outage() && began.elapsed() < PATIENCE => {
+                    tracing::warn!(%error, "the sessions could not be ended; trying again");
+                    tokio::time::sleep(10 * LOOK).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     async fn end_until_taken_over(&self, work: BulkWork) -> Result<(), AdminError> {
         let store = &self.base.store;
         loop {
@@ -104,6 +133,10 @@ impl Admin {
             tokio::time::sleep(began.elapsed() / 2).await;
         }
     }
+}
+
+fn ended(sessions: u64) -> String {
+    format!("{sessions} sessions ended")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Clients and scopes.
 
-use ficha_store::{ClientRecord, ClientScopes};
+use ficha_store::{BulkWork, ClientRecord, ClientScopes, Revoked};
 use ficha_token::{Grant, Scope, ordered_uuid};
 
 use super::{Admin, AdminError};
@@ -110,13 +110,14 @@ impl Admin {
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(scopes).await?;
         }
+        let event = Event::by(actor, "client.changed").client(id);
         if narrows(&before, &client) {
             let work = self.base.store.narrow_client(client, self.ending_now()).await?;
-            self.finish_bulk(work.ok_or_else(|| outdated(id))?).await?;
+            self.audit_and_finish(event, rest(work).ok_or_else(|| outdated(id))?).await?;
         } else {
             self.update(client).await?;
+            self.audit(event).await?;
         }
-        self.audit(Event::by(actor, "client.changed").client(id)).await?;
         self.client(id).await
     }
 
@@ -142,18 +143,16 @@ impl Admin {
     /// Enables a client, or disables it and ends its sessions.
     pub async fn set_client_enabled(&self, actor: &str, id: &str, enabled: bool) -> Result<u64, AdminError> {
         let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
-        let sessions = if enabled {
+        if enabled {
             if !self.base.store.enable_client(id).await? {
                 return Err(missing());
             }
-            0
-        } else {
-            let work = self.base.store.disable_client(id, self.ending_now()).await?;
-            self.finish_bulk(work.ok_or_else(missing)?).await?
-        };
-        let event = if enabled { "client.enabled" } else { "client.disabled" };
-        self.audit(Event::by(actor, event).client(id).detail(format!("{sessions} sessions ended"))).await?;
-        Ok(sessions)
+            self.audit(Event::by(actor, "client.enabled").client(id)).await?;
+            return Ok(0);
+        }
+        let work = self.base.store.disable_client(id, self.ending_now()).await?;
+        let event = Event::by(actor, "client.disabled").client(id);
+        self.audit_and_finish(event, rest(work).ok_or_else(missing)?).await
     }
 
     /// Ends every session of a client. The client is blocked first, then its sessions are ended in batches, and then it
@@ -161,10 +160,8 @@ impl Admin {
     pub async fn revoke_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
         let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
         let work = self.base.store.begin_revoking_client(id, self.ending_now()).await?;
-        let sessions = self.finish_bulk(work.ok_or_else(missing)?).await?;
-        let detail = format!("{sessions} sessions ended");
-        self.audit(Event::by(actor, "client.sessions_revoked").client(id).detail(detail)).await?;
-        Ok(sessions)
+        let event = Event::by(actor, "client.sessions_revoked").client(id);
+        self.audit_and_finish(event, rest(work).ok_or_else(missing)?).await
     }
 
     /// Ends a client's sessions, then deletes it.
@@ -197,6 +194,11 @@ impl Admin {
     pub async fn scopes(&self) -> Result<Vec<(String, String)>, AdminError> {
         Ok(self.base.store.list_scopes().await?)
     }
+}
+
+/// Nothing has ended yet, and this continues.
+fn rest(work: Option<BulkWork>) -> Option<Revoked> {
+    work.map(|work| Revoked { rest: Some(work), ..Revoked::default() })
 }
 
 fn outdated(id: &str) -> AdminError {

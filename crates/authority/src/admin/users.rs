@@ -88,19 +88,21 @@ impl Admin {
         let text = PasswordHashText(hash.to_string());
         let revoked =
             self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.ending_now()).await?;
+        let sessions = self.ended(actor, "user.password_changed", user.id, name, revoked, 0).await?;
         self.clear_failures(name).await?;
-        self.ended(actor, "user.password_changed", user.id, name, revoked, 0).await
+        Ok(sessions)
     }
 
     /// Enables a user, or disables them and logs them out everywhere.
     pub async fn set_user_enabled(&self, actor: &str, name: &str, enabled: bool) -> Result<u64, AdminError> {
         let user = self.user(name).await?;
         let revoked = self.base.store.set_user_enabled(user.id, enabled, self.ending_now()).await?;
+        let event = if enabled { "user.enabled" } else { "user.disabled" };
+        let sessions = self.ended(actor, event, user.id, name, revoked, 0).await?;
         if enabled {
             self.clear_failures(name).await?;
         }
-        let event = if enabled { "user.enabled" } else { "user.disabled" };
-        self.ended(actor, event, user.id, name, revoked, 0).await
+        Ok(sessions)
     }
 
     /// Sets what a user may be granted. Sessions that have more than that end.
@@ -133,7 +135,9 @@ impl Admin {
             let revoked = self.base.store.delete_user(user.id, self.ending_now()).await?;
             match revoked {
                 // They were too many for one transaction: the user is only disabled so far.
-                Some(revoked) if revoked.rest.is_some() => before += self.ended_in_all(revoked).await?,
+                Some(revoked) if revoked.rest.is_some() => {
+                    before += self.audit_and_finish(Event::by(actor, "user.disabled").user(user.id), revoked).await?;
+                }
                 revoked => return self.ended(actor, "user.deleted", user.id, name, revoked, before).await,
             }
         }
@@ -171,9 +175,7 @@ impl Admin {
         before: u64,
     ) -> Result<u64, AdminError> {
         let revoked = revoked.ok_or_else(|| AdminError::NoSuch { kind: "user", name: name.to_owned() })?;
-        let sessions = before + self.ended_in_all(revoked).await?;
-        self.audit(Event::by(actor, event).user(id).detail(format!("{sessions} sessions ended"))).await?;
-        Ok(sessions)
+        Ok(before + self.audit_and_finish(Event::by(actor, event).user(id), revoked).await?)
     }
 
     async fn hash(&self, name: &str, password: NewPassword) -> Result<StoredHash, AdminError> {

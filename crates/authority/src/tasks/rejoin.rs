@@ -32,7 +32,8 @@ impl Authority {
         // First: a server that stops half-way must not leave a key that signs and is denied.
         let purged = self.repeat_lost_purge().await?;
         let missing = self.denylist().missing_in(store, now, PART).await?;
-        if read_in_time(store.head()).await?.history != history {
+        let head = read_in_time(store.head()).await?;
+        if head.history != history || !head.has_own_beat {
             // Another failover while the rows were read: they prove nothing.
             return Err(StoreError::AnotherHistory);
         }

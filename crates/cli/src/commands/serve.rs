@@ -1,12 +1,11 @@
 //! `ficha serve`
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use ficha_authority::{Authority, DatabaseClock, FirstStart, Foundation, Store, check_master_key, first_start};
-use ficha_server::{Server, TlsSettings};
+use ficha_server::{Listeners, Server, TlsSettings};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -95,21 +94,21 @@ pub async fn run(
     Ok(())
 }
 
-/// Binds the address before anything is written: an address in use is the most likely reason for a failed start. This
+/// Binds the addresses before anything is written: an address in use is the most likely reason for a failed start. This
 /// also resolves port 0, which an issuer that follows the address must contain.
-fn reserve(configuration: &mut Configuration) -> Result<TcpListener, CliError> {
-    let listener = configuration.server.listen()?;
-    configuration.server.bind = listener.local_addr().map_err(CliError::Runtime)?;
+fn reserve(configuration: &mut Configuration) -> Result<Listeners, CliError> {
+    let listeners = configuration.server.listen()?;
+    configuration.server.bind = listeners.address()?;
     if configuration.issuer_follows_bind {
         configuration.settings.issuer = issuer_of(configuration.server.bind, configuration.server.tls.is_some())?;
     }
-    Ok(listener)
+    Ok(listeners)
 }
 
 async fn start(
     configuration: &Configuration,
     base: Foundation,
-    reserved: TcpListener,
+    reserved: Listeners,
 ) -> Result<(Authority, Server), CliError> {
     let authority = Authority::open(base).await?;
     let server = Server::on(reserved, authority.clone(), configuration.server.clone())?;

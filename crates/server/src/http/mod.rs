@@ -12,3 +12,4 @@ pub(crate) mod stream;
 pub(crate) mod tls;
 pub(crate) mod unknown_key;
 pub(crate) mod unread_body;
+pub(crate) mod watched;

@@ -20,12 +20,13 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::http::connections::{Connection, Connections};
+use crate::http::connections::Connections;
 use crate::http::cors::{WebOrigin, cors};
 use crate::http::headers::common_headers;
 use crate::http::host::require_host;
 use crate::http::stream::{ClientStream, Patience};
 use crate::http::unread_body::close_on_unread_body;
+use crate::http::watched::Watched;
 use crate::routes::{self, Routes};
 use crate::server::{ServerError, ServerSettings};
 use crate::state::State;
@@ -83,14 +84,13 @@ pub fn serve(
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             let acceptor = Acceptor::new(tls);
             builder.listen("https", listener, move || {
-                let http = http(site.clone(), stopping.clone(), |stream: &TlsStream<ClientStream>| {
-                    Arc::clone(stream.get_ref().0.connection())
-                });
+                let http = http(site.clone(), stopping.clone());
                 let negotiated = |stream: TlsStream<ClientStream>| {
                     let (inner, session) = stream.get_ref();
                     let is_http2 = session.alpn_protocol() == Some(b"h2");
                     let (protocol, peer) = (if is_http2 { Protocol::Http2 } else { Protocol::Http1 }, inner.peer());
-                    (stream, protocol, peer)
+                    let connection = Arc::clone(inner.connection());
+                    (Watched::new(stream, connection), protocol, peer)
                 };
                 let handshake = acceptor.clone().map_err(drop).map(negotiated);
                 admit(Arc::clone(&site.state.connections)).and_then(handshake).and_then(http)
@@ -118,10 +118,10 @@ fn plain<Signal: Future<Output = ()> + 'static>(
     stopping: impl Fn() -> Signal + Clone + Send + 'static,
 ) -> impl Fn() -> PlainService + Clone + Send + 'static {
     move || {
-        let http = http(site.clone(), stopping.clone(), |stream: &ClientStream| Arc::clone(stream.connection()));
+        let http = http(site.clone(), stopping.clone());
         let plain = |stream: ClientStream| {
-            let peer = stream.peer();
-            (stream, Protocol::Http1, peer)
+            let (peer, connection) = (stream.peer(), Arc::clone(stream.connection()));
+            (Watched::new(stream, connection), Protocol::Http1, peer)
         };
         boxed::factory(admit(Arc::clone(&site.state.connections)).map(plain).and_then(http))
     }
@@ -142,12 +142,11 @@ fn admit(
     })
 }
 
-/// HTTP and the routes, on a stream of which `connection` is known.
+/// HTTP and the routes.
 fn http<IO, Signal>(
     site: Site,
     stopping: impl Fn() -> Signal + 'static,
-    connection: impl Fn(&IO) -> Arc<Connection> + 'static,
-) -> impl ServiceFactory<(IO, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()>
+) -> impl ServiceFactory<(Watched<IO>, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
     Signal: Future<Output = ()> + 'static,
@@ -170,8 +169,8 @@ where
         // the client hangs up (`Connection::hung_up`); other handlers run to completion (`run_to_completion.rs`).
         .h1_allow_half_closed(true)
         .local_addr(address)
-        .on_connect_ext(move |stream: &IO, data: &mut Extensions| {
-            data.insert(connection(stream));
+        .on_connect_ext(|stream: &Watched<IO>, data: &mut Extensions| {
+            data.insert(Arc::clone(stream.connection()));
         })
         .finish(map_config(app, |()| AppConfig::default()))
         .map_err(drop)

@@ -109,8 +109,6 @@ impl AsyncRead for ClientStream {
             ready => {
                 if buffer.filled().len() > before {
                     this.last = Instant::now();
-                } else if buffer.remaining() > 0 {
-                    this.connection.hang_up();
                 }
                 ready
             }

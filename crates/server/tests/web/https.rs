@@ -105,7 +105,49 @@ async fn wait_for(address: SocketAddr, expected: &Certified, other: &Certified) 
     .await;
 }
 
+/// A TLS connection, ready for HTTP/1.1.
+fn connect(address: SocketAddr, root: &Certified) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut store = RootCertStore::empty();
+    store.add(root.der()).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(BOTH).expect("versions");
+    let config = config.with_root_certificates(store).with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
+    let socket = TcpStream::connect(address).expect("it is accepted");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+    StreamOwned::new(connection, socket)
+}
+
 ficha_store::on_both_databases! {
+    async fn a_poll_ends_when_its_client_closes_properly(database: TestDatabase) {
+        let certified = Certified::new();
+        let files = Files::new(&certified);
+        let app = App::start_with(&database, |options| files.apply(options)).await;
+        let (address, authority) = (app.address, app.authority.clone());
+        let held = move || {
+            let ask = |stream: &mut StreamOwned<ClientConnection, TcpStream>, query: &str| {
+                let request = format!("GET /denylist?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                stream.write_all(request.as_bytes()).expect("it is connected");
+            };
+            let mut stream = connect(address, &certified);
+            ask(&mut stream, "");
+            let mut answer = [0; 4096];
+            let length = stream.read(&mut answer).expect("a page");
+            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+            let cursor = answer.split("\"cursor\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a cursor");
+            ask(&mut stream, &format!("after={cursor}&wait=30"));
+            stream
+        };
+        let mut stream = tokio::task::spawn_blocking(held).await.expect("a held poll");
+        eventually("the poll is held", async || authority.followers_waiting() == 1).await;
+        // close_notify, and then the end: the server reads nothing below TLS any more.
+        stream.conn.send_close_notify();
+        stream.flush().expect("it is connected");
+        stream.sock.shutdown(std::net::Shutdown::Write).expect("it is connected");
+        eventually("its place is free", async || authority.followers_waiting() == 0).await;
+    }
+
     async fn tls_1_2_and_1_3_both_work(database: TestDatabase) {
         let certified = Certified::new();
         let files = Files::new(&certified);

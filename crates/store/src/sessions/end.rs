@@ -17,12 +17,24 @@ const CHUNK: usize = 1_000;
 /// How many sessions of a user one transaction ends. While it commits, other revocations wait.
 const MOST_AT_ONCE: u64 = 1_000;
 
+/// For this many seconds after it has expired, a session is still ended: a refresh that began before that may have waited
+/// for a connection or a lock, and go by the time at which it began.
+const REFRESH_MAY_LAG: i64 = 60;
+
 /// Sessions that can still be ended: not revoked, and either refreshable or with a token that may still be valid.
 pub(crate) fn endable(now: i64) -> Condition {
+    let then = now - REFRESH_MAY_LAG;
     let refreshable =
-        Condition::all().add(session::Column::ExpiresAt.gt(now)).add(session::Column::IdleExpiresAt.gt(now));
+        Condition::all().add(session::Column::ExpiresAt.gt(then)).add(session::Column::IdleExpiresAt.gt(then));
     let token_lives = session::Column::AccessExp.gt(now - DENY_MARGIN_SECONDS);
     Condition::all().add(session::Column::RevokedAt.is_null()).add(Condition::any().add(refreshable).add(token_lives))
+}
+
+/// [`endable`] for a row that was read.
+pub(crate) fn is_endable(row: &session::Model, now: i64) -> bool {
+    let then = now - REFRESH_MAY_LAG;
+    let refreshable = row.expires_at > then && row.idle_expires_at > then;
+    row.revoked_at.is_none() && (refreshable || deny_entry(row, now).is_some())
 }
 
 /// The denylist entry for a session's tokens, if any of them may still be valid.

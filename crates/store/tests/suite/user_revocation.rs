@@ -4,7 +4,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{BulkStep, BulkWork, InsertOutcome, RevokeReason, SessionFilter, SessionRecord, Store, UserRecord};
 use ficha_store::{PasswordHashText, on_both_databases};
 
-use crate::support::{NOW, alice_and_app, inserted, login, more_sessions};
+use crate::support::{NOW, alice_and_app, inserted, login, more_sessions, rotation, terms};
 
 /// More than one transaction ends, with the one that they are copies of.
 const COPIES: u32 = 1_000;
@@ -72,6 +72,18 @@ on_both_databases! {
         assert!(store.session(writing.id).await.unwrap().unwrap().revoked.is_some());
         let kept = store.session(kept.id).await.unwrap().unwrap();
         assert_eq!((kept.revoked, kept.roles.as_slice()), (None, &roles[..]));
+    }
+
+    async fn a_session_that_has_just_expired_is_ended_too(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        // Its refresh is on its way with the time of a moment ago. Its last token expired long ago.
+        let mut idle = login(&alice, &app);
+        (idle.session.access_exp, idle.session.idle_expires_at) = (NOW - 1_000, NOW);
+        let idle = inserted(store.insert_session(idle).await.unwrap());
+        let revoked = store.revoke_user(alice.id, NOW + 3).await.unwrap().unwrap();
+        assert_eq!((revoked.sessions, revoked.entries.len()), (1, 0));
+        assert_eq!(store.rotate_sessions(&[rotation(&idle)], terms(NOW - 1)).await.unwrap(), []);
     }
 
     async fn fewer_rights_do_not_weaken_a_revocation_in_progress(db: TestDatabase) {

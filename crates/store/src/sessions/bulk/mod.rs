@@ -69,7 +69,8 @@ impl Store {
     }
 
     /// Begins a revocation, or begins one again that has not finished. The caller has locked the client or the user,
-    /// and has blocked it in this transaction.
+    /// and has blocked it in this transaction. If it has locked sessions as well, that is out of order, and harmless: who
+    /// locks this row and anything else has the lock of the client or the user first.
     pub(crate) async fn begin_bulk(
         &self,
         transaction: &WriteConnection,

@@ -9,7 +9,7 @@ use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::rows::{bulk_revocation, client, parse_scope, session, split_names, user};
-use crate::sessions::end::{deny_entry, end_sessions, lock_sessions, write_roles};
+use crate::sessions::end::{end_sessions, is_endable, lock_sessions, write_roles};
 use crate::{BulkStep, BulkWork, Result, RevokeReason, SessionsOf, Store};
 
 impl Store {
@@ -50,9 +50,12 @@ impl Store {
         let sessions = lock_sessions(transaction, &page).await?;
         let reason = row.why()?;
         let (mut ended, mut kept) = (Vec::new(), Vec::new());
-        for session in sessions.iter().filter(|session| session.revoked_at.is_none() && is_in_use(session, now)) {
+        for session in sessions.iter().filter(|session| is_endable(session, now)) {
             match &rights {
-                Some(user) if reason == RevokeReason::RightsChanged && fits(session, user)? => kept.push(session.id),
+                // Rights that can't be read are none: an error would keep the user blocked for ever.
+                Some(user) if reason == RevokeReason::RightsChanged && fits(session, user).unwrap_or(false) => {
+                    kept.push(session.id);
+                }
                 _ => ended.push((session, reason)),
             }
         }
@@ -97,10 +100,6 @@ async fn page(
         None => query,
     };
     Ok(query.order_by_desc(session::Column::Id).limit(limit).into_tuple().all(transaction).await?)
-}
-
-fn is_in_use(row: &session::Model, now: i64) -> bool {
-    (row.expires_at > now && row.idle_expires_at > now) || deny_entry(row, now).is_some()
 }
 
 /// True if the user still has every scope and role of the session.

@@ -39,8 +39,8 @@ mod verifier;
 
 #[cfg(feature = "actix")]
 pub use crate::actix::{
-    Bearer, BearerError, BearerGuard, ErrorBody, Malformed, MaybeBearer, NoExtra, Realm, Refusal, RequireScopes,
-    access_token_in_form, token_from_header,
+    Bearer, BearerError, BearerGuard, ErrorBody, HasRole, Malformed, MaybeBearer, NoExtra, Realm, Refusal,
+    RequireScopes, access_token_in_form, token_from_header,
 };
 pub use build_error::BuildError;
 pub use builder::Builder;
@@ -51,7 +51,7 @@ pub use health::{DenylistStats, NotReady, Readiness, Stats};
 pub use http_bearer::HttpBearer;
 pub use issuers::Issuers;
 pub use password_bearer::{Description, OAuth2PasswordBearer};
-pub use scopes::{AnyScope, RequiredScope, is_scope_name};
+pub use scopes::{AnyScope, RequiredRole, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use testing::TestIssuer;
 pub use verified::Verified;

@@ -3,6 +3,11 @@
 use ficha_token::Scope;
 
 /// The scope that a handler requires. [`scopes!`](crate::scopes) defines a type for each scope of a service.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a scope",
+    note = "define scopes with `ficha_resource::scopes! {{ NotesRead = \"notes:read\"; }}`, and write `Bearer<NotesRead>`",
+    note = "for claims of your own type without a scope, write `Bearer<AnyScope, YourType>`"
+)]
 pub trait RequiredScope: 'static {
     /// The scope token (RFC 6749 §3.3), as it appears in the challenge.
     const NAME: &'static str;
@@ -23,6 +28,16 @@ impl RequiredScope for AnyScope {
     fn allows(_granted: &Scope) -> bool {
         true
     }
+}
+
+/// The role that a handler requires. [`roles!`](crate::roles) defines a type for each role.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a role",
+    note = "define it with `ficha_resource::roles! {{ Editor = \"editor\"; }}`, and write `HasRole<Editor>`"
+)]
+pub trait RequiredRole: 'static {
+    /// The role, as in the claim `roles`.
+    const NAME: &'static str;
 }
 
 /// True if `name` is a valid scope token (RFC 6749 §3.3): not empty, and without spaces, double quotes, backslashes,
@@ -69,6 +84,33 @@ macro_rules! scopes {
         }
 
         const _: &str = <$scope as $crate::RequiredScope>::NAME;
+    )+};
+}
+
+/// Defines a type for each role, for use in `HasRole<Editor>`.
+///
+/// ```
+/// ficha_resource::roles! {
+///     Editor = "editor";
+///     pub Owner = "owner";
+/// }
+/// ```
+#[macro_export]
+macro_rules! roles {
+    ($($(#[$meta:meta])* $vis:vis $role:ident = $name:literal;)+) => {$(
+        #[doc = ::core::concat!("The role `", $name, "`.")]
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy)]
+        $vis struct $role;
+
+        impl $crate::RequiredRole for $role {
+            const NAME: &'static str = {
+                ::core::assert!($crate::is_scope_name($name), "not a role: one word of printable ASCII");
+                $name
+            };
+        }
+
+        const _: &str = <$role as $crate::RequiredRole>::NAME;
     )+};
 }
 

@@ -31,9 +31,17 @@ pub enum Refusal {
     /// Its token is refused: 401 `invalid_token`, or 503 if it can't be checked now.
     #[error("{0}")]
     Token(#[from] VerifyError),
-    /// Its token is valid, but its custom claims do not have the type that the handler requires: 401 `invalid_token`.
-    #[error("the token's custom claims are missing or have the wrong type")]
+    /// Its token is valid, but its claims do not have the type that the handler requires: 403 `insufficient_scope`. Not
+    /// `invalid_token`: a client would log in again, and get the same claims.
+    #[error("the token's claims are not those that this needs")]
     CustomClaims,
+    /// Its token is valid, but lacks the required role: 403 `insufficient_scope`, which RFC 6750 §3.1 has for whatever
+    /// requires more than the token grants.
+    #[error("the token does not have the required role")]
+    MissingRole {
+        /// The role that is required, or the first of those of which one is enough.
+        required: String,
+    },
     /// Its token is valid, but lacks the required scope: 403 `insufficient_scope`.
     #[error("the token does not have the required scope")]
     InsufficientScope {
@@ -112,8 +120,11 @@ impl BearerError {
                 retry_after: None,
             },
             Refusal::Malformed(_) => self.challenged(StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidRequest, ""),
-            Refusal::Token(VerifyError::Invalid(_) | VerifyError::Denied) | Refusal::CustomClaims => {
+            Refusal::Token(VerifyError::Invalid(_) | VerifyError::Denied) => {
                 self.challenged(StatusCode::UNAUTHORIZED, OAuthErrorCode::InvalidToken, "")
+            }
+            Refusal::CustomClaims | Refusal::MissingRole { .. } => {
+                self.challenged(StatusCode::FORBIDDEN, OAuthErrorCode::InsufficientScope, "")
             }
             // No challenge and no 401: a client would discard a valid token.
             Refusal::Token(VerifyError::Stale { retry_after } | VerifyError::KeysUnavailable { retry_after }) => {

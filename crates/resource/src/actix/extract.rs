@@ -1,5 +1,6 @@
 //! The extractors.
 
+use std::any::{TypeId, type_name};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,11 +13,13 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::error::{BearerError, Refusal};
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
 use super::middleware::Admitted;
+use super::seldom::Seldom;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
@@ -55,8 +58,8 @@ use crate::verified::Verified;
 /// For a handler that also serves requests without a token, use [`MaybeBearer`]. Do not use `Option<Bearer>`: actix-web
 /// turns every failure into `None`, so a revoked token would count as anonymous.
 pub struct Bearer<S = AnyScope, C = NoExtra> {
-    /// The token's custom claims, those that no RFC defines. A token that lacks them, or has them in another shape, is
-    /// refused: 401 `invalid_token`.
+    /// The token's claims in a type of the service's: custom ones, or any others, such as `roles`. A token that lacks
+    /// them, or has them in another shape, is refused with 403, and the log says what does not fit.
     pub custom: C,
     verified: Arc<Verified>,
     guard: BearerGuard,
@@ -87,8 +90,8 @@ impl<S, C> Bearer<S, C> {
         self.verified
     }
 
-    /// Reads the custom claims into another type. Claims that do not fit are an error, 401 `invalid_token`.
-    pub fn extra<T: DeserializeOwned>(&self) -> Result<T, BearerError> {
+    /// Reads the claims into another type. Claims that do not fit are an error, 403.
+    pub fn extra<T: DeserializeOwned + 'static>(&self) -> Result<T, BearerError> {
         custom_claims(&self.verified).map_err(|refusal| self.guard.refuse(refusal))
     }
 
@@ -121,6 +124,10 @@ impl<S, C> Bearer<S, C> {
         self.guard.recheck(&self.verified)
     }
 
+    pub(super) fn refuse(&self, refusal: Refusal) -> BearerError {
+        self.guard.refuse(refusal)
+    }
+
     /// Refuses a request that also has a token in its form body (RFC 6750 §2): 400 `invalid_request`.
     ///
     /// The extractor does not read the body. A handler that reads a form calls this with the bytes of the body.
@@ -129,8 +136,8 @@ impl<S, C> Bearer<S, C> {
     }
 }
 
-impl<S: RequiredScope, C: DeserializeOwned> Bearer<S, C> {
-    fn admit(guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Self, BearerError> {
+impl<S: RequiredScope, C: DeserializeOwned + 'static> Bearer<S, C> {
+    pub(super) fn admit(guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Self, BearerError> {
         let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
         if !S::allows(&verified.claims.scope) {
             return Err(guard.refuse(Refusal::InsufficientScope { required: S::NAME.to_owned() }));
@@ -142,10 +149,24 @@ impl<S: RequiredScope, C: DeserializeOwned> Bearer<S, C> {
     }
 }
 
-// The error of serde may quote the claims, so it is dropped.
-fn custom_claims<T: DeserializeOwned>(verified: &Verified) -> Result<T, Refusal> {
-    T::deserialize(&verified.claims.extra).map_err(|_| Refusal::CustomClaims)
+/// The response does not say what does not fit: the error of serde may quote the claims.
+fn custom_claims<T: DeserializeOwned + 'static>(verified: &Verified) -> Result<T, Refusal> {
+    let read = if TypeId::of::<T>() == TypeId::of::<NoExtra>() {
+        // Nothing is read, so the claims need not be converted.
+        T::deserialize(Value::Object(Map::new()))
+    } else {
+        verified.claims.custom()
+    };
+    read.map_err(|error| {
+        CLAIMS_LOG.warn(|| {
+            tracing::warn!(%error, wanted = type_name::<T>(), "a token's claims do not fit the handler's type");
+        });
+        Refusal::CustomClaims
+    })
 }
+
+/// A client may send such a token again and again.
+static CLAIMS_LOG: Seldom = Seldom::new();
 
 impl<S, C> Deref for Bearer<S, C> {
     type Target = Verified;
@@ -228,7 +249,7 @@ impl<S: RequiredScope, C: DeserializeOwned + 'static> FromRequest for MaybeBeare
     }
 }
 
-fn extract<T: 'static>(
+pub(super) fn extract<T: 'static>(
     request: &HttpRequest,
     admit: fn(BearerGuard, Option<Arc<Verified>>) -> Result<T, BearerError>,
 ) -> Extraction<T> {

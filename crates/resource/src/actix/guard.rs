@@ -79,19 +79,48 @@ impl BearerGuard {
     }
 
     /// Middleware that requires a valid token with this scope.
+    ///
+    /// # Panics
+    /// If it is not one scope name (RFC 6749 §3.3): no token could have it.
+    #[track_caller]
     pub fn require(&self, scope: impl Into<String>) -> RequireScopes {
         self.require_all([scope])
     }
 
     /// Middleware that requires a valid token with all of these scopes.
+    ///
+    /// # Panics
+    /// As [`BearerGuard::require`].
+    #[track_caller]
     pub fn require_all(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
         RequireScopes::new(self.clone(), Need::All(scopes.into_iter().map(Into::into).collect()))
     }
 
-    /// Middleware that requires a valid token with at least one of these scopes. With an empty list it refuses every
-    /// request.
+    /// Middleware that requires a valid token with at least one of these scopes.
+    ///
+    /// # Panics
+    /// As [`BearerGuard::require`], and if the list is empty.
+    #[track_caller]
     pub fn require_any(&self, scopes: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
         RequireScopes::new(self.clone(), Need::Any(scopes.into_iter().map(Into::into).collect()))
+    }
+
+    /// Middleware that requires a valid token with this role.
+    ///
+    /// # Panics
+    /// If it is not one word of printable ASCII: no token could have it.
+    #[track_caller]
+    pub fn require_role(&self, role: impl Into<String>) -> RequireScopes {
+        self.require_any_role([role])
+    }
+
+    /// Middleware that requires a valid token with at least one of these roles.
+    ///
+    /// # Panics
+    /// As [`BearerGuard::require_role`], and if the list is empty.
+    #[track_caller]
+    pub fn require_any_role(&self, roles: impl IntoIterator<Item = impl Into<String>>) -> RequireScopes {
+        RequireScopes::new(self.clone(), Need::Role(roles.into_iter().map(Into::into).collect()))
     }
 
     /// Middleware that requires a valid token, whatever its scope.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
-use ficha_token::Scope;
+use ficha_token::AccessClaims;
 use futures_util::TryFutureExt;
 use futures_util::future::{Either, FutureExt, LocalBoxFuture, MapOk};
 
@@ -20,7 +20,7 @@ use crate::scopes::is_scope_name;
 use crate::source::OnStale;
 use crate::verified::Verified;
 
-/// Middleware that lets a request pass only with a valid token that has the required scopes.
+/// Middleware that lets a request pass only with a valid token that has the required scopes, or a role.
 /// [`OAuth2PasswordBearer::require`](crate::OAuth2PasswordBearer::require) creates it.
 ///
 /// It reads only the headers, never the body. Put CORS middleware outside it, because a preflight request has no token.
@@ -30,11 +30,13 @@ pub struct RequireScopes {
     need: Arc<Need>,
 }
 
-/// The scopes that a token must have.
+/// The scopes, or the role, that a token must have.
 #[derive(Debug)]
 pub(super) enum Need {
     All(Vec<String>),
     Any(Vec<String>),
+    /// At least one of these roles.
+    Role(Vec<String>),
 }
 
 /// The token that the middleware has verified, stored in the request for the extractors behind it.
@@ -44,14 +46,21 @@ pub(super) struct Admitted {
 }
 
 impl RequireScopes {
+    /// # Panics
+    /// If no token can have what is needed: a mistake that would refuse every request.
+    #[track_caller]
     pub(super) fn new(guard: BearerGuard, need: Need) -> Self {
-        // No token can have such a scope, which is safe but surely a mistake.
-        for name in need.names().iter().filter(|name| !is_scope_name(name)) {
-            tracing::error!(
-                scope = %name,
-                "the required scope is not a valid scope name (RFC 6749 section 3.3), so no token can have it"
+        let (names, what) = match &need {
+            Need::All(names) | Need::Any(names) => (names, "scope"),
+            Need::Role(names) => (names, "role"),
+        };
+        // Roles have the characters of scopes.
+        if let Some(name) = names.iter().find(|name| !is_scope_name(name)) {
+            panic!(
+                "no token can have the {what} {name:?}: it must be one word of printable ASCII, without spaces, \\ and \""
             );
         }
+        assert!(!names.is_empty() || matches!(need, Need::All(_)), "no {what} is named, so no token could pass");
         Self { guard, need: Arc::new(need) }
     }
 
@@ -76,36 +85,34 @@ impl RequireScopes {
 }
 
 impl Need {
-    fn names(&self) -> &[String] {
-        match self {
-            Self::All(names) | Self::Any(names) => names,
-        }
-    }
-
-    fn allows(&self, granted: &Scope) -> bool {
-        match self {
-            Self::All(names) => names.iter().all(|name| granted.contains(name)),
-            Self::Any(names) => names.iter().any(|name| granted.contains(name)),
-        }
-    }
-
-    /// The required scope, for the challenge (RFC 6750 §3). If any of several is sufficient, the first: naming them all
-    /// would say that all are required.
-    fn required(&self) -> String {
-        match self {
-            Self::All(names) => names.join(" "),
-            Self::Any(names) => names.first().cloned().unwrap_or_default(),
-        }
+    /// Why a token with these claims may not pass. If any of several scopes or roles is sufficient, the first is named:
+    /// naming them all in the challenge would say that all are required (RFC 6750 §3).
+    fn refusal(&self, claims: &AccessClaims) -> Option<Refusal> {
+        let first = |names: &[String]| names.first().cloned().unwrap_or_default();
+        let (passes, refusal) = match self {
+            Self::All(names) => (
+                names.iter().all(|name| claims.scope.contains(name)),
+                Refusal::InsufficientScope { required: names.join(" ") },
+            ),
+            Self::Any(names) => (
+                names.iter().any(|name| claims.scope.contains(name)),
+                Refusal::InsufficientScope { required: first(names) },
+            ),
+            Self::Role(names) => {
+                (names.iter().any(|name| claims.roles.contains(name)), Refusal::MissingRole { required: first(names) })
+            }
+        };
+        (!passes).then_some(refusal)
     }
 }
 
 impl Need {
     fn admit(&self, guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Admitted, BearerError> {
         let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
-        if !self.allows(&verified.claims.scope) {
-            return Err(guard.refuse(Refusal::InsufficientScope { required: self.required() }));
+        match self.refusal(&verified.claims) {
+            Some(refusal) => Err(guard.refuse(refusal)),
+            None => Ok(Admitted { guard, verified }),
         }
-        Ok(Admitted { guard, verified })
     }
 }
 

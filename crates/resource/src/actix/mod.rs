@@ -15,6 +15,8 @@ mod extract;
 mod guard;
 mod header;
 mod middleware;
+mod roles;
+mod seldom;
 mod tokens;
 
 pub use error::{BearerError, Realm, Refusal};
@@ -23,3 +25,4 @@ pub use extract::{Bearer, Extraction, MaybeBearer, NoExtra};
 pub use guard::BearerGuard;
 pub use header::{Malformed, access_token_in_form, token_from_header};
 pub use middleware::{RequireScopes, RequireScopesService};
+pub use roles::HasRole;

@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use ficha_resource::{
-    Bearer, BearerError, BearerGuard, ErrorBody, MaybeBearer, OAuth2PasswordBearer, TestIssuer, scopes,
+    AnyScope, Bearer, BearerError, BearerGuard, ErrorBody, HasRole, MaybeBearer, OAuth2PasswordBearer, TestIssuer,
+    roles, scopes,
 };
 use ficha_token::{Algorithm, Clock, SigningKey};
 use reqwest::Method;
@@ -19,6 +20,10 @@ use crate::support::encode;
 scopes! {
     NotesRead = "notes:read";
     NotesWrite = "notes:write";
+}
+
+roles! {
+    Editor = "editor";
 }
 
 #[derive(Deserialize)]
@@ -51,6 +56,20 @@ async fn badge(user: Bearer) -> Result<String, BearerError> {
     Ok(user.extra::<Badge>()?.badge.to_string())
 }
 
+/// A claim that has a name of its own in `AccessClaims`.
+#[derive(Deserialize)]
+struct WithRoles {
+    roles: Vec<String>,
+}
+
+async fn list_roles(user: Bearer<AnyScope, WithRoles>) -> String {
+    user.custom.roles.join(", ")
+}
+
+async fn edit(editor: HasRole<Editor>) -> String {
+    editor.token.claims.sub.to_string()
+}
+
 async fn form(user: Bearer, request: HttpRequest, body: Bytes) -> Result<&'static str, BearerError> {
     user.check_form(&request, &body)?;
     Ok("taken")
@@ -67,6 +86,8 @@ fn handlers(config: &mut web::ServiceConfig) {
         .route("/feed", web::get().to(feed))
         .route("/team", web::get().to(team))
         .route("/badge", web::get().to(badge))
+        .route("/roles", web::get().to(list_roles))
+        .route("/edit", web::get().to(edit))
         .route("/form", web::post().to(form));
 }
 
@@ -84,6 +105,8 @@ fn services(issuer: &TestIssuer) -> Vec<(&'static str, Service)> {
                     .service(guarded("/guarded/write").wrap(value.require("notes:write")))
                     .service(guarded("/guarded/both").wrap(value.require_all(["notes:read", "notes:write"])))
                     .service(guarded("/guarded/either").wrap(value.require_any(["notes:write", "notes:read"])))
+                    .service(guarded("/guarded/editor").wrap(value.require_role("editor")))
+                    .service(guarded("/guarded/staff").wrap(value.require_any_role(["owner", "editor"])))
                     .service(guarded("/guarded/token").wrap(value.require_token()));
             })
         }};
@@ -265,7 +288,7 @@ async fn optional_means_missing_and_never_invalid() {
 }
 
 #[actix_web::test]
-async fn custom_claims_that_do_not_fit_make_the_token_invalid() {
+async fn claims_that_do_not_fit_are_refused_and_log_nobody_out() {
     let issuer = TestIssuer::new();
     let mint = |name: &str, value: Value| issuer.token().scope("notes:read").claim(name, value).sign();
     for (_, service) in services(&issuer) {
@@ -273,12 +296,44 @@ async fn custom_claims_that_do_not_fit_make_the_token_invalid() {
         assert_eq!(service.get("/badge", &mint("badge", json!(7))).await.body, "7");
         for token in [mint("team", json!(7)), mint("crew", json!("blue"))] {
             let answer = service.get("/team", &token).await;
-            answer.assert_error(401, "invalid_token");
+            answer.assert_error(403, "insufficient_scope");
             assert!(!answer.body.contains("blue"), "nothing from the token is repeated");
         }
-        service.get("/badge", &mint("badge", json!("seven"))).await.assert_error(401, "invalid_token");
+        service.get("/badge", &mint("badge", json!("seven"))).await.assert_error(403, "insufficient_scope");
+        let editor = issuer.token().roles(["editor", "reader"]).sign();
+        assert_eq!(service.get("/roles", &editor).await.body, "editor, reader");
+        assert_eq!(service.get("/roles", &issuer.token().sign()).await.body, "");
         let little = issuer.token().claim("team", json!(7)).sign();
         service.get("/team", &little).await.assert_error(403, "insufficient_scope");
+    }
+}
+
+#[test]
+fn an_http_client_of_somebody_else_works_beside_this_crate() {
+    // Cargo unifies the features of reqwest: without a TLS provider, this would panic in the service's own code.
+    drop(reqwest::Client::new());
+}
+
+#[actix_web::test]
+async fn a_role_is_required_like_a_scope() {
+    let issuer = TestIssuer::new();
+    let with = |roles: &[&str]| issuer.token().roles(roles.iter().copied()).sign();
+    let (editor, owner, nobody) = (with(&["reader", "editor"]), with(&["owner"]), with(&[]));
+    for (_, service) in services(&issuer) {
+        for (path, may) in
+            [("/edit", vec![&editor]), ("/guarded/editor", vec![&editor]), ("/guarded/staff", vec![&editor, &owner])]
+        {
+            service.get_with(path, &[]).await.assert_asks_for_a_token();
+            for token in [&editor, &owner, &nobody] {
+                let answer = service.get(path, token).await;
+                if may.contains(&token) {
+                    answer.assert_ok();
+                } else {
+                    answer.assert_error(403, "insufficient_scope");
+                    assert!(answer.body.contains("role"), "{answer:?}");
+                }
+            }
+        }
     }
 }
 

@@ -60,9 +60,14 @@ impl AccessClaims {
         [self.jti.into(), self.sid.into(), DenyId::of_key(kid)]
     }
 
-    /// Reads the custom claims into a type of the caller's.
+    /// Reads the claims into a type of the caller's: custom ones and those of the RFCs, under the names that they have in
+    /// the token. A token without roles has an empty list of `roles`.
     pub fn custom<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_value(Value::Object(self.extra.clone()))
+        let mut claims = serde_json::to_value(self)?;
+        if let Value::Object(members) = &mut claims {
+            members.entry("roles").or_insert_with(|| Value::Array(Vec::new()));
+        }
+        serde_json::from_value(claims)
     }
 
     /// Reads the payload of a token whose signature is valid. Each member may occur once, and every claim must have the

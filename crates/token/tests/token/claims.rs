@@ -182,6 +182,26 @@ fn custom_claims_and_roles_are_read_back() {
     let read = verify(&token).unwrap();
     assert_eq!(read, claims);
     assert_eq!(read.custom::<Mine>().unwrap(), Mine { tenant: "blue".into() });
+    assert!(claims.custom::<Vec<String>>().is_err());
+}
+
+#[test]
+fn a_type_may_name_any_claim() {
+    #[derive(serde::Deserialize, PartialEq, Debug)]
+    struct Mine {
+        sub: uuid::Uuid,
+        roles: Vec<String>,
+        scope: String,
+        exp: i64,
+        tenant: Option<String>,
+    }
+    let claims = claims();
+    let of = |claims: &AccessClaims| claims.custom::<Mine>().unwrap();
+    let mine = of(&claims);
+    assert_eq!((mine.sub, mine.exp, mine.tenant), (claims.sub, claims.exp, None));
+    assert_eq!((mine.roles, mine.scope), (Vec::<String>::new(), claims.scope.to_string()));
+    let editor = AccessClaims { roles: vec!["editor".into()], ..claims };
+    assert_eq!(of(&editor).roles, ["editor"]);
 }
 
 #[test]

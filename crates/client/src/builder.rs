@@ -141,6 +141,12 @@ impl Builder {
         if self.client_id.is_empty() {
             return Err(Error::Setting("the client id is empty".into()));
         }
+        if self.client_secret.as_ref().is_some_and(|secret| secret.secret().is_empty()) {
+            return Err(Error::Setting("the client secret is empty: a public client has none at all".into()));
+        }
+        if self.limit.is_zero() {
+            return Err(Error::Setting("the time limit is zero, so no request could succeed".into()));
+        }
         if self.grant == Grant::ClientCredentials && self.client_secret.is_none() {
             return Err(Error::Setting("client_credentials needs a client secret".into()));
         }

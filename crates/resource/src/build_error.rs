@@ -24,8 +24,14 @@ pub enum BuildError {
     /// No audience is set, so tokens for any other service would be accepted.
     #[error("no audience is set: set this service's audience(), or any_audience() to accept tokens for other services")]
     NoAudience,
-    /// The leeway is above 60 s. Denylist entries are not kept long enough for more.
-    #[error("the leeway must be at most 60 seconds")]
+    /// An audience is empty. No token has that one.
+    #[error("an audience is empty: give this service's name, as in the aud of its tokens")]
+    EmptyAudience,
+    /// The client id or the secret is empty: most likely a variable that is not set.
+    #[error("the credentials are empty: give the id and the secret of a client that serves this audience")]
+    EmptyCredentials,
+    /// The leeway is above 60 s, or has a fraction of a second. Denylist entries are not kept long enough for more.
+    #[error("the leeway must be at most 60 seconds, and whole seconds")]
     Leeway,
     /// The lease is below 5 s or above 1 h.
     #[error("the lease must be between 5 seconds and 1 hour")]

@@ -152,10 +152,14 @@ impl Stats {
 type Value = fn(&Stats) -> Option<u64>;
 
 const COUNTERS: &[(&str, &str, Value)] = &[
-    ("ficha_resource_polls", "Answered polls of the denylist", |stats| Some(stats.denylist?.polls_ok)),
-    ("ficha_resource_polls_failed", "Polls of the denylist that failed, or whose answer could not be used", |stats| {
-        Some(stats.denylist?.polls_failed)
+    ("ficha_resource_denylist_polls", "Polls of the denylist, the failed ones included", |stats| {
+        Some(stats.denylist?.polls_ok + stats.denylist?.polls_failed)
     }),
+    (
+        "ficha_resource_denylist_polls_failed",
+        "Polls of the denylist that failed, or whose answer could not be used",
+        |stats| Some(stats.denylist?.polls_failed),
+    ),
     (
         "ficha_resource_denylist_resets",
         "How often the server did not know the cursor and sent the whole list",
@@ -222,7 +226,7 @@ mod tests {
         assert_eq!(text.matches("# TYPE ficha_resource_denylist_entries gauge\n").count(), 1);
         assert!(text.contains("ficha_resource_denylist_entries{issuer=\"https://a\"} 7\n"), "{text}");
         assert!(text.contains(r#"ficha_resource_denylist_staleness_seconds{issuer="https://b\"\\\n"} 1.5"#), "{text}");
-        assert!(text.contains("# TYPE ficha_resource_polls_total counter\n"));
+        assert!(text.contains("# TYPE ficha_resource_denylist_polls_total counter\n"));
         assert!(text.contains("ficha_resource_ready{issuer=\"https://a\"} 1\n"));
     }
 

@@ -40,14 +40,20 @@ struct Peeked<'p> {
 impl OAuth2PasswordBearer {
     /// Accepts the tokens of each of these issuers. If two have the same `iss`, the first one is used.
     ///
+    /// # Panics
+    /// If there is none: every token would be refused.
+    ///
     /// ```
     /// # use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
     /// let (staff, guests) = (TestIssuer::named("https://staff.test"), TestIssuer::named("https://guests.test"));
     /// let both = OAuth2PasswordBearer::any_of([staff.oauth2(), guests.oauth2()]);
     /// assert!(both.verify(&guests.token().sign()).is_ok());
     /// ```
+    #[track_caller]
     pub fn any_of(bearers: impl IntoIterator<Item = Self>) -> Issuers {
-        Issuers { parts: bearers.into_iter().map(Part::new).collect() }
+        let parts: Arc<[Part]> = bearers.into_iter().map(Part::new).collect();
+        assert!(!parts.is_empty(), "no issuer is given, so every token would be refused");
+        Issuers { parts }
     }
 }
 

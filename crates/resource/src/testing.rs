@@ -135,6 +135,7 @@ impl TestIssuer {
     ///
     /// # Panics
     /// If it is not a token of this issuer.
+    #[track_caller]
     pub fn revoke(&self, token: &str) {
         self.deny(self.claims(token).jti.into());
     }
@@ -143,6 +144,7 @@ impl TestIssuer {
     ///
     /// # Panics
     /// If it is not a token of this issuer.
+    #[track_caller]
     pub fn revoke_session(&self, token: &str) {
         self.deny(self.claims(token).sid.into());
     }
@@ -190,6 +192,7 @@ impl TestIssuer {
         Arc::clone(&self.inner.key.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    #[track_caller]
     fn claims(&self, token: &str) -> ficha_token::AccessClaims {
         let unverified = Unverified::parse(token).expect("the text is a token");
         let key = self.inner.keys.of(unverified.kid()).expect("it is a token of this issuer");

@@ -27,6 +27,19 @@ async fn a_user_logs_in_and_gets_a_valid_token() {
     assert!(!shown.contains(token.secret()) && !shown.contains("the-secret"), "{shown}");
 }
 
+#[test]
+fn settings_with_which_nothing_could_work_are_refused() {
+    let builder = || TokenSource::builder("https://auth.example.com", "notes-app");
+    for (builder, word) in [
+        (builder().client_secret(""), "the client secret is empty"),
+        (builder().time_limit(Duration::ZERO), "the time limit is zero"),
+        (TokenSource::builder("https://auth.example.com", ""), "the client id is empty"),
+    ] {
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_reported_and_leaves_the_session_unchanged() {
     let world = World::start().await;

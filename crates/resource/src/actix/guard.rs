@@ -181,6 +181,9 @@ impl BearerGuard {
 
     pub(super) fn refuse(&self, refusal: impl Into<Refusal>) -> BearerError {
         let realm = self.realm.clone().unwrap_or_else(|| Realm::from(self.tokens.realm().unwrap_or(DEFAULT_REALM)));
+        let refusal = refusal.into();
+        // The reason contains nothing from the token.
+        tracing::debug!(reason = %refusal, "a request was refused");
         BearerError::new(realm, refusal).or_body(self.error_body.as_ref())
     }
 

@@ -14,6 +14,7 @@ use crate::build_error::BuildError;
 use crate::password_bearer::{Description, Following, OAuth2PasswordBearer, Shared};
 use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
 use crate::remote::http;
+use crate::remote::http::Credentials;
 use crate::remote::metadata::{Endpoints, Search};
 use crate::remote::{Fed, Plan, RemoteKeys, Replica, address, spawn};
 use crate::scopes::is_scope_name;
@@ -79,10 +80,16 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
         if audiences.is_empty() && !*any_audience {
             return Err(BuildError::NoAudience);
         }
+        if audiences.iter().any(String::is_empty) {
+            return Err(BuildError::EmptyAudience);
+        }
         if *any_audience {
             audiences.clear();
         }
-        if *leeway > Duration::from_secs(u64::from(MAX_LEEWAY_SECONDS)) {
+        if self.credentials.as_ref().is_some_and(Credentials::are_incomplete) {
+            return Err(BuildError::EmptyCredentials);
+        }
+        if *leeway > Duration::from_secs(u64::from(MAX_LEEWAY_SECONDS)) || leeway.subsec_nanos() > 0 {
             return Err(BuildError::Leeway);
         }
         if !LEASES.contains(&self.lease) {

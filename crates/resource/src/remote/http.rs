@@ -27,6 +27,13 @@ pub(crate) struct Credentials {
     pub secret: Secret,
 }
 
+impl Credentials {
+    /// True if a part is empty.
+    pub fn are_incomplete(&self) -> bool {
+        self.client_id.is_empty() || self.secret.expose().is_empty()
+    }
+}
+
 /// One request.
 pub(crate) struct Ask<'a> {
     pub url: Url,

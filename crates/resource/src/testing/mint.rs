@@ -67,6 +67,7 @@ impl TestToken {
     ///
     /// # Panics
     /// If it is not a valid scope (RFC 6749 §3.3).
+    #[track_caller]
     pub fn scope(mut self, scope: &str) -> Self {
         self.claims.scope = scope.parse().expect("a valid scope (RFC 6749 section 3.3)");
         self
@@ -112,6 +113,7 @@ impl TestToken {
     ///
     /// # Panics
     /// If no verifier would accept such claims: an empty audience, or a registered name in [`TestToken::claim`].
+    #[track_caller]
     pub fn sign(self) -> String {
         self.key.sign(&self.claims).expect("the claims can be signed")
     }

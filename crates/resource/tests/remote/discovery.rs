@@ -110,6 +110,11 @@ async fn build_fails_for_mistakes_that_waiting_does_not_fix() {
     let none = OAuth2PasswordBearer::discover(issuer.as_str());
     assert_eq!(error(none).await, BuildError::NoAudience);
     assert_eq!(error(world.service().leeway(seconds(61))).await, BuildError::Leeway);
+    assert_eq!(error(world.service().leeway(Duration::from_millis(900))).await, BuildError::Leeway);
+    assert_eq!(error(world.service().audience("")).await, BuildError::EmptyAudience);
+    for (id, secret) in [("", "secret"), ("notes-api", ""), ("", "")] {
+        assert_eq!(error(world.service().credentials(id, secret)).await, BuildError::EmptyCredentials);
+    }
     assert_eq!(error(world.service().lease(Duration::from_millis(4_999))).await, BuildError::Lease);
     assert_eq!(error(world.service().lease(seconds(3_601))).await, BuildError::Lease);
     assert_eq!(error(world.service().keys_outage_limit(seconds(59))).await, BuildError::KeysOutageLimit);

@@ -48,7 +48,7 @@ pub enum AuthorityError {
     /// loaded, so it is unknown with which key to sign.
     #[error("the server can't reach its database")]
     Stale,
-    /// All sessions of the client or of the user are being ended; until that is done there are no new ones.
+    /// All sessions of the client or of the user are being revoked. Until that is done, no session is created.
     #[error("all sessions of this client or user are being ended")]
     Revoking,
     /// Every session was revoked while this one was being created.

@@ -77,7 +77,13 @@ pub fn sqlite_commits(copy: &Path, ids: &[uuid::Uuid], length: Duration) -> Outc
 
 /// The same on PostgreSQL, with `connections` in parallel.
 pub async fn postgres_commits(url: &str, ids: &[uuid::Uuid], connections: u32, length: Duration) -> Outcome<f64> {
-    let pool = PgPoolOptions::new().max_connections(connections).min_connections(connections).connect(url).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect(url)
+        .await?;
     let began = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for index in 0..connections as usize {

@@ -75,7 +75,7 @@ pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpRe
     let held = state.authority.poll_denylist(&follower, &source, poll);
     let page = tokio::select! {
         page = held => page?,
-        // Whoever has only shut down its side gets its answer now.
+        // A client that has only shut down its side of the connection still gets a response.
         () = hung_up(&request) => {
             let now = Poll { wait: Duration::ZERO, ..poll };
             state.authority.poll_denylist(&follower, &source, now).await?

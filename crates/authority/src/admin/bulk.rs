@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a revocation that somebody else works on is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Notices revocations that do not move any more. It measures time itself, so no clock needs to be right.
+/// Notices revocations that do not move any more. It goes by tokio's clock, like all pauses and time limits: this is about
+/// how long this process has watched, and not about the time at which anything is valid.
 #[derive(Default)]
 pub(crate) struct Stopped {
     seen: HashMap<Uuid, (BulkRevocation, Instant)>,
@@ -42,7 +43,7 @@ impl Stopped {
 
 impl Admin {
     /// Audits `event`, and ends the sessions that are still to be ended. The change itself is committed, so it is audited
-    /// before that: it may take minutes, and another process may finish it.
+    /// before that: it may take minutes, and another process may finish it. The sessions end even if it can't be audited.
     pub(crate) async fn audit_and_finish(&self, event: Event, revoked: Revoked) -> Result<u64, AdminError> {
         self.publish(&revoked);
         let Some(work) = revoked.rest else {
@@ -50,8 +51,9 @@ impl Admin {
             return Ok(revoked.sessions);
         };
         let then = event.clone().named("sessions.ended");
-        self.audit(event.detail("all sessions are being ended")).await?;
+        let audited = self.audit(event.detail("all sessions are being ended")).await;
         let sessions = revoked.sessions + self.finish_bulk(work).await?;
+        audited?;
         self.audit(then.detail(ended(sessions))).await?;
         Ok(sessions)
     }
@@ -59,9 +61,8 @@ impl Admin {
     /// Ends the rest of the sessions, and returns how many it has ended in all. If another process has taken the work
     /// over, it waits for that one.
     pub(crate) async fn finish_bulk(&self, work: BulkWork) -> Result<u64, AdminError> {
+        let (id, mut stopped) = (work.revocation, Stopped::default());
         let mut work = Some(work);
-        let mut stopped = Stopped::default();
-        let id = work.map(|work| work.revocation).unwrap_or_default();
         loop {
             if let Some(mine) = work {
                 self.end_patiently(mine).await?;
@@ -129,7 +130,7 @@ impl Admin {
                 BulkStep::Ended(revoked) => self.publish(&revoked),
                 BulkStep::Finished | BulkStep::TakenOver => return Ok(()),
             }
-            // Half as long as the step took: others get the database and its locks a third of the time, or more.
+            // Half as long as the step took: others get the database and its locks a third of the time.
             tokio::time::sleep(began.elapsed() / 2).await;
         }
     }

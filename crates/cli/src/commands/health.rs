@@ -72,8 +72,8 @@ async fn ask(url: &str) -> Result<reqwest::Response, String> {
     client.build().map_err(deepest)?.get(url).send().await.map_err(deepest)
 }
 
-/// Accepts every certificate: it is for the name that clients use, and not for loopback. Nothing secret is sent, and
-/// whoever listens on the address instead of the server could also get a certificate for it.
+/// Accepts every certificate: the server's is for the name that clients use, and not for loopback. Nothing secret is sent,
+/// and the answer only says whether the server is ready.
 #[derive(Debug)]
 struct Own(Arc<CryptoProvider>);
 

@@ -165,8 +165,8 @@ where
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_LIMIT)
         .client_disconnect_timeout(DISCONNECT_LIMIT)
-        // Otherwise, bytes that are no request would take the answers with them that are due before. A poll ends when
-        // the client hangs up (`Connection::hung_up`); other handlers run to completion (`run_to_completion.rs`).
+        // Otherwise, garbage after pipelined requests would discard the responses to those requests. A poll ends when the
+        // client hangs up (`Connection::hung_up`); other handlers run to completion (`run_to_completion.rs`).
         .h1_allow_half_closed(true)
         .local_addr(address)
         .on_connect_ext(|stream: &Watched<IO>, data: &mut Extensions| {

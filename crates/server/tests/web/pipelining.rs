@@ -18,7 +18,7 @@ fn login() -> String {
 }
 
 ficha_store::on_both_databases! {
-    async fn what_is_no_request_does_not_take_the_answers_before_it_along(database: TestDatabase) {
+    async fn garbage_after_pipelined_requests_discards_no_response(database: TestDatabase) {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         for garbage in [

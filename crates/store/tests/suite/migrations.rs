@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use ficha_migrations::Migrator;
 use ficha_store::testing::TestDatabase;
 use ficha_store::{StoreError, on_both_databases};
 use futures_util::future::join_all;
 use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::sea_orm::Database;
+use sea_orm_migration::sea_orm::{ConnectOptions, Database};
 
 on_both_databases! {
     async fn migrating_names_each_step_once(db: TestDatabase) {
@@ -38,7 +40,10 @@ on_both_databases! {
     }
 
     async fn each_step_can_be_undone(db: TestDatabase) {
-        let connection = Database::connect(db.url()).await.unwrap();
+        // Without a maintenance task of sqlx's, which may run for ever when the runtime ends.
+        let mut options = ConnectOptions::new(db.url());
+        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+        let connection = Database::connect(options).await.unwrap();
         Migrator::down(&connection, None).await.unwrap();
         connection.close().await.unwrap();
         let store = db.store().await;

@@ -10,6 +10,7 @@ pub(crate) use diagnosis::diagnose;
 
 use std::time::Duration;
 
+use sea_orm::sqlx::pool::PoolConnectionMetadata;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, ConnectOptions, Connection, Executor};
 
@@ -30,6 +31,10 @@ const SETUP: &str = "SET default_transaction_isolation = 'read committed'; SET l
 
 /// A connection that was idle for longer is pinged before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// For how long a connection may be idle, and how old it may get.
+const LONGEST_IDLE: Duration = Duration::from_secs(600);
+const LONGEST_LIFE: Duration = Duration::from_secs(1_800);
 
 /// Reads a `postgres://` URL. Its `sslmode` says whether TLS is used and how the server is verified.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions> {
@@ -57,7 +62,7 @@ pub(crate) async fn open(
 /// A pool of one connection for a listener: it does not count against the others, and is never closed for being idle.
 pub(crate) async fn open_listener(target: &PgConnectOptions, options: &StoreOptions) -> Result<PgPool> {
     let last = LastRefusal::default();
-    let pool = pool(1, options, &Condemned::default(), &last).idle_timeout(None).max_lifetime(None);
+    let pool = pool(1, options, &Condemned::default(), &last);
     match pool.connect_with(target.clone()).await {
         Ok(pool) => Ok(pool),
         Err(error) => Err(StoreError::Unavailable(cause(target, &last, error).await)),
@@ -89,6 +94,11 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned, last: &
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
+        // Without these two, sqlx starts no maintenance task. That task trusts a count that may be below zero for a moment
+        // while a connection is returned, and then runs for ever without a pause: on the one thread that the database's
+        // connections belong to, it would stop the server. `is_old` has the limits instead.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             let last = last.clone();
@@ -100,7 +110,7 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned, last: &
             })
         })
         .before_acquire(move |connection, metadata| {
-            let usable = !condemned.contains(&metadata) && !connection.is_in_transaction();
+            let usable = !condemned.contains(&metadata) && !is_old(&metadata) && !connection.is_in_transaction();
             Box::pin(async move {
                 if !usable {
                     return Ok(false);
@@ -113,8 +123,25 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned, last: &
         })
 }
 
+/// True if a connection is closed instead of being used again. A firewall may have dropped one that was idle for long,
+/// and a process of PostgreSQL keeps what it has cached.
+fn is_old(connection: &PoolConnectionMetadata) -> bool {
+    connection.idle_for >= LONGEST_IDLE || connection.age >= LONGEST_LIFE
+}
+
 /// The database as shown in error messages.
 fn name(target: &PgConnectOptions) -> String {
     let database = target.get_database().unwrap_or(target.get_username());
     format!("postgres://{}:{}/{database}", target.get_host(), target.get_port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pool_starts_a_maintenance_task() {
+        let pool = pool(16, &StoreOptions::default(), &Condemned::default(), &LastRefusal::default());
+        assert_eq!((pool.get_idle_timeout(), pool.get_max_lifetime(), pool.get_min_connections()), (None, None, 0));
+    }
 }

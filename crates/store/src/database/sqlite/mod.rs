@@ -201,6 +201,7 @@ fn pool(connections: u32, options: &StoreOptions, condemned: &Condemned) -> Sqli
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
+        // See the pool of PostgreSQL, too: without these two, sqlx starts no maintenance task.
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -1,7 +1,8 @@
 //! Headers of every response.
 
 use actix_http::ConnectionType;
-use actix_web::body::MessageBody;
+use actix_web::ResponseError;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, REFERRER_POLICY,
@@ -11,21 +12,25 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use crate::http::cors::EXPOSED_HEADERS;
+use crate::http::host::require_host;
 use crate::state::State;
 
 /// One year, for this host only: its subdomains are not ours to decide about.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, plain HTTP is
+/// Refuses a malformed Host header. Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, plain HTTP is
 /// forbidden to browsers as well (HSTS, RFC 6797), even if a proxy terminates TLS.
 pub async fn common_headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let state = request.app_data::<Data<State>>();
     let is_https = state.is_some_and(|state| !state.authority.settings().issuer.is_plain_http());
     let state = state.cloned();
-    let mut response = next.call(request).await?;
+    let mut response = match require_host(request.headers()) {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(refused) => request.into_response(refused.error_response()).map_into_right_body(),
+    };
     // Asked afterwards: a poll that was held until now is told as well.
     let stopping = state.is_some_and(|state| state.is_stopping());
     let headers = response.headers_mut();

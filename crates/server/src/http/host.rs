@@ -1,26 +1,19 @@
 //! The Host header.
 
-use actix_web::ResponseError;
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HOST, HeaderValue};
+use actix_web::http::header::{HOST, HeaderMap, HeaderValue};
 use actix_web::http::uri::Authority;
-use actix_web::middleware::Next;
 
 use crate::error::ApiError;
 
-/// Refuses a Host that is not one, as RFC 9112 §3.2 requires. Nothing here reads it, but a proxy that understands it
+/// Refuses a Host that is malformed, as RFC 9112 §3.2 requires. Nothing here reads it, but a proxy that understands it
 /// differently might send the request elsewhere. The HTTP library has already refused a missing or a second one.
-pub async fn require_host<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if request.headers().get(HOST).is_some_and(|host| !is_valid(host)) {
-        let refused =
-            ApiError::InvalidRequest("the Host header must be a host and, if needed, a port").error_response();
-        return Ok(request.into_response(refused));
+pub fn require_host(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.get(HOST) {
+        Some(host) if !is_valid(host) => {
+            Err(ApiError::InvalidRequest("the Host header must be a host and, if needed, a port"))
+        }
+        _ => Ok(()),
     }
-    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }
 
 /// RFC 9110 §7.2: a host, and a port if there is one. It may be empty.

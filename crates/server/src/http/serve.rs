@@ -23,7 +23,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::http::connections::Connections;
 use crate::http::cors::{WebOrigin, cors};
 use crate::http::headers::common_headers;
-use crate::http::host::require_host;
 use crate::http::stream::{ClientStream, Patience};
 use crate::http::unread_body::close_on_unread_body;
 use crate::http::watched::Watched;
@@ -154,7 +153,6 @@ where
     let Site { state, routes, allowed, address } = site;
     let loopback = state.authority.settings().issuer.is_loopback();
     let app = App::new()
-        .wrap(from_fn(require_host))
         .wrap(cors(allowed, loopback))
         .wrap(from_fn(common_headers))
         .wrap(from_fn(close_on_unread_body))

@@ -16,6 +16,15 @@ mod m0009_audit;
 mod m0010_heartbeats;
 mod m0011_bulk_revocations;
 mod m0012_heartbeat_settings;
+mod m0013_events;
+mod m0014_authentication;
+mod m0015_unreported_failures;
+mod m0016_compatibility;
+
+/// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
+/// release before, which knows this one but not all, can be restarted while a release is rolled out. Contracting raises
+/// it.
+pub const NEEDED: &str = "m0012_heartbeat_settings";
 
 /// All migrations, in order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +45,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_heartbeats::Step),
             Box::new(m0011_bulk_revocations::Step),
             Box::new(m0012_heartbeat_settings::Step),
+            Box::new(m0013_events::Step),
+            Box::new(m0014_authentication::Step),
+            Box::new(m0015_unreported_failures::Step),
+            Box::new(m0016_compatibility::Step),
         ]
     }
 }

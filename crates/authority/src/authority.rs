@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use ficha_password::{Cost, Hashing};
-use ficha_store::{AuditRecord, DatabaseKind, Store, Writes};
+use ficha_store::{DatabaseKind, Store, Writes};
 use ficha_token::Clock;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::admin::Admin;
 use crate::authn::counting::Counting;
@@ -17,8 +17,11 @@ use crate::clock::issuer::IssuerClock;
 use crate::denylist::feed::Feed;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
+use crate::events::output::EventOutput;
 use crate::foundation::{Foundation, start_hashing};
 use crate::group_commit::GroupCommit;
+use crate::group_commit::event::EventBatch;
+use crate::group_commit::refusal::RefusalBatch;
 use crate::group_commit::revocation::RevocationBatch;
 use crate::group_commit::rotation::RotationBatch;
 use crate::keys::key_ring::KeyRing;
@@ -29,8 +32,8 @@ use crate::tasks::outage::Outage;
 
 /// The most callers that share one statement.
 const MOST_IN_A_BATCH: usize = 128;
-/// How many audit events may wait for the database.
-const AUDIT_QUEUE: usize = 4_096;
+/// The most refused logins that share a statement: they are many during an attack, and most of them share a row.
+const MOST_REFUSALS: usize = 4_096;
 
 /// An authorization server. Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +61,9 @@ pub(crate) struct Inner {
     pub(crate) denylist: Arc<Denylist>,
     pub(crate) feed: Feed,
     pub(crate) rotations: GroupCommit<RotationBatch>,
-    pub(crate) revocations: GroupCommit<RevocationBatch>,
+    pub(crate) revocations: Arc<GroupCommit<RevocationBatch>>,
+    pub(crate) event_batches: GroupCommit<EventBatch>,
+    pub(crate) refusals: GroupCommit<RefusalBatch>,
     pub(crate) metrics: Arc<Metrics>,
     /// The highest cost of any stored or new hash: every failed login takes as long as a hash of that cost.
     pub(crate) floor_cost: AtomicU32,
@@ -66,9 +71,8 @@ pub(crate) struct Inner {
     pub(crate) counting: Counting,
     /// Failed client secrets, by source.
     pub(crate) secret_failures: SecretFailures,
-    /// The queue of audit events: the end that events are sent to, and the end that their writer reads.
-    pub(crate) audit: mpsc::Sender<AuditRecord>,
-    pub(crate) audit_events: tokio::sync::Mutex<mpsc::Receiver<AuditRecord>>,
+    /// Where numbered events go besides the database.
+    pub(crate) events: EventOutput,
     /// Logs outages of the database.
     pub(crate) outage: Outage,
     /// Whether the database accepts changes.
@@ -106,7 +110,6 @@ impl Authority {
         };
         let rotations = RotationBatch::new(&base);
         let revocations = RevocationBatch::new(&base, denylist.clone());
-        let (audit, audit_events) = mpsc::channel(AUDIT_QUEUE);
         let authority = Self {
             inner: Arc::new(Inner {
                 master,
@@ -118,13 +121,14 @@ impl Authority {
                 rotations: GroupCommit::start(rotations, workers, MOST_IN_A_BATCH),
                 // Revocations take their numbers from one counter row, which stays locked until the commit. A second
                 // batch would only wait for it, and each would be half as large.
-                revocations: GroupCommit::start(revocations, 1, MOST_IN_A_BATCH),
+                revocations: Arc::new(GroupCommit::start(revocations, 1, MOST_IN_A_BATCH)),
+                event_batches: GroupCommit::start(EventBatch::new(&base), 1, MOST_IN_A_BATCH),
+                refusals: GroupCommit::start(RefusalBatch::new(&base), 1, MOST_REFUSALS),
                 metrics,
                 floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
                 counting: Counting::default(),
                 secret_failures: SecretFailures::default(),
-                audit,
-                audit_events: tokio::sync::Mutex::new(audit_events),
+                events: EventOutput::default(),
                 outage: Outage::default(),
                 writes: base.store.writes(),
                 listening: AtomicBool::new(false),
@@ -167,6 +171,11 @@ impl Authority {
         &self.inner.metrics
     }
 
+    /// Where numbered events go besides the database.
+    pub fn events(&self) -> &EventOutput {
+        &self.inner.events
+    }
+
     /// The hashing threads.
     pub fn hashing(&self) -> &Hashing {
         &self.inner.hashing
@@ -174,7 +183,9 @@ impl Authority {
 
     /// The rules for administrators, sharing this authority's memory: what they revoke is refused here at once.
     pub fn admin(&self) -> Admin {
-        Admin::new(self.inner.base.clone(), self.inner.hashing.clone(), self.inner.denylist.clone())
+        let inner = &*self.inner;
+        let (hashing, denylist) = (inner.hashing.clone(), inner.denylist.clone());
+        Admin::new(inner.base.clone(), hashing, denylist, inner.revocations.clone(), inner.metrics.clone())
     }
 
     /// Elapsed seconds, for what is kept only in memory: setting the wall clock does not change them.

@@ -46,6 +46,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         user: Some((user, base.settings.password.bcrypt_cost.get())),
         scopes: vec![(ADMIN_SCOPE.into(), "Administer this server".into())],
         now: clock.unix_now(),
+        at: clock.unix_millis(),
     };
     let outcome = match base.store.bootstrap(first).await {
         Ok(outcome) => outcome,

@@ -10,6 +10,7 @@ mod bootstrap;
 mod clients;
 mod clock;
 mod denylist;
+mod directory;
 mod error;
 mod events;
 mod foundation;
@@ -22,7 +23,9 @@ mod settings;
 mod tasks;
 mod tokens;
 
-pub use admin::{Admin, AdminError, ClientChange, NewClient, NewPassword, NewUser, Purged, SessionQuery};
+pub use admin::{
+    Actor, Admin, AdminError, ClientChange, EventQuery, NewClient, NewPassword, NewUser, Purged, SessionQuery,
+};
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};
 pub use clients::{AuthenticatedClient, ClientCredentials};
@@ -31,12 +34,15 @@ pub use clock::issuer::IssuerClock;
 pub use denylist::feed::{FeedPage, Follower, LONGEST_WAIT, Poll};
 pub use denylist::replica::{Denylist, VOUCH_LIMIT, Verdict};
 pub use error::{AuthorityError, SettingsError, StartError};
+pub use events::output::EventOutput;
+pub use events::verify::{Damage, Verified};
+pub use events::view::{ActorView, EventView, hex};
 pub use foundation::Foundation;
 pub use grants::password::PasswordRequest;
 pub use keys::key_ring::{KeyRing, Keys};
 pub use keys::master_key::MasterKeySource;
 pub use keys::secret::Secret;
-pub use metrics::{Counter, Metrics};
+pub use metrics::{Counter, Gauge, Metrics};
 pub use request_source::RequestSource;
 pub use settings::{
     ADMIN, ADMIN_SCOPE, DenylistSettings, FIRST_PARTY, Issuer, JWKS_MAX_AGE, PasswordSettings, Settings,
@@ -50,8 +56,8 @@ pub use tokens::issue::Issued;
 pub use ficha_password::policy::{PasswordPolicy, PolicyError};
 pub use ficha_password::{Cost, Password, StoredHash};
 pub use ficha_store::{
-    AuditRecord, ClientRecord, ClientScopes, DatabaseKind, KeyPurpose, KeyRecord, RevokeReason, SessionRecord, Store,
-    StoreError, StoreOptions, UserRecord,
+    ClientRecord, ClientScopes, DatabaseKind, EventKind, EventRecord, KeyPurpose, KeyRecord, RevokeReason,
+    SessionRecord, SessionState, Store, StoreError, StoreOptions, UserRecord,
 };
 pub use ficha_token::Grant;
 

@@ -25,6 +25,22 @@ impl Counter {
     }
 }
 
+/// The last value of something.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Sets the value.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A number that is kept elsewhere.
 #[derive(Default)]
 pub struct Reading(OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>);
@@ -83,8 +99,12 @@ pub struct Metrics {
     pub task_restarts: Counter,
     /// Log lines that could not be written, as counted by the log's writer.
     pub log_lost: Reading,
-    /// Audit events that could not be stored; they are in the log only.
-    pub audit_lost: Counter,
+    /// Events that could not be written to standard output, as counted by their writer. The database has them.
+    pub event_lines_lost: Reading,
+    /// The number of the newest event.
+    pub events_number: Gauge,
+    /// The first 48 bits of its hash.
+    pub events_hash: Gauge,
     /// Polls that were refused because too many were held.
     pub feed_refused: Counter,
 }

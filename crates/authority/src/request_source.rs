@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ficha_store::{Cause, EventActor};
+
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
 pub struct RequestSource {
@@ -9,12 +11,19 @@ pub struct RequestSource {
     pub address: Option<IpAddr>,
     /// The user agent, for the session list.
     pub user_agent: Option<String>,
+    /// The request's id, as in the header `X-Request-Id` of its answer.
+    pub request_id: Option<String>,
 }
 
 impl RequestSource {
     /// The address as text.
     pub fn address_text(&self) -> Option<String> {
         self.address.map(|address| address.to_string())
+    }
+
+    /// The cause of what `actor` does from here. `at` is the time in Unix milliseconds.
+    pub(crate) fn cause(&self, actor: EventActor, at: i64) -> Cause {
+        Cause { actor, address: self.address_text(), request_id: self.request_id.clone(), at }
     }
 }
 

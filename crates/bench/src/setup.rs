@@ -1,6 +1,6 @@
 //! A new database with users and a resource server's client.
 
-use ficha_authority::{ClientScopes, Cost, Grant, NewClient, NewPassword, NewUser, Password, Store};
+use ficha_authority::{Actor, ClientScopes, Cost, Grant, NewClient, NewPassword, NewUser, Password, Store};
 use tempfile::TempDir;
 
 use crate::Outcome;
@@ -58,7 +58,7 @@ impl Setup {
                 scopes: "notes:read notes:write".parse()?,
                 roles: Vec::new(),
             };
-            admin.add_user("bench", user).await?;
+            admin.add_user(&Actor::command_line("bench"), user).await?;
         }
         let client = NewClient {
             id: INTROSPECTOR.into(),
@@ -69,7 +69,7 @@ impl Setup {
             serves: vec![ISSUER.into()],
             forwards_address: false,
         };
-        let (_, secret) = admin.add_client("bench", client).await?;
+        let (_, secret) = admin.add_client(&Actor::command_line("bench"), client).await?;
         let secret = secret.ok_or("a confidential client has a secret")?;
         Ok(secret.expose().to_owned())
     }
@@ -79,7 +79,9 @@ impl Setup {
         let admin = self.serve(cost, 256).admin().await?;
         let hash = bcrypt_sha256(cost)?;
         for index in 0..USERS {
-            admin.set_password("bench", &user(index), NewPassword::Imported(hash.parse()?)).await?;
+            admin
+                .set_password(&Actor::command_line("bench"), &user(index), NewPassword::Imported(hash.parse()?))
+                .await?;
         }
         Cost::try_from(cost)?;
         Ok(())

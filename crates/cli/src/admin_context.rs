@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ficha_authority::{Admin, AdminError, DatabaseClock, Foundation, IssuerClock, Store, StoreOptions};
+use ficha_authority::{Actor, Admin, AdminError, DatabaseClock, Foundation, IssuerClock, Store, StoreOptions};
 use ficha_token::{SystemClock, SystemEntropy};
 
 use crate::config::Configuration;
 use crate::error::CliError;
 
-/// The actor in the audit log.
-pub const ACTOR: &str = "cli";
+/// Who runs this command: the account of the operating system, for the event log.
+pub fn actor() -> Actor {
+    Actor::command_line(&whoami::username().unwrap_or_else(|_| "unknown".into()))
+}
 
 /// The default of `keys.master_key_file`; the first start creates that file.
 const MASTER_KEY_FILE: &str = "data/master.key";
@@ -50,7 +52,15 @@ pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
     connect_with(configuration, StoreOptions { connections: CONNECTIONS, ..StoreOptions::default() }).await
 }
 
-/// The same for the server. With `first_start`, an empty database is used even if the files of another one are next to
+/// Opens the configured database, which must be there: opening a SQLite file that is not would create it.
+pub async fn connect_to_existing(configuration: &Configuration) -> Result<Store, CliError> {
+    match sqlite_path(configuration.store_url.expose()).filter(|path| !Path::new(path).exists()) {
+        Some(missing) => Err(CliError::NothingThere(missing)),
+        None => connect(configuration).await,
+    }
+}
+
+/// Opens it for the server. With `first_start`, an empty database is used even if the files of another one are next to
 /// it.
 pub async fn connect_for_server(configuration: &Configuration, first_start: bool) -> Result<Store, CliError> {
     let connections = configuration.store_connections;
@@ -113,14 +123,10 @@ pub async fn foundation(
 pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminContext, CliError> {
     crate::logging::warnings_only(&configuration.log);
     let url = configuration.store_url.expose();
-    if empty == Empty::Refuse
-        && let Some(path) = sqlite_path(url)
-        && !Path::new(&path).exists()
-    {
-        // Opening would create the file.
-        return Err(CliError::NothingThere(path));
-    }
-    let store = connect(configuration).await?;
+    let store = match empty {
+        Empty::Create => connect(configuration).await?,
+        Empty::Refuse => connect_to_existing(configuration).await?,
+    };
     if store.is_empty_database().await? {
         match empty {
             Empty::Create => drop(store.migrate().await?),

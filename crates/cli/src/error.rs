@@ -34,9 +34,15 @@ pub enum CliError {
     /// The database is older than this program.
     #[error("the database is older than this version of ficha (pending migrations: {0}): run `ficha migrate`")]
     Behind(usize),
+    /// `ficha migrate --check` found something.
+    #[error("migrations are pending: {0}; `ficha migrate` applies them, and so does the next `ficha serve`")]
+    Pending(usize),
     /// A database error.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The event log is not what was written.
+    #[error("the event log is damaged: {0} places")]
+    EventsDamaged(usize),
     /// The server is not ready, or can't be asked.
     #[error("not healthy: {0}")]
     NotHealthy(String),

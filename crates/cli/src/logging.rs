@@ -39,8 +39,14 @@ static SET_LEVEL: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new
 /// How many lines were lost.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
+/// How many events could not be written to standard output.
+static EVENTS_LOST: AtomicU64 = AtomicU64::new(0);
+
 /// The writing thread, once it is started.
 static WRITER: Mutex<Option<Writer>> = Mutex::new(None);
+
+/// The thread that writes events to standard output, if it is started.
+static EVENT_WRITER: Mutex<Option<Writer>> = Mutex::new(None);
 
 struct Writer {
     lines: SyncSender<Line>,
@@ -61,21 +67,7 @@ pub fn start_server(settings: &LogSettings) {
 
 fn start(settings: &LogSettings) {
     let level = filter(settings);
-    let (lines, waiting) = sync_channel(QUEUED_LINES);
-    let (written, done) = channel();
-    let writer = thread::Builder::new().name("log".into()).spawn(move || {
-        for line in waiting {
-            match line {
-                Line::Next(text) => write(&text),
-                // `finish` may have stopped waiting.
-                Line::Last => drop(written.send(())),
-            }
-        }
-    });
-    if writer.is_ok() {
-        *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Writer { lines: lines.clone(), done });
-    }
-    let handle = Handle(lines);
+    let handle = Handle(start_writer("log", &WRITER, write));
     // By default the library reports write errors on standard error, and panics if that fails as well.
     let logs =
         tracing_subscriber::fmt().with_env_filter(level).with_writer(move || handle.clone()).log_internal_errors(false);
@@ -93,6 +85,48 @@ fn start(settings: &LogSettings) {
     }
     // The default hook writes to standard error directly, and would block if nothing reads it.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread or a task panicked")));
+}
+
+/// Starts a thread that writes the lines of a queue.
+fn start_writer(name: &str, place: &Mutex<Option<Writer>>, write: fn(&[u8])) -> SyncSender<Line> {
+    let (lines, waiting) = sync_channel(QUEUED_LINES);
+    let (written, done) = channel();
+    let writer = thread::Builder::new().name(name.into()).spawn(move || {
+        for line in waiting {
+            match line {
+                Line::Next(text) => write(&text),
+                // `finish` may have stopped waiting.
+                Line::Last => drop(written.send(())),
+            }
+        }
+    });
+    if writer.is_ok() {
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(Writer { lines: lines.clone(), done });
+    }
+    lines
+}
+
+/// Starts writing events to standard output. What it returns takes one line with its newline; like a log line, it is
+/// dropped and counted if it can't be written, and blocks nothing. It is never cut: the database has every event.
+pub fn event_lines() -> impl Fn(String) + Send + Sync + 'static {
+    let lines = start_writer("events", &EVENT_WRITER, write_event);
+    move |line| {
+        if lines.try_send(Line::Next(line.into_bytes())).is_err() {
+            EVENTS_LOST.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How many events could not be written to standard output since the start.
+pub fn event_lines_lost() -> u64 {
+    EVENTS_LOST.load(Ordering::Relaxed)
+}
+
+fn write_event(line: &[u8]) {
+    let mut out = io::stdout().lock();
+    if out.write_all(line).and_then(|()| out.flush()).is_err() {
+        EVENTS_LOST.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 fn filter(settings: &LogSettings) -> EnvFilter {
@@ -122,10 +156,12 @@ pub fn warnings_only(settings: &LogSettings) {
 
 /// Writes the queued lines, for a second at most. Later log lines are lost.
 pub fn finish() {
-    if let Some(writer) = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take()
-        && writer.lines.try_send(Line::Last).is_ok()
-    {
-        let _ = writer.done.recv_timeout(FLUSH_LIMIT);
+    for writer in [&EVENT_WRITER, &WRITER] {
+        if let Some(writer) = writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && writer.lines.try_send(Line::Last).is_ok()
+        {
+            let _ = writer.done.recv_timeout(FLUSH_LIMIT);
+        }
     }
 }
 

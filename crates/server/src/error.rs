@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use ficha_authority::{AdminError, AuthorityError};
+use ficha_authority::AuthorityError;
 use ficha_token::{ErrorBody, OAuthErrorCode};
 
 /// Why an endpoint rejected a request.
@@ -45,9 +45,6 @@ pub enum ApiError {
     /// Rejected by the authority.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// Rejected by the rules for administrators, or its database failed.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
 }
 
 /// What a client gets for an error.
@@ -86,7 +83,6 @@ impl ApiError {
             Self::NotFound => answer(StatusCode::NOT_FOUND, Code::InvalidRequest),
             Self::Bug => server_error(),
             Self::Authority(error) => authority_answer(error),
-            Self::Admin(error) => admin_answer(error),
         }
     }
 
@@ -100,9 +96,8 @@ impl ApiError {
                 | AuthorityError::Revoking
                 | AuthorityError::Busy { .. }
                 | AuthorityError::TooManyFollowers { .. },
-            )
-            | Self::Admin(AdminError::Busy) => true,
-            Self::Authority(AuthorityError::Store(error)) | Self::Admin(AdminError::Store(error)) => error.is_outage(),
+            ) => true,
+            Self::Authority(AuthorityError::Store(error)) => error.is_outage(),
             _ => false,
         }
     }
@@ -128,19 +123,6 @@ fn authority_answer(error: &AuthorityError) -> Answer {
         AuthorityError::Purged => unavailable("every session was revoked during this login; try again", SOON),
         AuthorityError::Stale | AuthorityError::Store(_) => unavailable("the database does not answer", SOON),
         AuthorityError::Key(_) => server_error(),
-    }
-}
-
-fn admin_answer(error: &AdminError) -> Answer {
-    match error {
-        AdminError::Store(_) => unavailable("the database does not answer", SOON),
-        AdminError::Busy => unavailable("too many passwords are being hashed", SOON),
-        AdminError::Taken { .. }
-        | AdminError::NoSuch { .. }
-        | AdminError::Invalid(_)
-        | AdminError::Password(_)
-        | AdminError::Conflict(_) => answer(StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidRequest),
-        AdminError::Keys(_) => server_error(),
     }
 }
 
@@ -228,9 +210,6 @@ mod tests {
             (AuthorityError::Stale.into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Store(StoreError::NotMigrated).into(), 503, Code::TemporarilyUnavailable),
             (AuthorityError::Key("x".into()).into(), 500, Code::ServerError),
-            (AdminError::Store(StoreError::NotMigrated).into(), 503, Code::TemporarilyUnavailable),
-            (AdminError::Busy.into(), 503, Code::TemporarilyUnavailable),
-            (AdminError::Invalid("x".into()).into(), 400, Code::InvalidRequest),
         ]
     }
 

@@ -86,6 +86,10 @@ fn registry(state: &State) -> Registry {
     gauge("ficha_database_fresh", "1 while the database answers", u64::from(state.authority.is_fresh()));
     let writable = u64::from(state.authority.takes_changes());
     gauge("ficha_database_writable", "1 while the database takes changes and keeps them", writable);
+    let counted = state.authority.metrics();
+    gauge("ficha_events_newest_number", "The number of the newest event", counted.events_number.get());
+    let help = "The first 48 bits of the newest event's hash";
+    gauge("ficha_events_newest_hash", help, counted.events_hash.get());
     hashing_metrics(&mut registry, state);
     registry
 }
@@ -111,7 +115,11 @@ fn authority_counters(registry: &mut Registry, counted: &Metrics) {
     let refused = counted.feed_refused.get();
     counter("ficha_denylist_polls_refused", "Polls refused because too many were held", refused);
     counter("ficha_background_restarts", "Background tasks that had to be restarted", counted.task_restarts.get());
-    counter("ficha_audit_events_lost", "Audit events that are in the log only", counted.audit_lost.get());
+    counter(
+        "ficha_event_lines_lost",
+        "Events that could not be written to standard output",
+        counted.event_lines_lost.get(),
+    );
     counter("ficha_log_lines_lost", "Log lines that could not be written", counted.log_lost.get());
 }
 

@@ -31,7 +31,7 @@ struct Endpoints;
 
 /// `GET /openapi.json`: built for each request, since the scopes are in the database.
 pub async fn openapi(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let scopes = state.authority.admin().scopes().await?;
+    let scopes = state.authority.declared_scopes().await?;
     let description = describe(state.authority.settings().issuer.path(), scopes);
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(description))
 }

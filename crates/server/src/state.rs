@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_web::dev::ServiceRequest;
 use ficha_authority::{Authority, Verdict};
 use ficha_resource::{BearerGuard, DenySource, DenyVerdict, KeyLookup, KeySource, Verifier, VerifierSettings};
 use ficha_token::Algorithm;
 use ficha_token::DenyId;
-use ficha_token::Expected;
+use ficha_token::{Expected, SystemEntropy};
 
 use crate::http::connections::Connections;
+use crate::http::request_id::{RequestId, RequestIds};
 use crate::request::source::TrustedProxies;
 
 /// How much memory the cache of verified tokens may take, in bytes: about 10,000 tokens.
@@ -28,6 +30,7 @@ pub struct State {
     pub proxies: Arc<TrustedProxies>,
     /// Checks the tokens that are presented to this server itself.
     pub guard: BearerGuard,
+    request_ids: RequestIds,
     /// The connections of clients.
     pub connections: Arc<Connections>,
     stopping: Arc<AtomicBool>,
@@ -47,7 +50,15 @@ impl State {
         let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
-        Self { authority, proxies: Arc::new(proxies), guard, connections, stopping: Arc::default() }
+        let request_ids = RequestIds::new(Arc::new(SystemEntropy));
+        Self { authority, proxies: Arc::new(proxies), guard, request_ids, connections, stopping: Arc::default() }
+    }
+
+    /// The id of a request that has just arrived.
+    pub fn request_id(&self, request: &ServiceRequest) -> RequestId {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let is_trusted = peer.is_some_and(|peer| self.proxies.trusts(peer));
+        self.request_ids.of(request.headers(), is_trusted)
     }
 
     /// From now on clients and load balancers are told to use another server.

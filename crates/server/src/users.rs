@@ -47,7 +47,7 @@ pub struct Me {
 pub async fn me(request: HttpRequest, token: Bearer, state: Data<State>) -> Result<HttpResponse, ApiError> {
     mark_authenticated(&request);
     let claims = &token.claims;
-    let user = state.authority.admin().user_by_id(claims.sub).await?;
+    let user = state.authority.user(claims.sub).await?;
     let (username, email) = user.map(|user| (user.name, user.email)).unzip();
     let mut response = HttpResponse::Ok();
     no_store(&mut response);

@@ -4,8 +4,8 @@
 
 use ficha_store::testing::TestDatabase;
 use ficha_store::{
-    ClientRecord, ClientScopes, InsertOutcome, NewSession, PasswordHashText, Rotation, RotationTerms, SessionRecord,
-    Store, UserRecord,
+    Cause, ClientRecord, ClientScopes, EventActor, InsertOutcome, NewSession, PasswordHashText, Rotation,
+    RotationTerms, SessionRecord, Store, UserRecord,
 };
 use ficha_token::{Clock, Scope, SystemClock, SystemEntropy, ordered_uuid};
 
@@ -74,8 +74,10 @@ async fn sessions(store: &Store) -> Vec<Rotation> {
         auth_version: 1,
         created_at: NOW,
     };
-    store.add_user(user.clone(), 10).await.expect("the database answers");
-    store.add_client(client.clone()).await.expect("the database answers");
+    let actor = EventActor::Cli { name: "rate".into() };
+    let cause = Cause { actor, address: None, request_id: None, at: NOW * 1_000 };
+    store.add_user(user.clone(), 10, &cause).await.expect("the database answers");
+    store.add_client(client.clone(), &cause).await.expect("the database answers");
     let mut made = Vec::new();
     for _ in 0..SESSIONS {
         let session = SessionRecord {
@@ -95,10 +97,11 @@ async fn sessions(store: &Store) -> Vec<Rotation> {
             idle_expires_at: NOW + 3_600,
             address: Some("192.0.2.1".into()),
             user_agent: Some("rate".into()),
+            authentication: None,
             revoked: None,
         };
         let rotation = Rotation { session: session.id, generation: 0, client_id: client.id.clone() };
-        let new = NewSession { session, user_version: Some(1), client_version: 1 };
+        let new = NewSession { session, user_version: Some(1), client_version: 1, cause: cause.clone() };
         let outcome = store.insert_session(new).await.expect("the database answers");
         assert!(matches!(outcome, InsertOutcome::Inserted(_)));
         made.push(rotation);

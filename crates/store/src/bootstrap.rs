@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::keys::insert_key;
 use crate::rows::{client, globals, user};
 use crate::users::insert_user;
-use crate::{ClientRecord, NewKey, Result, Store, UserRecord};
+use crate::{Cause, ClientRecord, EventActor, NewKey, Result, Store, UserRecord};
 
 /// What the first start writes.
 #[derive(Clone, Default)]
@@ -27,6 +27,8 @@ pub struct Bootstrap {
     pub scopes: Vec<(String, String)>,
     /// The time.
     pub now: i64,
+    /// The same in milliseconds, for the events.
+    pub at: i64,
 }
 
 /// The outcome of a first start.
@@ -49,6 +51,12 @@ impl Store {
     pub async fn bootstrap(&self, first: Bootstrap) -> Result<BootstrapOutcome> {
         let client = first.client.map(client::Model::try_from).transpose()?;
         let user = first.user.map(|(user, cost)| user::Model::new(user, cost)).transpose()?;
+        let cause = Cause {
+            actor: EventActor::Server { name: "first start".into() },
+            address: None,
+            request_id: None,
+            at: first.at,
+        };
         transaction!(self, |transaction| {
             // Two first starts at once: the second waits for this lock and then sees the mark.
             if lock(transaction).await?.bootstrapped_at.is_some() {
@@ -58,14 +66,14 @@ impl Store {
                 insert_key(transaction, key.clone()).await?;
             }
             for (name, description) in &first.scopes {
-                upsert_scope(transaction, name, description).await?;
+                upsert_scope(self, transaction, name, description, &cause).await?;
             }
             let client_added = match &client {
-                Some(row) => insert_client(transaction, row.clone()).await?,
+                Some(row) => insert_client(self, transaction, row.clone(), &cause).await?,
                 None => false,
             };
             let user_added = match &user {
-                Some(row) => insert_user(transaction, row.clone()).await?,
+                Some(row) => insert_user(self, transaction, row.clone(), &cause).await?,
                 None => false,
             };
             mark(transaction, first.now).await?;

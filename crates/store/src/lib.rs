@@ -24,8 +24,11 @@ pub use database::heartbeat::{BeatTime, Heartbeat, LastBeat, Neighbour};
 pub use database::postgres::notify::Listener;
 pub use database::{DatabaseKind, Store, StoreOptions};
 pub use error::StoreError;
+pub use events::read::EventFilter;
+pub use keys::purge::NewKeys;
 pub use records::*;
 pub use sessions::SessionFilter;
-pub use sessions::revoke::{Revocation, RevokedBatch};
+pub use sessions::live::SessionState;
+pub use sessions::revoke::{Revocation, RevokedBatch, Target};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_authority::{
-    Admin, Authority, Background, ClientScopes, Cost, DenylistSettings, Foundation, Grant, Issuer, MasterKeySource,
-    NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, Settings, SigningSettings, TokenSettings,
-    first_start,
+    Actor, Admin, Authority, Background, ClientScopes, Cost, DenylistSettings, Foundation, Grant, Issuer,
+    MasterKeySource, NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, Settings, SigningSettings,
+    TokenSettings, first_start,
 };
 use ficha_server::{Server, ServerSettings, TlsSettings};
 use ficha_store::testing::TestDatabase;
@@ -251,7 +251,7 @@ impl App {
             scopes: scopes.parse().expect("a valid scope"),
             roles: Vec::new(),
         };
-        self.admin.add_user("test", new).await.expect("the user is added").id
+        self.admin.add_user(&tester(), new).await.expect("the user is added").id
     }
 
     /// Adds a client; `change` sets what differs from a confidential one with every grant and any scope.
@@ -272,7 +272,7 @@ impl App {
         if new.grants == [Grant::ClientCredentials] && new.scopes == ClientScopes::Any {
             new.scopes = ClientScopes::Only("jobs:run".parse().expect("a valid scope"));
         }
-        let (client, secret) = self.admin.add_client("test", new).await.expect("the client is added");
+        let (client, secret) = self.admin.add_client(&tester(), new).await.expect("the client is added");
         Client { id: client.id, secret: secret.as_ref().map(Secret::expose).unwrap_or_default().to_owned() }
     }
 
@@ -297,6 +297,11 @@ impl App {
     pub async fn me(&self, token: &str) -> StatusCode {
         self.get_with("/users/me", token).await.status()
     }
+}
+
+/// Who administers in tests.
+pub fn tester() -> Actor {
+    Actor::command_line("tester")
 }
 
 /// What is left of a server that has stopped: its clock, and the folder of its master key.

@@ -8,6 +8,6 @@ mod waiting;
 pub mod webdriver;
 pub mod wire;
 
-pub use app::{App, ISSUER, Options, PASSWORD, Remains, foundation};
+pub use app::{App, ISSUER, Options, PASSWORD, Remains, foundation, tester};
 pub use http::{Client, Tokens, claims, client, error, part};
 pub use waiting::{eventually, stays};

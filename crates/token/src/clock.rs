@@ -20,6 +20,11 @@ pub trait Clock: Send + Sync + 'static {
     fn unix_now(&self) -> i64 {
         self.now().unix_timestamp()
     }
+
+    /// The same in milliseconds, for events.
+    fn unix_millis(&self) -> i64 {
+        i64::try_from(self.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+    }
 }
 
 /// The machine's own clocks.

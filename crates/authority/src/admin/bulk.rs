@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Admin, AdminError};
-use crate::events::Event;
 
 /// How many sessions one transaction ends. Other revocations wait while it commits.
 const SESSIONS_A_STEP: u64 = 1_000;
@@ -42,20 +41,13 @@ impl Stopped {
 }
 
 impl Admin {
-    /// Audits `event`, and ends the sessions that are still to be ended. The change itself is committed, so it is audited
-    /// before that: it may take minutes, and another process may finish it. The sessions end even if it can't be audited.
-    pub(crate) async fn audit_and_finish(&self, event: Event, revoked: Revoked) -> Result<u64, AdminError> {
+    /// Ends the sessions that are still to be ended. The change itself is committed, and so is its event.
+    pub(crate) async fn finish(&self, revoked: Revoked) -> Result<u64, AdminError> {
         self.publish(&revoked);
-        let Some(work) = revoked.rest else {
-            self.audit(event.detail(ended(revoked.sessions))).await?;
-            return Ok(revoked.sessions);
-        };
-        let then = event.clone().named("sessions.ended");
-        let audited = self.audit(event.detail("all sessions are being ended")).await;
-        let sessions = revoked.sessions + self.finish_bulk(work).await?;
-        audited?;
-        self.audit(then.detail(ended(sessions))).await?;
-        Ok(sessions)
+        match revoked.rest {
+            None => Ok(revoked.sessions),
+            Some(work) => Ok(revoked.sessions + self.finish_bulk(work).await?),
+        }
     }
 
     /// Ends the rest of the sessions, and returns how many it has ended in all. If another process has taken the work
@@ -126,7 +118,10 @@ impl Admin {
         let store = &self.base.store;
         loop {
             let began = Instant::now();
-            match store.continue_bulk_revocation(work, self.ending_now(), SESSIONS_A_STEP).await? {
+            match store
+                .continue_bulk_revocation(work, self.ending_now(), self.base.clock.unix_millis(), SESSIONS_A_STEP)
+                .await?
+            {
                 BulkStep::Ended(revoked) => self.publish(&revoked),
                 BulkStep::Finished | BulkStep::TakenOver => return Ok(()),
             }
@@ -134,10 +129,6 @@ impl Admin {
             tokio::time::sleep(began.elapsed() / 2).await;
         }
     }
-}
-
-fn ended(sessions: u64) -> String {
-    format!("{sessions} sessions ended")
 }
 
 #[cfg(test)]

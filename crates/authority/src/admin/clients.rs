@@ -1,10 +1,10 @@
 //! Clients and scopes.
 
-use ficha_store::{BulkWork, ClientRecord, ClientScopes, Revoked};
+use ficha_store::{BulkWork, ClientRecord, ClientScopes, Revoked, StoreError};
 use ficha_token::{Grant, Scope, ordered_uuid};
 
-use super::{Admin, AdminError};
-use crate::events::Event;
+use super::powers::{Access, Area};
+use super::{Actor, Admin, AdminError};
 use crate::keys::secret::Secret;
 
 /// A client to be created.
@@ -43,7 +43,12 @@ pub struct ClientChange {
 
 impl Admin {
     /// Creates a client. Its secret, if it has one, is returned only this once; only its SHA-256 is stored.
-    pub async fn add_client(&self, actor: &str, new: NewClient) -> Result<(ClientRecord, Option<Secret>), AdminError> {
+    pub async fn add_client(
+        &self,
+        actor: &Actor,
+        new: NewClient,
+    ) -> Result<(ClientRecord, Option<Secret>), AdminError> {
+        actor.require(Access::Write, Area::Clients)?;
         check_id(&new.id)?;
         let secret = (!new.public).then(|| Secret::random(&*self.base.entropy));
         let client = ClientRecord {
@@ -60,140 +65,172 @@ impl Admin {
             auth_version: 0,
             created_at: self.now(),
         };
+        may_touch(actor, &client)?;
         check(&client)?;
         check_own_scopes(&client)?;
         if let ClientScopes::Only(scopes) = &client.scopes {
-            self.declare(scopes).await?;
+            self.declare(actor, scopes).await?;
         }
-        if !self.base.store.add_client(client.clone()).await? {
+        if !self.base.store.add_client(client.clone(), &self.cause(actor)).await? {
             return Err(AdminError::Taken { kind: "client", name: client.id });
         }
-        self.audit(Event::by(actor, "client.added").client(&client.id)).await?;
         Ok((client, secret))
     }
 
     /// The client with that id.
-    pub async fn client(&self, id: &str) -> Result<ClientRecord, AdminError> {
-        let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
-        self.base.store.client(id).await?.ok_or_else(missing)
+    pub async fn client(&self, actor: &Actor, id: &str) -> Result<ClientRecord, AdminError> {
+        actor.require(Access::Read, Area::Clients)?;
+        self.find_client(id).await
+    }
+
+    pub(super) async fn find_client(&self, id: &str) -> Result<ClientRecord, AdminError> {
+        self.base.store.client(id).await?.ok_or_else(|| no_client(id))
+    }
+
+    /// The client with that id, if the actor may change it.
+    async fn changeable_client(&self, actor: &Actor, id: &str) -> Result<ClientRecord, AdminError> {
+        actor.require(Access::Write, Area::Clients)?;
+        let client = self.find_client(id).await?;
+        may_touch(actor, &client)?;
+        Ok(client)
     }
 
     /// A page of clients, sorted by id.
-    pub async fn clients(&self, after: Option<&str>, limit: u64) -> Result<Vec<ClientRecord>, AdminError> {
+    pub async fn clients(
+        &self,
+        actor: &Actor,
+        after: Option<&str>,
+        limit: u64,
+    ) -> Result<Vec<ClientRecord>, AdminError> {
+        actor.require(Access::Read, Area::Clients)?;
         Ok(self.base.store.list_clients(after, limit).await?)
     }
 
     /// Changes a client. If it loses rights, all its sessions end.
-    pub async fn change_client(&self, actor: &str, id: &str, change: ClientChange) -> Result<ClientRecord, AdminError> {
-        let mut client = self.client(id).await?;
-        let before = client.clone();
+    pub async fn change_client(
+        &self,
+        actor: &Actor,
+        id: &str,
+        change: ClientChange,
+    ) -> Result<ClientRecord, AdminError> {
+        let before = self.changeable_client(actor, id).await?;
         let changes_scopes = change.grants.is_some() || change.scopes.is_some();
-        if let Some(grants) = change.grants {
-            client.grants = grants;
-        }
-        if let Some(scopes) = change.scopes {
-            client.scopes = scopes;
-        }
-        if let Some(audience) = change.audience {
-            client.audience = audience;
-        }
-        if let Some(serves) = change.serves {
-            client.serves = serves;
-        }
-        if let Some(forwards) = change.forwards_address {
-            client.forwards_address = forwards;
-        }
+        let client = change.apply(before.clone());
+        may_touch(actor, &client)?;
         check(&client)?;
         if changes_scopes {
             check_own_scopes(&client)?;
         }
         if let ClientScopes::Only(scopes) = &client.scopes {
-            self.declare(scopes).await?;
+            self.declare(actor, scopes).await?;
         }
-        let event = Event::by(actor, "client.changed").client(id);
         if narrows(&before, &client) {
-            let work = self.base.store.narrow_client(client, self.ending_now()).await?;
-            self.audit_and_finish(event, rest(work).ok_or_else(|| outdated(id))?).await?;
+            let work = self.base.store.narrow_client(client, self.ending_now(), &self.cause(actor)).await?;
+            self.finish(rest(work).ok_or_else(|| outdated(id))?).await?;
         } else {
-            self.update(client).await?;
-            self.audit(event).await?;
+            self.update(actor, client).await?;
         }
-        self.client(id).await
+        self.find_client(id).await
     }
 
     /// Gives a client a new secret. It is valid at once; every server refuses the old one from its next read of the
     /// database on (50 ms on SQLite, at most 500 ms on PostgreSQL).
-    pub async fn new_client_secret(&self, actor: &str, id: &str) -> Result<Secret, AdminError> {
-        let mut client = self.client(id).await?;
+    pub async fn new_client_secret(&self, actor: &Actor, id: &str) -> Result<Secret, AdminError> {
+        let mut client = self.changeable_client(actor, id).await?;
         if client.secret_hash.is_none() {
             return Err(AdminError::Invalid(format!("the client {id:?} is a public client and has no secret")));
         }
         let secret = Secret::random(&*self.base.entropy);
         client.secret_hash = Some(secret.digest());
-        self.update(client).await?;
-        self.audit(Event::by(actor, "client.secret_changed").client(id)).await?;
+        self.update(actor, client).await?;
         Ok(secret)
     }
 
-    async fn update(&self, client: ClientRecord) -> Result<(), AdminError> {
+    async fn update(&self, actor: &Actor, client: ClientRecord) -> Result<(), AdminError> {
         let id = client.id.clone();
-        if self.base.store.update_client(client).await? { Ok(()) } else { Err(outdated(&id)) }
+        let is_current = self.base.store.update_client(client, &self.cause(actor)).await?;
+        if is_current { Ok(()) } else { Err(outdated(&id)) }
     }
 
     /// Enables a client, or disables it and ends its sessions.
-    pub async fn set_client_enabled(&self, actor: &str, id: &str, enabled: bool) -> Result<u64, AdminError> {
-        let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
+    pub async fn set_client_enabled(&self, actor: &Actor, id: &str, enabled: bool) -> Result<u64, AdminError> {
+        self.changeable_client(actor, id).await?;
+        let cause = self.cause(actor);
         if enabled {
-            if !self.base.store.enable_client(id).await? {
-                return Err(missing());
-            }
-            self.audit(Event::by(actor, "client.enabled").client(id)).await?;
-            return Ok(0);
+            let is_there = self.base.store.enable_client(id, &cause).await?;
+            return if is_there { Ok(0) } else { Err(no_client(id)) };
         }
-        let work = self.base.store.disable_client(id, self.ending_now()).await?;
-        let event = Event::by(actor, "client.disabled").client(id);
-        self.audit_and_finish(event, rest(work).ok_or_else(missing)?).await
+        let work = self.base.store.disable_client(id, self.ending_now(), &cause).await?;
+        self.finish(rest(work).ok_or_else(|| no_client(id))?).await
     }
 
     /// Ends every session of a client. The client is blocked first, then its sessions are ended in batches, and then it
     /// is unblocked. If the process dies in between, the client stays blocked until any server has finished the work.
-    pub async fn revoke_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
-        let missing = || AdminError::NoSuch { kind: "client", name: id.to_owned() };
-        let work = self.base.store.begin_revoking_client(id, self.ending_now()).await?;
-        let event = Event::by(actor, "client.sessions_revoked").client(id);
-        self.audit_and_finish(event, rest(work).ok_or_else(missing)?).await
+    pub async fn revoke_client(&self, actor: &Actor, id: &str) -> Result<u64, AdminError> {
+        actor.require(Access::Write, Area::Sessions)?;
+        let work = self.base.store.begin_revoking_client(id, self.ending_now(), &self.cause(actor)).await?;
+        self.finish(rest(work).ok_or_else(|| no_client(id))?).await
     }
 
     /// Ends a client's sessions, then deletes it.
-    pub async fn delete_client(&self, actor: &str, id: &str) -> Result<u64, AdminError> {
+    pub async fn delete_client(&self, actor: &Actor, id: &str) -> Result<u64, AdminError> {
         let sessions = self.set_client_enabled(actor, id, false).await?;
-        self.base.store.delete_client(id, self.ending_now()).await?;
-        self.audit(Event::by(actor, "client.deleted").client(id)).await?;
-        Ok(sessions)
+        match self.base.store.delete_client(id, self.ending_now(), &self.cause(actor)).await {
+            Ok(true) => Ok(sessions),
+            Ok(false) => Err(no_client(id)),
+            Err(StoreError::Conflict(why)) => Err(AdminError::Conflict(why)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Declares a scope, or changes its description.
-    pub async fn declare_scope(&self, actor: &str, name: &str, description: &str) -> Result<(), AdminError> {
+    pub async fn declare_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
+        actor.require(Access::Write, Area::Scopes)?;
         let scope: Scope = name.parse().map_err(|error| AdminError::Invalid(format!("{name:?}: {error}")))?;
         if scope.len() != 1 {
             return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
         }
-        self.base.store.declare_scope(name, description).await?;
-        self.audit(Event::by(actor, "scope.declared").detail(name)).await
+        Ok(self.base.store.declare_scope(name, description, &self.cause(actor)).await?)
     }
 
     /// Removes a scope's declaration. Users and clients that have the scope keep it.
-    pub async fn remove_scope(&self, actor: &str, name: &str) -> Result<(), AdminError> {
-        if !self.base.store.remove_scope(name).await? {
-            return Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() });
-        }
-        self.audit(Event::by(actor, "scope.removed").detail(name)).await
+    pub async fn remove_scope(&self, actor: &Actor, name: &str) -> Result<(), AdminError> {
+        actor.require(Access::Write, Area::Scopes)?;
+        let is_gone = self.base.store.remove_scope(name, &self.cause(actor)).await?;
+        if is_gone { Ok(()) } else { Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() }) }
     }
 
     /// Every declared scope: name and description.
-    pub async fn scopes(&self) -> Result<Vec<(String, String)>, AdminError> {
+    pub async fn scopes(&self, actor: &Actor) -> Result<Vec<(String, String)>, AdminError> {
+        actor.require(Access::Read, Area::Scopes)?;
         Ok(self.base.store.list_scopes().await?)
     }
+}
+
+impl ClientChange {
+    fn apply(self, client: ClientRecord) -> ClientRecord {
+        ClientRecord {
+            grants: self.grants.unwrap_or(client.grants),
+            scopes: self.scopes.unwrap_or(client.scopes),
+            audience: self.audience.unwrap_or(client.audience),
+            serves: self.serves.unwrap_or(client.serves),
+            forwards_address: self.forwards_address.unwrap_or(client.forwards_address),
+            ..client
+        }
+    }
+}
+
+/// A client that may obtain one of the server's own scopes may be changed only by who holds that scope. One that takes
+/// any scope may obtain all that its users have.
+fn may_touch(actor: &Actor, client: &ClientRecord) -> Result<(), AdminError> {
+    match &client.scopes {
+        ClientScopes::Any => actor.require_any_scope(),
+        ClientScopes::Only(scopes) => actor.require_scopes_of(scopes),
+    }
+}
+
+fn no_client(id: &str) -> AdminError {
+    AdminError::NoSuch { kind: "client", name: id.to_owned() }
 }
 
 /// Nothing has ended yet, and this continues.

@@ -1,10 +1,10 @@
 //! Keys: rotation, and the purge after a leak or a restored database.
 
-use ficha_store::{KeyPurpose, KeyRecord, NewKey};
+use ficha_store::{KeyPurpose, KeyRecord, NewKeys};
 use ficha_token::DENY_MARGIN_SECONDS;
 
-use super::{Admin, AdminError};
-use crate::events::Event;
+use super::powers::{Access, Area};
+use super::{Actor, Admin, AdminError};
 use crate::keys::key_ring::{new_refresh_key, new_signing_key};
 use crate::keys::master_key::MasterKey;
 use crate::settings::{PUBLISH_AHEAD, SigningSettings};
@@ -19,23 +19,17 @@ pub enum Purged {
     AllButAccessTokens,
 }
 
-/// The keys that replace all others, and until when those are denied.
-struct NewKeys {
-    sign: NewKey,
-    refresh: NewKey,
-    now: i64,
-    until: i64,
-}
-
 impl Admin {
     /// Every stored key.
-    pub async fn keys(&self) -> Result<Vec<KeyRecord>, AdminError> {
+    pub async fn keys(&self, actor: &Actor) -> Result<Vec<KeyRecord>, AdminError> {
+        actor.require(Access::Read, Area::Keys)?;
         Ok(self.base.store.keys().await?)
     }
 
     /// Publishes a new signing key. It signs once every cached key set has it; the old one stays published until its
     /// last token has expired. Returns the new key's `kid` and when it begins to sign.
-    pub async fn rotate_key(&self, actor: &str) -> Result<(String, i64), AdminError> {
+    pub async fn rotate_key(&self, actor: &Actor) -> Result<(String, i64), AdminError> {
+        actor.require(Access::Write, Area::Keys)?;
         let newest = self.newest_signing_key().await?;
         if newest.sign_from > self.now() {
             return Err(AdminError::Conflict(format!(
@@ -51,14 +45,14 @@ impl Admin {
         if newest.sign_from + seconds > self.now() {
             return Ok(());
         }
-        match self.rotate_after("rotate_after", &newest).await {
+        match self.rotate_after(&Actor::server("rotate_after"), &newest).await {
             // Another server on this database was faster.
             Ok(_) | Err(AdminError::Conflict(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    async fn rotate_after(&self, actor: &str, newest: &KeyRecord) -> Result<(String, i64), AdminError> {
+    async fn rotate_after(&self, actor: &Actor, newest: &KeyRecord) -> Result<(String, i64), AdminError> {
         let SigningSettings::KeyPair { algorithm, .. } = &self.base.settings.signing else {
             return Err(AdminError::Invalid(
                 "HS256 signs with token.secret_key: change that setting on the server and on every service".into(),
@@ -69,10 +63,9 @@ impl Admin {
         let new = new_signing_key(*algorithm, &self.master()?, &*base.clock, &*base.entropy, sign_from)?;
         let kid = new.kid.clone();
         let last_token = sign_from + base.settings.token.access_seconds() + DENY_MARGIN_SECONDS;
-        if !base.store.rotate_key(new, &newest.kid, last_token).await? {
+        if !base.store.rotate_key(new, &newest.kid, last_token, &self.cause(actor)).await? {
             return Err(AdminError::Conflict("another process has just rotated the key".into()));
         }
-        self.audit(Event::by(actor, "key.rotated").detail(&kid)).await?;
         Ok((kid, sign_from))
     }
 
@@ -81,33 +74,23 @@ impl Admin {
     ///
     /// A shared secret (HS256) stays as it is, and so does its `kid`: denying that would refuse all future tokens. What
     /// it has signed stays valid until it expires: [`Purged::AllButAccessTokens`].
-    pub async fn purge_keys(&self, actor: &str) -> Result<Purged, AdminError> {
+    pub async fn purge_keys(&self, actor: &Actor) -> Result<Purged, AdminError> {
+        actor.require(Access::Write, Area::Keys)?;
         let base = &self.base;
         // Without a first start there is nothing to purge, and no master key either.
         self.newest_signing_key().await?;
-        let NewKeys { sign, refresh, now, until } = self.new_keys()?;
-        let revoked = base.store.purge(sign, refresh, now, until).await?;
+        let revoked = base.store.purge(self.new_keys()?, &self.cause(actor)).await?;
         self.publish(&revoked);
-        let purged = if base.settings.shares_secret() { Purged::AllButAccessTokens } else { Purged::All };
-        let detail = match purged {
-            Purged::All => "every session ended",
-            Purged::AllButAccessTokens => {
-                "every session ended; access tokens signed with the shared secret stay valid until they expire"
-            }
-        };
-        self.audit(Event::by(actor, "key.purged").detail(detail)).await?;
-        Ok(purged)
+        Ok(if base.settings.shares_secret() { Purged::AllButAccessTokens } else { Purged::All })
     }
 
     /// Repeats a purge that the database has lost, unless none of `kids` signs any more: another server was faster.
     pub(crate) async fn repeat_purge(&self, kids: &[String]) -> Result<bool, AdminError> {
-        let NewKeys { sign, refresh, now, until } = self.new_keys()?;
-        let Some(revoked) = self.base.store.purge_again(kids, sign, refresh, now, until).await? else {
+        let cause = self.cause(&Actor::server("rejoin"));
+        let Some(revoked) = self.base.store.purge_again(kids, self.new_keys()?, &cause).await? else {
             return Ok(false);
         };
         self.publish(&revoked);
-        let detail = "every session ended again: the database had lost the purge";
-        self.audit(Event::by("server", "key.purged").detail(detail)).await?;
         Ok(true)
     }
 
@@ -128,7 +111,7 @@ impl Admin {
             .ok_or_else(|| AdminError::Invalid("there is no signing key yet: start the server once".into()))
     }
 
-    fn master(&self) -> Result<MasterKey, AdminError> {
+    pub(super) fn master(&self) -> Result<MasterKey, AdminError> {
         Ok(self.base.master_key.load_existing()?)
     }
 }

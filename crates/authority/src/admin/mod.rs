@@ -1,11 +1,14 @@
-//! The rules for administrators, used by the command line and by a few endpoints that only read.
+//! The rules for administrators. Every rule takes the [`Actor`] who asks, and one table says what an actor may do.
 //!
 //! They work on the configured store. A running server notices what another process wrote with the next read of its
 //! tail: within 50 ms on SQLite, and at once on PostgreSQL (500 ms if the notification is lost).
 
+mod actor;
 mod bulk;
 mod clients;
+mod events;
 mod keys;
+mod powers;
 mod sessions;
 mod users;
 
@@ -13,11 +16,13 @@ use std::sync::Arc;
 
 use ficha_password::Hashing;
 use ficha_password::policy::PolicyError;
-use ficha_store::{Revoked, StoreError};
+use ficha_store::{Cause, Revoked, StoreError};
 use ficha_token::Scope;
 
+pub use actor::Actor;
 pub(crate) use bulk::Stopped;
 pub use clients::{ClientChange, NewClient};
+pub use events::EventQuery;
 pub use keys::Purged;
 pub use sessions::SessionQuery;
 pub use users::{NewPassword, NewUser};
@@ -25,8 +30,10 @@ pub use users::{NewPassword, NewUser};
 use crate::clock::issuer::IssuerClock;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
-use crate::events::Event;
 use crate::foundation::{Foundation, start_hashing};
+use crate::group_commit::GroupCommit;
+use crate::group_commit::revocation::RevocationBatch;
+use crate::metrics::Metrics;
 
 /// Why an administrator's request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +60,9 @@ pub enum AdminError {
     /// The password is too weak.
     #[error(transparent)]
     Password(#[from] PolicyError),
+    /// The actor may not do this.
+    #[error("not allowed: {0}")]
+    Forbidden(String),
     /// The hashing queue is full.
     #[error("too many passwords are being hashed; try again in a moment")]
     Busy,
@@ -73,18 +83,29 @@ pub struct Admin {
     base: Foundation,
     hashing: Hashing,
     denylist: Arc<Denylist>,
+    /// Shared with the endpoints: revocations that wait at the same time share a commit.
+    revocations: Arc<GroupCommit<RevocationBatch>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Admin {
-    pub(crate) fn new(base: Foundation, hashing: Hashing, denylist: Arc<Denylist>) -> Self {
-        Self { base, hashing, denylist }
+    pub(crate) fn new(
+        base: Foundation,
+        hashing: Hashing,
+        denylist: Arc<Denylist>,
+        revocations: Arc<GroupCommit<RevocationBatch>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { base, hashing, denylist, revocations, metrics }
     }
 
     /// The rules for a process other than the server, while it runs or before the first start: no keys are needed.
     pub fn open(base: Foundation) -> Result<Self, StartError> {
         base.settings.check()?;
         let hashing = start_hashing(&base.settings)?;
-        Ok(Self::new(base, hashing, Arc::new(Denylist::default())))
+        let denylist = Arc::new(Denylist::default());
+        let revocations = Arc::new(GroupCommit::start(RevocationBatch::new(&base, denylist.clone()), 1, 1));
+        Ok(Self::new(base, hashing, denylist, revocations, Arc::default()))
     }
 
     /// The same if the clock may be wrong: sessions that only it calls expired are still ended and denied.
@@ -108,24 +129,14 @@ impl Admin {
         self.denylist.add(&revoked.entries);
     }
 
-    async fn audit(&self, event: Event) -> Result<(), AdminError> {
-        let record = event.record(&*self.base.clock, &*self.base.entropy);
-        tracing::info!(
-            event = record.event,
-            actor = record.actor,
-            user = record.user_id.map(tracing::field::display),
-            client = record.client_id,
-            session = record.session_id.map(tracing::field::display),
-            detail = record.detail,
-            "audit"
-        );
-        Ok(self.base.store.audit(&[record]).await?)
+    fn cause(&self, actor: &Actor) -> Cause {
+        actor.cause(self.base.clock.unix_millis())
     }
 
     /// Declares the scopes that are new.
-    async fn declare(&self, scopes: &Scope) -> Result<(), AdminError> {
+    async fn declare(&self, actor: &Actor, scopes: &Scope) -> Result<(), AdminError> {
         for name in scopes.iter() {
-            self.base.store.declare_scope(name, "").await?;
+            self.base.store.declare_scope(name, "", &self.cause(actor)).await?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! Sessions.
 
-use ficha_store::{Revocation, RevokeReason, SessionFilter, SessionRecord};
+use ficha_store::{EventKind, NewEvent, Revocation, RevokeReason, SessionFilter, SessionRecord, Target};
 use uuid::Uuid;
 
-use super::{Admin, AdminError};
-use crate::events::Event;
+use super::powers::{Access, Area};
+use super::{Actor, Admin, AdminError};
 
 /// Which sessions are listed.
 #[derive(Debug, Clone, Default)]
@@ -23,12 +23,9 @@ pub struct SessionQuery {
 
 impl Admin {
     /// A page of sessions. Pages go by key over an index, so the millionth page costs no more than the first.
-    pub async fn sessions(&self, query: SessionQuery) -> Result<Vec<SessionRecord>, AdminError> {
-        let user = match &query.user {
-            Some(name) => Some(self.user(name).await?.id),
-            None => None,
-        };
-        let filter = self.filter(&query, user);
+    pub async fn sessions(&self, actor: &Actor, query: SessionQuery) -> Result<Vec<SessionRecord>, AdminError> {
+        actor.require(Access::Read, Area::Sessions)?;
+        let filter = self.filter(&query).await?;
         let page = self.base.store.list_sessions(&filter, query.after, query.limit).await?;
         if page.is_empty() && query.after.is_none() {
             self.require_client(query.client.as_deref()).await?;
@@ -37,45 +34,49 @@ impl Admin {
     }
 
     /// How many sessions there are, whatever `after` and `limit` say.
-    pub async fn count_sessions(&self, query: SessionQuery) -> Result<u64, AdminError> {
-        let user = match &query.user {
-            Some(name) => Some(self.user(name).await?.id),
-            None => None,
-        };
-        let count = self.base.store.count_sessions(&self.filter(&query, user)).await?;
+    pub async fn count_sessions(&self, actor: &Actor, query: SessionQuery) -> Result<u64, AdminError> {
+        actor.require(Access::Read, Area::Sessions)?;
+        let count = self.base.store.count_sessions(&self.filter(&query).await?).await?;
         if count == 0 {
             self.require_client(query.client.as_deref()).await?;
         }
         Ok(count)
     }
 
-    fn filter(&self, query: &SessionQuery, user: Option<Uuid>) -> SessionFilter {
-        SessionFilter { user, client: query.client.clone(), live_at: query.live_only.then(|| self.now()) }
+    async fn filter(&self, query: &SessionQuery) -> Result<SessionFilter, AdminError> {
+        let user = match &query.user {
+            Some(name) => Some(self.find_user(name).await?.id),
+            None => None,
+        };
+        Ok(SessionFilter { user, client: query.client.clone(), live_at: query.live_only.then(|| self.now()) })
     }
 
     /// A client without sessions may be misspelt. One with sessions may have been deleted.
     async fn require_client(&self, id: Option<&str>) -> Result<(), AdminError> {
         match id {
-            Some(id) => self.client(id).await.map(drop),
+            Some(id) => self.find_client(id).await.map(drop),
             None => Ok(()),
         }
     }
 
     /// One session.
-    pub async fn session(&self, id: Uuid) -> Result<SessionRecord, AdminError> {
+    pub async fn session(&self, actor: &Actor, id: Uuid) -> Result<SessionRecord, AdminError> {
+        actor.require(Access::Read, Area::Sessions)?;
         let missing = || AdminError::NoSuch { kind: "session", name: id.to_string() };
         self.base.store.session(id).await?.ok_or_else(missing)
     }
 
     /// Ends one session. False if it had ended before.
-    pub async fn revoke_session(&self, actor: &str, id: Uuid) -> Result<bool, AdminError> {
-        let session = self.session(id).await?;
-        let applied =
-            self.base.store.revoke_batch(&[Revocation::Session(id, RevokeReason::Admin)], self.ending_now()).await?;
-        self.publish(&applied.revoked);
-        let newly = applied.newly.first().copied().unwrap_or(false);
+    pub async fn revoke_session(&self, actor: &Actor, id: Uuid) -> Result<bool, AdminError> {
+        actor.require(Access::Write, Area::Sessions)?;
+        if self.base.store.session(id).await?.is_none() {
+            return Err(AdminError::NoSuch { kind: "session", name: id.to_string() });
+        }
+        let event = NewEvent::new(EventKind::SessionRevoked, &self.cause(actor));
+        let revocation = Revocation { target: Target::Session(id, RevokeReason::Admin), event };
+        let newly = self.revocations.submit(revocation).await?;
         if newly {
-            self.audit(Event::by(actor, "session.revoked").session_of(&session)).await?;
+            self.metrics.revocations.count();
         }
         Ok(newly)
     }

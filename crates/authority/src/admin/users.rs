@@ -6,10 +6,10 @@ use ficha_store::{PasswordHashText, UserRecord};
 use ficha_token::{Scope, ordered_uuid};
 use uuid::Uuid;
 
-use super::{Admin, AdminError};
+use super::powers::{Access, Area};
+use super::{Actor, Admin, AdminError};
 use crate::authn::password::MAX_NAME_BYTES;
 use crate::authn::throttle::Attempt;
-use crate::events::Event;
 
 /// A password, or the hash of one that another system made.
 #[derive(Debug, Clone)]
@@ -37,7 +37,9 @@ pub struct NewUser {
 
 impl Admin {
     /// Creates a user.
-    pub async fn add_user(&self, actor: &str, new: NewUser) -> Result<UserRecord, AdminError> {
+    pub async fn add_user(&self, actor: &Actor, new: NewUser) -> Result<UserRecord, AdminError> {
+        actor.require(Access::Write, Area::Users)?;
+        actor.require_scopes_of(&new.scopes)?;
         check_name(&new.name)?;
         check_roles(&new.roles)?;
         let hash = self.hash(&new.name, new.password).await?;
@@ -52,53 +54,63 @@ impl Admin {
             auth_version: 0,
             created_at: self.now(),
         };
-        self.declare(&user.scopes).await?;
-        if !self.base.store.add_user(user.clone(), hash.cost().unwrap_or(0)).await? {
+        self.declare(actor, &user.scopes).await?;
+        let cause = self.cause(actor);
+        if !self.base.store.add_user(user.clone(), hash.cost().unwrap_or(0), &cause).await? {
             return Err(AdminError::Taken { kind: "user", name: user.name });
         }
-        self.audit(Event::by(actor, "user.added").user(user.id)).await?;
         Ok(user)
     }
 
     /// The user with that name.
-    pub async fn user(&self, name: &str) -> Result<UserRecord, AdminError> {
-        let missing = || AdminError::NoSuch { kind: "user", name: name.to_owned() };
-        self.base.store.user_by_name(name).await?.ok_or_else(missing)
+    pub async fn user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
+        actor.require(Access::Read, Area::Users)?;
+        self.find_user(name).await
     }
 
-    /// The user with that id, if there is one.
-    pub async fn user_by_id(&self, id: Uuid) -> Result<Option<UserRecord>, AdminError> {
-        Ok(self.base.store.user_by_id(id).await?)
+    pub(super) async fn find_user(&self, name: &str) -> Result<UserRecord, AdminError> {
+        self.base.store.user_by_name(name).await?.ok_or_else(|| no_user(name))
+    }
+
+    /// The user with that name, if the actor may change it.
+    async fn changeable_user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
+        actor.require(Access::Write, Area::Users)?;
+        let user = self.find_user(name).await?;
+        actor.require_scopes_of(&user.scopes)?;
+        Ok(user)
     }
 
     /// The names of the users with these ids, as far as there are any.
-    pub async fn user_names(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, AdminError> {
+    pub async fn user_names(&self, actor: &Actor, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, AdminError> {
+        actor.require(Access::Name, Area::Users)?;
         Ok(self.base.store.user_names(ids).await?)
     }
 
     /// A page of users, in the order in which they were created.
-    pub async fn users(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>, AdminError> {
+    pub async fn users(&self, actor: &Actor, after: Option<Uuid>, limit: u64) -> Result<Vec<UserRecord>, AdminError> {
+        actor.require(Access::Read, Area::Users)?;
         Ok(self.base.store.list_users(after, limit).await?)
     }
 
     /// Sets a password, and logs the user out everywhere.
-    pub async fn set_password(&self, actor: &str, name: &str, password: NewPassword) -> Result<u64, AdminError> {
-        let user = self.user(name).await?;
+    pub async fn set_password(&self, actor: &Actor, name: &str, password: NewPassword) -> Result<u64, AdminError> {
+        let user = self.changeable_user(actor, name).await?;
         let hash = self.hash(name, password).await?;
         let text = PasswordHashText(hash.to_string());
-        let revoked =
-            self.base.store.change_password(user.id, &text, hash.cost().unwrap_or(0), self.ending_now()).await?;
-        let sessions = self.ended(actor, "user.password_changed", user.id, name, revoked, 0).await?;
+        let cost = hash.cost().unwrap_or(0);
+        let (now, cause) = (self.ending_now(), self.cause(actor));
+        let revoked = self.base.store.change_password(user.id, &text, cost, now, &cause).await?;
+        let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
         self.clear_failures(name).await?;
         Ok(sessions)
     }
 
     /// Enables a user, or disables them and logs them out everywhere.
-    pub async fn set_user_enabled(&self, actor: &str, name: &str, enabled: bool) -> Result<u64, AdminError> {
-        let user = self.user(name).await?;
-        let revoked = self.base.store.set_user_enabled(user.id, enabled, self.ending_now()).await?;
-        let event = if enabled { "user.enabled" } else { "user.disabled" };
-        let sessions = self.ended(actor, event, user.id, name, revoked, 0).await?;
+    pub async fn set_user_enabled(&self, actor: &Actor, name: &str, enabled: bool) -> Result<u64, AdminError> {
+        let user = self.changeable_user(actor, name).await?;
+        let (now, cause) = (self.ending_now(), self.cause(actor));
+        let revoked = self.base.store.set_user_enabled(user.id, enabled, now, &cause).await?;
+        let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
         if enabled {
             self.clear_failures(name).await?;
         }
@@ -108,74 +120,70 @@ impl Admin {
     /// Sets what a user may be granted. Sessions that have more than that end.
     pub async fn set_user_rights(
         &self,
-        actor: &str,
+        actor: &Actor,
         name: &str,
         scopes: &Scope,
         roles: &[String],
     ) -> Result<u64, AdminError> {
+        let user = self.changeable_user(actor, name).await?;
+        actor.require_scopes_of(scopes)?;
         check_roles(roles)?;
-        let user = self.user(name).await?;
-        self.declare(scopes).await?;
-        let revoked = self.base.store.set_user_rights(user.id, scopes, roles, self.ending_now()).await?;
-        self.ended(actor, "user.rights_changed", user.id, name, revoked, 0).await
+        self.declare(actor, scopes).await?;
+        let (now, cause) = (self.ending_now(), self.cause(actor));
+        let revoked = self.base.store.set_user_rights(user.id, scopes, roles, now, &cause).await?;
+        self.finish(revoked.ok_or_else(|| no_user(name))?).await
     }
 
     /// Sets or removes a user's email address.
-    pub async fn set_user_email(&self, actor: &str, name: &str, email: Option<&str>) -> Result<(), AdminError> {
-        let user = self.user(name).await?;
-        self.base.store.set_user_email(user.id, email).await?;
-        self.audit(Event::by(actor, "user.email_changed").user(user.id)).await
+    pub async fn set_user_email(&self, actor: &Actor, name: &str, email: Option<&str>) -> Result<(), AdminError> {
+        let user = self.changeable_user(actor, name).await?;
+        let is_there = self.base.store.set_user_email(user.id, email, &self.cause(actor)).await?;
+        if is_there { Ok(()) } else { Err(no_user(name)) }
     }
 
     /// Deletes a user and ends their sessions.
-    pub async fn delete_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
-        let user = self.user(name).await?;
-        let mut before = 0;
+    pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
+        let user = self.changeable_user(actor, name).await?;
+        let mut sessions = 0;
         loop {
-            let revoked = self.base.store.delete_user(user.id, self.ending_now()).await?;
-            match revoked {
-                // They were too many for one transaction: the user is only disabled so far.
-                Some(revoked) if revoked.rest.is_some() => {
-                    before += self.audit_and_finish(Event::by(actor, "user.disabled").user(user.id), revoked).await?;
-                }
-                revoked => return self.ended(actor, "user.deleted", user.id, name, revoked, before).await,
+            let revoked = self.base.store.delete_user(user.id, self.ending_now(), &self.cause(actor)).await?;
+            let revoked = revoked.ok_or_else(|| no_user(name))?;
+            // If they were too many for one transaction, the user is only disabled so far.
+            let is_deleted = revoked.rest.is_none();
+            sessions += self.finish(revoked).await?;
+            if is_deleted {
+                return Ok(sessions);
             }
         }
     }
 
     /// Logs a user out everywhere.
-    pub async fn revoke_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
-        let user = self.user(name).await?;
-        let revoked = self.base.store.revoke_user(user.id, self.ending_now()).await?;
-        self.ended(actor, "user.sessions_revoked", user.id, name, revoked, 0).await
+    pub async fn revoke_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
+        actor.require(Access::Write, Area::Sessions)?;
+        let user = self.find_user(name).await?;
+        let revoked = self.base.store.revoke_user(user.id, self.ending_now(), &self.cause(actor)).await?;
+        self.finish(revoked.ok_or_else(|| no_user(name))?).await
     }
 
     /// Clears the failed logins of a user. Returns how many sources they came from.
-    pub async fn unlock_user(&self, actor: &str, name: &str) -> Result<u64, AdminError> {
-        let user = self.user(name).await?;
-        let sources = self.clear_failures(name).await?;
-        self.audit(Event::by(actor, "user.unlocked").user(user.id)).await?;
-        Ok(sources)
+    pub async fn unlock_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
+        let user = self.changeable_user(actor, name).await?;
+        let Some(account) = self.account(name)? else { return Ok(0) };
+        Ok(self.base.store.unlock_user(account, user.id, &self.cause(actor)).await?)
     }
 
-    async fn clear_failures(&self, name: &str) -> Result<u64, AdminError> {
-        // Before the first start there is no key, and there are no failed logins.
-        let Some(master) = self.base.master_key.load()? else { return Ok(0) };
-        let account = Attempt::new(&master, name, None, None).account;
-        Ok(self.base.store.clear_login_failures(account).await?)
+    async fn clear_failures(&self, name: &str) -> Result<(), AdminError> {
+        if let Some(account) = self.account(name)? {
+            self.base.store.clear_login_failures(account).await?;
+        }
+        Ok(())
     }
 
-    async fn ended(
-        &self,
-        actor: &str,
-        event: &'static str,
-        id: Uuid,
-        name: &str,
-        revoked: Option<ficha_store::Revoked>,
-        before: u64,
-    ) -> Result<u64, AdminError> {
-        let revoked = revoked.ok_or_else(|| AdminError::NoSuch { kind: "user", name: name.to_owned() })?;
-        Ok(before + self.audit_and_finish(Event::by(actor, event).user(id), revoked).await?)
+    /// The pseudonym under which failed logins are counted. Before the first start there is no key for it, and there are
+    /// no failed logins.
+    fn account(&self, name: &str) -> Result<Option<[u8; 16]>, AdminError> {
+        let master = self.base.master_key.load()?;
+        Ok(master.map(|master| Attempt::new(&master, name, None, None).account))
     }
 
     async fn hash(&self, name: &str, password: NewPassword) -> Result<StoredHash, AdminError> {
@@ -197,6 +205,10 @@ impl Admin {
         }
         Ok(hash)
     }
+}
+
+fn no_user(name: &str) -> AdminError {
+    AdminError::NoSuch { kind: "user", name: name.to_owned() }
 }
 
 fn check_name(name: &str) -> Result<(), AdminError> {

@@ -1,13 +1,16 @@
 //! The password check: one answer for every failure, in the same time.
 
 use ficha_password::{Busy, Password, StoredHash};
-use ficha_store::{LoginHistory, PasswordHashText, UserRecord};
+use ficha_store::{Authentication, EventActor, FailedLogin, LoginHistory, PasswordHashText, UserRecord};
+use ficha_token::random_uuid;
 use tokio::time::Instant;
 
 use crate::Authority;
+use crate::authn::outcome::{Authenticated, Outcome};
 use crate::authn::throttle::{Attempt, is_throttled};
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
+use crate::group_commit::refusal::RefusalJob;
 use crate::request_source::RequestSource;
 
 /// The longest user name, in bytes.
@@ -28,20 +31,18 @@ impl Authority {
         source: &RequestSource,
         username: &str,
         password: Password,
-    ) -> Result<UserRecord, AuthorityError> {
+    ) -> Result<Outcome, AuthorityError> {
         let attempt = self.attempt(client, source, username);
         let history = self.history(&attempt).await?;
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
-            // A throttled attempt is not hashed and not counted: it waits as long as both take at the moment.
-            let typical =
-                self.inner.hashing.typical(attempt.share(), self.floor_cost()) + self.inner.counting.typical();
-            tokio::time::sleep(typical).await;
-            return Err(AuthorityError::BadCredentials);
+            return self.refuse_throttled(client, source, username, &attempt).await;
         }
         let began = Instant::now();
-        let user = self.find_user(username).await?.filter(|user| user.enabled);
+        let found_user = self.find_user(username).await?;
+        let failed = self.failed_login(client, source, &attempt, found_user.as_ref());
+        let user = found_user.filter(|user| user.enabled);
         let stored = user.as_ref().and_then(parse_stored);
         let found = began.elapsed();
         let again = password.clone();
@@ -60,16 +61,58 @@ impl Authority {
                     self.store().login_succeeded(attempt.account, attempt.source, self.now()).await?;
                 }
                 self.rehash_if_outdated(&user, &stored, again, attempt.share());
-                Ok(user)
+                Ok(Outcome::Authenticated(Authenticated { user, how: self.by_password() }))
             }
             _ => {
                 self.inner.metrics.login_failures.count();
                 let began = Instant::now();
-                self.store().login_failed(attempt.account, attempt.source, self.now()).await?;
+                self.store().login_failed(&failed, self.now()).await?;
                 self.inner.counting.note(found + began.elapsed());
                 Err(AuthorityError::BadCredentials)
             }
         }
+    }
+
+    /// Refuses an attempt without hashing it: it waits as long as hashing and counting take at the moment. It is counted
+    /// for the event log, and not for the throttle.
+    async fn refuse_throttled(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        username: &str,
+        attempt: &Attempt,
+    ) -> Result<Outcome, AuthorityError> {
+        let typical = self.inner.hashing.typical(attempt.share(), self.floor_cost()) + self.inner.counting.typical();
+        let counted = async {
+            let user = self.find_user(username).await?;
+            let login = self.failed_login(client, source, attempt, user.as_ref());
+            let key = random_uuid(&*self.inner.base.entropy);
+            Ok::<_, AuthorityError>(self.inner.refusals.submit(RefusalJob { key, login }).await?)
+        };
+        let ((), counted) = tokio::join!(tokio::time::sleep(typical), counted);
+        counted?;
+        Err(AuthorityError::BadCredentials)
+    }
+
+    fn failed_login(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        attempt: &Attempt,
+        user: Option<&UserRecord>,
+    ) -> FailedLogin {
+        FailedLogin {
+            account: attempt.account,
+            source: attempt.source,
+            user_id: user.map(|user| user.id),
+            client_id: client.id().to_owned(),
+            cause: self.cause(EventActor::Anonymous, source),
+        }
+    }
+
+    /// RFC 8176.
+    fn by_password(&self) -> Authentication {
+        Authentication { amr: vec!["pwd".into()], acr: None, at: self.now() }
     }
 
     /// Refuses a login for which the hashing queue has no room, before the database is asked anything: a flood of logins

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn source(address: &str) -> RequestSource {
-        RequestSource { address: Some(address.parse().unwrap()), user_agent: None }
+        RequestSource { address: Some(address.parse().unwrap()), ..RequestSource::default() }
     }
 
     #[test]

@@ -56,7 +56,12 @@ impl Authority {
             access_exp: horizon,
             ..self.blank_session(client, source, client.record().subject, scope, now)
         };
-        let new = NewSession { session, user_version: None, client_version: client.record().auth_version };
+        let new = NewSession {
+            session,
+            user_version: None,
+            client_version: client.record().auth_version,
+            cause: self.cause_of_client(client, source),
+        };
         let outcome = self.store().client_session(new, now, now + life, horizon).await?;
         let session = match outcome {
             InsertOutcome::Inserted(session) => session,

@@ -54,6 +54,7 @@ impl Authority {
             idle_expires_at: now,
             address: source.address_text(),
             user_agent: source.user_agent.clone(),
+            authentication: None,
             revoked: None,
         }
     }
@@ -85,7 +86,7 @@ fn granted(allowed: &Scope, asked: Option<Scope>) -> Result<Scope, AuthorityErro
     }
 }
 
-fn is_own(name: &str) -> bool {
+pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN_PREFIX)
 }
 

@@ -1,10 +1,11 @@
 //! The password grant (RFC 6749 §4.3).
 
 use ficha_password::Password;
-use ficha_store::{ClientScopes, InsertOutcome, NewSession, SessionRecord, UserRecord};
+use ficha_store::{Authentication, ClientScopes, EventActor, InsertOutcome, NewSession, SessionRecord, UserRecord};
 use ficha_token::{Grant, Scope};
 
 use crate::Authority;
+use crate::authn::outcome::Authenticated;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::grants::{granted, require_grant};
@@ -36,18 +37,20 @@ impl Authority {
         // another process's change to the client is noticed.
         let client = &self.current(client).await?;
         require_grant(client, Grant::Password)?;
-        let user = self.check_password(client, source, &request.username, request.password).await?;
+        let Authenticated { user, how } =
+            self.check_password(client, source, &request.username, request.password).await?.complete()?;
         let allowed = match &client.record().scopes {
             ClientScopes::Any => user.scopes.clone(),
             ClientScopes::Only(scopes) => user.scopes.intersection(scopes),
         };
         let scope = granted(&allowed, request.scope)?;
-        let session = self.new_user_session(client, source, &user, scope);
+        let session = self.new_user_session(client, source, &user, how, scope);
         let has_refresh = client.record().grants.contains(&Grant::RefreshToken);
         let session = NewSession {
             session: if has_refresh { session } else { without_refresh(session) },
             user_version: Some(user.auth_version),
             client_version: client.record().auth_version,
+            cause: self.cause(EventActor::User { id: user.id, name: Some(user.name) }, source),
         };
         let session = self.inserted(self.store().insert_session(session).await?)?;
         let keys = self.keys_for(&session, AuthorityError::Purged).await?;
@@ -66,6 +69,7 @@ impl Authority {
         client: &AuthenticatedClient,
         source: &RequestSource,
         user: &UserRecord,
+        how: Authentication,
         scope: Scope,
     ) -> SessionRecord {
         let token = &self.settings().token;
@@ -73,6 +77,7 @@ impl Authority {
         let expires_at = now + token.session_ttl.as_secs() as i64;
         SessionRecord {
             user_id: Some(user.id),
+            authentication: Some(how),
             roles: user.roles.clone(),
             access_exp: (now + token.access_seconds()).min(expires_at),
             expires_at,

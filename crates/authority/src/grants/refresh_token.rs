@@ -1,14 +1,13 @@
 //! Refreshing (RFC 6749 §6, RFC 9700 §4.14): one compare-and-set on one row, in a batch with other refreshes.
 
-use ficha_store::{Revocation, RevokeReason, Rotation, SessionRecord};
-use ficha_token::{DenyId, Grant, Scope};
-use uuid::Uuid;
+use ficha_store::{EventKind, NewEvent, Revocation, RevokeReason, Rotation, SessionRecord, SessionState, Target};
+use ficha_token::{DenyId, Grant, Scope, random_uuid};
 
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::events::Event;
 use crate::grants::require_grant;
+use crate::group_commit::event::EventJob;
 use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
 use crate::tokens::refresh_token::RefreshToken;
@@ -18,9 +17,9 @@ enum Unmatched {
     /// The generation before the row's, within the grace: the response was lost, or a second tab was faster.
     Retry(Box<SessionRecord>),
     /// An older generation: it was used before.
-    Replay(Option<Uuid>),
+    Replay,
     /// A generation that this database never issued.
-    Future(Option<Uuid>),
+    Future,
     /// Not valid, but not a cause for alarm.
     Refused,
 }
@@ -64,10 +63,10 @@ impl Authority {
         token: &RefreshToken,
         asked: &Scope,
     ) -> Result<(), AuthorityError> {
-        match self.store().session(token.session).await? {
+        match self.store().live_session(token.session, self.now()).await? {
             // Any token but the current one is left to the compare-and-set: a replay that asks for too much is a
             // replay.
-            Some(row) if row.client_id == client.id() && row.generation == token.generation && !self.is_over(&row) => {
+            Some(row) if row.client_id == client.id() && row.generation == token.generation => {
                 within(&row, Some(asked))
             }
             _ => Ok(()),
@@ -94,60 +93,56 @@ impl Authority {
         token: RefreshToken,
         scope: Option<Scope>,
     ) -> Result<Issued, AuthorityError> {
-        let event = Event::new(source).client(client.id()).session(token.session);
-        let (reason, event) = match self.classify(client, &token).await? {
+        let cause = self.cause_of_client(client, source);
+        let (reason, kind) = match self.classify(client, &token).await? {
             Unmatched::Refused => return Err(AuthorityError::BadRefreshToken),
             Unmatched::Retry(session) => {
                 within(&session, scope.as_ref())?;
                 self.inner.metrics.refresh_retries.count();
-                self.audit(event.session_of(&session).named("refresh.retried"));
+                let event = NewEvent::new(EventKind::RefreshRetried, &cause).user(session.user_id);
+                let event = event.client(&session.client_id).session(session.id);
+                let key = random_uuid(&*self.inner.base.entropy);
+                // Within the grace a thief looks like a retry, so none is answered that is not recorded.
+                self.inner.event_batches.submit(EventJob { key, event }).await?;
                 // It expires no later than the row says, so a revocation of the session covers it.
                 return self.answer(&session, scope, self.now()).await;
             }
-            Unmatched::Replay(user) => {
+            Unmatched::Replay => {
                 self.inner.metrics.refresh_replays.count();
-                (RevokeReason::Replay, event.maybe_user(user).named("refresh.replayed"))
+                (RevokeReason::Replay, EventKind::RefreshReplayed)
             }
-            Unmatched::Future(user) => {
+            Unmatched::Future => {
                 self.inner.metrics.future_generations.count();
                 tracing::error!(
                     session = %token.session,
                     "a refresh token is newer than the database, which was restored from a backup; run `ficha recover`"
                 );
-                (RevokeReason::FutureGeneration, event.maybe_user(user).named("refresh.ahead_of_database"))
+                (RevokeReason::FutureGeneration, EventKind::RefreshAheadOfDatabase)
             }
         };
-        self.submit_revocation(Revocation::Session(token.session, reason)).await?;
-        self.audit(event);
+        let target = Target::Session(token.session, reason);
+        self.submit_revocation(Revocation { target, event: NewEvent::new(kind, &cause) }).await?;
         Err(AuthorityError::BadRefreshToken)
     }
 
-    fn is_over(&self, row: &SessionRecord) -> bool {
-        let now = self.now();
-        row.revoked.is_some() || row.expires_at <= now || row.idle_expires_at <= now
-    }
-
-    /// True if a session that is over by the clock is not over by the time from before the clock was set.
-    fn may_not_be_over(&self, row: &SessionRecord) -> bool {
-        let earliest = self.earliest_now();
-        row.revoked.is_none() && row.expires_at > earliest && row.idle_expires_at > earliest
-    }
-
     async fn classify(&self, client: &AuthenticatedClient, token: &RefreshToken) -> Result<Unmatched, AuthorityError> {
-        let Some(row) = self.store().session(token.session).await? else { return Ok(Unmatched::Refused) };
         let now = self.now();
-        let ended = self.is_over(&row);
-        if ended && row.client_id == client.id() && self.may_not_be_over(&row) {
-            return Err(AuthorityError::ClockInDoubt);
-        }
+        // From the database, as in the compare-and-set: another server may have just purged everything.
+        let Some((row, state)) = self.store().session_and_state(token.session, now).await? else {
+            return Ok(Unmatched::Refused);
+        };
         // Another client's use of a token is refused and changes nothing: it does not prove a theft from the token's
         // client.
-        if row.client_id != client.id() || ended {
+        if row.client_id != client.id() {
             return Ok(Unmatched::Refused);
         }
-        // Read from the database, as in the compare-and-set: another server may have just purged everything.
-        if row.epoch != self.store().head().await?.epoch {
-            return Ok(Unmatched::Refused);
+        match state {
+            SessionState::Live => {}
+            // Not by the time from before the clock was set.
+            SessionState::Expired if row.state(self.earliest_now(), row.epoch) == SessionState::Live => {
+                return Err(AuthorityError::ClockInDoubt);
+            }
+            SessionState::Expired | SessionState::Revoked(_) | SessionState::Purged => return Ok(Unmatched::Refused),
         }
         let grace = self.settings().token.refresh_grace.as_secs() as i64;
         // A clock that was set forward since must not turn a retry into a replay.
@@ -155,10 +150,10 @@ impl Authority {
         let now = if row.rotated_at <= earliest { earliest } else { now };
         Ok(match row.generation - token.generation {
             1 if now < row.rotated_at + grace && row.access_exp > now => Unmatched::Retry(Box::new(row)),
-            behind if behind > 0 => Unmatched::Replay(row.user_id),
+            behind if behind > 0 => Unmatched::Replay,
             // The statement did not match, but the row does now: it changed in between. The client may try again.
             0 => Unmatched::Refused,
-            _ => Unmatched::Future(row.user_id),
+            _ => Unmatched::Future,
         })
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! Work that has started is finished, whether or not its caller is still there.
 
+pub(crate) mod event;
+pub(crate) mod refusal;
 pub(crate) mod revocation;
 pub(crate) mod rotation;
 

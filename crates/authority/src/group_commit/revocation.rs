@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ficha_store::{Revocation, Store, StoreError};
+use ficha_store::{Revocation, Store, StoreError, Target};
 use ficha_token::Clock;
 
 use crate::denylist::replica::Denylist;
@@ -29,9 +29,9 @@ impl Batch for RevocationBatch {
     type Key = [u8; 16];
 
     fn key(job: &Revocation) -> [u8; 16] {
-        match job {
-            Revocation::Session(id, _) => id.into_bytes(),
-            Revocation::Token(entry) => *entry.id.as_bytes(),
+        match &job.target {
+            Target::Session(id, _) => id.into_bytes(),
+            Target::Token(entry) => *entry.id.as_bytes(),
         }
     }
 

@@ -12,6 +12,7 @@ use ficha_token::Entropy;
 use zeroize::Zeroizing;
 
 use crate::error::StartError;
+use crate::events::chain::ChainKey;
 use crate::keys::secret::Secret;
 
 /// Where the master key comes from.
@@ -27,6 +28,7 @@ pub struct MasterKeySource {
 pub struct MasterKey {
     sealing: LessSafeKey,
     tagging: hmac::Key,
+    chaining: hmac::Key,
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -109,7 +111,12 @@ impl MasterKey {
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| malformed())?;
         // A separate key for tags: one key is never used with two algorithms.
         let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), b"ficha tags");
-        Ok(Self { sealing: LessSafeKey::new(key), tagging: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) })
+        let chain = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), b"ficha event chain");
+        Ok(Self {
+            sealing: LessSafeKey::new(key),
+            tagging: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+            chaining: hmac::Key::new(hmac::HMAC_SHA256, chain.as_ref()),
+        })
     }
 
     /// A 16-byte pseudonym for `parts` that reveals nothing about them without this key. Each part is bound with its
@@ -123,6 +130,11 @@ impl MasterKey {
         let mut out = [0; 16];
         out.copy_from_slice(&context.sign().as_ref()[..16]);
         out
+    }
+
+    /// The key of the event log's hashes.
+    pub fn chain_key(&self) -> ChainKey {
+        ChainKey::new(self.chaining.clone())
     }
 
     /// Encrypts `plain`. `name` is bound to it: sealed bytes that are moved to another row can't be opened.

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ficha_store::{ChainEnd, EventFilter, StoreError};
 use uuid::Uuid;
 
 use crate::Authority;
 use crate::denylist::replica::KEPT_LONGER;
+use crate::events::chain::Sealed;
 use crate::settings::SigningSettings;
 
 /// How often expired rows are looked for, and how many a batch removes.
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u64 = 500;
 const PRUNE_ROUNDS: u32 = 20;
-/// Login failures and finished revocations of many sessions are removed after a day, audit events after a year.
+/// Login failures and finished revocations of many sessions are removed after a day, events after a year.
 const FORGET_REVOCATIONS: i64 = 86_400;
 const FORGET_FAILURES: i64 = 86_400;
-const FORGET_AUDIT: i64 = 365 * 86_400;
+const FORGET_EVENTS: i64 = 365 * 86_400;
 
 /// Removes what has expired, in small batches, and rotates keys.
 pub(crate) async fn maintain(authority: Authority) {
@@ -64,13 +66,29 @@ impl Authority {
             tracing::debug!(sessions, denylist_rows = rows, "removed expired rows");
         }
         store.prune_login_failures(now - FORGET_FAILURES, PRUNE_BATCH).await?;
-        store.prune_audit(now - FORGET_AUDIT, PRUNE_BATCH).await?;
+        while store.adopt_audit(PRUNE_BATCH).await? == PRUNE_BATCH {}
+        store.report_failures(self.clock().unix_millis(), PRUNE_BATCH).await?;
+        self.prune_events(now - FORGET_EVENTS).await?;
         store.prune_bulk_revocations(now - FORGET_REVOCATIONS).await?;
         store.prune_keys(now).await?;
         let admin = self.admin();
         if let SigningSettings::KeyPair { rotate_after: Some(after), .. } = &self.settings().signing {
             admin.rotate_key_if_older_than(after.as_secs() as i64).await?;
         }
+        Ok(())
+    }
+
+    /// Deletes the oldest events, up to the first that happened at `older_than` or later.
+    async fn prune_events(&self, older_than: i64) -> Result<(), StoreError> {
+        let store = self.store();
+        let chain = store.event_chain().await?;
+        let oldest = store.events_after(&EventFilter::default(), chain.pruned.number, PRUNE_BATCH).await?;
+        let old = oldest.iter().take_while(|event| event.at / 1_000 < older_than).last();
+        let Some((number, hash)) = old.and_then(|event| event.number.zip(event.hash)) else { return Ok(()) };
+        let end = ChainEnd { number, hash, seal: None };
+        let end = self.inner.master.chain_key().sealed(Sealed::Pruned, end);
+        let pruned = store.prune_events(chain.pruned, end).await?;
+        tracing::debug!(events = pruned, up_to = number, "removed old events");
         Ok(())
     }
 }

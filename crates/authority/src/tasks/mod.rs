@@ -10,7 +10,6 @@ pub(crate) mod rejoin;
 pub(crate) mod reload;
 pub(crate) mod supervise;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_store::DatabaseKind;
@@ -21,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::Authority;
 use crate::denylist::feed::wake_followers;
-use crate::events::writer::write_audit;
+use crate::events::sequencer::sequence;
 use crate::tasks::heartbeat::beat;
 use crate::tasks::listen::listen;
 use crate::tasks::maintenance::maintain;
@@ -35,7 +34,7 @@ const POLL: Duration = Duration::from_millis(50);
 const POLL_WITH_LISTEN: Duration = Duration::from_millis(500);
 /// How often it is read on PostgreSQL while LISTEN does not work.
 const POLL_WITHOUT_LISTEN: Duration = Duration::from_millis(100);
-/// How long the audit log may take to be written out at the end.
+/// How long the last events may take to get their numbers at the end.
 const WRITE_OUT: Duration = Duration::from_secs(2);
 
 /// How long the tasks may take to stop.
@@ -44,9 +43,9 @@ const SHUT_DOWN: Duration = Duration::from_secs(1);
 /// Running tasks; dropping it ends them.
 pub struct Background {
     tasks: Tasks,
-    /// Tells the writer of the audit log to store what waits, and receives its confirmation.
-    stop_audit: watch::Sender<bool>,
-    audit_done: watch::Receiver<bool>,
+    /// Tells the sequencer to number what waits, and receives its confirmation.
+    stop_events: watch::Sender<bool>,
+    events_done: watch::Receiver<bool>,
 }
 
 impl Background {
@@ -64,11 +63,12 @@ impl Background {
         &self.tasks
     }
 
-    /// Ends the tasks, after the audit events that still wait are stored.
+    /// Ends the tasks, after the events that still wait have numbers.
     pub async fn finish(mut self) {
-        self.stop_audit.send_replace(true);
-        if tokio::time::timeout(WRITE_OUT, self.audit_done.wait_for(|done| *done)).await.is_err() {
-            tracing::warn!("the last audit events could not be stored in time; they are only in the log");
+        self.stop_events.send_replace(true);
+        if tokio::time::timeout(WRITE_OUT, self.events_done.wait_for(|done| *done)).await.is_err() {
+            // They are committed: another server numbers them, or this one at its next start.
+            tracing::debug!("the last events got no numbers in time");
         }
         // Before the database is closed: a read that meets a closed connection would be logged as an outage.
         if tokio::time::timeout(SHUT_DOWN, self.tasks.shut_down()).await.is_err() {
@@ -79,7 +79,7 @@ impl Background {
 
 impl Authority {
     /// Starts the tasks that keep an authority current: the tail of the denylist, reloading, waking followers, the
-    /// heartbeat, revocations that another process left half done, comparing settings, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and the writer of the audit log.
+    /// heartbeat, revocations that another process left half done, comparing settings, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and numbering events.
     /// To be called once per authority.
     pub fn spawn_background(&self) -> Background {
         let mut tasks = Tasks::new(self.inner.metrics.clone());
@@ -97,11 +97,11 @@ impl Authority {
         if self.store().kind() == DatabaseKind::Postgres {
             keep("listen", |authority| listen(authority).boxed());
         }
-        let (stop_audit, stopped) = watch::channel(false);
-        let (done, audit_done) = watch::channel(false);
-        let (authority, done) = (self.clone(), Arc::new(done));
-        tasks.keep("audit", move || write_audit(authority.clone(), stopped.clone(), done.clone()));
-        Background { tasks, stop_audit, audit_done }
+        let (stop_events, stopped) = watch::channel(false);
+        let (done, events_done) = watch::channel(false);
+        let authority = self.clone();
+        tasks.keep("events", move || sequence(authority.clone(), stopped.clone(), done.clone()));
+        Background { tasks, stop_events, events_done }
     }
 }
 

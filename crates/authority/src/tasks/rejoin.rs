@@ -8,8 +8,9 @@
 
 use std::sync::atomic::Ordering;
 
-use ficha_store::{KeyPurpose, StoreError};
+use ficha_store::{EventKind, KeyPurpose, NewEvent, StoreError};
 use ficha_token::DenyId;
+use serde_json::json;
 
 use crate::denylist::replica::read_in_time;
 use crate::{AdminError, Authority};
@@ -37,11 +38,15 @@ impl Authority {
             // Another failover while the rows were read: they prove nothing.
             return Err(StoreError::AnotherHistory);
         }
+        let cause = self.cause_of_server("rejoin");
         let (mut written, mut sessions) = (0, 0);
         for part in missing {
-            sessions += store.carry_over(&part, now).await?;
+            sessions += store.carry_over(&part, now, &cause).await?;
             written += part.len();
         }
+        let detail = json!({ "denied_again": written, "sessions": sessions, "purged": purged });
+        let event = NewEvent::new(EventKind::ServerHistoryChanged, &cause).detail(detail);
+        store.record_events(&[event]).await?;
         // The counter of changes may have gone back to a value that was seen before.
         self.inner.loaded_changes.store(-1, Ordering::Release);
         self.inner.cleared_changes.store(-1, Ordering::Release);

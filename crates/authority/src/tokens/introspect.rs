@@ -29,18 +29,12 @@ impl Authority {
         if self.denylist().contains(&DenyId::from(token.session), now) {
             return Ok(Introspection::inactive());
         }
-        let epoch = self.inner.denylist.heads().borrow().map(|head| head.epoch);
-        let live = self.store().session(token.session).await?.filter(|row| {
-            row.client_id == client.id()
-                && row.revoked.is_none()
-                && row.generation == token.generation
-                && row.idle_expires_at > now
-                && row.expires_at > now
-                && epoch.is_none_or(|epoch| row.epoch == epoch)
-        });
+        let live = self.store().live_session(token.session, now).await?;
+        let live = live.filter(|row| row.client_id == client.id() && row.generation == token.generation);
         let Some(session) = live else { return Ok(Introspection::inactive()) };
         Ok(Introspection {
             active: true,
+            auth_time: Some(session.auth_time()),
             scope: Some(session.scopes),
             client_id: Some(session.client_id),
             exp: Some(session.idle_expires_at),
@@ -48,7 +42,6 @@ impl Authority {
             sub: Some(session.subject),
             iss: Some(self.settings().issuer.as_str().to_owned()),
             sid: Some(session.id),
-            auth_time: Some(session.created_at),
             ..Introspection::inactive()
         })
     }

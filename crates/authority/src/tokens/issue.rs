@@ -70,7 +70,7 @@ impl Authority {
             client_id: session.client_id.clone(),
             scope: scope.clone(),
             sid: session.id,
-            auth_time: session.created_at,
+            auth_time: session.auth_time(),
             roles: session.roles.clone(),
             extra: serde_json::Map::new(),
         };

@@ -1,13 +1,12 @@
 //! Revocation (RFC 7009) of a token, or of a session with everything issued under it.
 
-use ficha_store::{Revocation, RevokeReason};
+use ficha_store::{EventActor, EventKind, NewEvent, Revocation, RevokeReason, Target};
 use ficha_token::AccessClaims;
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::events::Event;
 use crate::request_source::RequestSource;
 
 impl Authority {
@@ -28,14 +27,19 @@ impl Authority {
         let Some(token) = self.read_refresh_token(token) else { return Ok(()) };
         let Some(session) = self.store().session(token.session).await? else {
             // We have issued it, so the database has lost its session; an access token of it may still be valid.
-            return self.deny_lost_session(token.session.into(), self.now()).await;
+            let event = self.revoked(EventKind::SessionRevoked, client, source).session(token.session);
+            return self.deny_lost_session(token.session.into(), self.now(), event).await;
         };
         if session.client_id != client.id() {
             return Err(AuthorityError::NotYours);
         }
-        self.submit_revocation(Revocation::Session(session.id, RevokeReason::Logout)).await?;
-        self.audit(Event::new(source).named("session.revoked").session_of(&session));
-        Ok(())
+        let event = self.revoked(EventKind::SessionRevoked, client, source);
+        let target = Target::Session(session.id, RevokeReason::Logout);
+        self.submit_revocation(Revocation { target, event }).await
+    }
+
+    fn revoked(&self, kind: EventKind, client: &AuthenticatedClient, source: &RequestSource) -> NewEvent {
+        NewEvent::new(kind, &self.cause_of_client(client, source)).client(client.id())
     }
 
     async fn revoke_access_token(
@@ -53,11 +57,11 @@ impl Authority {
         if until <= self.denylist().expiry_now(&**self.clock()) {
             return Ok(());
         }
-        self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;
-        let event = Event::new(source).named("token.revoked").client(client.id()).session(claims.sid);
         let is_own = client.record().subject == claims.sub;
-        self.audit(if is_own { event } else { event.user(claims.sub) });
-        Ok(())
+        let event = self.revoked(EventKind::TokenRevoked, client, source).session(claims.sid);
+        let event = event.user((!is_own).then_some(claims.sub));
+        let target = Target::Token(DenyEntry { id: claims.jti.into(), until });
+        self.submit_revocation(Revocation { target, event }).await
     }
 
     /// Ends the session of the presented token. A token that a client obtained for itself is revoked alone: its session
@@ -66,26 +70,32 @@ impl Authority {
         let until = claims.exp.saturating_add(DENY_MARGIN_SECONDS);
         let own = self.inner.clients.find(self.store(), &claims.client_id).await?;
         let is_own = own.is_some_and(|client| client.subject == claims.sub);
+        let actor = match is_own {
+            true => EventActor::Client { id: claims.client_id.clone() },
+            false => EventActor::User { id: claims.sub, name: None },
+        };
+        let kind = if is_own { EventKind::TokenRevoked } else { EventKind::SessionLoggedOut };
+        let event = NewEvent::new(kind, &self.cause(actor, source)).client(&claims.client_id).session(claims.sid);
         if is_own {
-            self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;
-        } else {
-            self.submit_revocation(Revocation::Session(claims.sid, RevokeReason::Logout)).await?;
-            // A session that the database does not know (it was restored from a backup) is still denied by its id.
-            self.deny_lost_session(claims.sid.into(), until).await?;
+            let target = Target::Token(DenyEntry { id: claims.jti.into(), until });
+            return self.submit_revocation(Revocation { target, event }).await;
         }
-        let event = Event::new(source).named("session.logged_out").client(&claims.client_id).session(claims.sid);
-        self.audit(if is_own { event } else { event.user(claims.sub) });
-        Ok(())
+        let event = event.user(claims.sub);
+        let target = Target::Session(claims.sid, RevokeReason::Logout);
+        self.submit_revocation(Revocation { target, event: event.clone() }).await?;
+        // A session that the database does not know (it was restored from a backup) is still denied by its id.
+        self.deny_lost_session(claims.sid.into(), until, event).await
     }
 
     /// Denies a session by its id, unless it is denied: until `until` at least.
-    async fn deny_lost_session(&self, session: DenyId, until: i64) -> Result<(), AuthorityError> {
+    async fn deny_lost_session(&self, session: DenyId, until: i64, event: NewEvent) -> Result<(), AuthorityError> {
         if self.inner.denylist.contains(&session, self.now()) {
             return Ok(());
         }
         // Of all its tokens, none expires later than one token life from now.
         let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
-        self.submit_revocation(Revocation::Token(DenyEntry { id: session, until: until.max(furthest) })).await
+        let target = Target::Token(DenyEntry { id: session, until: until.max(furthest) });
+        self.submit_revocation(Revocation { target, event }).await
     }
 
     /// Commits a revocation, together with others that wait. Once it returns, this server refuses what it covers.

@@ -5,7 +5,7 @@ use ficha_authority::{KeyPurpose, KeyRecord};
 use serde::Serialize;
 
 use super::recover;
-use crate::admin_context::{self, ACTOR, Empty};
+use crate::admin_context::{self, Empty, actor};
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::output::{self, time};
@@ -52,7 +52,7 @@ struct Shown {
 async fn list(configuration: &Configuration, json: bool) -> Result<(), CliError> {
     let context = admin_context::open(configuration, Empty::Refuse).await?;
     let now = context.now();
-    let keys = context.admin.keys().await?;
+    let keys = context.admin.keys(&actor()).await?;
     let shown: Vec<Shown> = keys.iter().map(|key| show(key, state(key, &keys, now))).collect();
     if json {
         return output::json(&shown);
@@ -95,6 +95,6 @@ fn state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
 
 async fn rotate(configuration: &Configuration) -> Result<(), CliError> {
     let context = admin_context::open(configuration, Empty::Refuse).await?;
-    let (kid, from) = context.admin.rotate_key(ACTOR).await?;
+    let (kid, from) = context.admin.rotate_key(&actor()).await?;
     output::say(&format!("key {kid} published; it signs from {}", time(from)))
 }

@@ -7,7 +7,7 @@ use ficha_authority::FIRST_PARTY;
 use ficha_client::{TokenSource, TokenStore, Tokens};
 use serde_json::json;
 
-use crate::config::{ConfigProblem, Configuration, LogFormat, LogSettings};
+use crate::config::{ConfigProblem, Configuration, EventLines, LogFormat, LogSettings};
 use crate::error::CliError;
 use crate::output::{self, system_time};
 use crate::token_file::TokenFile;
@@ -57,7 +57,11 @@ pub type Loaded = Result<Configuration, ConfigProblem>;
 pub fn log_warnings(configuration: &Loaded) {
     match configuration {
         Ok(configuration) => logging::warnings_only(&configuration.log),
-        Err(_) => logging::warnings_only(&LogSettings { format: LogFormat::Text, level: String::new() }),
+        Err(_) => logging::warnings_only(&LogSettings {
+            format: LogFormat::Text,
+            level: String::new(),
+            events: EventLines::Off,
+        }),
     }
 }
 

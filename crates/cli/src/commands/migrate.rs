@@ -1,12 +1,24 @@
 //! `ficha migrate`
 
+use clap::Args;
+
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::{admin_context, logging, output};
 
-/// Applies the pending migrations.
-pub async fn run(configuration: &Configuration) -> Result<(), CliError> {
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only list the pending migrations; exit code 1 if there are any
+    #[arg(long)]
+    check: bool,
+}
+
+/// Applies the pending migrations, or lists them.
+pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
+    if arguments.check {
+        return check(configuration).await;
+    }
     let store = admin_context::connect(configuration).await?;
     let applied = store.migrate().await?;
     store.close().await;
@@ -14,4 +26,15 @@ pub async fn run(configuration: &Configuration) -> Result<(), CliError> {
         return output::say("the database is up to date");
     }
     applied.iter().try_for_each(|step| output::say(&format!("applied {step}")))
+}
+
+async fn check(configuration: &Configuration) -> Result<(), CliError> {
+    let store = admin_context::connect_to_existing(configuration).await?;
+    let pending = store.pending_migrations().await?;
+    store.close().await;
+    if pending.is_empty() {
+        return output::say("the database is up to date");
+    }
+    pending.iter().try_for_each(|step| output::say(&format!("pending {step}")))?;
+    Err(CliError::Pending(pending.len()))
 }

@@ -1,5 +1,6 @@
 //! The commands, one file per noun.
 
+pub mod audit;
 mod client;
 mod config;
 mod health;
@@ -38,7 +39,7 @@ enum Command {
     /// Ask the running server whether it is ready: exit code 0 if it is, for health checks
     Health(health::Arguments),
     /// Bring the database up to date
-    Migrate,
+    Migrate(migrate::Arguments),
     /// Manage users
     #[command(subcommand)]
     User(user::Command),
@@ -51,6 +52,9 @@ enum Command {
     /// List and revoke sessions; each login is a session
     #[command(subcommand)]
     Session(session::Command),
+    /// Read and check the log of what happened: logins, revocations, administration
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Manage the keys that sign tokens
     #[command(subcommand)]
     Key(key::Command),
@@ -74,11 +78,12 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
         Command::Serve(serve) => serve::run(&serve, configuration?, move || crate::config::load(file.as_deref())).await,
         Command::Health(arguments) => health::run(&arguments, &configuration?).await,
-        Command::Migrate => migrate::run(&configuration?).await,
+        Command::Migrate(arguments) => migrate::run(&arguments, &configuration?).await,
         Command::User(command) => user::run(command, &configuration?).await,
         Command::Client(command) => client::run(command, &configuration?).await,
         Command::Scope(command) => scope::run(command, &configuration?).await,
         Command::Session(command) => session::run(command, &configuration?).await,
+        Command::Audit(command) => audit::run(command, &configuration?).await,
         Command::Key(command) => key::run(command, &configuration?).await,
         // What an app does, perhaps on a machine without the server's settings.
         Command::Login(arguments) => login::run(arguments, configuration).await,

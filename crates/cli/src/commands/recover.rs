@@ -1,9 +1,10 @@
 //! `ficha recover`
 
 use clap::Args;
-use ficha_authority::Purged;
+use ficha_authority::{EventQuery, Purged};
 
-use crate::admin_context::{self, ACTOR, AdminContext, Empty};
+use crate::admin_context::{self, AdminContext, Empty, actor};
+use crate::commands::audit::NUMBERED_WITHIN;
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::{ask, output};
@@ -27,14 +28,16 @@ pub struct Arguments {
 /// For use after a restore: what was revoked since the backup must not become valid again.
 pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), CliError> {
     let context = admin_context::open(configuration, Empty::Refuse).await?;
-    // Before the purge, which is audited too.
-    let newest = context.base.store.list_audit(None, 1).await?.first().map(|event| output::time(event.at));
+    // Before the purge, which is an event too.
+    context.admin.number_events(&actor(), NUMBERED_WITHIN).await?;
+    let newest = context.admin.events_before(&actor(), &EventQuery::default(), None, 1).await?;
+    let newest = newest.first().map(|event| output::time(event.at / 1_000));
     purge_in(&context, arguments.yes).await?;
     let newest = newest.unwrap_or_else(|| "never".into());
     output::say(&format!(
         "the last event that this database has recorded is from {newest}. If something was changed after that, it is \
          lost, and this command can't restore it: disabled users and clients, new passwords and secrets, and rights \
-         that were taken away. Look for later lines `audit` in the logs of the servers, and repeat those changes"
+         that were taken away. Look for later events in the logs of the servers (lines `audit`), and repeat those changes"
     ))
 }
 
@@ -46,7 +49,7 @@ pub async fn purge(configuration: &Configuration, yes: bool) -> Result<(), CliEr
 async fn purge_in(context: &AdminContext, yes: bool) -> Result<(), CliError> {
     let shared = context.base.settings.shares_secret();
     ask::confirm(if shared { CONSEQUENCE_SHARED } else { CONSEQUENCE }, yes)?;
-    match context.admin.purge_keys(ACTOR).await? {
+    match context.admin.purge_keys(&actor()).await? {
         Purged::All => output::say("all keys were replaced; every session has ended"),
         Purged::AllButAccessTokens => output::say(&format!(
             "every session has ended. Access tokens already issued are valid until they expire, within {} s: to revoke \

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::admin_context::{self, ACTOR, Empty};
+use crate::admin_context::{self, Empty, actor};
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::output;
@@ -36,11 +36,11 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
     match command {
         Command::Add { name, description } => {
             let context = admin_context::open(configuration, Empty::Create).await?;
-            context.admin.declare_scope(ACTOR, &name, &description).await?;
+            context.admin.declare_scope(&actor(), &name, &description).await?;
             output::say(&format!("scope {name} declared"))
         }
         Command::List { json } => {
-            let scopes = admin_context::open(configuration, Empty::Refuse).await?.admin.scopes().await?;
+            let scopes = admin_context::open(configuration, Empty::Refuse).await?.admin.scopes(&actor()).await?;
             if json {
                 let shown = |(name, description)| json!({ "name": name, "description": description });
                 return output::json(&scopes.into_iter().map(shown).collect::<Vec<_>>());
@@ -49,7 +49,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
             output::table(["NAME", "DESCRIPTION"], &rows)
         }
         Command::Rm { name } => {
-            admin_context::open(configuration, Empty::Refuse).await?.admin.remove_scope(ACTOR, &name).await?;
+            admin_context::open(configuration, Empty::Refuse).await?.admin.remove_scope(&actor(), &name).await?;
             output::say(&format!("scope {name} removed"))
         }
     }

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::welcome;
-use crate::config::{ConfigProblem, Configuration, issuer_of};
+use crate::config::{ConfigProblem, Configuration, EventLines, issuer_of};
 use crate::error::CliError;
 use crate::{admin_context, logging, output};
 
@@ -69,6 +69,10 @@ pub async fn run(
         }
     };
     authority.metrics().log_lost.read_from(logging::lines_lost);
+    if configuration.log.events == EventLines::Stdout {
+        authority.events().send_to(logging::event_lines());
+        authority.metrics().event_lines_lost.read_from(logging::event_lines_lost);
+    }
     let mut background = authority.spawn_background();
     let timed = store.clone();
     background.keep("clock", move || keep_time(clock.clone(), timed.clone()));

@@ -5,7 +5,7 @@ use ficha_authority::{NewUser, UserRecord};
 use ficha_token::Scope;
 use serde::Serialize;
 
-use crate::admin_context::{self, ACTOR, AdminContext, Empty, all_pages};
+use crate::admin_context::{self, AdminContext, Empty, actor, all_pages};
 use crate::ask::{self, PasswordArguments};
 use crate::config::Configuration;
 use crate::error::CliError;
@@ -108,32 +108,32 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
     match command {
         Command::Add(arguments) => add(arguments, configuration).await,
         Command::List { json } => list(&open().await?, json).await,
-        Command::Show { name, json } => show(&open().await?.admin.user(&name).await?, json),
+        Command::Show { name, json } => show(&open().await?.admin.user(&actor(), &name).await?, json),
         Command::Passwd { name, password } => {
             let context = open().await?;
             // Before prompting: nobody should type a password for a user that does not exist.
-            context.admin.user(&name).await?;
-            let sessions = context.admin.set_password(ACTOR, &name, ask::new_password(&password)?).await?;
+            context.admin.user(&actor(), &name).await?;
+            let sessions = context.admin.set_password(&actor(), &name, ask::new_password(&password)?).await?;
             output::say(&format!("password of {name} changed; {}", ended(sessions)))
         }
         Command::Set(arguments) => set(&open().await?, arguments).await,
         Command::Enable { name } => {
-            open().await?.admin.set_user_enabled(ACTOR, &name, true).await?;
+            open().await?.admin.set_user_enabled(&actor(), &name, true).await?;
             output::say(&format!("user {name} enabled"))
         }
         Command::Unlock { name } => {
-            let sources = open().await?.admin.unlock_user(ACTOR, &name).await?;
+            let sources = open().await?.admin.unlock_user(&actor(), &name).await?;
             output::say(&match sources {
                 0 => format!("user {name} has no failed logins"),
                 _ => format!("failed logins of {name} cleared"),
             })
         }
         Command::Disable { name } => {
-            let sessions = open().await?.admin.set_user_enabled(ACTOR, &name, false).await?;
+            let sessions = open().await?.admin.set_user_enabled(&actor(), &name, false).await?;
             output::say(&format!("user {name} disabled; {}", ended(sessions)))
         }
         Command::Rm { name } => {
-            let sessions = open().await?.admin.delete_user(ACTOR, &name).await?;
+            let sessions = open().await?.admin.delete_user(&actor(), &name).await?;
             output::say(&format!("user {name} removed; {}", ended(sessions)))
         }
     }
@@ -149,13 +149,13 @@ async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliErr
         scopes: arguments.scope,
         roles: arguments.roles,
     };
-    let user = context.admin.add_user(ACTOR, new).await?;
+    let user = context.admin.add_user(&actor(), new).await?;
     if arguments.json { output::json(&Shown::of(&user)) } else { output::say(&format!("user {} added", user.name)) }
 }
 
 async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let name = &arguments.name;
-    let user = context.admin.user(name).await?;
+    let user = context.admin.user(&actor(), name).await?;
     let mut sessions = 0;
     if arguments.scope.is_some() || arguments.no_roles || !arguments.roles.is_empty() {
         let scopes = arguments.scope.unwrap_or(user.scopes);
@@ -163,10 +163,10 @@ async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
             true => arguments.roles,
             false => user.roles,
         };
-        sessions = context.admin.set_user_rights(ACTOR, name, &scopes, &roles).await?;
+        sessions = context.admin.set_user_rights(&actor(), name, &scopes, &roles).await?;
     }
     if arguments.no_email || arguments.email.is_some() {
-        context.admin.set_user_email(ACTOR, name, arguments.email.as_deref()).await?;
+        context.admin.set_user_email(&actor(), name, arguments.email.as_deref()).await?;
     }
     output::say(&format!("user {name} changed; {}", ended(sessions)))
 }
@@ -198,8 +198,9 @@ impl Shown {
 }
 
 async fn list(context: &AdminContext, json: bool) -> Result<(), CliError> {
-    let users =
-        all_pages(async |last: Option<&UserRecord>, limit| context.admin.users(last.map(|user| user.id), limit).await);
+    let users = all_pages(async |last: Option<&UserRecord>, limit| {
+        context.admin.users(&actor(), last.map(|user| user.id), limit).await
+    });
     let users = users.await?;
     let shown = users.iter().map(Shown::of);
     if json {

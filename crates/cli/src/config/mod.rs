@@ -21,7 +21,7 @@ use ficha_server::ServerSettings;
 pub use error::ConfigProblem;
 pub use resolve::issuer_of;
 pub use show::Shown;
-pub use values::LogFormat;
+pub use values::{EventLines, LogFormat};
 
 use layer::Layer;
 
@@ -55,6 +55,8 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// `log.level`
     pub level: String,
+    /// `log.events`
+    pub events: EventLines,
 }
 
 /// The file that settings are read from, and how it was given.

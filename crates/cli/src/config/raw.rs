@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Seconds;
 use super::setting::Is;
-use super::values::{Every, LogFormat, LogLevel, StoreUrl, Text, Whole};
+use super::values::{EventLines, Every, LogFormat, LogLevel, StoreUrl, Text, Whole};
 
 /// All settings. An `Option` has no value of its own if it is not set.
 #[derive(Serialize, Deserialize)]
@@ -101,4 +101,5 @@ pub struct Password {
 pub struct Log {
     pub format: Is<LogFormat>,
     pub level: Is<LogLevel>,
+    pub events: Is<EventLines>,
 }

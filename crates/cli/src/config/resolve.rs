@@ -66,7 +66,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
             key: raw.keys.master_key.as_ref().map(|key| key.0.clone()),
             file: raw.keys.master_key_file.0.clone(),
         },
-        log: LogSettings { format: raw.log.format.0, level: raw.log.level.0.0.clone() },
+        log: LogSettings { format: raw.log.format.0, level: raw.log.level.0.0.clone(), events: raw.log.events.0 },
         issuer_follows_bind: raw.server.issuer.is_none(),
         settings,
     })

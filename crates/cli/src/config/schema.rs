@@ -65,6 +65,7 @@ fn kind(wanted: &str) -> Kind {
         }
         "ES256, EdDSA or RS256 (token.secret_key chooses HS256)" => choice(&["ES256", "EdDSA", "RS256"]),
         "text or json" => choice(&["text", "json"]),
+        "off or stdout" => choice(&["off", "stdout"]),
         "off, error, warn, info, debug or trace, also per module, as in \"info,ficha_store=debug\"" => {
             kind(json!({ "type": "string", "minLength": 1 }), &["'off'", "'info,ficha_store=debug'"], &["''", "1"])
         }

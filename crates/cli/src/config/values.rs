@@ -313,6 +313,36 @@ impl Setting for LogFormat {
     }
 }
 
+/// `log.events`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventLines {
+    /// They are in the database only.
+    Off,
+    /// They are lines of JSON on standard output as well.
+    Stdout,
+}
+
+impl Setting for EventLines {
+    fn wanted() -> String {
+        "off or stdout".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "stdout" => Some(Self::Stdout),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Off => "off",
+            Self::Stdout => "stdout",
+        })
+    }
+}
+
 /// `log.level`
 pub struct LogLevel(pub String);
 

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cluster::Cluster;
+use crate::events;
 use crate::facts::{Compared, Facts};
 use crate::report::number;
 use crate::server::{PASSWORD, Place, Server, is_ready, now, say, skip};
@@ -91,10 +92,16 @@ fn kill_repeatedly(kind: &str, place: &Place, cycles: u64, mut cluster: Option<&
     // Facts from the first cycle must have survived all kills.
     compared.add(all.compare(server.address));
     let (count, lost) = (compared.facts, compared.lost.len());
+    let checked = events::check(place);
     let recovered = if cluster.is_some() { format!(", recovered {}", spread(recoveries)) } else { String::new() };
-    say(&format!("killed {cycles} times on {kind}: {count} facts compared, {lost} lost{recovered}"));
+    say(&format!(
+        "killed {cycles} times on {kind}: {count} facts compared, {lost} lost{recovered}; {} events, {} wrong",
+        checked.events,
+        checked.wrong.len()
+    ));
     assert!(cycles == 0 || count > 0, "nothing was acknowledged on {kind}");
     assert!(compared.lost.is_empty(), "on {kind}: {:#?}", compared.lost);
+    assert!(checked.wrong.is_empty(), "on {kind}: {:#?}", checked.wrong);
     assert!(all.wrong.is_empty(), "on {kind}: {:#?}", all.wrong);
 }
 

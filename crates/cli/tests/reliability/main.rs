@@ -12,9 +12,11 @@
 #[cfg(target_os = "linux")]
 mod clock;
 mod cluster;
+mod events;
 mod facts;
 mod kills;
 mod postgres;
+mod previous;
 mod proxy;
 mod report;
 mod script;
@@ -23,6 +25,7 @@ mod server;
 mod shim;
 #[cfg(target_os = "linux")]
 mod sqlite;
+mod stopped;
 
 // Not in their modules, because tests below a module `sqlite` or `postgres` are counted as running on both databases.
 
@@ -35,6 +38,16 @@ fn a_fault_under_sqlite_loses_nothing_that_was_acknowledged() {
 #[test]
 fn a_broken_connection_loses_nothing_that_was_acknowledged() {
     postgres::sweep();
+}
+
+#[test]
+fn a_stopped_server_delays_no_revocation_at_another() {
+    stopped::sweep();
+}
+
+#[test]
+fn servers_of_two_releases_run_beside_each_other() {
+    previous::beside();
 }
 
 #[test]

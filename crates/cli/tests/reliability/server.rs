@@ -47,6 +47,8 @@ pub fn say(line: &str) {
 pub struct Place {
     folder: TempDir,
     variables: Vec<(String, String)>,
+    /// The binary, if it is not the one that is tested.
+    program: Option<PathBuf>,
 }
 
 /// The result of a command.
@@ -59,7 +61,7 @@ impl Place {
     /// An empty directory. A later start uses another port. The issuer must not change with it, or the tokens would be
     /// invalid.
     pub fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        let place = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new(), program: None };
         place
             .with("FICHA__PASSWORD__BCRYPT_COST", "4")
             .with("FICHA__SERVER__BIND", "127.0.0.1:0")
@@ -77,9 +79,18 @@ impl Place {
         self
     }
 
+    /// From now on, another binary runs here.
+    pub fn use_program(&mut self, program: Option<PathBuf>) {
+        self.program = program;
+    }
+
     /// Another directory with the same settings and a copy of the data.
     pub fn copy(&self) -> Self {
-        let copy = Self { folder: tempfile::tempdir().unwrap(), variables: self.variables.clone() };
+        let copy = Self {
+            folder: tempfile::tempdir().unwrap(),
+            variables: self.variables.clone(),
+            program: self.program.clone(),
+        };
         fs::DirBuilder::new().mode(0o700).create(copy.path("data")).unwrap();
         for entry in fs::read_dir(self.path("data")).unwrap() {
             let from = entry.unwrap().path();
@@ -97,7 +108,8 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ficha"));
+        let tested = || PathBuf::from(env!("CARGO_BIN_EXE_ficha"));
+        let mut command = Command::new(self.program.clone().unwrap_or_else(tested));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("FICHA_") {
                 command.env_remove(name);
@@ -105,6 +117,14 @@ impl Place {
         }
         command.args(arguments).current_dir(self.folder()).envs(self.variables.iter().cloned());
         command
+    }
+
+    /// What a command prints.
+    pub fn output(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs the binary to its end.
@@ -174,8 +194,7 @@ impl Server {
 
     /// Sends SIGTERM and waits for the exit.
     pub fn stop(mut self) {
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        self.signal("TERM");
         for _ in 0..150 {
             if self.child.try_wait().unwrap().is_some() {
                 return;
@@ -183,6 +202,12 @@ impl Server {
             thread::sleep(Duration::from_millis(100));
         }
         panic!("it did not exit within 15 s: {}", self.end_of_log());
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// True if it exited by itself.

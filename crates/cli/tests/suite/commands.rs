@@ -125,6 +125,8 @@ fn a_read_only_command_creates_no_database() {
 #[test]
 fn migrating_twice_does_nothing_the_second_time() {
     let bench = Bench::new();
+    bench.run(&["migrate", "--check"]).refused(&["is empty or missing"]);
     assert!(bench.run(&["migrate"]).good().stdout.starts_with("applied m0001"));
+    assert_eq!(bench.run(&["migrate", "--check"]).good().stdout, "the database is up to date\n");
     assert_eq!(bench.run(&["migrate"]).good().stdout, "the database is up to date\n");
 }

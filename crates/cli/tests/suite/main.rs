@@ -1,6 +1,7 @@
 //! Tests of the binary, run as users run it.
 #![expect(clippy::unwrap_used, reason = "a panic fails the test, as it should")]
 
+mod audit;
 mod bench;
 mod commands;
 mod configuration;

@@ -2,6 +2,7 @@
 
 use ficha_authority::Grant;
 use ficha_client::{Error, TokenSource, http_client};
+use ficha_testing::tester;
 use reqwest::StatusCode;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
@@ -52,7 +53,7 @@ async fn a_session_that_is_over_is_an_error_and_not_a_401() {
     let world = World::start().await;
     let source = world.login_alice(world.builder()).await;
     let http = client(&source, &[&world.issuer]);
-    world.app.admin.revoke_user("test", "alice").await.unwrap();
+    world.app.admin.revoke_user(&tester(), "alice").await.unwrap();
     world.app.authority.follow().await.unwrap();
     match http.get(world.app.url("/users/me")).send().await {
         Err(reqwest_middleware::Error::Middleware(error)) => {

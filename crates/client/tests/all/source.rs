@@ -9,7 +9,7 @@ use ficha_client::{Error, MemoryStore, TokenSource, TokenStore};
 use crate::network::{Relay, StubServer};
 use crate::stores::CountingStore;
 use crate::world::{LIFETIME, World};
-use ficha_testing::{PASSWORD, claims};
+use ficha_testing::{PASSWORD, claims, tester};
 
 #[tokio::test]
 async fn a_user_logs_in_and_gets_a_valid_token() {
@@ -165,7 +165,7 @@ async fn a_session_that_is_over_needs_a_login() {
     let world = World::start().await;
     let store = MemoryStore::new();
     let source = world.login_alice(world.builder().store(store.clone())).await;
-    world.app.admin.revoke_user("test", "alice").await.unwrap();
+    world.app.admin.revoke_user(&tester(), "alice").await.unwrap();
     world.until_due().await;
     let error = source.access_token().await.unwrap_err();
     assert!(matches!(error, Error::SessionOver) && error.needs_login(), "{error:?}");

@@ -8,7 +8,7 @@ use ficha_client::{AccessToken, Builder, Clock, TokenSource};
 use ficha_store::testing::TestDatabase;
 use ficha_token::ManualClock;
 
-use ficha_testing::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD, tester};
 
 /// The lifetime of an access token, unless a test sets another.
 pub const LIFETIME: Duration = Duration::from_secs(600);
@@ -63,7 +63,7 @@ impl World {
     /// The number of active sessions of alice.
     pub async fn active_sessions(&self) -> usize {
         let query = SessionQuery { user: Some("alice".into()), live_only: true, limit: 100, ..Default::default() };
-        self.app.admin.sessions(query).await.unwrap().len()
+        self.app.admin.sessions(&tester(), query).await.unwrap().len()
     }
 
     /// The server's counters: refreshes, retried refreshes, replays.

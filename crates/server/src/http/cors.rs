@@ -15,7 +15,7 @@ const PREFLIGHT_MAX_AGE: usize = 3_600;
 
 /// The headers that such a page may read. Not left to actix-cors, which lists them in an order that differs between
 /// workers: responses that must not differ have to be the same to the byte.
-pub const EXPOSED_HEADERS: &str = "retry-after, www-authenticate";
+pub const EXPOSED_HEADERS: &str = "retry-after, www-authenticate, x-request-id";
 
 /// The origin of a web page: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Headers of every response.
 
 use actix_http::ConnectionType;
-use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -10,15 +9,17 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpMessage, ResponseError};
 
 use crate::http::cors::EXPOSED_HEADERS;
 use crate::http::host::require_host;
+use crate::http::request_id::X_REQUEST_ID;
 use crate::state::State;
 
 /// One year, for this host only: its subdomains are not ours to decide about.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// Refuses a malformed Host header. Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, plain HTTP is
+/// Names the request. Refuses a malformed Host header. Forbids content sniffing, framing and the Referer header. If the issuer is HTTPS, plain HTTP is
 /// forbidden to browsers as well (HSTS, RFC 6797), even if a proxy terminates TLS.
 pub async fn common_headers<B: MessageBody>(
     request: ServiceRequest,
@@ -27,6 +28,10 @@ pub async fn common_headers<B: MessageBody>(
     let state = request.app_data::<Data<State>>();
     let is_https = state.is_some_and(|state| !state.authority.settings().issuer.is_plain_http());
     let state = state.cloned();
+    let id = state.as_ref().map(|state| state.request_id(&request));
+    if let Some(id) = &id {
+        request.extensions_mut().insert(id.clone());
+    }
     let mut response = match require_host(request.headers()) {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(refused) => request.into_response(refused.error_response()).map_into_right_body(),
@@ -34,6 +39,9 @@ pub async fn common_headers<B: MessageBody>(
     // Asked afterwards: a poll that was held until now is told as well.
     let stopping = state.is_some_and(|state| state.is_stopping());
     let headers = response.headers_mut();
+    if let Some(id) = id.and_then(|id| id.value()) {
+        headers.insert(X_REQUEST_ID.clone(), id);
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

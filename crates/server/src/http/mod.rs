@@ -5,6 +5,7 @@ pub(crate) mod cors;
 pub(crate) mod headers;
 pub(crate) mod host;
 pub(crate) mod network;
+pub(crate) mod request_id;
 pub(crate) mod rlimit;
 pub(crate) mod run_to_completion;
 pub(crate) mod serve;

@@ -17,7 +17,7 @@ use crate::state::State;
     responses((status = 200, description = "Authorization server metadata (RFC 8414 section 3.2)", body = Object))
 )]
 pub async fn metadata(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let scopes = state.authority.admin().scopes().await?.into_iter().map(|(name, _)| name).collect();
+    let scopes = state.authority.declared_scopes().await?.into_iter().map(|(name, _)| name).collect();
     let answer = describe(state.authority.settings(), scopes);
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}"))).json(answer))
 }

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, USER_AGENT};
+use actix_web::{HttpMessage, HttpRequest};
 use ficha_authority::RequestSource;
 use ipnet::IpNet;
+
+use crate::http::request_id::RequestId;
 
 /// How many characters of a user agent are kept.
 const USER_AGENT_CHARS: usize = 200;
@@ -23,12 +25,19 @@ pub struct Trace {
     /// The address that the sender says it acts for.
     before: Option<IpAddr>,
     user_agent: Option<String>,
+    request_id: Option<String>,
 }
 
 impl TrustedProxies {
     /// Trusts the proxies in these networks.
     pub fn new(trusted: Vec<IpNet>) -> Self {
         Self { trusted }
+    }
+
+    /// True if the address is one of theirs.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&address))
     }
 
     /// Follows the chain of `X-Forwarded-For` (or else `Forwarded`, RFC 7239) back from the peer, as long as each entry
@@ -38,26 +47,35 @@ impl TrustedProxies {
         let mut sender = request.peer_addr().map(|peer| peer.ip().to_canonical());
         let mut before = chain.next();
         while let (Some(at), Some(next)) = (sender, before) {
-            if !self.trusted.iter().any(|network| network.contains(&at.to_canonical())) {
+            if !self.trusts(at) {
                 break;
             }
             sender = next;
             before = chain.next();
         }
-        Trace { sender, before: before.flatten(), user_agent: user_agent(request) }
+        Trace {
+            sender,
+            before: before.flatten(),
+            user_agent: user_agent(request),
+            request_id: request.extensions().get::<RequestId>().map(|id| id.0.to_string()),
+        }
     }
 }
 
 impl Trace {
     /// The sender of the request.
     pub fn sender(&self) -> RequestSource {
-        RequestSource { address: self.sender, user_agent: self.user_agent.clone() }
+        self.source(self.sender)
     }
 
     /// The user for whom a client acts, if that client is trusted to forward addresses; otherwise the sender.
     pub fn on_behalf(&self, client_forwards: bool) -> RequestSource {
         let address = if client_forwards { self.before.or(self.sender) } else { self.sender };
-        RequestSource { address, user_agent: self.user_agent.clone() }
+        self.source(address)
+    }
+
+    fn source(&self, address: Option<IpAddr>) -> RequestSource {
+        RequestSource { address, user_agent: self.user_agent.clone(), request_id: self.request_id.clone() }
     }
 }
 

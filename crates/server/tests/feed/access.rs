@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use reqwest::StatusCode;
 
 use crate::support::*;
-use ficha_testing::{App, Client, Options, error};
+use ficha_testing::{App, Client, Options, error, tester};
 
 /// An issuer that other machines can reach: following requires client credentials.
 fn public_issuer(options: &mut Options) {
@@ -94,14 +94,14 @@ ficha_store::on_both_databases! {
             let held = tokio::spawn(async move { request.send().await.expect("an answer") });
             waiting(&app, 1).await;
             if change == "disabled" {
-                app.admin.set_client_enabled("test", "notes-api", false).await.expect("it is there");
+                app.admin.set_client_enabled(&tester(), "notes-api", false).await.expect("it is there");
                 let response = answered(held).await;
                 error(response, 401, "invalid_client").await;
-                app.admin.set_client_enabled("test", "notes-api", true).await.expect("it is there");
+                app.admin.set_client_enabled(&tester(), "notes-api", true).await.expect("it is there");
                 eventually("it can follow again", async || poll_as(&app, &notes, "").await.status() == 200).await;
             } else {
                 let nothing = ClientChange { serves: Some(Vec::new()), ..ClientChange::default() };
-                app.admin.change_client("test", "notes-api", nothing).await.expect("it is there");
+                app.admin.change_client(&tester(), "notes-api", nothing).await.expect("it is there");
                 error(answered(held).await, 403, "unauthorized_client").await;
             }
         }

@@ -1,5 +1,6 @@
 //! Each response follows a read of the database that began after the request arrived.
 
+use ficha_testing::tester;
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
@@ -100,7 +101,7 @@ async fn a_server_keeps_vouching_while_its_keys_cant_be_read() {
     let raw = database.raw().await;
     raw.execute("BEGIN; LOCK TABLE keys IN ACCESS EXCLUSIVE MODE").await;
     // Keys and everything else in memory must be reloaded.
-    app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
+    app.admin.declare_scope(&tester(), "notes:write", "").await.expect("a scope");
     let query = format!("after={cursor}");
     // Longer than the two seconds after which the server would count as cut off.
     stays("it vouches", Duration::from_millis(3_500), async || {
@@ -112,6 +113,6 @@ async fn a_server_keeps_vouching_while_its_keys_cant_be_read() {
     assert_eq!(ids(&page(&app, &query).await), [id]);
     raw.execute("ROLLBACK").await;
     // The keys are still reloaded once they can be read.
-    app.admin.purge_keys("test").await.expect("new keys");
+    app.admin.purge_keys(&tester()).await.expect("new keys");
     eventually("a login works", async || app.me(&app.login("alice").await.access).await == 200).await;
 }

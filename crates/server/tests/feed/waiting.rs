@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_token::DenyId;
 
 use crate::support::*;
-use ficha_testing::{App, part};
+use ficha_testing::{App, part, tester};
 
 ficha_store::on_both_databases! {
     async fn every_kind_of_revocation_wakes_a_held_poll(database: TestDatabase) {
@@ -34,15 +34,15 @@ ficha_store::on_both_databases! {
                     sid(&tokens)
                 }
                 "user" => {
-                    app.admin.revoke_user("test", "alice").await.expect("she is there");
+                    app.admin.revoke_user(&tester(), "alice").await.expect("she is there");
                     sid(&tokens)
                 }
                 "client" => {
-                    app.admin.revoke_client("test", "app").await.expect("it is there");
+                    app.admin.revoke_client(&tester(), "app").await.expect("it is there");
                     sid(&tokens)
                 }
                 _ => {
-                    app.admin.purge_keys("test").await.expect("the database answers");
+                    app.admin.purge_keys(&tester()).await.expect("the database answers");
                     DenyId::of_key(part(&tokens.access, 0)["kid"].as_str().expect("a kid")).to_uuid()
                 }
             };
@@ -73,7 +73,7 @@ ficha_store::on_both_databases! {
     async fn a_change_outside_the_list_wakes_no_poll(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let held = held(&app, &format!("after={}&wait=2", cursor(&app).await)).await;
-        app.admin.declare_scope("test", "notes:write", "").await.expect("a scope");
+        app.admin.declare_scope(&tester(), "notes:write", "").await.expect("a scope");
         app.login("alice").await;
         stays("it waits", Duration::from_millis(300), async || !held.is_finished()).await;
         assert_eq!(ids(&read_page(answered(held).await).await), NOTHING);

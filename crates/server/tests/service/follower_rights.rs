@@ -1,6 +1,7 @@
 //! The service follows as a client, and that client is disabled.
 
 use ficha_store::testing::TestDatabase;
+use ficha_testing::tester;
 use ficha_token::{Clock, ManualClock};
 
 use crate::place::Place;
@@ -19,7 +20,7 @@ ficha_store::on_both_databases! {
         for tokens in [&kept, &revoked] {
             service.accepts(&tokens.access).await;
         }
-        app.admin.set_client_enabled("test", &client.id, false).await.expect("the client is there");
+        app.admin.set_client_enabled(&tester(), &client.id, false).await.expect("the client is there");
         // This wakes its poll, which no longer learns why.
         revoke(&app, &revoked.access).await;
         service.fails_to_poll(0, 1).await;

@@ -6,7 +6,7 @@ use crate::copy::copy_of;
 use crate::place::Place;
 use crate::serve::Service;
 use crate::support::*;
-use ficha_testing::{App, Tokens};
+use ficha_testing::{App, Tokens, tester};
 
 /// A server on the restored copy of its database, and a service that has followed it throughout.
 struct Restored {
@@ -101,7 +101,7 @@ impl Restored {
         for tokens in [&kept, &self.lost[0]] {
             new.accepts(&tokens.access).await;
         }
-        self.app.admin.purge_keys("test").await.expect("a purge");
+        self.app.admin.purge_keys(&tester()).await.expect("a purge");
         for service in [&new, &self.service] {
             service.soon_rejects(&kept.access).await;
             for tokens in &self.lost {

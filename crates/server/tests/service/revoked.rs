@@ -10,7 +10,7 @@ use crate::place::Place;
 use crate::proxy::Proxy;
 use crate::serve::{ROUTES, Service};
 use crate::support::*;
-use ficha_testing::{App, Tokens};
+use ficha_testing::{App, Tokens, tester};
 
 ficha_store::on_both_databases! {
     async fn a32_a_service_without_database_access_rejects_a_revoked_access_token(database: TestDatabase) {
@@ -68,7 +68,7 @@ ficha_store::on_both_databases! {
         let kept = app.login("alice").await;
         let ended = app.login("alice").await;
         service.accepts(&ended.access).await;
-        assert!(admin.revoke_session("test", sid(&ended)).await.expect("it is there"));
+        assert!(admin.revoke_session(&tester(), sid(&ended)).await.expect("it is there"));
         service.soon_rejects(&ended.access).await;
 
         for name in ["disabled", "changed", "deleted", "revoked"] {
@@ -76,13 +76,13 @@ ficha_store::on_both_databases! {
             let tokens = app.login(name).await;
             service.accepts(&tokens.access).await;
             let ended = match name {
-                "disabled" => admin.set_user_enabled("test", name, false).await,
+                "disabled" => admin.set_user_enabled(&tester(), name, false).await,
                 "changed" => {
                     let password = NewPassword::Plain(Password::new("nine loud herons whistle"));
-                    admin.set_password("test", name, password).await
+                    admin.set_password(&tester(), name, password).await
                 }
-                "deleted" => admin.delete_user("test", name).await,
-                _ => admin.revoke_user("test", name).await,
+                "deleted" => admin.delete_user(&tester(), name).await,
+                _ => admin.revoke_user(&tester(), name).await,
             };
             assert_eq!(ended.expect("the user is there"), 1, "{name}");
             service.soon_rejects(&tokens.access).await;
@@ -96,7 +96,7 @@ ficha_store::on_both_databases! {
         for tokens in [&of_user, &own] {
             service.accepts(&tokens.access).await;
         }
-        assert_eq!(admin.revoke_client("test", &client.id).await.expect("the client is there"), 2);
+        assert_eq!(admin.revoke_client(&tester(), &client.id).await.expect("the client is there"), 2);
         service.soon_rejects(&of_user.access).await;
         service.soon_rejects(&own.access).await;
         service.accepts(&kept.access).await;
@@ -106,7 +106,7 @@ ficha_store::on_both_databases! {
         let (app, service) = server_and_service(&database).await;
         let logins = join_all((0..3).map(|_| app.login("alice"))).await;
         service.accepts(&logins[0].access).await;
-        app.admin.purge_keys("test").await.expect("a purge");
+        app.admin.purge_keys(&tester()).await.expect("a purge");
         service.soon_rejects(&logins[0].access).await;
         for tokens in &logins {
             service.rejects(&tokens.access).await;

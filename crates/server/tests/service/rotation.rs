@@ -11,7 +11,7 @@ use ficha_token::Clock;
 use crate::place::Place;
 use crate::serve::{ROUTES, Service};
 use crate::support::*;
-use ficha_testing::{App, Tokens, claims, part};
+use ficha_testing::{App, Tokens, claims, part, tester};
 
 /// How many users work at once, how often keys rotate, and how many of their newest tokens users alternate between.
 const USERS: usize = 3;
@@ -47,7 +47,7 @@ ficha_store::on_both_databases! {
         let users: Vec<_> = (0..USERS).map(|_| tokio::spawn(work.clone().run())).collect();
         work.is_taken(&kid(&old.access)).await;
         for _ in 0..ROTATIONS {
-            let (new, from) = app.admin.rotate_key("test").await.expect("a new key");
+            let (new, from) = app.admin.rotate_key(&tester()).await.expect("a new key");
             assert_eq!(from, app.clock.unix_now() + PUBLISHED_AHEAD);
             while app.clock.unix_now() < from {
                 app.advance(STEP).await;
@@ -68,7 +68,7 @@ ficha_store::on_both_databases! {
         for _ in 0..3 {
             app.advance(STEP).await;
         }
-        app.admin.purge_keys("test").await.expect("a purge");
+        app.admin.purge_keys(&tester()).await.expect("a purge");
         for tokens in &last {
             service.soon_rejects(&tokens.access).await;
         }

@@ -1,7 +1,7 @@
 //! Background tasks that end unexpectedly.
 
-use ficha_store::RevokeReason;
-use ficha_store::testing::TestDatabase;
+use ficha_store::EventFilter;
+use ficha_store::testing::{TestDatabase, revocation};
 
 use crate::support::*;
 
@@ -11,7 +11,7 @@ ficha_store::on_both_databases! {
         let other = database.store().await;
         let tasks = app.background.as_ref().expect("they run").tasks();
         let names = tasks.names();
-        assert!(["audit", "followers", "heartbeat", "maintenance", "reload", "tail"].iter().all(|name| names.contains(name)));
+        assert!(["events", "followers", "heartbeat", "maintenance", "reload", "tail"].iter().all(|name| names.contains(name)));
         for (killed, name) in (1..).zip(names) {
             eventually(&format!("{name} runs"), async || tasks.kill(name)).await;
             eventually(&format!("{name} was restarted"), async || {
@@ -22,17 +22,18 @@ ficha_store::on_both_databases! {
             let tokens = app.login("alice").await;
             assert_eq!(app.me(&tokens.access).await, 200, "{name}");
             let now = ficha_token::Clock::unix_now(&*app.clock);
-            other.revoke_session(sid(&tokens.access), RevokeReason::Admin, now).await.expect("the database answers");
+            other.revoke_batch(&[revocation(sid(&tokens.access))], now).await.expect("the database answers");
             eventually(&format!("the revocation is applied after {name}"), async || {
                 app.me(&tokens.access).await == 401
             })
             .await;
-            // The audit log is written.
+            // Events get their numbers.
             let ended = app.login("alice").await;
             assert_eq!(app.post("/revoke", &[("token", &ended.refresh)]).await.status(), 200, "{name}");
-            eventually(&format!("it is in the audit log after {name}"), async || {
-                let records = other.list_audit(None, 20).await.expect("the database answers");
-                records.iter().any(|record| record.session_id == Some(sid(&ended.access)))
+            eventually(&format!("it has a number after {name}"), async || {
+                let of_session = EventFilter { session: Some(sid(&ended.access)), ..EventFilter::default() };
+                let events = other.events_before(&of_session, None, 20).await.expect("the database answers");
+                events.iter().any(|event| event.event == "session.revoked")
             })
             .await;
             // Changes by another process are noticed.

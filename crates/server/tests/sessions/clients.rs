@@ -4,7 +4,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{BulkStep, SessionFilter};
 
 use crate::support::*;
-use ficha_testing::{Tokens, error};
+use ficha_testing::{Tokens, error, tester};
 
 /// More than one batch, and more than one page of the denylist.
 const MANY: u32 = 5_200;
@@ -22,7 +22,7 @@ ficha_store::on_both_databases! {
         let (first, own) = (app.login_as(&client, "alice").await, own_token(&app, &client).await);
         assert_eq!(database.raw().await.copy_session(sid(&first.access), MANY).await, u64::from(MANY));
         let last = app.login_as(&client, "alice").await;
-        let ended = app.admin.revoke_client("test", "app").await.expect("it is done");
+        let ended = app.admin.revoke_client(&tester(), "app").await.expect("it is done");
         assert_eq!(ended, u64::from(MANY) + 3);
         for tokens in [&first, &own, &last] {
             assert_eq!(app.me(&tokens.access).await, 401);
@@ -54,8 +54,8 @@ ficha_store::on_both_databases! {
         let last = app.login_as(&client, "alice").await;
         let (remains, now) = (app.end().await, number(&last.access, "iat"));
         let store = database.store().await;
-        let work = store.begin_revoking_client("app", now).await.expect("the database answers").expect("it is there");
-        let step = store.continue_bulk_revocation(work, now, 4_000).await.expect("the database answers");
+        let work = store.begin_revoking_client("app", now, &ficha_store::testing::cause()).await.expect("the database answers").expect("it is there");
+        let step = store.continue_bulk_revocation(work, now, now * 1_000, 4_000).await.expect("the database answers");
         assert!(matches!(step, BulkStep::Ended(ended) if ended.sessions == 4_000));
         let next = remains.start(&database).await;
         eventually("the rest is revoked", async || {
@@ -79,7 +79,7 @@ ficha_store::on_both_databases! {
         let raw = database.raw().await;
         // The revocation can't continue while the sessions table is gone.
         raw.take_away("sessions").await;
-        assert!(app.admin.revoke_client("test", "app").await.is_err());
+        assert!(app.admin.revoke_client(&tester(), "app").await.is_err());
         app.authority.follow().await.expect("the database answers");
         let forms = [
             vec![("grant_type", "client_credentials"), ("scope", "jobs:run")],

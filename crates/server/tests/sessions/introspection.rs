@@ -5,7 +5,7 @@ use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
 use crate::support::*;
-use ficha_testing::{App, Client, Tokens, error};
+use ficha_testing::{App, Client, Tokens, error, tester};
 
 /// A resource server for `notes`.
 async fn notes_api(app: &App) -> Client {
@@ -118,7 +118,7 @@ ficha_store::on_both_databases! {
         let api = notes_api(&app).await;
         let client = notes_app(&app, "app").await;
         let scopes = SCOPES.parse().expect("a scope");
-        app.admin.set_user_rights("test", "alice", &scopes, &["editor".into(), "reader".into()]).await.expect("done");
+        app.admin.set_user_rights(&tester(), "alice", &scopes, &["editor".into(), "reader".into()]).await.expect("done");
         let login = app.login_as(&client, "alice").await;
         app.advance(seconds(45)).await;
         let renewed = Tokens::of(refresh_as(&app, &client, &login.refresh).await).await;

@@ -6,7 +6,7 @@ use ficha_token::Algorithm;
 use serde_json::Value;
 
 use crate::support::*;
-use ficha_testing::{App, part};
+use ficha_testing::{App, part, tester};
 
 async fn published(app: &App) -> Vec<String> {
     let set: Value = app.get("/.well-known/jwks.json").await.json().await.expect("JSON");
@@ -24,7 +24,7 @@ ficha_store::on_both_databases! {
         let other = app.another(&database).await;
         let old = signing_kid(&app).await;
         assert_eq!(published(&app).await, std::slice::from_ref(&old));
-        let (new, _) = app.admin.rotate_key("test").await.expect("a new key");
+        let (new, _) = app.admin.rotate_key(&tester()).await.expect("a new key");
         assert_ne!(new, old);
         // Both servers load it by themselves, and keep signing with the old one.
         for server in [&app, &other] {
@@ -32,7 +32,7 @@ ficha_store::on_both_databases! {
             assert_eq!(published(server).await.len(), 2);
             assert_eq!(signing_kid(server).await, old);
         }
-        assert!(app.admin.rotate_key("test").await.is_err(), "a third key must wait for the second to sign");
+        assert!(app.admin.rotate_key(&tester()).await.is_err(), "a third key must wait for the second to sign");
         // Key sets are cached for 300 s, so every copy without the new key has expired when it starts to sign.
         advance_all(&[&app, &other], seconds(329)).await;
         let last = app.login("alice").await;
@@ -61,7 +61,7 @@ ficha_store::on_both_databases! {
     async fn a62_a_refresh_goes_on_over_a_rotation(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let first = app.login("alice").await;
-        let (new, sign_from) = app.admin.rotate_key("test").await.expect("a new key");
+        let (new, sign_from) = app.admin.rotate_key(&tester()).await.expect("a new key");
         assert_eq!(sign_from, number(&first.access, "iat") + 330);
         app.advance(seconds(330)).await;
         let second = refreshed(&app, &first.refresh).await;

@@ -1,10 +1,12 @@
 //! Sessions: refreshed, replayed, revoked, expired and introspected, also after failures.
 
+mod actors;
 mod background;
 mod bearer;
 mod clients;
 mod clock;
 mod cut_off;
+mod events;
 mod expiry;
 mod failover;
 mod history;

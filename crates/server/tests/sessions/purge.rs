@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use tokio::join;
 
 use crate::support::*;
-use ficha_testing::{Tokens, error, part};
+use ficha_testing::{Tokens, error, part, tester};
 
 ficha_store::on_both_databases! {
     async fn a_purge_revokes_every_token_at_once_and_new_logins_work(database: TestDatabase) {
@@ -18,7 +18,7 @@ ficha_store::on_both_databases! {
         for token in [&first.access, &second.access, &own.access] {
             assert_eq!(other.me(token).await, 200);
         }
-        app.admin.purge_keys("test").await.expect("a purge");
+        app.admin.purge_keys(&tester()).await.expect("a purge");
         for tokens in [&first, &second] {
             assert_dead(&app, tokens).await;
             error(other.refresh(&tokens.refresh).await, 400, "invalid_grant").await;
@@ -42,7 +42,7 @@ ficha_store::on_both_databases! {
     async fn purged_tokens_stay_refused_after_a_restart_until_they_have_expired(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
-        app.admin.purge_keys("test").await.expect("a purge");
+        app.admin.purge_keys(&tester()).await.expect("a purge");
         let again = app.end().await.start(&database).await;
         assert_dead(&again, &tokens).await;
         for _ in 0..4 {
@@ -59,7 +59,8 @@ ficha_store::on_both_databases! {
             let logins = join_all((0..4).map(|_| app.login_as(&client, "alice"))).await;
             // Two uses each, a rotation and a retry, all of sessions from before the purge.
             let uses = join_all(logins.iter().chain(&logins).map(|tokens| refresh_as(&app, &client, &tokens.refresh)));
-            let (answers, purged) = join!(uses, app.admin.purge_keys("test"));
+            let tester = tester();
+            let (answers, purged) = join!(uses, app.admin.purge_keys(&tester));
             purged.expect("a purge");
             app.authority.follow().await.expect("the database answers");
             for answer in answers {

@@ -1,6 +1,7 @@
 //! A server whose role may use the tables and nothing else, as docs/src/how-to/run-on-postgresql.md describes it.
 
 use ficha_store::testing::TestDatabase;
+use ficha_testing::tester;
 
 use crate::support::*;
 
@@ -36,10 +37,10 @@ async fn a_role_with_the_documented_rights_can_serve() {
     app.post_as(&client, "/revoke", &[("token", &second.refresh)]).await;
     eventually("it is revoked", async || app.me(&second.access).await == 401).await;
     app.authority.maintain_once(&mut None).await.expect("housekeeping");
-    app.admin.rotate_key("test").await.expect("a new key");
-    app.admin.purge_keys("test").await.expect("everything is revoked");
+    app.admin.rotate_key(&tester()).await.expect("a new key");
+    app.admin.purge_keys(&tester()).await.expect("everything is revoked");
     eventually("the purge is in force", async || app.me(&first.access).await == 401).await;
-    app.admin.delete_user("test", "alice").await.expect("alice is removed");
+    app.admin.delete_user(&tester(), "alice").await.expect("alice is removed");
     drop(app);
     let raw = database.raw().await;
     raw.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;

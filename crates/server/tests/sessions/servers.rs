@@ -3,7 +3,7 @@
 use ficha_store::testing::TestDatabase;
 
 use crate::support::*;
-use ficha_testing::{error, part};
+use ficha_testing::{error, part, tester};
 
 ficha_store::on_both_databases! {
     async fn a_revocation_at_one_server_is_seen_by_the_other(database: TestDatabase) {
@@ -88,7 +88,7 @@ ficha_store::on_both_databases! {
         for server in [&login, &refresh, &own, &revoke, &check, &ask] {
             assert_eq!(server.me(&own_token(server, &client).await.access).await, 200);
         }
-        app.admin.purge_keys("test").await.expect("a purge");
+        app.admin.purge_keys(&tester()).await.expect("a purge");
 
         let at_login = login.login("alice").await;
         // A server that only checks the token does not reject it either.
@@ -113,7 +113,7 @@ ficha_store::on_both_databases! {
         eventually("the other server rejects it", async || app.me(&at_own.access).await == 401).await;
         // Sessions from before the purge are over even at a server that has not learned of it.
         let deaf = deaf().await;
-        app.admin.purge_keys("test").await.expect("a purge");
+        app.admin.purge_keys(&tester()).await.expect("a purge");
         error(deaf.refresh(&renewed.refresh).await, 400, "invalid_grant").await;
     }
 }

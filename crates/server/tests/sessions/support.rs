@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ficha_authority::ClientScopes;
 use ficha_store::testing::TestDatabase;
-use ficha_store::{AuditRecord, SessionRecord};
+use ficha_store::{EventRecord, SessionRecord};
 use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
@@ -76,16 +76,10 @@ pub async fn row(database: &TestDatabase, id: Uuid) -> SessionRecord {
     database.store().await.session(id).await.expect("the database answers").expect("the session is there")
 }
 
-/// The audit events with this name, once there is one: they are written after the response.
-pub async fn events(database: &TestDatabase, name: &str) -> Vec<AuditRecord> {
-    let store = database.store().await;
-    let mut found = Vec::new();
-    eventually(&format!("the event {name} is written"), async || {
-        found = store.list_audit(None, 1_000).await.expect("the database answers");
-        found.retain(|record| record.event == name);
-        !found.is_empty()
-    })
-    .await;
+/// The events with this name. They are committed before the response.
+pub async fn events(database: &TestDatabase, name: &str) -> Vec<EventRecord> {
+    let mut found = database.store().await.all_events().await;
+    found.retain(|event| event.event == name);
     found
 }
 

@@ -4,7 +4,7 @@ use ficha_authority::{ClientChange, ClientRecord, ClientScopes, Grant, Secret};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, encode, encode_value};
-use ficha_testing::{App, Client, PASSWORD, Tokens, claims, error};
+use ficha_testing::{App, Client, PASSWORD, Tokens, claims, error, tester};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 const OWN: &str = "grant_type=client_credentials";
@@ -13,10 +13,10 @@ const OWN: &str = "grant_type=client_credentials";
 async fn strange_client(app: &App, database: &TestDatabase, id: &str, secret: &str) {
     let store = database.store().await;
     let like = app.add_client(&format!("model {}", id.len()), |_| ()).await;
-    let record = app.admin.client(&like.id).await.expect("it was added");
+    let record = app.admin.client(&tester(), &like.id).await.expect("it was added");
     let subject = uuid::Uuid::from_u128(record.subject.as_u128() + 1);
     let record = ClientRecord { id: id.into(), subject, secret_hash: Some(Secret::new(secret).digest()), ..record };
-    assert!(store.add_client(record).await.expect("the client is stored"));
+    assert!(store.add_client(record, &ficha_store::testing::cause()).await.expect("the client is stored"));
 }
 
 ficha_store::on_both_databases! {
@@ -231,7 +231,7 @@ ficha_store::on_both_databases! {
             .await;
         let own = Tokens::of(app.post_as(&client, "/token", &form[..1]).await).await;
         assert_eq!(own.body.get("refresh_token"), None);
-        let record = app.admin.client("shop").await.expect("it was added");
+        let record = app.admin.client(&tester(), "shop").await.expect("it was added");
         let claims = own.claims();
         assert_eq!(claims["sub"], record.subject.to_string());
         assert_eq!(claims["client_id"], "shop");
@@ -275,7 +275,7 @@ ficha_store::on_both_databases! {
         let app = App::start(&database).await;
         let old = app.add_client("shop", |_| ()).await;
         assert_eq!(raw::post(&app, &raw::basic(&old.id, &old.secret), OWN).await.status, 200);
-        let secret = app.admin.new_client_secret("test", "shop").await.expect("a new secret");
+        let secret = app.admin.new_client_secret(&tester(), "shop").await.expect("a new secret");
         app.advance(std::time::Duration::ZERO).await;
         let new = Client { id: old.id.clone(), secret: secret.expose().to_owned() };
         assert_eq!(raw::post(&app, &raw::basic(&old.id, &old.secret), OWN).await.status, 401);
@@ -292,7 +292,7 @@ ficha_store::on_both_databases! {
             // The server has to find out by itself, as for a change by another process.
             let wider = ClientScopes::Only(scopes.parse().expect("a valid scope"));
             let change = ClientChange { scopes: Some(wider), ..Default::default() };
-            app.admin.change_client("test", "shop", change).await.expect("the client is changed");
+            app.admin.change_client(&tester(), "shop", change).await.expect("the client is changed");
             assert_eq!(app.login_as(&client, "alice").await.body["scope"], scopes);
             let own = app.post_as(&client, "/token", &[("grant_type", "client_credentials")]).await;
             assert_eq!(Tokens::of(own).await.body["scope"], scopes);

@@ -6,7 +6,7 @@ use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, FORM, encode};
-use ficha_testing::{App, PASSWORD, Tokens, error};
+use ficha_testing::{App, PASSWORD, Tokens, error, tester};
 
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 
@@ -198,7 +198,7 @@ ficha_store::on_both_databases! {
                 scopes: "".parse().expect("a valid scope"),
                 roles: Vec::new(),
             };
-            app.admin.add_user("test", new).await.expect("the user is added");
+            app.admin.add_user(&tester(), new).await.expect("the user is added");
             let every_byte: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
             let percent_20 = encode(&[("password", password)])["password=".len()..].replace('+', "%20");
             for encoded in [raw::encode_value(password), every_byte, percent_20] {
@@ -224,7 +224,7 @@ ficha_store::on_both_databases! {
             scopes: "".parse().expect("a valid scope"),
             roles: Vec::new(),
         };
-        app.admin.add_user("test", new).await.expect("the user is added");
+        app.admin.add_user(&tester(), new).await.expect("the user is added");
         // The same applies to names, and bytes that are not percent-encoded are used as they are.
         let body = "grant_type=password&username=zoë 🔑%2B%25%26%3D&password=pässwörd 漢字 🔑 lang genug";
         assert_eq!(raw::post(&app, "", body).await.status, 200);

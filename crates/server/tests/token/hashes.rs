@@ -3,7 +3,7 @@
 use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
-use ficha_testing::{App, PASSWORD, Tokens, error};
+use ficha_testing::{App, PASSWORD, Tokens, error, tester};
 
 /// The password of every imported hash.
 const ENGLISH: &str = "correct horse battery staple";
@@ -36,7 +36,7 @@ const NEW: &str = "$bcrypt-sha256$v=2,t=2b,r=4$";
 async fn add(app: &App, name: &str, password: NewPassword) {
     let scopes = "".parse().expect("a valid scope");
     let new = NewUser { name: name.into(), email: None, password, scopes, roles: Vec::new() };
-    app.admin.add_user("test", new).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    app.admin.add_user(&tester(), new).await.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
 async fn login(app: &App, name: &str, password: &str) -> reqwest::Response {
@@ -44,7 +44,7 @@ async fn login(app: &App, name: &str, password: &str) -> reqwest::Response {
 }
 
 async fn stored(app: &App, name: &str) -> String {
-    app.admin.user(name).await.expect("the user exists").password_hash.0
+    app.admin.user(&tester(), name).await.expect("the user exists").password_hash.0
 }
 
 /// Waits until the password is rehashed, which happens after the response.
@@ -128,7 +128,7 @@ ficha_store::on_both_databases! {
         app.add_user("alice", "").await;
         let old = app.login("alice").await;
         let new = "an otter never forgets a face";
-        app.admin.set_password("test", "alice", NewPassword::Plain(Password::new(new))).await.expect("changed");
+        app.admin.set_password(&tester(), "alice", NewPassword::Plain(Password::new(new))).await.expect("changed");
         assert_eq!(app.me(&old.access).await, 401);
         error(app.refresh(&old.refresh).await, 400, "invalid_grant").await;
         error(login(&app, "alice", PASSWORD).await, 400, "invalid_grant").await;
@@ -142,7 +142,7 @@ ficha_store::on_both_databases! {
             let name = format!("user {round}");
             add(&app, &name, NewPassword::Imported(PLAIN.parse().expect("a hash"))).await;
             Tokens::of(login(&app, &name, ENGLISH).await).await;
-            app.admin.set_password("test", &name, NewPassword::Plain(Password::new(new))).await.expect("changed");
+            app.admin.set_password(&tester(), &name, NewPassword::Plain(Password::new(new))).await.expect("changed");
             error(login(&app, &name, ENGLISH).await, 400, "invalid_grant").await;
             Tokens::of(login(&app, &name, new).await).await;
         }

@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use serde_json::Value;
 use uuid::Uuid;
 
-use ficha_testing::{App, Client, PASSWORD, Tokens};
+use ficha_testing::{App, Client, PASSWORD, Tokens, tester};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -89,24 +89,24 @@ impl Case {
         match event {
             Event::Nothing => (),
             Event::UserDisabled => {
-                admin.set_user_enabled("test", user, false).await.expect("disabled");
+                admin.set_user_enabled(&tester(), user, false).await.expect("disabled");
             }
             Event::UserThrottled => self.throttle(app).await,
             Event::UserDeleted => {
-                admin.delete_user("test", user).await.expect("deleted");
+                admin.delete_user(&tester(), user).await.expect("deleted");
             }
             Event::PasswordChanged => {
                 let new = NewPassword::Plain(Password::new("an otter never forgets a face"));
-                admin.set_password("test", user, new).await.expect("changed");
+                admin.set_password(&tester(), user, new).await.expect("changed");
             }
             Event::ClientDisabled => {
-                admin.set_client_enabled("test", client, false).await.expect("disabled");
+                admin.set_client_enabled(&tester(), client, false).await.expect("disabled");
             }
             Event::ClientRevoked => {
-                admin.revoke_client("test", client).await.expect("revoked");
+                admin.revoke_client(&tester(), client).await.expect("revoked");
             }
             Event::UserRevoked => {
-                admin.revoke_user("test", user).await.expect("revoked");
+                admin.revoke_user(&tester(), user).await.expect("revoked");
             }
             Event::SessionIdle => app.advance(14 * DAY).await,
             Event::SessionOver => {
@@ -119,7 +119,7 @@ impl Case {
             Event::SessionRevoked => {
                 for tokens in [&self.tokens, &self.own] {
                     let id = tokens.claims()["sid"].as_str().map(Uuid::parse_str).expect("a session").expect("an id");
-                    assert!(admin.revoke_session("test", id).await.expect("revoked"));
+                    assert!(admin.revoke_session(&tester(), id).await.expect("revoked"));
                 }
             }
         }
@@ -183,10 +183,10 @@ ficha_store::on_both_databases! {
     async fn once_enabled_again_logins_work_and_revoked_tokens_stay_revoked(database: TestDatabase) {
         let app = App::start(&database).await;
         let case = Case::set_up(&app, 0).await;
-        app.admin.set_user_enabled("test", &case.user, false).await.expect("disabled");
-        app.admin.set_user_enabled("test", &case.user, true).await.expect("enabled");
-        app.admin.set_client_enabled("test", &case.client.id, false).await.expect("disabled");
-        app.admin.set_client_enabled("test", &case.client.id, true).await.expect("enabled");
+        app.admin.set_user_enabled(&tester(), &case.user, false).await.expect("disabled");
+        app.admin.set_user_enabled(&tester(), &case.user, true).await.expect("enabled");
+        app.admin.set_client_enabled(&tester(), &case.client.id, false).await.expect("disabled");
+        app.admin.set_client_enabled(&tester(), &case.client.id, true).await.expect("enabled");
         app.advance(Duration::ZERO).await;
         assert_eq!(app.me(&case.tokens.access).await, 401);
         assert_eq!(app.me(&case.own.access).await, 401);

@@ -7,7 +7,7 @@ use ficha_store::testing::TestDatabase;
 use futures_util::future::{join, join_all};
 
 use crate::raw::{self, Answer, encode};
-use ficha_testing::{App, Client, PASSWORD, claims};
+use ficha_testing::{App, Client, PASSWORD, claims, tester};
 
 /// Hashed in advance, so that changing the password takes no hashing lane from the concurrent logins.
 const OTHER: &str = "$bcrypt-sha256$v=2,t=2b,r=4$Ukt70ZT6qTaUvT5PDSePS.$TZA5Jn1yPMetfQlhCuUGph2kAWOVPd.";
@@ -55,7 +55,7 @@ ficha_store::on_both_databases! {
         for _ in 0..5 {
             let revoke = async {
                 until_hashing(&app).await;
-                app.admin.revoke_user("test", "alice").await.expect("revoked");
+                app.admin.revoke_user(&tester(), "alice").await.expect("revoked");
             };
             let (answer, ()) = join(login(&app, &client, "alice"), revoke).await;
             assert_dead(&app, &client, &answer).await;
@@ -75,7 +75,7 @@ ficha_store::on_both_databases! {
                     tokio::task::yield_now().await;
                 }
                 let hash: StoredHash = OTHER.parse().expect("a hash");
-                app.admin.set_password("test", &name, NewPassword::Imported(hash)).await.expect("changed");
+                app.admin.set_password(&tester(), &name, NewPassword::Imported(hash)).await.expect("changed");
             };
             let (answers, ()) = join(join_all((0..8).map(|_| login(&app, &client, &name))), change).await;
             for answer in &answers {
@@ -95,10 +95,10 @@ ficha_store::on_both_databases! {
             let change = async {
                 until_hashing(&app).await;
                 if disable {
-                    app.admin.set_user_enabled("test", name, false).await.expect("disabled");
+                    app.admin.set_user_enabled(&tester(), name, false).await.expect("disabled");
                 } else {
                     let hash: StoredHash = OTHER.parse().expect("a hash");
-                    app.admin.set_password("test", name, NewPassword::Imported(hash)).await.expect("changed");
+                    app.admin.set_password(&tester(), name, NewPassword::Imported(hash)).await.expect("changed");
                 }
             };
             let (answer, ()) = join(login(&app, &client, name), change).await;
@@ -113,7 +113,7 @@ ficha_store::on_both_databases! {
             let client = app.add_client(&format!("client{round}"), |_| ()).await;
             let disable = async {
                 until_hashing(&app).await;
-                app.admin.set_client_enabled("test", &client.id, false).await.expect("disabled");
+                app.admin.set_client_enabled(&tester(), &client.id, false).await.expect("disabled");
             };
             let own = raw::basic(&client.id, &client.secret);
             let owns = join_all((0..4).map(|_| raw::post(&app, &own, "grant_type=client_credentials")));
@@ -153,7 +153,7 @@ ficha_store::on_both_databases! {
                 for _ in 0..round * 20 {
                     tokio::task::yield_now().await;
                 }
-                app.admin.revoke_user("test", "alice").await.expect("revoked");
+                app.admin.revoke_user(&tester(), "alice").await.expect("revoked");
             };
             let refreshes = join_all(forms.iter().map(|form| raw::post(&app, &as_client, form)));
             let (answers, ()) = join(refreshes, revoke).await;

@@ -4,7 +4,7 @@ use ficha_authority::{NewPassword, NewUser, Password};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, Answer, encode};
-use ficha_testing::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD, tester};
 
 /// The hash of 72 times `y`; bcrypt itself would ignore anything after that.
 const OF_72_Y: &str = "$2b$04$O81W.SeprmABbtoJ1s6j3utzW.uXX.WjSgu8yUwuHLENqviiqQVmC";
@@ -22,7 +22,7 @@ async fn add_imported(app: &App, name: &str, hash: &str) {
         scopes: "".parse().expect("a valid scope"),
         roles: Vec::new(),
     };
-    app.admin.add_user("test", new).await.expect("the user is added");
+    app.admin.add_user(&tester(), new).await.expect("the user is added");
 }
 
 /// Replaces a stored hash by a text that Ficha would never store.
@@ -39,10 +39,10 @@ ficha_store::on_both_databases! {
         for name in ["alice", "disabled", "deleted", "changed", "garbage", "empty", "truncated", "dear"] {
             app.add_user(name, "notes:read").await;
         }
-        app.admin.set_user_enabled("test", "disabled", false).await.expect("disabled");
-        app.admin.delete_user("test", "deleted").await.expect("deleted");
+        app.admin.set_user_enabled(&tester(), "disabled", false).await.expect("disabled");
+        app.admin.delete_user(&tester(), "deleted").await.expect("deleted");
         let other = NewPassword::Plain(Password::new("another horse, another staple"));
-        app.admin.set_password("test", "changed", other).await.expect("changed");
+        app.admin.set_password(&tester(), "changed", other).await.expect("changed");
         add_imported(&app, "imported", OF_72_Y).await;
         damage(&database, "garbage", "no hash at all").await;
         damage(&database, "empty", "").await;
@@ -114,7 +114,7 @@ ficha_store::on_both_databases! {
         app.add_user("alice", "").await;
         let client = app.add_client("shop", |_| ()).await;
         let off = app.add_client("off", |_| ()).await;
-        app.admin.set_client_enabled("test", "off", false).await.expect("disabled");
+        app.admin.set_client_enabled(&tester(), "off", false).await.expect("disabled");
         let form = encode(&[("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)]);
         let post = async |id: &str, secret: &str| raw::post(&app, &raw::basic(id, secret), &form).await.without_date();
         let unknown = post("nobody", "x").await;

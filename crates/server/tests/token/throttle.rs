@@ -9,7 +9,7 @@ use ficha_token::Clock;
 use futures_util::future::{Either, join_all, select};
 
 use crate::raw::{self, encode};
-use ficha_testing::{App, Client, PASSWORD};
+use ficha_testing::{App, Client, PASSWORD, tester};
 
 /// The sender of a request, as far as a test can choose it.
 #[derive(Clone, Default)]
@@ -100,14 +100,14 @@ ficha_store::on_both_databases! {
         app.advance(Duration::from_secs(4)).await;
         assert!(can_log_in(&app, &from, "alice", PASSWORD).await);
         // Or at once, if an administrator unlocks the user.
-        assert_eq!(app.admin.unlock_user("test", "bob").await.expect("the user exists"), 2);
+        assert_eq!(app.admin.unlock_user(&tester(), "bob").await.expect("the user exists"), 2);
         assert!(can_log_in(&app, &from, "bob", PASSWORD).await);
         let password = || NewPassword::Plain(Password::new(PASSWORD));
-        app.admin.set_password("test", "carol", password()).await.expect("the user exists");
+        app.admin.set_password(&tester(), "carol", password()).await.expect("the user exists");
         assert!(can_log_in(&app, &from, "carol", PASSWORD).await);
-        app.admin.set_user_enabled("test", "dave", true).await.expect("the user exists");
+        app.admin.set_user_enabled(&tester(), "dave", true).await.expect("the user exists");
         assert!(can_log_in(&app, &from, "dave", PASSWORD).await);
-        assert_eq!(app.admin.unlock_user("test", "dave").await.expect("the user exists"), 0);
+        assert_eq!(app.admin.unlock_user(&tester(), "dave").await.expect("the user exists"), 0);
     }
 
     async fn a28_nine_failures_slow_nobody_and_a_success_resets_the_count(database: TestDatabase) {
@@ -318,7 +318,7 @@ ficha_store::on_both_databases! {
             app.advance(Duration::from_secs(1)).await;
             assert!(can_log_in(&app, from, "alice", PASSWORD).await);
             let query = ficha_authority::SessionQuery { user: Some("alice".into()), limit: 100, ..Default::default() };
-            let sessions = app.admin.sessions(query).await.expect("the sessions");
+            let sessions = app.admin.sessions(&tester(), query).await.expect("the sessions");
             let newest = sessions.into_iter().max_by_key(|session| session.id).expect("there is a session");
             newest.address.and_then(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_string())
         };

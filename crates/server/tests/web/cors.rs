@@ -39,7 +39,7 @@ ficha_store::on_both_databases! {
         let answer = login(&app, PAGE).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(reader(&answer), Some(PAGE));
-        assert_eq!(answer.headers()["access-control-expose-headers"], "retry-after, www-authenticate");
+        assert_eq!(answer.headers()["access-control-expose-headers"], "retry-after, www-authenticate, x-request-id");
         // A page that is not allowed gets the same response, which its browser keeps from it.
         for answer in [preflight(&app, FOREIGN).await, login(&app, FOREIGN).await] {
             assert_eq!(reader(&answer), None);

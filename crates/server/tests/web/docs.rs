@@ -8,7 +8,7 @@ use ficha_store::testing::TestDatabase;
 use futures_util::FutureExt;
 
 use ficha_testing::webdriver::{Browser, Programs};
-use ficha_testing::{App, PASSWORD};
+use ficha_testing::{App, PASSWORD, tester};
 
 ficha_store::on_both_databases! {
     async fn the_page_has_a_policy_that_forbids_foreign_content(database: TestDatabase) {
@@ -55,7 +55,7 @@ async fn the_authorize_button_signs_in_and_the_page_shows_who_that_is() {
     let database = TestDatabase::sqlite().await;
     let app = App::start(&database).await;
     app.add_user("alice", "notes:read notes:write").await;
-    app.admin.declare_scope("test", "notes:read", "Read your notes").await.expect("a scope");
+    app.admin.declare_scope(&tester(), "notes:read", "Read your notes").await.expect("a scope");
     let browser = Browser::start(&programs).await;
     // Caught, so that the browser is stopped in any case.
     let ended = AssertUnwindSafe(sign_in_and_look(&browser, &app.url("/docs"))).catch_unwind().await;

@@ -11,7 +11,7 @@ use ficha_token::Algorithm;
 use serde_json::Value;
 
 use crate::tokens::{ALGORITHMS, key_set, signing_by, verify};
-use ficha_testing::{App, part};
+use ficha_testing::{App, part, tester};
 
 /// An independent implementation of RFC 7638 §3.3: SHA-256 over the required members, sorted by name.
 fn thumbprint(key: &Value) -> String {
@@ -38,7 +38,7 @@ async fn new_database(like: &TestDatabase) -> TestDatabase {
 
 /// Rotates the key, which publishes another one.
 async fn rotate(app: &App) -> String {
-    let (kid, _) = app.admin.rotate_key("test").await.expect("the key can be rotated");
+    let (kid, _) = app.admin.rotate_key(&tester()).await.expect("the key can be rotated");
     app.advance(Duration::ZERO).await;
     kid
 }

@@ -5,7 +5,7 @@ use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use ficha_testing::{App, Client, ISSUER, Options, PASSWORD, Tokens, client, error};
+use ficha_testing::{App, Client, ISSUER, Options, PASSWORD, Tokens, client, error, tester};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
@@ -185,7 +185,7 @@ ficha_store::on_both_databases! {
 
     async fn a59_nothing_is_advertised_that_does_not_exist(database: TestDatabase) {
         let app = App::start(&database).await;
-        app.admin.declare_scope("test", "notes:read", "Read your notes").await.expect("a scope");
+        app.admin.declare_scope(&tester(), "notes:read", "Read your notes").await.expect("a scope");
         let body = metadata(&app).await;
         let mut members: Vec<&str> = body.as_object().expect("an object").keys().map(String::as_str).collect();
         members.sort_unstable();

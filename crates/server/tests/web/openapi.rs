@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::routes;
-use ficha_testing::App;
+use ficha_testing::{App, tester};
 
 /// Routes that the description leaves out: they serve the description itself, and are not part of the API.
 const NOT_DESCRIBED: [&str; 3] = ["/openapi.json", "/docs", "/docs/{file:.*}"];
@@ -68,13 +68,13 @@ ficha_store::on_both_databases! {
             body["components"]["securitySchemes"]["password"]["flows"]["password"]["scopes"].clone()
         };
         assert_eq!(scopes().await, json!({ "ficha:admin": "Administer this server" }));
-        app.admin.declare_scope("test", "notes:read", "Read your \"notes\"").await.expect("a scope");
+        app.admin.declare_scope(&tester(), "notes:read", "Read your \"notes\"").await.expect("a scope");
         app.add_user("alice", "notes:write").await;
         let expected = json!({
             "ficha:admin": "Administer this server", "notes:read": "Read your \"notes\"", "notes:write": ""
         });
         assert_eq!(scopes().await, expected);
-        app.admin.remove_scope("test", "notes:read").await.expect("it was there");
+        app.admin.remove_scope(&tester(), "notes:read").await.expect("it was there");
         assert_eq!(scopes().await.get("notes:read"), None);
     }
 

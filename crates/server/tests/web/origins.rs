@@ -3,7 +3,7 @@
 use ficha_authority::SessionQuery;
 use ficha_store::testing::TestDatabase;
 
-use ficha_testing::{App, PASSWORD, Tokens};
+use ficha_testing::{App, PASSWORD, Tokens, tester};
 
 type Header = (&'static str, &'static [u8]);
 
@@ -16,7 +16,7 @@ async fn seen(app: &App, headers: &[Header]) -> Option<String> {
     }
     let claims = Tokens::of(request.send().await.expect("the server answers")).await.claims();
     let sid = claims["sid"].as_str().expect("a token has a sid").parse().expect("it is a UUID");
-    app.admin.session(sid).await.expect("the session is there").address
+    app.admin.session(&tester(), sid).await.expect("the session is there").address
 }
 
 const SPOOFED: [Header; 4] = [
@@ -79,7 +79,7 @@ ficha_store::on_both_databases! {
         let request = app.http.post(app.url("/token")).form(&form).header("user-agent", &agent);
         Tokens::of(request.send().await.expect("the server answers")).await;
         let query = SessionQuery { user: Some("alice".into()), limit: 10, ..SessionQuery::default() };
-        let sessions = app.admin.sessions(query).await.expect("the sessions can be read");
+        let sessions = app.admin.sessions(&tester(), query).await.expect("the sessions can be read");
         let [session] = &sessions[..] else { panic!("exactly one session was expected: {sessions:?}") };
         assert_eq!(session.user_agent.as_deref(), Some(&agent[..200]));
     }

@@ -7,7 +7,7 @@ use ficha_authority::{Purged, Secret, SigningSettings};
 use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
-use ficha_testing::{App, ISSUER, Options, PASSWORD, Tokens, claims, error, part};
+use ficha_testing::{App, ISSUER, Options, PASSWORD, Tokens, claims, error, part, tester};
 
 const SECRET: &str = "3f9a1d0c5b7e48261f0d9c8b7a6e5d4c3f9a1d0c5b7e48261f0d9c8b7a6e5d4c";
 
@@ -148,7 +148,7 @@ ficha_store::on_both_databases! {
         let app = pair.another_with(&database, sharing(SECRET)).await;
         let old = app.login("alice").await;
         assert_eq!(app.me(&of_pair.access).await, 200, "an earlier key pair is valid until its tokens expire");
-        assert_eq!(app.admin.purge_keys("test").await.expect("a purge"), Purged::AllButAccessTokens);
+        assert_eq!(app.admin.purge_keys(&tester()).await.expect("a purge"), Purged::AllButAccessTokens);
         app.authority.follow().await.expect("the database answers");
         for tokens in [&old, &of_pair] {
             error(app.refresh(&tokens.refresh).await, 400, "invalid_grant").await;

@@ -3,26 +3,27 @@
 pub(crate) mod scopes;
 
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    UpdateMany,
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
+
+use serde_json::json;
 
 use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::described::{described_client, difference};
+use crate::events::{record, record_all};
 use crate::rows::{client, session};
 use crate::sessions::end::endable;
-use crate::{BulkWork, ClientRecord, Result, RevokeReason, SessionsOf, Store, StoreError};
+use crate::{BulkWork, Cause, ClientRecord, EventKind, NewEvent, Result, RevokeReason, SessionsOf, Store, StoreError};
 
 impl Store {
     /// Adds a client. False if the id is taken.
-    pub async fn add_client(&self, client: ClientRecord) -> Result<bool> {
+    pub async fn add_client(&self, client: ClientRecord, cause: &Cause) -> Result<bool> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            insert_client(transaction, row.clone()).await
+            insert_client(self, transaction, row.clone(), cause).await
         })
     }
 
@@ -45,43 +46,61 @@ impl Store {
     /// that `client` carries, and increments that. False if it does not, or if there is no such client.
     ///
     /// Whether it is enabled is not written: [`Store::enable_client`] does that.
-    pub async fn update_client(&self, client: ClientRecord) -> Result<bool> {
+    pub async fn update_client(&self, client: ClientRecord, cause: &Cause) -> Result<bool> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            Ok(write(change(&row.id), &row).exec(transaction).await?.rows_affected == 1)
+            let before = lock(transaction, &row.id).await?;
+            let is_current = write(change(&row.id), &row).exec(transaction).await?.rows_affected == 1;
+            if let Some(before) = before.filter(|_| is_current) {
+                record_all(self, transaction, &changes(&before, &row, cause)).await?;
+            }
+            Ok(is_current)
         })
     }
 
     /// The same if rights were removed: begins to end the client's sessions in the same transaction.
-    pub async fn narrow_client(&self, client: ClientRecord, now: i64) -> Result<Option<BulkWork>> {
+    pub async fn narrow_client(&self, client: ClientRecord, now: i64, cause: &Cause) -> Result<Option<BulkWork>> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
-            self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, now).await
+            raise_changes(transaction).await?;
+            let Some(before) = lock(transaction, &row.id).await? else { return Ok(None) };
+            let events = changes(&before, &row, cause);
+            self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, &events, now, cause).await
         })
     }
 
     /// Enables a client. False if there is no such client.
-    pub async fn enable_client(&self, id: &str) -> Result<bool> {
+    pub async fn enable_client(&self, id: &str, cause: &Cause) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let update = change(id).col_expr(client::Column::Enabled, Expr::value(true));
-            Ok(update.exec(transaction).await?.rows_affected == 1)
+            let Some(before) = lock(transaction, id).await? else { return Ok(false) };
+            change(id).col_expr(client::Column::Enabled, Expr::value(true)).exec(transaction).await?;
+            if !before.enabled {
+                record(self, transaction, NewEvent::new(EventKind::ClientEnabled, cause).client(id)).await?;
+            }
+            Ok(true)
         })
     }
 
     /// Disables a client, and begins to end its sessions in the same transaction. `None`: there is no such client.
-    pub async fn disable_client(&self, id: &str, now: i64) -> Result<Option<BulkWork>> {
+    pub async fn disable_client(&self, id: &str, now: i64, cause: &Cause) -> Result<Option<BulkWork>> {
         transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            let event = before.enabled.then(|| NewEvent::new(EventKind::ClientDisabled, cause).client(id));
             let update = block(id).col_expr(client::Column::Enabled, Expr::value(false));
-            self.block_and_begin(transaction, update, id, now).await
+            self.block_and_begin(transaction, update, id, event.as_slice(), now, cause).await
         })
     }
 
     /// Begins to end a client's sessions: from this commit on it gets no token, until the last session has ended.
     /// `None`: there is no such client.
-    pub async fn begin_revoking_client(&self, id: &str, now: i64) -> Result<Option<BulkWork>> {
-        transaction!(self, |transaction| self.block_and_begin(transaction, block(id), id, now).await)
+    pub async fn begin_revoking_client(&self, id: &str, now: i64, cause: &Cause) -> Result<Option<BulkWork>> {
+        transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            self.block_and_begin(transaction, block(id), id, &[], now, cause).await
+        })
     }
 
     async fn block_and_begin(
@@ -89,31 +108,35 @@ impl Store {
         transaction: &WriteConnection,
         update: UpdateMany<client::Entity>,
         id: &str,
+        events: &[NewEvent],
         now: i64,
+        cause: &Cause,
     ) -> Result<Option<BulkWork>, Fault> {
-        raise_changes(transaction).await?;
         // Locks the client: a concurrent login commits before this continues, or finds the client blocked.
         if update.exec(transaction).await?.rows_affected == 0 {
             return Ok(None);
         }
+        record_all(self, transaction, events).await?;
         let of = SessionsOf::Client(id.to_owned());
-        self.begin_bulk(transaction, &of, RevokeReason::ClientRevoked, now).await.map(Some)
+        self.begin_bulk(transaction, &of, RevokeReason::ClientRevoked, now, cause).await.map(Some)
     }
 
     /// Deletes a client. False if there is no such client; a conflict while it has sessions that have not ended or
     /// whose tokens may still be valid: revoke them first.
-    pub async fn delete_client(&self, id: &str, now: i64) -> Result<bool> {
+    pub async fn delete_client(&self, id: &str, now: i64, cause: &Cause) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             // Locked before its sessions are counted: a concurrent login waits, and then finds no client.
-            if client::Entity::find_by_id(id).lock_exclusive().one(transaction).await?.is_none() {
-                return Ok(false);
-            }
+            let Some(before) = lock(transaction, id).await? else { return Ok(false) };
             let of_client = session::Entity::find().filter(session::Column::ClientId.eq(id));
             if of_client.filter(endable(now)).limit(1).one(transaction).await?.is_some() {
                 return Err(Fault::Store(StoreError::Conflict(format!("client {id:?} still has live sessions"))));
             }
-            Ok(client::Entity::delete_by_id(id).exec(transaction).await?.rows_affected == 1)
+            client::Entity::delete_by_id(id).exec(transaction).await?;
+            let detail = json!({ "before": described_client(&before) });
+            let event = NewEvent::new(EventKind::ClientDeleted, cause).client(id).detail(detail);
+            record(self, transaction, event).await?;
+            Ok(true)
         })
     }
 }
@@ -144,9 +167,41 @@ fn write(update: UpdateMany<client::Entity>, row: &client::Model) -> UpdateMany<
         .filter(client::Column::AuthVersion.eq(row.auth_version))
 }
 
+/// Locks a client until the commit.
+async fn lock(transaction: &WriteConnection, id: &str) -> Result<Option<client::Model>, Fault> {
+    Ok(client::Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
+}
+
+/// What was changed: its secret, and everything else.
+fn changes(before: &client::Model, after: &client::Model, cause: &Cause) -> Vec<NewEvent> {
+    let event = |kind| NewEvent::new(kind, cause).client(&before.id);
+    let mut events = Vec::new();
+    // Whether it is enabled is not written with the rest.
+    let after_rest = client::Model { enabled: before.enabled, ..after.clone() };
+    if let Some(detail) = difference(&described_client(before), &described_client(&after_rest)) {
+        events.push(event(EventKind::ClientChanged).detail(detail));
+    }
+    if before.secret_hash != after.secret_hash {
+        events.extend(after.secret_hash.is_some().then(|| event(EventKind::ClientSecretAdded)));
+        events.extend(before.secret_hash.is_some().then(|| event(EventKind::ClientSecretRemoved)));
+    }
+    events
+}
+
 /// Inserts a client unless the id is taken.
-pub(crate) async fn insert_client(database: &impl ConnectionTrait, row: client::Model) -> Result<bool, Fault> {
+pub(crate) async fn insert_client(
+    store: &Store,
+    transaction: &WriteConnection,
+    row: client::Model,
+    cause: &Cause,
+) -> Result<bool, Fault> {
     let taken = OnConflict::column(client::Column::Id).do_nothing().to_owned();
+    let detail = json!({ "after": described_client(&row) });
+    let event = NewEvent::new(EventKind::ClientCreated, cause).client(&row.id).detail(detail);
     let insert = client::Entity::insert(row.into_active_model()).on_conflict(taken);
-    Ok(insert.exec_without_returning(database).await? == 1)
+    let is_new = insert.exec_without_returning(transaction).await? == 1;
+    if is_new {
+        record(store, transaction, event).await?;
+    }
+    Ok(is_new)
 }

@@ -1,28 +1,36 @@
 //! Declared scopes.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm::{EntityTrait, IntoActiveModel, QueryOrder};
+use serde_json::json;
 
 use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::record;
 use crate::rows::scope;
-use crate::{Result, Store};
+use crate::{Cause, EventKind, NewEvent, Result, Store};
 
 impl Store {
     /// Declares a scope, or replaces its description. An empty description keeps an existing one.
-    pub async fn declare_scope(&self, name: &str, description: &str) -> Result<()> {
+    pub async fn declare_scope(&self, name: &str, description: &str, cause: &Cause) -> Result<()> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            upsert_scope(transaction, name, description).await
+            upsert_scope(self, transaction, name, description, cause).await
         })
     }
 
     /// Removes a scope. False if it was not declared.
-    pub async fn remove_scope(&self, name: &str) -> Result<bool> {
+    pub async fn remove_scope(&self, name: &str, cause: &Cause) -> Result<bool> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            Ok(scope::Entity::delete_by_id(name).exec(transaction).await?.rows_affected == 1)
+            let is_gone = scope::Entity::delete_by_id(name).exec(transaction).await?.rows_affected == 1;
+            if is_gone {
+                let event = NewEvent::new(EventKind::ScopeRemoved, cause).detail(json!({ "scope": name }));
+                record(self, transaction, event).await?;
+            }
+            Ok(is_gone)
         })
     }
 
@@ -34,7 +42,18 @@ impl Store {
 }
 
 /// Declares a scope inside a transaction.
-pub(crate) async fn upsert_scope(database: &impl ConnectionTrait, name: &str, description: &str) -> Result<(), Fault> {
+pub(crate) async fn upsert_scope(
+    store: &Store,
+    transaction: &WriteConnection,
+    name: &str,
+    description: &str,
+    cause: &Cause,
+) -> Result<(), Fault> {
+    // The caller has locked `globals`, so nobody else declares scopes.
+    let before = scope::Entity::find_by_id(name).one(transaction).await?.map(|row| row.description);
+    if before.as_deref().is_some_and(|before| description.is_empty() || before == description) {
+        return Ok(());
+    }
     let mut known = OnConflict::column(scope::Column::Name);
     if description.is_empty() {
         known.do_nothing();
@@ -42,6 +61,11 @@ pub(crate) async fn upsert_scope(database: &impl ConnectionTrait, name: &str, de
         known.update_column(scope::Column::Description);
     }
     let row = scope::Model { name: name.to_owned(), description: description.to_owned() };
-    scope::Entity::insert(row.into_active_model()).on_conflict(known).exec_without_returning(database).await?;
+    scope::Entity::insert(row.into_active_model()).on_conflict(known).exec_without_returning(transaction).await?;
+    let mut detail = json!({ "scope": name, "after": { "description": description } });
+    if let Some(before) = before {
+        detail["before"] = json!({ "description": before });
+    }
+    record(store, transaction, NewEvent::new(EventKind::ScopeDeclared, cause).detail(detail)).await?;
     Ok(())
 }

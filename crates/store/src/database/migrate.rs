@@ -2,15 +2,18 @@
 
 use std::sync::PoisonError;
 
-use ficha_migrations::Migrator;
+use ficha_migrations::{Migrator, NEEDED};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
 use crate::database::Target;
+use crate::database::globals::ONLY;
 use crate::database::{postgres, sqlite};
+use crate::rows::globals;
 use crate::{DatabaseKind, Result, Store, StoreError};
 
 /// The advisory lock that a migration holds on PostgreSQL: "ficha" in ASCII.
@@ -96,7 +99,7 @@ impl Store {
             return Ok(Vec::new());
         }
         match seaql_migrations::Entity::find().all(self.reader()).await.map_err(StoreError::from) {
-            Ok(rows) => known(rows),
+            Ok(rows) => known(self.reader(), rows).await,
             Err(StoreError::NotMigrated) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -120,8 +123,12 @@ async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>> {
 
 async fn apply(transaction: &DatabaseTransaction) -> Result<Vec<String>> {
     Migrator::install(transaction).await?;
-    let applied = known(Migrator::get_migration_models(transaction).await?)?;
+    let applied = known(transaction, Migrator::get_migration_models(transaction).await?).await?;
     Migrator::up(transaction, None).await?;
+    let needed = globals::Entity::update_many()
+        .col_expr(globals::Column::NeededMigration, Expr::value(NEEDED))
+        .filter(globals::Column::Id.eq(ONLY));
+    needed.exec(transaction).await?;
     Ok(step_names().into_iter().filter(|name| !applied.contains(name)).collect())
 }
 
@@ -130,11 +137,19 @@ fn step_names() -> Vec<String> {
     Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
 }
 
-/// The names of the applied migrations, if this version knows them all.
-fn known(rows: Vec<seaql_migrations::Model>) -> Result<Vec<String>> {
+/// The names of the applied migrations that this version knows. If there are others, a newer version has migrated the
+/// database: that is an error, unless all of ours are there and the database says that they are enough.
+async fn known(database: &impl ConnectionTrait, rows: Vec<seaql_migrations::Model>) -> Result<Vec<String>> {
     let ours = step_names();
-    match rows.iter().find(|row| !ours.contains(&row.version)) {
-        Some(row) => Err(StoreError::Newer(row.version.clone())),
-        None => Ok(rows.into_iter().map(|row| row.version).collect()),
+    let (applied, newer): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|row| row.version).partition(|name| ours.contains(name));
+    let Some(newest) = newer.last() else { return Ok(applied) };
+    if applied.len() == ours.len() {
+        let row = globals::Entity::find_by_id(ONLY).one(database).await?;
+        if row.and_then(|row| row.needed_migration).is_some_and(|needed| ours.contains(&needed)) {
+            tracing::warn!(newest, "a newer version of ficha has migrated the database; this version can still use it");
+            return Ok(applied);
+        }
     }
+    Err(StoreError::Newer(newest.clone()))
 }

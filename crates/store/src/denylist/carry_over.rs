@@ -5,26 +5,26 @@ use uuid::Uuid;
 
 use crate::database::transaction::transaction;
 use crate::denylist::deny;
-use crate::sessions::end::{deny_entry, lock_sessions, mark_revoked};
-use crate::{Result, RevokeReason, Store};
+use crate::sessions::end::{deny_entry, end_sessions, lock_sessions};
+use crate::{Cause, EventKind, NewEvent, Result, RevokeReason, Store};
 
 impl Store {
     /// Denies what a server still holds from before the database lost its last commits, and ends the sessions among it:
     /// otherwise a session whose revocation was lost could be refreshed, and would outlive its entry. What is there
     /// already stays as it is, so several servers may do this at once. Returns how many sessions it ended.
-    pub async fn carry_over(&self, entries: &[DenyEntry], now: i64) -> Result<u64> {
+    pub async fn carry_over(&self, entries: &[DenyEntry], now: i64, cause: &Cause) -> Result<u64> {
         let mut ids: Vec<Uuid> = entries.iter().map(|entry| entry.id.to_uuid()).collect();
         ids.sort_unstable();
         ids.dedup();
         transaction!(self, |transaction| {
             let rows = lock_sessions(transaction, &ids).await?;
-            let open = rows.iter().filter(|row| row.revoked_at.is_none());
-            let ended: Vec<_> = open.map(|row| (row, RevokeReason::FutureGeneration)).collect();
-            mark_revoked(transaction, &ended, now).await?;
+            let open: Vec<_> = rows.iter().filter(|row| row.revoked_at.is_none()).collect();
+            let event = NewEvent::new(EventKind::SessionsRevoked, cause);
+            let revoked = end_sessions(self, transaction, &open, RevokeReason::FutureGeneration, event, now).await?;
             let of_rows = rows.iter().filter_map(|row| deny_entry(row, now));
             let all: Vec<_> = entries.iter().copied().chain(of_rows).collect();
             deny(self, transaction, &all).await?;
-            Ok(ended.len() as u64)
+            Ok(revoked.sessions)
         })
     }
 }

@@ -1,48 +1,104 @@
-//! The audit trail.
+//! Writing events, in the transaction of what they record.
+//!
+//! A row gets no number here: numbers in the order of commits need a lock, and no login waits for another's. The
+//! sequencer gives them afterwards ([`sequence`]).
 
-use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+pub(crate) mod described;
+mod erase;
+mod old_audit;
+mod prune;
+pub(crate) mod read;
+mod sequence;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use crate::database::transaction::statement;
-use crate::rows::audit;
-use crate::{AuditRecord, Result, Store};
+use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
+use crate::error::Fault;
+use crate::rows::event;
+use crate::{NewEvent, Result, Store};
 
-/// How many records one statement writes.
-const CHUNK: usize = 500;
+/// How many events one statement writes.
+const CHUNK: usize = 200;
 
 impl Store {
-    /// Writes records in as few statements as possible.
-    pub async fn audit(&self, records: &[AuditRecord]) -> Result<()> {
-        for chunk in records.chunks(CHUNK) {
-            statement!(self, |database| {
-                let rows = chunk.iter().map(|record| audit::Model::from(record).into_active_model());
-                audit::Entity::insert_many(rows).exec_without_returning(database).await
-            })?;
+    /// Writes events that record nothing else that is stored.
+    pub async fn record_events(&self, events: &[NewEvent]) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        transaction!(self, |transaction| record_all(self, transaction, events).await.map(drop))
     }
+}
 
-    /// At most `limit` records before `before`, newest first.
-    pub async fn list_audit(&self, before: Option<Uuid>, limit: u64) -> Result<Vec<AuditRecord>> {
-        let mut query = audit::Entity::find().order_by_desc(audit::Column::Id).limit(limit);
-        if let Some(before) = before {
-            query = query.filter(audit::Column::Id.lt(before));
-        }
-        Ok(query.all(self.reader()).await?.into_iter().map(AuditRecord::from).collect())
-    }
+/// Writes an event inside a transaction. Returns its id.
+pub(crate) async fn record(store: &Store, transaction: &WriteConnection, event: NewEvent) -> Result<Uuid, Fault> {
+    let row = row(store, event);
+    let id = row.id;
+    event::Entity::insert(row.into_active_model()).exec_without_returning(transaction).await?;
+    Ok(id)
+}
 
-    /// Examines the `limit` oldest records and deletes those from before `older_than`. Returns how many.
-    pub async fn prune_audit(&self, older_than: i64, limit: u64) -> Result<u64> {
-        // Ids are ordered by time, so this never searches the whole table for old records.
-        let oldest = audit::Entity::find().select_only().column(audit::Column::Id).order_by_asc(audit::Column::Id);
-        let oldest =
-            Query::select().column(audit::Column::Id).from_subquery(oldest.limit(limit).into_query(), "oldest").take();
-        statement!(self, |database| {
-            let delete = audit::Entity::delete_many()
-                .filter(audit::Column::Id.in_subquery(oldest.clone()))
-                .filter(audit::Column::At.lt(older_than));
-            Ok(delete.exec(database).await?.rows_affected)
-        })
+/// Writes several events inside a transaction. Returns their ids, in their order.
+pub(crate) async fn record_all(
+    store: &Store,
+    transaction: &WriteConnection,
+    events: &[NewEvent],
+) -> Result<Vec<Uuid>, Fault> {
+    let rows: Vec<_> = events.iter().map(|event| row(store, event.clone())).collect();
+    let ids = rows.iter().map(|row| row.id).collect();
+    for chunk in rows.chunks(CHUNK) {
+        let models = chunk.iter().map(|row| row.clone().into_active_model());
+        event::Entity::insert_many(models).exec_without_returning(transaction).await?;
     }
+    Ok(ids)
+}
+
+fn row(store: &Store, event: NewEvent) -> event::Model {
+    let NewEvent { kind, cause, user_id, client_id, session_id, detail } = event;
+    let actor_name = cause.actor.name().map(str::to_owned);
+    let has_origin = actor_name.is_some() || cause.address.is_some();
+    event::Model {
+        id: next_id(store, cause.at),
+        number: None,
+        at: cause.at,
+        event: kind.as_str().to_owned(),
+        actor_kind: cause.actor.kind().to_owned(),
+        actor_id: cause.actor.user_id(),
+        user_id,
+        client_id,
+        session_id,
+        request_id: cause.request_id,
+        actor_name,
+        address: cause.address,
+        origin_salt: has_origin.then(|| salt(store)),
+        origin_erased: None,
+        detail_salt: detail.is_some().then(|| salt(store)),
+        detail: detail.map(|detail| detail.to_string()),
+        detail_erased: None,
+        hash: None,
+    }
+}
+
+/// A UUIDv7 that is larger than all before it in this process: several events of one transaction keep their order, and
+/// so do those on both sides of a clock that is put back. The counter is the part of 12 bits (RFC 9562 §6.2, method 1).
+fn next_id(store: &Store, at: i64) -> Uuid {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = u64::try_from(at).unwrap_or_default() << 12;
+    let next = |last: u64| now.max(last + 1);
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+    let id = next(last.unwrap_or_else(|last| last));
+    let mut bytes = [0; 10];
+    store.options().entropy.fill(&mut bytes);
+    bytes[..2].copy_from_slice(&((id & 0x0fff) as u16).to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(id >> 12, &bytes).into_uuid()
+}
+
+fn salt(store: &Store) -> Vec<u8> {
+    let mut salt = vec![0; 16];
+    store.options().entropy.fill(&mut salt);
+    salt
 }

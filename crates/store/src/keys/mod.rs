@@ -1,15 +1,17 @@
 //! Sealed keys.
 
-mod purge;
+pub(crate) mod purge;
 
 use ficha_token::DENY_MARGIN_SECONDS;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::json;
 
 use crate::database::globals::{lock, raise_changes};
 use crate::database::transaction::transaction;
+use crate::events::record;
 use crate::rows::key;
-use crate::{KeyPurpose, KeyRecord, NewKey, Result, SealedKey, Store, StoreError};
+use crate::{Cause, EventKind, KeyPurpose, KeyRecord, NewEvent, NewKey, Result, SealedKey, Store, StoreError};
 
 impl Store {
     /// Every key, oldest first.
@@ -44,7 +46,13 @@ impl Store {
 
     /// Adds a key if the newest one for its purpose is still `expected_newest`, which then expires at `old_expires_at`.
     /// False if another server was faster.
-    pub async fn rotate_key(&self, new: NewKey, expected_newest: &str, old_expires_at: i64) -> Result<bool> {
+    pub async fn rotate_key(
+        &self,
+        new: NewKey,
+        expected_newest: &str,
+        old_expires_at: i64,
+        cause: &Cause,
+    ) -> Result<bool> {
         transaction!(self, |transaction| {
             // Every change to the keys locks this row first, so the newest key stays the newest until the commit.
             lock(transaction).await?;
@@ -61,6 +69,8 @@ impl Store {
             update.exec(transaction).await?;
             insert_key(transaction, new.clone()).await?;
             raise_changes(transaction).await?;
+            let detail = json!({ "kid": new.kid, "sign_from": new.sign_from });
+            record(self, transaction, NewEvent::new(EventKind::KeyRotated, cause).detail(detail)).await?;
             Ok(true)
         })
     }

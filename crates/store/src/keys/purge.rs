@@ -3,14 +3,29 @@
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
+use serde_json::json;
 
 use crate::database::globals::{ONLY, lock, raise_changes};
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
+use crate::events::record;
 use crate::keys::insert_key;
 use crate::rows::{globals, key};
-use crate::{KeyPurpose, NewKey, Result, Revoked, Store};
+use crate::{Cause, EventKind, KeyPurpose, NewEvent, NewKey, Result, Revoked, Store};
+
+/// The keys that replace all others.
+#[derive(Clone)]
+pub struct NewKeys {
+    /// Signs access tokens.
+    pub sign: NewKey,
+    /// Derives refresh tokens.
+    pub refresh: NewKey,
+    /// The time.
+    pub now: i64,
+    /// Until when the old signing keys are denied.
+    pub until: i64,
+}
 
 impl Store {
     /// Ends every session and revokes every token that was ever issued, in one transaction, however many there are:
@@ -18,32 +33,18 @@ impl Store {
     /// epoch.
     ///
     /// `sessions` in the result is 0: they are not counted.
-    pub async fn purge(&self, new_sign: NewKey, new_refresh: NewKey, now: i64, until: i64) -> Result<Revoked> {
-        let purged = self.purge_if(None, new_sign, new_refresh, now, until).await?;
-        Ok(purged.unwrap_or_default())
+    pub async fn purge(&self, new: NewKeys, cause: &Cause) -> Result<Revoked> {
+        Ok(self.purge_if(None, new, cause).await?.unwrap_or_default())
     }
 
     /// The same, but only if one of these signing keys has not been purged; `None` if all of them have. Servers that
     /// find out at the same time that a purge was lost repeat it once.
-    pub async fn purge_again(
-        &self,
-        kids: &[String],
-        new_sign: NewKey,
-        new_refresh: NewKey,
-        now: i64,
-        until: i64,
-    ) -> Result<Option<Revoked>> {
-        self.purge_if(Some(kids), new_sign, new_refresh, now, until).await
+    pub async fn purge_again(&self, kids: &[String], new: NewKeys, cause: &Cause) -> Result<Option<Revoked>> {
+        self.purge_if(Some(kids), new, cause).await
     }
 
-    async fn purge_if(
-        &self,
-        only: Option<&[String]>,
-        new_sign: NewKey,
-        new_refresh: NewKey,
-        now: i64,
-        until: i64,
-    ) -> Result<Option<Revoked>> {
+    async fn purge_if(&self, only: Option<&[String]>, new: NewKeys, cause: &Cause) -> Result<Option<Revoked>> {
+        let NewKeys { sign, refresh, now, until } = new;
         transaction!(self, |transaction| {
             if let Some(only) = only {
                 // Another purge waits for this lock, and then finds the keys purged.
@@ -57,8 +58,10 @@ impl Store {
             raise_epoch(transaction).await?;
             let kids = unpurged_signing_keys(transaction, now).await?;
             mark_purged(transaction, now, until).await?;
-            insert_key(transaction, new_sign.clone()).await?;
-            insert_key(transaction, new_refresh.clone()).await?;
+            insert_key(transaction, sign.clone()).await?;
+            insert_key(transaction, refresh.clone()).await?;
+            let detail = json!({ "purged": kids, "kid": sign.kid, "again": only.is_some() });
+            record(self, transaction, NewEvent::new(EventKind::KeyPurged, cause).detail(detail)).await?;
             let entries: Vec<_> = kids.iter().map(|kid| DenyEntry { id: DenyId::of_key(kid), until }).collect();
             deny(self, transaction, &entries).await?;
             Ok(Some(Revoked { sessions: 0, entries, rest: None }))

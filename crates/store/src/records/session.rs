@@ -3,7 +3,7 @@
 use ficha_token::{DenyEntry, Scope};
 use uuid::Uuid;
 
-use crate::BulkWork;
+use crate::{BulkWork, Cause};
 
 /// Why a session ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct SessionRecord {
     pub access_exp: i64,
     /// The global epoch in which it was created.
     pub epoch: i64,
-    /// When the user logged in: `auth_time`.
+    /// When it was created.
     pub created_at: i64,
     /// When it ends in any case.
     pub expires_at: i64,
@@ -94,8 +94,21 @@ pub struct SessionRecord {
     pub address: Option<String>,
     /// The user agent that created it.
     pub user_agent: Option<String>,
+    /// How its user was authenticated; `None` for client_credentials.
+    pub authentication: Option<Authentication>,
     /// When and why it was revoked.
     pub revoked: Option<(i64, RevokeReason)>,
+}
+
+/// How and when a user was authenticated (OpenID Connect Core §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// The methods, such as `pwd` (RFC 8176).
+    pub amr: Vec<String>,
+    /// The authentication context class, if one was reached.
+    pub acr: Option<String>,
+    /// When the user proved who they are: `auth_time`.
+    pub at: i64,
 }
 
 /// A session to be created.
@@ -107,6 +120,8 @@ pub struct NewSession {
     pub user_version: Option<i64>,
     /// The `auth_version` of the client that was authenticated.
     pub client_version: i64,
+    /// Who logs in, from where, for the event.
+    pub cause: Cause,
 }
 
 /// The outcome of an insertion.

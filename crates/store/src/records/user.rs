@@ -3,6 +3,8 @@
 use ficha_token::Scope;
 use uuid::Uuid;
 
+use crate::Cause;
+
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRecord {
@@ -35,6 +37,21 @@ impl std::fmt::Debug for PasswordHashText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PasswordHashText(…)")
     }
+}
+
+/// A login that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedLogin {
+    /// The pseudonym of the account.
+    pub account: [u8; 16],
+    /// The pseudonym of the source.
+    pub source: [u8; 16],
+    /// The user, if there is one with that name. The name itself is not kept: people type passwords there.
+    pub user_id: Option<Uuid>,
+    /// The client.
+    pub client_id: String,
+    /// Who it was is not known; from where, in which request, and when.
+    pub cause: Cause,
 }
 
 /// The login history of an account and a source, as used by the throttle.

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{BulkRevocation, Result, RevokeReason, SessionsOf, StoreError};
+use crate::{BulkRevocation, Cause, EventActor, Result, RevokeReason, SessionsOf, StoreError};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "bulk_revocations")]
@@ -17,6 +17,8 @@ pub struct Model {
     pub sessions: i64,
     pub started_at: i64,
     pub finished_at: Option<i64>,
+    /// Who began it, as JSON; null if a server of the previous version did.
+    pub cause: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -32,6 +34,18 @@ impl Model {
             (None, Some(user)) => Ok(SessionsOf::User(user)),
             _ => Err(StoreError::Corrupt(format!("the revocation {} is not of one client or one user", self.id))),
         }
+    }
+
+    /// Who began it, for an event at `at`, in Unix milliseconds.
+    pub fn cause(&self, at: i64) -> Cause {
+        let begun = self.cause.as_deref().and_then(|text| serde_json::from_str::<Cause>(text).ok());
+        let unknown = || Cause {
+            actor: EventActor::Server { name: "bulk revocation".into() },
+            address: None,
+            request_id: None,
+            at,
+        };
+        Cause { at, ..begun.unwrap_or_else(unknown) }
     }
 
     /// Why they end.

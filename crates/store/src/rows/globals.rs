@@ -10,6 +10,8 @@ pub struct Model {
     pub epoch: i64,
     pub changes: i64,
     pub bootstrapped_at: Option<i64>,
+    /// The newest migration that a server must know to work on this database.
+    pub needed_migration: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,14 +1,16 @@
 //! Database rows. They stay in this crate; callers get [`records`](crate::records).
 
-pub(crate) mod audit;
 pub(crate) mod bulk_revocation;
 pub(crate) mod client;
 pub(crate) mod denylist;
 pub(crate) mod denylist_head;
+pub(crate) mod event;
+pub(crate) mod event_chain;
 pub(crate) mod globals;
 pub(crate) mod heartbeat;
 pub(crate) mod key;
 pub(crate) mod login_failure;
+pub(crate) mod old_audit;
 pub(crate) mod scope;
 pub(crate) mod session;
 pub(crate) mod user;

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use super::{join_names, parse_scope, split_names};
-use crate::{Result, RevokeReason, SessionRecord, StoreError};
+use crate::{Authentication, Result, RevokeReason, SessionRecord, StoreError};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -29,7 +29,14 @@ pub struct Model {
     pub revoked_reason: Option<String>,
     #[sea_orm(unique)]
     pub live_key: Option<String>,
+    pub amr: Option<String>,
+    pub acr: Option<String>,
+    pub auth_time: Option<i64>,
+    pub revoked_event: Option<Uuid>,
 }
+
+/// RFC 8176.
+const PASSWORD: &str = "pwd";
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
@@ -44,7 +51,12 @@ impl TryFrom<Model> for SessionRecord {
             RevokeReason::parse(text)
                 .ok_or_else(|| StoreError::Corrupt(format!("the reason {text:?} of session {}", row.id)))
         });
+        // A row of the previous version: it knew nothing but passwords.
+        let password = row.amr.is_none() && row.user_id.is_some();
+        let amr = row.amr.as_deref().or(password.then_some(PASSWORD)).map(split_names);
+        let at = row.auth_time.unwrap_or(row.created_at);
         Ok(Self {
+            authentication: amr.map(|amr| Authentication { amr, acr: row.acr, at }),
             revoked: row.revoked_at.zip(reason.transpose()?),
             id: row.id,
             user_id: row.user_id,
@@ -69,6 +81,7 @@ impl TryFrom<Model> for SessionRecord {
 impl Model {
     /// The row of a new session.
     pub fn new(session: SessionRecord, live_key: Option<String>) -> Result<Self> {
+        let authentication = session.authentication;
         Ok(Self {
             id: session.id,
             user_id: session.user_id,
@@ -89,6 +102,10 @@ impl Model {
             revoked_at: session.revoked.map(|(at, _)| at),
             revoked_reason: session.revoked.map(|(_, reason)| reason.as_str().to_owned()),
             live_key,
+            amr: authentication.as_ref().map(|how| join_names("method", &how.amr)).transpose()?,
+            auth_time: authentication.as_ref().map(|how| how.at),
+            acr: authentication.and_then(|how| how.acr),
+            revoked_event: None,
         })
     }
 }

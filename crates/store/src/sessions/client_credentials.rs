@@ -8,8 +8,10 @@ use crate::database::globals::share_epoch;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
-use crate::rows::{client, globals, session};
-use crate::sessions::create::{Standing, standing, write};
+use crate::events::record;
+use crate::rows::{client, session};
+use crate::sessions::create::{Standing, login_event, standing, write};
+use crate::sessions::live::{SessionState, live};
 use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store, StoreError};
 
 /// How far a client's own session must reach, and how far it should.
@@ -43,7 +45,8 @@ impl Store {
         }
         let mut attempt = 1;
         loop {
-            let outcome = transaction!(self, |transaction| raise_or_replace(transaction, &new, &key, reach).await);
+            let outcome =
+                transaction!(self, |transaction| raise_or_replace(self, transaction, &new, &key, reach).await);
             match outcome {
                 // Two calls found none and both wrote one. The unique key rejected ours; the other's is committed.
                 Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
@@ -55,11 +58,6 @@ impl Store {
     /// A single read, which sees session, client and epoch at the same moment. No write depends on it: a token issued
     /// under the row lasts no longer than the row's reach, so a later revocation covers that token.
     async fn far_enough(&self, new: &NewSession, key: &str, reach: Reach) -> Result<Option<SessionRecord>> {
-        let mut epoch = Query::select();
-        epoch
-            .column(globals::Column::Epoch)
-            .from(globals::Entity)
-            .and_where(globals::Column::Id.eq(crate::database::globals::ONLY));
         let mut current = Query::select();
         current
             .column(client::Column::Id)
@@ -71,9 +69,7 @@ impl Store {
         let query = session::Entity::find()
             .filter(session::Column::LiveKey.eq(key))
             .filter(session::Column::AccessExp.gte(reach.need_until))
-            .filter(session::Column::ExpiresAt.gt(reach.now))
-            .filter(session::Column::RevokedAt.is_null())
-            .filter(session::Column::Epoch.in_subquery(epoch))
+            .filter(live(reach.now))
             .filter(session::Column::ClientId.in_subquery(current));
         query.one(self.reader()).await?.map(SessionRecord::try_from).transpose()
     }
@@ -81,6 +77,7 @@ impl Store {
 
 /// Locks epoch, client and session in that order, so that two concurrent calls raise one row once.
 async fn raise_or_replace(
+    store: &Store,
     transaction: &WriteConnection,
     new: &NewSession,
     key: &str,
@@ -95,11 +92,12 @@ async fn raise_or_replace(
     let found =
         session::Entity::find().filter(session::Column::LiveKey.eq(key)).lock_exclusive().one(transaction).await?;
     if let Some(row) = found {
-        let alive = row.revoked_at.is_none() && row.expires_at > reach.now && row.epoch == epoch;
-        if alive && row.access_exp >= reach.need_until {
-            return Ok(InsertOutcome::Inserted(row.try_into()?));
+        let session = SessionRecord::try_from(row.clone())?;
+        let is_live = session.state(reach.now, epoch) == SessionState::Live;
+        if is_live && row.access_exp >= reach.need_until {
+            return Ok(InsertOutcome::Inserted(session));
         }
-        if alive && row.expires_at >= reach.need_until {
+        if is_live && row.expires_at >= reach.need_until {
             return raise(transaction, row, reach).await;
         }
         retire(transaction, &row).await?;
@@ -108,6 +106,7 @@ async fn raise_or_replace(
     let idle_expires_at = new.session.idle_expires_at.max(access_exp);
     let session = SessionRecord { epoch, access_exp, idle_expires_at, ..new.session.clone() };
     write(transaction, &session, Some(key.to_owned())).await?;
+    record(store, transaction, login_event(new, &session)).await?;
     Ok(InsertOutcome::Inserted(session))
 }
 

@@ -1,13 +1,15 @@
 //! Writing the session of a login that was just checked.
 
 use sea_orm::{EntityTrait, IntoActiveModel, QuerySelect};
+use serde_json::json;
 
 use crate::database::globals::share_epoch;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::record;
 use crate::rows::{client, session, user};
-use crate::{InsertOutcome, NewSession, Result, SessionRecord, Store};
+use crate::{EventKind, InsertOutcome, NewEvent, NewSession, Result, SessionRecord, Store};
 
 impl Store {
     /// Writes a session, unless its user or client was changed, disabled or deleted after it was read.
@@ -24,6 +26,7 @@ impl Store {
             }
             let session = SessionRecord { epoch, ..new.session.clone() };
             write(transaction, &session, None).await?;
+            record(self, transaction, login_event(&new, &session)).await?;
             Ok(InsertOutcome::Inserted(session))
         })
     }
@@ -54,6 +57,16 @@ pub(crate) async fn standing(transaction: &WriteConnection, new: &NewSession) ->
         revoking |= user.revoking;
     }
     Ok(if revoking { Standing::Revoking } else { Standing::Current })
+}
+
+/// Every session has one.
+pub(crate) fn login_event(new: &NewSession, session: &SessionRecord) -> NewEvent {
+    let amr = session.authentication.as_ref().map(|how| &how.amr);
+    NewEvent::new(EventKind::LoginSucceeded, &new.cause)
+        .user(session.user_id)
+        .client(&session.client_id)
+        .session(session.id)
+        .detail(json!({ "amr": amr, "scope": session.scopes.to_string() }))
 }
 
 pub(crate) async fn write(

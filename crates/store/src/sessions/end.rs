@@ -1,15 +1,17 @@
 //! Ending sessions inside a transaction: the rows and the denylist change together or not at all.
 
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
-use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::sea_query::{CaseStatement, Condition, Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
 use crate::error::Fault;
+use crate::events::record;
 use crate::rows::session;
-use crate::{RevokeReason, Revoked, Store};
+use crate::{NewEvent, RevokeReason, Revoked, Store};
 
 /// How many ids one statement names.
 const CHUNK: usize = 1_000;
@@ -87,35 +89,61 @@ pub(crate) async fn write_roles(transaction: &WriteConnection, ids: &[Uuid], rol
     Ok(())
 }
 
-/// Marks locked sessions as revoked, and puts those with a token that may still be valid on the denylist.
+/// Ends locked sessions for one reason, and puts those with a token that may still be valid on the denylist. Their end
+/// is recorded as one event, with how many there were; if there were none, there is none.
 pub(crate) async fn end_sessions(
     store: &Store,
     transaction: &WriteConnection,
-    ended: &[(&session::Model, RevokeReason)],
+    sessions: &[&session::Model],
+    reason: RevokeReason,
+    event: NewEvent,
     now: i64,
 ) -> Result<Revoked, Fault> {
-    mark_revoked(transaction, ended, now).await?;
-    let entries: Vec<_> = ended.iter().filter_map(|(row, _)| deny_entry(row, now)).collect();
+    if sessions.is_empty() {
+        return Ok(Revoked::default());
+    }
+    let detail = json!({ "reason": reason.as_str(), "count": sessions.len() });
+    let event = record(store, transaction, event.detail(detail)).await?;
+    let ended: Vec<_> = sessions.iter().map(|row| Ended { row, reason, event }).collect();
+    mark_revoked(transaction, &ended, now).await?;
+    let entries: Vec<_> = sessions.iter().filter_map(|row| deny_entry(row, now)).collect();
     deny(store, transaction, &entries).await?;
     Ok(Revoked { sessions: ended.len() as u64, entries, rest: None })
 }
 
+/// A session that ends.
+pub(crate) struct Ended<'a> {
+    /// Its row, locked.
+    pub row: &'a session::Model,
+    pub reason: RevokeReason,
+    /// The event that records it.
+    pub event: Uuid,
+}
+
 /// Marks locked sessions as revoked.
-pub(crate) async fn mark_revoked(
-    transaction: &WriteConnection,
-    ended: &[(&session::Model, RevokeReason)],
-    now: i64,
-) -> Result<(), DbErr> {
+pub(crate) async fn mark_revoked(transaction: &WriteConnection, ended: &[Ended<'_>], now: i64) -> Result<(), DbErr> {
     for reason in RevokeReason::ALL {
-        let ids: Vec<_> = ended.iter().filter(|(_, why)| *why == reason).map(|(row, _)| row.id).collect();
-        for chunk in ids.chunks(CHUNK) {
+        let ended: Vec<_> = ended.iter().filter(|ended| ended.reason == reason).collect();
+        for chunk in ended.chunks(CHUNK) {
             let update = session::Entity::update_many()
                 .col_expr(session::Column::RevokedAt, Expr::value(now))
                 .col_expr(session::Column::RevokedReason, Expr::value(reason.as_str()))
+                .col_expr(session::Column::RevokedEvent, event_of(chunk))
                 .col_expr(session::Column::LiveKey, Expr::value(None::<String>))
-                .filter(session::Column::Id.is_in(chunk.iter().copied()));
+                .filter(session::Column::Id.is_in(chunk.iter().map(|ended| ended.row.id)));
             update.exec(transaction).await?;
         }
     }
     Ok(())
+}
+
+/// One event for all of them, or one for each.
+fn event_of(ended: &[&Ended<'_>]) -> SimpleExpr {
+    let first = ended.first().map(|ended| ended.event);
+    if ended.iter().all(|ended| Some(ended.event) == first) {
+        return Expr::value(first);
+    }
+    let id = || Expr::col(session::Column::Id);
+    let events = ended.iter().fold(CaseStatement::new(), |case, ended| case.case(id().eq(ended.row.id), ended.event));
+    events.into()
 }

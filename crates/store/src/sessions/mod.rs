@@ -4,16 +4,18 @@ pub(crate) mod bulk;
 mod client_credentials;
 pub(crate) mod create;
 pub(crate) mod end;
+pub(crate) mod live;
 pub(crate) mod revoke;
 mod rotate;
 
 use ficha_token::DENY_MARGIN_SECONDS;
-use sea_orm::sea_query::{Condition, Query};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::database::transaction::statement;
-use crate::rows::{globals, session};
+use crate::rows::session;
+use crate::sessions::live::live;
 use crate::{Result, SessionRecord, Store};
 
 /// How many ids are read to count sessions.
@@ -99,16 +101,7 @@ pub(crate) fn list(filter: &SessionFilter, after: Option<Uuid>, limit: u64) -> s
         query = query.filter(session::Column::ClientId.eq(client.as_str()));
     }
     if let Some(now) = filter.live_at {
-        let mut epoch = Query::select();
-        epoch
-            .column(globals::Column::Epoch)
-            .from(globals::Entity)
-            .and_where(globals::Column::Id.eq(crate::database::globals::ONLY));
-        query = query
-            .filter(session::Column::RevokedAt.is_null())
-            .filter(session::Column::ExpiresAt.gt(now))
-            .filter(session::Column::IdleExpiresAt.gt(now))
-            .filter(session::Column::Epoch.in_subquery(epoch));
+        query = query.filter(live(now));
     }
     query
 }

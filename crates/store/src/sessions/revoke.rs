@@ -9,15 +9,26 @@ use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
 use crate::error::Fault;
-use crate::sessions::end::{deny_entry, lock_sessions, mark_revoked};
-use crate::{Result, RevokeReason, Revoked, Store};
+use crate::events::record_all;
+use crate::rows::session;
+use crate::sessions::end::{Ended, deny_entry, lock_sessions, mark_revoked};
+use crate::{NewEvent, Result, RevokeReason, Revoked, Store};
 
 /// One of the revocations that share a transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revocation {
+    /// What is revoked.
+    pub target: Target,
+    /// What is recorded if it was not revoked before. If the target is a session, its user and client are filled in.
+    pub event: NewEvent,
+}
+
+/// What is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revocation {
+pub enum Target {
     /// A session, with all its tokens.
     Session(Uuid, RevokeReason),
-    /// One access token, by its `jti`.
+    /// One access token, by its `jti`; or a session that the database has lost.
     Token(DenyEntry),
 }
 
@@ -42,12 +53,6 @@ impl Store {
         transaction!(self, |transaction| self.apply_in(transaction, revocations, now).await)
     }
 
-    /// Ends one session. True in the result if it had not been revoked before.
-    pub async fn revoke_session(&self, id: Uuid, reason: RevokeReason, now: i64) -> Result<(bool, Revoked)> {
-        let applied = self.revoke_batch(&[Revocation::Session(id, reason)], now).await?;
-        Ok((applied.newly == [true], applied.revoked))
-    }
-
     async fn apply_in(
         &self,
         transaction: &WriteConnection,
@@ -55,35 +60,52 @@ impl Store {
         now: i64,
     ) -> Result<RevokedBatch, Fault> {
         let rows = lock_sessions(transaction, &session_ids(revocations)).await?;
-        let mut open: HashMap<Uuid, _> =
-            rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
-        let mut newly = vec![false; revocations.len()];
-        let mut ended = Vec::new();
-        for (newly, revocation) in newly.iter_mut().zip(revocations) {
-            // Removed from the map, so that of two revocations of one session only the first counts.
-            if let Revocation::Session(id, reason) = revocation
-                && let Some(row) = open.remove(id)
-            {
-                *newly = true;
-                ended.push((row, *reason));
-            }
-        }
+        let ending = to_end(&rows, revocations);
+        let events: Vec<_> = ending.iter().map(|(row, _, revocation)| of_session(row, &revocation.event)).collect();
+        // Before the denylist's counter is locked, which is the last lock.
+        let ids = record_all(self, transaction, &events).await?;
+        let ended: Vec<_> =
+            ending.iter().zip(ids).map(|((row, reason, _), event)| Ended { row, reason: *reason, event }).collect();
         mark_revoked(transaction, &ended, now).await?;
         let mut entries: Vec<_> = rows.iter().filter_map(|row| deny_entry(row, now)).collect();
         entries.extend(tokens(revocations).filter(|entry| entry.until > now));
         let mut new_ids = deny(self, transaction, &entries).await?;
-        mark_new_tokens(revocations, &mut new_ids, &mut newly);
+        let mut newly = vec![false; revocations.len()];
+        let tokens = new_tokens(revocations, &mut new_ids, &mut newly);
+        // Only now is it known which tokens were not denied before. Writing an event locks nothing that others wait for.
+        record_all(self, transaction, &tokens).await?;
+        for (newly, revocation) in newly.iter_mut().zip(revocations) {
+            *newly |= ending.iter().any(|(_, _, ended)| std::ptr::eq(*ended, revocation));
+        }
         Ok(RevokedBatch { newly, revoked: Revoked { sessions: ended.len() as u64, entries, rest: None } })
     }
+}
+
+/// The sessions that have not ended, each with the first revocation that names it.
+fn to_end<'a>(
+    rows: &'a [session::Model],
+    revocations: &'a [Revocation],
+) -> Vec<(&'a session::Model, RevokeReason, &'a Revocation)> {
+    let mut open: HashMap<Uuid, _> =
+        rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
+    let ending = revocations.iter().filter_map(|revocation| match revocation.target {
+        Target::Session(id, reason) => open.remove(&id).map(|row| (row, reason, revocation)),
+        Target::Token(_) => None,
+    });
+    ending.collect()
+}
+
+fn of_session(row: &session::Model, event: &NewEvent) -> NewEvent {
+    event.clone().user(row.user_id).client(&row.client_id).session(row.id)
 }
 
 /// Sorted and without duplicates, as the lock order requires.
 fn session_ids(revocations: &[Revocation]) -> Vec<Uuid> {
     let mut ids: Vec<_> = revocations
         .iter()
-        .filter_map(|revocation| match revocation {
-            Revocation::Session(id, _) => Some(*id),
-            Revocation::Token(_) => None,
+        .filter_map(|revocation| match revocation.target {
+            Target::Session(id, _) => Some(id),
+            Target::Token(_) => None,
         })
         .collect();
     ids.sort_unstable();
@@ -92,16 +114,22 @@ fn session_ids(revocations: &[Revocation]) -> Vec<Uuid> {
 }
 
 fn tokens(revocations: &[Revocation]) -> impl Iterator<Item = DenyEntry> {
-    revocations.iter().filter_map(|revocation| match revocation {
-        Revocation::Session(..) => None,
-        Revocation::Token(entry) => Some(*entry),
+    revocations.iter().filter_map(|revocation| match revocation.target {
+        Target::Session(..) => None,
+        Target::Token(entry) => Some(entry),
     })
 }
 
-fn mark_new_tokens(revocations: &[Revocation], new_ids: &mut HashSet<DenyId>, newly: &mut [bool]) {
+/// Marks the tokens that were not denied before, and returns their events.
+fn new_tokens(revocations: &[Revocation], new_ids: &mut HashSet<DenyId>, newly: &mut [bool]) -> Vec<NewEvent> {
+    let mut events = Vec::new();
     for (newly, revocation) in newly.iter_mut().zip(revocations) {
-        if let Revocation::Token(entry) = revocation {
-            *newly = new_ids.remove(&entry.id);
+        if let Target::Token(entry) = revocation.target
+            && new_ids.remove(&entry.id)
+        {
+            *newly = true;
+            events.push(revocation.event.clone());
         }
     }
+    events
 }

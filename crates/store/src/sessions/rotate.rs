@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{CaseStatement, Expr, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, UpdateMany};
+use sea_orm::sea_query::{CaseStatement, Expr, SimpleExpr};
+use sea_orm::{EntityTrait, ExprTrait, QueryFilter, UpdateMany};
 use uuid::Uuid;
 
-use crate::database::globals::ONLY;
 use crate::database::transaction::statement;
-use crate::rows::{globals, session};
+use crate::rows::session;
+use crate::sessions::live::live;
 use crate::{Result, Rotation, RotationTerms, SessionRecord, Store};
 
 impl Store {
@@ -54,10 +54,7 @@ pub(crate) fn statement(batch: &[Rotation], terms: RotationTerms) -> UpdateMany<
         .col_expr(Column::AccessExp, access_exp.into())
         .col_expr(Column::IdleExpiresAt, idle_expires_at)
         .filter(presented(batch))
-        .filter(Column::RevokedAt.is_null())
-        .filter(Column::ExpiresAt.gt(terms.now))
-        .filter(Column::IdleExpiresAt.gt(terms.now))
-        .filter(Column::Epoch.in_subquery(current_epoch()))
+        .filter(live(terms.now))
 }
 
 /// Session, generation and client of each. Padded to a power of two with tuples that match no row, so that a connection
@@ -72,10 +69,6 @@ fn presented(batch: &[Rotation]) -> SimpleExpr {
         .take(batch.len().next_power_of_two())
         .collect();
     Expr::tuple([Expr::col(Column::Id), Expr::col(Column::Generation), Expr::col(Column::ClientId)]).in_tuples(tuples)
-}
-
-fn current_epoch() -> sea_orm::sea_query::SelectStatement {
-    Query::select().column(globals::Column::Epoch).from(globals::Entity).and_where(globals::Column::Id.eq(ONLY)).take()
 }
 
 fn smaller(column: session::Column, value: impl Into<SimpleExpr>) -> SimpleExpr {

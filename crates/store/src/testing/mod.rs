@@ -8,6 +8,7 @@
 //! The private cluster does not wait for its disk, unless `FICHA_TEST_POSTGRES_FSYNC=on` is set.
 
 mod cluster;
+mod events;
 mod explain;
 mod macros;
 mod raw;
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 use crate::{DatabaseKind, Store, StoreOptions};
 
 pub use cluster::Cluster;
+pub use events::{cause, revocation};
 pub use explain::Explained;
 pub(crate) use explain::Recorder;
 pub use raw::RawConnection;

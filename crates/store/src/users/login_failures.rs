@@ -8,12 +8,15 @@ use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::database::transaction::{statement, transaction};
 use crate::database::write_connection::WriteConnection;
+use crate::events::record;
 use crate::rows::login_failure::{Column, Entity, Model};
-use crate::{LoginHistory, Result, Store};
+use crate::users::reported_failures::note;
+use crate::{Cause, EventKind, FailedLogin, LoginHistory, NewEvent, Result, Store};
 
 /// The source of the row for the account as a whole.
 const WHOLE_ACCOUNT: Uuid = Uuid::nil();
@@ -51,21 +54,27 @@ impl Store {
     /// source, and the one for the account as a whole.
     pub async fn clear_login_failures(&self, account: [u8; 16]) -> Result<u64> {
         let account = Uuid::from_bytes(account);
-        statement!(self, |database| {
-            let clear = Entity::update_many()
-                .col_expr(Column::Failures, Expr::value(0_i64))
-                .col_expr(Column::LastFailure, Expr::value(0_i64))
-                .filter(Column::Account.eq(account))
-                .filter(Column::Failures.gt(0_i64));
-            Ok(clear.exec(database).await?.rows_affected)
+        statement!(self, |database| Ok(clear(account).exec(database).await?.rows_affected))
+    }
+
+    /// The same as an administrator's change, for the user of that account.
+    pub async fn unlock_user(&self, account: [u8; 16], user: Uuid, cause: &Cause) -> Result<u64> {
+        let account = Uuid::from_bytes(account);
+        transaction!(self, |transaction| {
+            let cleared = clear(account).exec(transaction).await?.rows_affected;
+            let event = NewEvent::new(EventKind::UserUnlocked, cause).user(user);
+            record(self, transaction, event.detail(json!({ "cleared": cleared }))).await?;
+            Ok(cleared)
         })
     }
 
-    /// Counts a failure and returns the new counts.
-    pub async fn login_failed(&self, account: [u8; 16], source: [u8; 16], now: i64) -> Result<LoginHistory> {
-        let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));
+    /// Counts a failure and returns the new counts. The first one of a source and an account in a minute is an event;
+    /// the others are counted for the next.
+    pub async fn login_failed(&self, failed: &FailedLogin, now: i64) -> Result<LoginHistory> {
+        let (account, source) = (Uuid::from_bytes(failed.account), Uuid::from_bytes(failed.source));
         transaction!(self, |transaction| {
             let of_source = count(transaction, account, source, now).await?;
+            note(self, transaction, failed, 1).await?;
             // A source that has logged in before never counts against the account.
             if of_source.succeeded_at == 0 {
                 count(transaction, account, WHOLE_ACCOUNT, now).await?;
@@ -87,7 +96,7 @@ impl Store {
         let (account, source) = (Uuid::from_bytes(account), Uuid::from_bytes(source));
         transaction!(self, |transaction| {
             let touched_at = now.saturating_add(KNOWN_FOR);
-            let row = Model { account, source, failures: 0, last_failure: 0, succeeded_at: now, touched_at };
+            let row = Model { succeeded_at: now, touched_at, ..Model::new(account, source) };
             let replace = OnConflict::columns([Column::Account, Column::Source])
                 .update_columns([Column::Failures, Column::SucceededAt, Column::TouchedAt])
                 .to_owned();
@@ -103,7 +112,7 @@ impl Store {
 
     /// Deletes at most `limit` counts that were last touched before `older_than`. Returns how many.
     pub async fn prune_login_failures(&self, older_than: i64, limit: u64) -> Result<u64> {
-        let query = Entity::find().filter(Column::TouchedAt.lt(older_than));
+        let query = Entity::find().filter(forgotten(older_than));
         let old = query.order_by_asc(Column::TouchedAt).limit(limit).all(self.reader()).await?;
         let mut deleted = 0;
         for chunk in old.chunks(CHUNK) {
@@ -111,7 +120,7 @@ impl Store {
                 let pairs = chunk.iter().map(|row| (row.account, row.source));
                 let gone = Expr::tuple([Expr::col(Column::Account), Expr::col(Column::Source)]).in_tuples(pairs);
                 // Checked again: a row that was touched meanwhile is kept.
-                let delete = Entity::delete_many().filter(gone).filter(Column::TouchedAt.lt(older_than));
+                let delete = Entity::delete_many().filter(gone).filter(forgotten(older_than));
                 Ok(delete.exec(database).await?.rows_affected)
             })?;
         }
@@ -119,12 +128,25 @@ impl Store {
     }
 }
 
+fn clear(account: Uuid) -> sea_orm::UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::Failures, Expr::value(0_i64))
+        .col_expr(Column::LastFailure, Expr::value(0_i64))
+        .filter(Column::Account.eq(account))
+        .filter(Column::Failures.gt(0_i64))
+}
+
+/// Old, and reported.
+fn forgotten(older_than: i64) -> Expr {
+    Column::TouchedAt.lt(older_than).and(Column::Unreported.eq(0_i64))
+}
+
 /// How many rows one statement names.
 const CHUNK: usize = 500;
 
 /// Increments a row's count in one statement, so that concurrent failures are all counted.
 async fn count(transaction: &WriteConnection, account: Uuid, source: Uuid, now: i64) -> Result<Model, DbErr> {
-    let row = Model { account, source, failures: 1, last_failure: now, succeeded_at: 0, touched_at: now };
+    let row = Model { failures: 1, last_failure: now, touched_at: now, ..Model::new(account, source) };
     let before = Expr::col((Entity, Column::Failures));
     let failures = if account == ANY_ACCOUNT { forgiven(before, now) } else { before }.add(1);
     // Never earlier than before: a failure must not make us forget sooner a source that has logged in.

@@ -1,26 +1,31 @@
 //! Users: reading and adding them.
 
 pub(crate) mod login_failures;
+mod reported_failures;
 mod update;
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::database::globals::raise_changes;
-use crate::database::transaction::{statement, transaction};
+use crate::database::transaction::transaction;
+use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::described::described;
+use crate::events::record;
 use crate::rows::user;
 use crate::rows::user::stored_cost;
-use crate::{PasswordHashText, Result, Store, UserRecord};
+use crate::{Cause, EventKind, NewEvent, PasswordHashText, Result, Store, UserRecord};
 
 impl Store {
     /// Adds a user whose password hash has the cost `cost`. False if the name is taken.
-    pub async fn add_user(&self, user: UserRecord, cost: u32) -> Result<bool> {
+    pub async fn add_user(&self, user: UserRecord, cost: u32, cause: &Cause) -> Result<bool> {
         let row = user::Model::new(user, cost)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            insert_user(transaction, row.clone()).await
+            insert_user(self, transaction, row.clone(), cause).await
         })
     }
 
@@ -81,23 +86,23 @@ impl Store {
             Ok(update.exec(transaction).await?.rows_affected == 1)
         })
     }
-
-    /// Sets or clears a user's e-mail address. False if there is no such user.
-    pub async fn set_user_email(&self, id: Uuid, email: Option<&str>) -> Result<bool> {
-        statement!(self, |database| {
-            let update = user::Entity::update_many()
-                .col_expr(user::Column::Email, Expr::value(email.map(str::to_owned)))
-                .filter(user::Column::Id.eq(id));
-            Ok(update.exec(database).await?.rows_affected == 1)
-        })
-    }
 }
 
 /// Inserts a user unless the name is taken.
-pub(crate) async fn insert_user(database: &impl ConnectionTrait, row: user::Model) -> Result<bool, Fault> {
+pub(crate) async fn insert_user(
+    store: &Store,
+    transaction: &WriteConnection,
+    row: user::Model,
+    cause: &Cause,
+) -> Result<bool, Fault> {
     let taken = OnConflict::column(user::Column::Name).do_nothing().to_owned();
+    let event = NewEvent::new(EventKind::UserCreated, cause).user(row.id).detail(json!({ "after": described(&row) }));
     let insert = user::Entity::insert(row.into_active_model()).on_conflict(taken);
-    Ok(insert.exec_without_returning(database).await? == 1)
+    let is_new = insert.exec_without_returning(transaction).await? == 1;
+    if is_new {
+        record(store, transaction, event).await?;
+    }
+    Ok(is_new)
 }
 
 async fn highest_cost(database: &impl ConnectionTrait) -> Result<Option<i32>, sea_orm::DbErr> {

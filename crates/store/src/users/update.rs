@@ -4,18 +4,21 @@
 
 use ficha_token::Scope;
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::described::{described, difference};
+use crate::events::record;
 use crate::rows::user::stored_cost;
 use crate::rows::{join_names, user};
 use crate::sessions::bulk::fits;
 use crate::sessions::end::{end_sessions, lock_sessions_of_user, write_roles};
-use crate::{PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store};
+use crate::{Cause, EventKind, NewEvent, PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store};
 
 impl Store {
     /// Changes the password and ends all sessions of the user. `None`: there is no such user.
@@ -25,6 +28,7 @@ impl Store {
         new: &PasswordHashText,
         cost: u32,
         now: i64,
+        cause: &Cause,
     ) -> Result<Option<Revoked>> {
         let changed = [
             (user::Column::PasswordHash, Expr::value(new.0.as_str())),
@@ -33,36 +37,56 @@ impl Store {
         transaction!(self, |transaction| {
             // The new cost may be the highest of all users.
             raise_changes(transaction).await?;
-            self.change_and_end(transaction, id, &changed, Some(RevokeReason::PasswordChanged), now).await
+            if !change(transaction, id, &changed).await? {
+                return Ok(None);
+            }
+            record(self, transaction, NewEvent::new(EventKind::UserPasswordChanged, cause).user(id)).await?;
+            self.end_all(transaction, id, RevokeReason::PasswordChanged, now, cause).await.map(Some)
         })
     }
 
     /// Enables or disables a user; disabling ends all sessions. `None`: there is no such user.
-    pub async fn set_user_enabled(&self, id: Uuid, enabled: bool, now: i64) -> Result<Option<Revoked>> {
-        let changed = [(user::Column::Enabled, Expr::value(enabled))];
-        let reason = (!enabled).then_some(RevokeReason::UserDisabled);
-        transaction!(self, |transaction| self.change_and_end(transaction, id, &changed, reason, now).await)
+    pub async fn set_user_enabled(&self, id: Uuid, enabled: bool, now: i64, cause: &Cause) -> Result<Option<Revoked>> {
+        transaction!(self, |transaction| {
+            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            change(transaction, id, &[(user::Column::Enabled, Expr::value(enabled))]).await?;
+            if before.enabled != enabled {
+                let kind = if enabled { EventKind::UserEnabled } else { EventKind::UserDisabled };
+                record(self, transaction, NewEvent::new(kind, cause).user(id)).await?;
+            }
+            if enabled {
+                return Ok(Some(Revoked::default()));
+            }
+            self.end_all(transaction, id, RevokeReason::UserDisabled, now, cause).await.map(Some)
+        })
     }
 
     /// Ends all sessions of a user, and rejects logins that are being checked. `None`: there is no such user.
-    pub async fn revoke_user(&self, id: Uuid, now: i64) -> Result<Option<Revoked>> {
+    pub async fn revoke_user(&self, id: Uuid, now: i64, cause: &Cause) -> Result<Option<Revoked>> {
         transaction!(self, |transaction| {
-            self.change_and_end(transaction, id, &[], Some(RevokeReason::Admin), now).await
+            if !change(transaction, id, &[]).await? {
+                return Ok(None);
+            }
+            self.end_all(transaction, id, RevokeReason::Admin, now, cause).await.map(Some)
         })
     }
 
     /// Deletes a user and ends all sessions; if they are too many for one transaction, it only disables the user.
     /// `None`: there is no such user.
-    pub async fn delete_user(&self, id: Uuid, now: i64) -> Result<Option<Revoked>> {
+    pub async fn delete_user(&self, id: Uuid, now: i64, cause: &Cause) -> Result<Option<Revoked>> {
         transaction!(self, |transaction| {
             // A login that holds the share lock commits before this continues; one that comes later finds the change.
-            let disabled = [(user::Column::Enabled, Expr::value(false))];
-            let reason = Some(RevokeReason::UserDisabled);
-            let revoked = self.change_and_end(transaction, id, &disabled, reason, now).await?;
-            if revoked.as_ref().is_some_and(|revoked| revoked.rest.is_none()) {
+            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            change(transaction, id, &[(user::Column::Enabled, Expr::value(false))]).await?;
+            let revoked = self.end_all(transaction, id, RevokeReason::UserDisabled, now, cause).await?;
+            let event = NewEvent::new(EventKind::UserDeleted, cause).user(id);
+            if revoked.rest.is_none() {
                 user::Entity::delete_by_id(id).exec(transaction).await?;
+                record(self, transaction, event.detail(json!({ "before": described(&before) }))).await?;
+            } else if before.enabled {
+                record(self, transaction, NewEvent { kind: EventKind::UserDisabled, ..event }).await?;
             }
-            Ok(revoked)
+            Ok(Some(revoked))
         })
     }
 
@@ -74,6 +98,7 @@ impl Store {
         scopes: &Scope,
         roles: &[String],
         now: i64,
+        cause: &Cause,
     ) -> Result<Option<Revoked>> {
         let roles_text = join_names("role", roles)?;
         let changed = [
@@ -82,18 +107,42 @@ impl Store {
         ];
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            if !change(transaction, id, &changed).await? {
-                return Ok(None);
+            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            change(transaction, id, &changed).await?;
+            let after = user::Model { scopes: scopes.to_string(), roles: roles_text.clone(), ..before.clone() };
+            if let Some(detail) = difference(&described(&before), &described(&after)) {
+                record(self, transaction, NewEvent::new(EventKind::UserChanged, cause).user(id).detail(detail)).await?;
             }
-            self.end_beyond_rights(transaction, id, now).await.map(Some)
+            self.end_beyond_rights(transaction, id, now, cause).await.map(Some)
+        })
+    }
+
+    /// Sets or clears a user's e-mail address. False if there is no such user.
+    pub async fn set_user_email(&self, id: Uuid, email: Option<&str>, cause: &Cause) -> Result<bool> {
+        transaction!(self, |transaction| {
+            let Some(before) = lock(transaction, id).await? else { return Ok(false) };
+            let after = user::Model { email: email.map(str::to_owned), ..before.clone() };
+            let Some(detail) = difference(&described(&before), &described(&after)) else { return Ok(true) };
+            let update = user::Entity::update_many()
+                .col_expr(user::Column::Email, Expr::value(after.email))
+                .filter(user::Column::Id.eq(id));
+            update.exec(transaction).await?;
+            record(self, transaction, NewEvent::new(EventKind::UserChanged, cause).user(id).detail(detail)).await?;
+            Ok(true)
         })
     }
 
     /// Ends the sessions that were granted more than the user has now, and gives the others the user's roles.
-    async fn end_beyond_rights(&self, transaction: &WriteConnection, id: Uuid, now: i64) -> Result<Revoked, Fault> {
+    async fn end_beyond_rights(
+        &self,
+        transaction: &WriteConnection,
+        id: Uuid,
+        now: i64,
+        cause: &Cause,
+    ) -> Result<Revoked, Fault> {
         let reason = RevokeReason::RightsChanged;
         let Some(sessions) = lock_sessions_of_user(transaction, id, now).await? else {
-            return self.end_in_batches(transaction, id, reason, now).await;
+            return self.end_in_batches(transaction, id, reason, now, cause).await;
         };
         let Some(user) = user::Entity::find_by_id(id).one(transaction).await? else {
             return Ok(Revoked::default());
@@ -103,29 +152,13 @@ impl Store {
             if fits(session, &user)? {
                 kept.push(session.id);
             } else {
-                ended.push((session, reason));
+                ended.push(session);
             }
         }
-        let revoked = end_sessions(self, transaction, &ended, now).await?;
+        let event = NewEvent::new(EventKind::SessionsRevoked, cause).user(id);
+        let revoked = end_sessions(self, transaction, &ended, reason, event, now).await?;
         write_roles(transaction, &kept, &user.roles).await?;
         Ok(revoked)
-    }
-
-    async fn change_and_end(
-        &self,
-        transaction: &WriteConnection,
-        id: Uuid,
-        changed: &[(user::Column, SimpleExpr)],
-        reason: Option<RevokeReason>,
-        now: i64,
-    ) -> Result<Option<Revoked>, Fault> {
-        if !change(transaction, id, changed).await? {
-            return Ok(None);
-        }
-        match reason {
-            Some(reason) => self.end_all(transaction, id, reason, now).await.map(Some),
-            None => Ok(Some(Revoked::default())),
-        }
     }
 
     async fn end_all(
@@ -134,12 +167,13 @@ impl Store {
         id: Uuid,
         reason: RevokeReason,
         now: i64,
+        cause: &Cause,
     ) -> Result<Revoked, Fault> {
         let Some(sessions) = lock_sessions_of_user(transaction, id, now).await? else {
-            return self.end_in_batches(transaction, id, reason, now).await;
+            return self.end_in_batches(transaction, id, reason, now, cause).await;
         };
-        let ended: Vec<_> = sessions.iter().map(|row| (row, reason)).collect();
-        end_sessions(self, transaction, &ended, now).await
+        let event = NewEvent::new(EventKind::SessionsRevoked, cause).user(id);
+        end_sessions(self, transaction, &sessions.iter().collect::<Vec<_>>(), reason, event, now).await
     }
 
     /// Blocks a user, whose row is locked, until all sessions have ended in other transactions.
@@ -149,12 +183,18 @@ impl Store {
         id: Uuid,
         reason: RevokeReason,
         now: i64,
+        cause: &Cause,
     ) -> Result<Revoked, Fault> {
         let update = user::Entity::update_many().col_expr(user::Column::Revoking, Expr::value(true));
         update.filter(user::Column::Id.eq(id)).exec(transaction).await?;
-        let rest = self.begin_bulk(transaction, &SessionsOf::User(id), reason, now).await?;
+        let rest = self.begin_bulk(transaction, &SessionsOf::User(id), reason, now, cause).await?;
         Ok(Revoked { rest: Some(rest), ..Revoked::default() })
     }
+}
+
+/// Locks a user until the commit.
+async fn lock(transaction: &WriteConnection, id: Uuid) -> Result<Option<user::Model>, Fault> {
+    Ok(user::Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
 }
 
 /// Writes columns and raises the version. Locks the row until the commit, so a concurrent login waits and then sees it.

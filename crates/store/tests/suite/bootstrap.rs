@@ -2,7 +2,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{Bootstrap, BootstrapOutcome, KeyPurpose, on_both_databases};
 use futures_util::future::join_all;
 
-use crate::support::{NOW, client, key, user};
+use crate::support::{NOW, cause, client, key, user};
 
 fn first(n: usize) -> Bootstrap {
     Bootstrap {
@@ -11,6 +11,7 @@ fn first(n: usize) -> Bootstrap {
         user: Some((user("admin"), 12)),
         scopes: vec![("ficha:admin".into(), "Administer Ficha".into())],
         now: NOW,
+        at: NOW * 1_000,
     }
 }
 
@@ -35,7 +36,7 @@ on_both_databases! {
         let store = db.store().await;
         assert_eq!(store.bootstrap(first(0)).await.unwrap(), ALL);
         let admin = store.user_by_name("admin").await.unwrap().unwrap();
-        store.delete_user(admin.id, NOW).await.unwrap();
+        store.delete_user(admin.id, NOW, &cause()).await.unwrap();
         assert_eq!(store.bootstrap(first(1)).await.unwrap(), BootstrapOutcome::AlreadyDone);
         assert_eq!(store.user_by_name("admin").await.unwrap(), None);
     }
@@ -43,8 +44,8 @@ on_both_databases! {
     async fn an_existing_user_or_client_is_left_unchanged(db: TestDatabase) {
         let store = db.store().await;
         let admin = user("admin");
-        store.add_user(admin.clone(), 10).await.unwrap();
-        store.add_client(client("first-party")).await.unwrap();
+        store.add_user(admin.clone(), 10, &cause()).await.unwrap();
+        store.add_client(client("first-party"), &cause()).await.unwrap();
         assert!(!store.head().await.unwrap().bootstrapped);
         let outcome = store.bootstrap(first(0)).await.unwrap();
         assert_eq!(outcome, BootstrapOutcome::Done { client_added: false, user_added: false });

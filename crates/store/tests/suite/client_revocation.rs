@@ -4,17 +4,17 @@ use ficha_store::{
 };
 use futures_util::future::join;
 
-use crate::support::{NOW, alice_and_app, inserted, login, more_sessions, rotation, terms};
+use crate::support::{NOW, alice_and_app, cause, inserted, login, more_sessions, rotation, terms};
 
 async fn begin(store: &Store) -> BulkWork {
-    store.begin_revoking_client("app", NOW).await.unwrap().unwrap()
+    store.begin_revoking_client("app", NOW, &cause()).await.unwrap().unwrap()
 }
 
 /// Continues until there is nothing left, or somebody has taken over. Returns how many sessions each step ended.
 async fn finish(store: &Store, work: BulkWork, limit: u64) -> (Vec<u64>, BulkStep) {
     let mut ended = Vec::new();
     loop {
-        match store.continue_bulk_revocation(work, NOW, limit).await.unwrap() {
+        match store.continue_bulk_revocation(work, NOW, NOW * 1_000, limit).await.unwrap() {
             BulkStep::Ended(revoked) => ended.push(revoked.sessions),
             last => return (ended, last),
         }
@@ -33,7 +33,7 @@ on_both_databases! {
         assert_eq!(store.insert_session(login(&alice, &blocked)).await.unwrap(), InsertOutcome::Revoking);
         assert_eq!(store.insert_session(login(&alice, &app)).await.unwrap(), InsertOutcome::Outdated);
         let mut steps = Vec::new();
-        while let BulkStep::Ended(revoked) = store.continue_bulk_revocation(work, NOW, 3).await.unwrap() {
+        while let BulkStep::Ended(revoked) = store.continue_bulk_revocation(work, NOW, NOW * 1_000, 3).await.unwrap() {
             steps.push((revoked.sessions, revoked.entries.len()));
             assert!(store.client("app").await.unwrap().unwrap().revoking);
         }
@@ -48,7 +48,7 @@ on_both_databases! {
             assert_eq!(stored.revoked, Some((NOW, RevokeReason::ClientRevoked)));
         }
         inserted(store.insert_session(login(&alice, &unblocked)).await.unwrap());
-        assert_eq!(store.continue_bulk_revocation(work, NOW, 3).await.unwrap(), BulkStep::TakenOver);
+        assert_eq!(store.continue_bulk_revocation(work, NOW, NOW * 1_000, 3).await.unwrap(), BulkStep::TakenOver);
         assert_eq!(store.prune_bulk_revocations(NOW).await.unwrap(), 0);
         assert_eq!(store.prune_bulk_revocations(NOW + 1).await.unwrap(), 1);
     }
@@ -59,7 +59,7 @@ on_both_databases! {
         let mut made: Vec<_> = more_sessions(&store, &alice, &app, 6).await.iter().map(|session| session.id).collect();
         made.sort_unstable();
         let work = begin(&store).await;
-        store.continue_bulk_revocation(work, NOW, 2).await.unwrap();
+        store.continue_bulk_revocation(work, NOW, NOW * 1_000, 2).await.unwrap();
         for (index, id) in made.iter().enumerate() {
             let is_revoked = store.session(*id).await.unwrap().unwrap().revoked.is_some();
             assert_eq!(is_revoked, index >= 4, "{index}");
@@ -71,7 +71,7 @@ on_both_databases! {
         let (alice, app) = alice_and_app(&one).await;
         more_sessions(&one, &alice, &app, 40).await;
         let work = begin(&one).await;
-        one.continue_bulk_revocation(work, NOW, 4).await.unwrap();
+        one.continue_bulk_revocation(work, NOW, NOW * 1_000, 4).await.unwrap();
         let seen = one.bulk_revocation(work.revocation).await.unwrap().unwrap();
         let (a, b) = join(one.take_over_bulk_revocation(&seen), other.take_over_bulk_revocation(&seen)).await;
         let (a, b) = (a.unwrap(), b.unwrap());
@@ -90,7 +90,7 @@ on_both_databases! {
         more_sessions(&store, &alice, &app, 4).await;
         let work = begin(&store).await;
         let seen = store.bulk_revocation(work.revocation).await.unwrap().unwrap();
-        store.continue_bulk_revocation(work, NOW, 2).await.unwrap();
+        store.continue_bulk_revocation(work, NOW, NOW * 1_000, 2).await.unwrap();
         assert_eq!(store.take_over_bulk_revocation(&seen).await.unwrap(), None);
         assert_eq!(finish(&store, work, 2).await, (vec![2], BulkStep::Finished));
         let seen = store.bulk_revocation(work.revocation).await.unwrap().unwrap();
@@ -102,10 +102,10 @@ on_both_databases! {
         let (alice, app) = alice_and_app(&store).await;
         more_sessions(&store, &alice, &app, 5).await;
         let first = begin(&store).await;
-        store.continue_bulk_revocation(first, NOW, 2).await.unwrap();
+        store.continue_bulk_revocation(first, NOW, NOW * 1_000, 2).await.unwrap();
         let second = begin(&store).await;
         assert_eq!(second.revocation, first.revocation);
-        assert_eq!(store.continue_bulk_revocation(first, NOW, 2).await.unwrap(), BulkStep::TakenOver);
+        assert_eq!(store.continue_bulk_revocation(first, NOW, NOW * 1_000, 2).await.unwrap(), BulkStep::TakenOver);
         assert_eq!(finish(&store, second, 2).await, (vec![0, 2, 1], BulkStep::Finished));
         assert_eq!(store.bulk_revocation(first.revocation).await.unwrap().unwrap().sessions, 5);
     }
@@ -116,7 +116,7 @@ on_both_databases! {
         for _ in 0..15 {
             let app = one.client("app").await.unwrap().unwrap();
             let checked = login(&alice, &app);
-            let (outcome, work) = join(one.insert_session(checked), other.begin_revoking_client("app", NOW)).await;
+            let (outcome, work) = join(one.insert_session(checked), other.begin_revoking_client("app", NOW, &cause())).await;
             finish(&other, work.unwrap().unwrap(), 100).await;
             if let InsertOutcome::Inserted(session) = outcome.unwrap() {
                 assert_eq!(one.rotate_sessions(&[rotation(&session)], terms(NOW)).await.unwrap(), []);
@@ -128,11 +128,11 @@ on_both_databases! {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let session = more_sessions(&store, &alice, &app, 1).await.remove(0);
-        assert!(matches!(store.delete_client("app", NOW).await, Err(StoreError::Conflict(_))));
+        assert!(matches!(store.delete_client("app", NOW, &cause()).await, Err(StoreError::Conflict(_))));
         let work = begin(&store).await;
         finish(&store, work, 10).await;
-        assert!(store.delete_client("app", NOW).await.unwrap());
-        assert!(!store.delete_client("app", NOW).await.unwrap());
+        assert!(store.delete_client("app", NOW, &cause()).await.unwrap());
+        assert!(!store.delete_client("app", NOW, &cause()).await.unwrap());
         assert_eq!(store.client("app").await.unwrap(), None);
         let of_app = SessionFilter { client: Some("app".into()), ..SessionFilter::default() };
         assert_eq!(store.list_sessions(&of_app, None, 10).await.unwrap()[0].id, session.id);

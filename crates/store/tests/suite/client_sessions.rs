@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{BulkStep, InsertOutcome, KeyPurpose, RevokeReason, on_both_databases};
+use ficha_store::{BulkStep, InsertOutcome, RevokeReason, on_both_databases};
 use futures_util::future::join_all;
 
-use crate::support::{NOW, alice_and_app, inserted, key, own_grant};
+use crate::support::{NOW, alice_and_app, cause, inserted, new_keys, own_grant, revoke};
 
 const HORIZON: i64 = NOW + 1_200;
 const NEED: i64 = NOW + 600;
@@ -36,10 +36,10 @@ on_both_databases! {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         let first = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
-        store.revoke_session(first.id, RevokeReason::Admin, NOW).await.unwrap();
+        revoke(&store, first.id, RevokeReason::Admin, NOW).await.unwrap();
         let second = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
         assert_ne!(second.id, first.id);
-        store.purge(key(KeyPurpose::Sign, "s"), key(KeyPurpose::Refresh, "r"), NOW, NOW + 900).await.unwrap();
+        store.purge(new_keys("s", "r", NOW), &cause()).await.unwrap();
         let third = inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
         assert_ne!(third.id, second.id);
         assert_eq!(third.epoch, 1);
@@ -70,13 +70,13 @@ on_both_databases! {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
         inserted(store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap());
-        let work = store.begin_revoking_client("app", NOW).await.unwrap().unwrap();
+        let work = store.begin_revoking_client("app", NOW, &cause()).await.unwrap().unwrap();
         let outdated = store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap();
         assert_eq!(outdated, InsertOutcome::Outdated);
         let blocked = store.client("app").await.unwrap().unwrap();
         let outcome = store.client_session(own_grant(&blocked), NOW, NEED, HORIZON).await.unwrap();
         assert_eq!(outcome, InsertOutcome::Revoking);
-        while store.continue_bulk_revocation(work, NOW, 10).await.unwrap() != BulkStep::Finished {}
+        while store.continue_bulk_revocation(work, NOW, NOW * 1_000, 10).await.unwrap() != BulkStep::Finished {}
         let outdated = store.client_session(own_grant(&app), NOW, NEED, HORIZON).await.unwrap();
         assert_eq!(outdated, InsertOutcome::Outdated);
         let app = store.client("app").await.unwrap().unwrap();

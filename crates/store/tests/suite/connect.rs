@@ -3,6 +3,8 @@ use std::time::Duration;
 use ficha_store::testing::TestDatabase;
 use ficha_store::{DatabaseKind, Store, StoreError, StoreOptions, on_both_databases};
 
+use crate::support::cause;
+
 on_both_databases! {
     async fn the_url_decides_the_kind_of_database(db: TestDatabase) {
         assert_eq!(db.store().await.kind(), db.kind());
@@ -26,7 +28,7 @@ on_both_databases! {
         let store = db.store().await;
         store.close().await;
         assert!(matches!(store.head().await, Err(StoreError::Unavailable(_))));
-        assert!(matches!(store.declare_scope("a", "").await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.declare_scope("a", "", &cause()).await, Err(StoreError::Unavailable(_))));
     }
 
     async fn work_on_a_store_can_be_spawned(db: TestDatabase) {

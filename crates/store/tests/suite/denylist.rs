@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{DenyRow, Revocation, Store, on_both_databases};
+use ficha_store::{DenyRow, Store, on_both_databases};
 use ficha_token::{DenyEntry, DenyId};
 use futures_util::future::join_all;
 
-use crate::support::{NOW, id, sessions, token};
+use crate::support::{NOW, id, revocation, revocation_of_token, sessions, token};
 
 async fn deny(store: &Store, entries: &[DenyEntry]) -> Vec<bool> {
-    let revocations: Vec<_> = entries.iter().copied().map(Revocation::Token).collect();
+    let revocations: Vec<_> = entries.iter().copied().map(revocation_of_token).collect();
     store.revoke_batch(&revocations, NOW).await.unwrap().newly
 }
 
@@ -74,10 +74,10 @@ on_both_databases! {
             // Two sessions and a token of its own, and a token that all writers revoke.
             let shared = DenyEntry { id: DenyId::from([9; 16]), until: NOW + 500 };
             let work = vec![
-                Revocation::Session(second.id, ficha_store::RevokeReason::Logout),
-                Revocation::Token(token()),
-                Revocation::Token(shared),
-                Revocation::Session(first.id, ficha_store::RevokeReason::Admin),
+                revocation(second.id, ficha_store::RevokeReason::Logout),
+                revocation_of_token(token()),
+                revocation_of_token(shared),
+                revocation(first.id, ficha_store::RevokeReason::Admin),
             ];
             tokio::spawn(async move { store.revoke_batch(&work, NOW).await.unwrap() })
         });

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{BulkStep, DatabaseKind, InsertOutcome, KeyPurpose, on_both_databases};
+use ficha_store::{BulkStep, DatabaseKind, InsertOutcome, on_both_databases};
 use ficha_token::DenyId;
 use futures_util::future::join;
 
-use crate::support::{NOW, alice_and_app, inserted, key, login, rotation, terms};
+use crate::support::{NOW, alice_and_app, cause, inserted, login, new_keys, rotation, terms};
 
 on_both_databases! {
     async fn a_login_is_stored_completely(db: TestDatabase) {
@@ -21,12 +21,12 @@ on_both_databases! {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let checked = login(&alice, &app);
-        store.revoke_user(alice.id, NOW).await.unwrap();
+        store.revoke_user(alice.id, NOW, &cause()).await.unwrap();
         assert_eq!(store.insert_session(checked.clone()).await.unwrap(), InsertOutcome::Outdated);
         assert_eq!(store.session(checked.session.id).await.unwrap(), None);
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         let checked = login(&alice, &app);
-        assert!(store.update_client(app.clone()).await.unwrap());
+        assert!(store.update_client(app.clone(), &cause()).await.unwrap());
         assert_eq!(store.insert_session(checked).await.unwrap(), InsertOutcome::Outdated);
         let app = store.client("app").await.unwrap().unwrap();
         inserted(store.insert_session(login(&alice, &app)).await.unwrap());
@@ -35,19 +35,19 @@ on_both_databases! {
     async fn a_disabled_or_deleted_user_cannot_log_in(db: TestDatabase) {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
-        store.set_user_enabled(alice.id, false, NOW).await.unwrap();
+        store.set_user_enabled(alice.id, false, NOW, &cause()).await.unwrap();
         let disabled = store.user_by_id(alice.id).await.unwrap().unwrap();
         assert_eq!(store.insert_session(login(&disabled, &app)).await.unwrap(), InsertOutcome::Outdated);
-        store.set_user_enabled(alice.id, true, NOW).await.unwrap();
+        store.set_user_enabled(alice.id, true, NOW, &cause()).await.unwrap();
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         inserted(store.insert_session(login(&alice, &app)).await.unwrap());
-        let work = store.disable_client("app", NOW).await.unwrap().unwrap();
+        let work = store.disable_client("app", NOW, &cause()).await.unwrap().unwrap();
         let disabled = store.client("app").await.unwrap().unwrap();
         assert_eq!(store.insert_session(login(&alice, &disabled)).await.unwrap(), InsertOutcome::Outdated);
-        while store.continue_bulk_revocation(work, NOW, 10).await.unwrap() != BulkStep::Finished {}
-        store.enable_client("app").await.unwrap();
+        while store.continue_bulk_revocation(work, NOW, NOW * 1_000, 10).await.unwrap() != BulkStep::Finished {}
+        store.enable_client("app", &cause()).await.unwrap();
         let app = store.client("app").await.unwrap().unwrap();
-        store.delete_user(alice.id, NOW).await.unwrap();
+        store.delete_user(alice.id, NOW, &cause()).await.unwrap();
         assert_eq!(store.insert_session(login(&alice, &app)).await.unwrap(), InsertOutcome::Outdated);
     }
 
@@ -57,7 +57,7 @@ on_both_databases! {
         for _ in 0..30 {
             let read = one.user_by_id(alice.id).await.unwrap().unwrap();
             let checked = login(&read, &app);
-            let (outcome, revoked) = join(one.insert_session(checked.clone()), other.revoke_user(alice.id, NOW)).await;
+            let (outcome, revoked) = join(one.insert_session(checked.clone()), other.revoke_user(alice.id, NOW, &cause())).await;
             let (outcome, revoked) = (outcome.unwrap(), revoked.unwrap().unwrap());
             if outcome == InsertOutcome::Outdated {
                 assert_eq!(revoked.sessions, 0);
@@ -74,7 +74,8 @@ on_both_databases! {
         let (alice, app) = alice_and_app(&one).await;
         for round in 0..15 {
             let (sign, refresh) = (format!("s{round}"), format!("r{round}"));
-            let purge = other.purge(key(KeyPurpose::Sign, &sign), key(KeyPurpose::Refresh, &refresh), NOW, NOW + 900);
+            let cause = cause();
+            let purge = other.purge(new_keys(&sign, &refresh, NOW), &cause);
             let (outcome, purged) = join(one.insert_session(login(&alice, &app)), purge).await;
             purged.unwrap();
             let session = inserted(outcome.unwrap());

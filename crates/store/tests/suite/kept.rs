@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ficha_store::testing::{RawConnection, TestDatabase};
-use ficha_store::{BeatTime, DatabaseKind, Heartbeat, Revocation, RevokeReason, StoreError, Writes, on_both_databases};
+use ficha_store::{BeatTime, DatabaseKind, Heartbeat, RevokeReason, StoreError, Writes, on_both_databases};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -40,7 +40,7 @@ on_both_databases! {
     async fn a_revocation_that_another_connection_does_not_see_is_an_alarm_and_not_a_success(db: TestDatabase) {
         let (store, raw) = (db.store().await, db.raw().await);
         let made = sessions(&store, 3).await;
-        let revoke = |index: usize| [Revocation::Session(made[index].id, RevokeReason::Logout)];
+        let revoke = |index: usize| [revocation(made[index].id, RevokeReason::Logout)];
         store.revoke_batch(&revoke(0), NOW).await.unwrap();
         swallow_updates(&raw, db.kind(), "denylist_head").await;
         let error = store.revoke_batch(&revoke(1), NOW).await.unwrap_err();
@@ -49,7 +49,7 @@ on_both_databases! {
         assert!(matches!(&*store.writes().borrow(), Writes::Lost(_)));
         // From then on nothing is vouched for, and no changes are accepted.
         assert!(matches!(store.head().await, Err(StoreError::Lost(_))));
-        assert!(matches!(store.declare_scope("a", "").await, Err(StoreError::Lost(_))));
+        assert!(matches!(store.declare_scope("a", "", &cause()).await, Err(StoreError::Lost(_))));
         stop_swallowing(&raw, db.kind(), "denylist_head").await;
         // Only the update of the head was swallowed.
         raw.execute("DELETE FROM denylist WHERE number > 1").await;
@@ -90,12 +90,12 @@ on_both_databases! {
         let made = sessions(&store, 2).await;
         raw.take_away("denylist").await;
         for session in &made {
-            let failed = store.revoke_batch(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await;
+            let failed = store.revoke_batch(&[revocation(session.id, RevokeReason::Logout)], NOW).await;
             assert!(failed.is_err(), "{failed:?}");
         }
         tokio::time::timeout(Duration::from_secs(4), raw.give_back("denylist")).await.expect("no lock is held");
         for session in &made {
-            store.revoke_batch(&[Revocation::Session(session.id, RevokeReason::Logout)], NOW).await.unwrap();
+            store.revoke_batch(&[revocation(session.id, RevokeReason::Logout)], NOW).await.unwrap();
         }
         assert_eq!(raw.number("SELECT COUNT(*) FROM denylist").await, 2);
         assert_eq!(raw.number("SELECT number FROM denylist_head").await, 2);
@@ -106,7 +106,7 @@ on_both_databases! {
         if db.kind() == DatabaseKind::Sqlite {
             let (store, raw) = (db.store().await, db.raw().await);
             store.run_sql("BEGIN IMMEDIATE").await.unwrap();
-            store.declare_scope("a", "").await.unwrap();
+            store.declare_scope("a", "", &cause()).await.unwrap();
             assert_eq!(raw.number("SELECT COUNT(*) FROM scopes").await, 1);
         }
     }
@@ -115,14 +115,14 @@ on_both_databases! {
         let (store, raw) = (db.store().await, db.raw().await);
         let made = sessions(&store, 1).await;
         for micros in [50, 200, 500, 1_000, 2_000, 4_000, 8_000] {
-            let revocations = [Revocation::Token(token())];
+            let revocations = [revocation_of_token(token())];
             let revoking = store.revoke_batch(&revocations, NOW);
             let _ = tokio::time::timeout(Duration::from_micros(micros), revoking).await;
             raw.execute("UPDATE scopes SET description = ''").await;
         }
         let numbers = raw.number("SELECT number FROM denylist_head").await;
         assert_eq!(raw.number("SELECT COUNT(*) FROM denylist").await, numbers);
-        store.revoke_batch(&[Revocation::Session(made[0].id, RevokeReason::Logout)], NOW).await.unwrap();
+        store.revoke_batch(&[revocation(made[0].id, RevokeReason::Logout)], NOW).await.unwrap();
         assert_eq!(raw.number("SELECT number FROM denylist_head").await, numbers + 1);
     }
 

@@ -1,13 +1,13 @@
 //! The store, tested on both databases. One module per topic; each test runs as `sqlite::…` and as `postgres::…`.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
-mod audit;
 mod bootstrap;
 mod client_revocation;
 mod client_sessions;
 mod clients;
 mod connect;
 mod denylist;
+mod events;
 mod heap_only;
 mod insertion;
 mod kept;

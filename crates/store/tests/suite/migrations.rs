@@ -7,6 +7,8 @@ use futures_util::future::join_all;
 use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::sea_orm::{ConnectOptions, Database};
 
+use crate::support::cause;
+
 on_both_databases! {
     async fn migrating_names_each_step_once(db: TestDatabase) {
         let empty = db.another_empty().await;
@@ -36,7 +38,7 @@ on_both_databases! {
         let store = empty.store().await;
         assert_eq!(store.head().await, Err(StoreError::NotMigrated));
         assert_eq!(store.session(crate::support::id()).await, Err(StoreError::NotMigrated));
-        assert_eq!(store.declare_scope("a", "").await, Err(StoreError::NotMigrated));
+        assert_eq!(store.declare_scope("a", "", &cause()).await, Err(StoreError::NotMigrated));
     }
 
     async fn each_step_can_be_undone(db: TestDatabase) {
@@ -62,7 +64,21 @@ on_both_databases! {
         assert_eq!(store.migrate().await, Err(expected.clone()));
         assert_eq!(store.pending_migrations().await, Err(expected.clone()));
         assert_eq!(store.is_empty_database().await, Err(expected.clone()));
-        assert!(store.list_audit(None, 1).await.is_err(), "the missing migration was applied");
+        assert!(store.adopt_audit(1).await.is_err(), "the missing migration was applied");
         assert!(expected.to_string().contains("newer version of ficha"));
+    }
+
+    /// While a release is rolled out, a server of the one before it may have to restart.
+    async fn a_database_of_a_newer_version_is_used_if_it_says_that_this_one_is_enough(db: TestDatabase) {
+        let store = db.store().await;
+        let raw = db.raw().await;
+        raw.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m0999_tomorrow', 0)").await;
+        assert_eq!(store.pending_migrations().await.unwrap(), [""; 0]);
+        assert_eq!(store.migrate().await.unwrap(), [""; 0]);
+        assert!(!store.is_empty_database().await.unwrap());
+        for needed in ["'m0999_tomorrow'", "NULL"] {
+            raw.execute(&format!("UPDATE globals SET needed_migration = {needed}")).await;
+            assert_eq!(store.pending_migrations().await, Err(StoreError::Newer("m0999_tomorrow".into())), "{needed}");
+        }
     }
 }

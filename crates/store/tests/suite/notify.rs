@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
-use ficha_store::{DatabaseKind, Revocation, on_both_databases};
+use ficha_store::{DatabaseKind, on_both_databases};
 use tokio::time::timeout;
 
-use crate::support::{NOW, client, token};
+use crate::support::{NOW, cause, client, revocation_of_token, token};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -17,14 +17,14 @@ on_both_databases! {
         };
         store.notify_self().await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
-        other.revoke_batch(&[Revocation::Token(token())], NOW).await.unwrap();
+        other.revoke_batch(&[revocation_of_token(token())], NOW).await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
         assert_eq!(store.head().await.unwrap().number, 1);
-        other.add_client(client("app")).await.unwrap();
+        other.add_client(client("app"), &cause()).await.unwrap();
         timeout(SOON, listener.next()).await.unwrap().unwrap();
         assert!(store.client("app").await.unwrap().is_some());
         // A call that changed nothing sends no notification.
-        other.rotate_key(crate::support::key(ficha_store::KeyPurpose::Sign, "x"), "none", NOW).await.unwrap();
+        other.rotate_key(crate::support::key(ficha_store::KeyPurpose::Sign, "x"), "none", NOW, &cause()).await.unwrap();
         assert!(timeout(Duration::from_millis(200), listener.next()).await.is_err());
     }
 

@@ -1,9 +1,14 @@
 //! Every statement on a hot path finds its rows through an index, however many there are.
 
 use ficha_store::testing::{Explained, TestDatabase};
-use ficha_store::{DatabaseKind, Revocation, RevokeReason, SessionFilter, Store, on_both_databases};
+use ficha_store::{
+    ChainEnd, DatabaseKind, EventFilter, EventKind, NewEvent, Numbered, RevokeReason, SessionFilter, Store,
+    on_both_databases,
+};
 
-use crate::support::{NOW, bytes, client, login, own_grant, rotation, terms, token, user};
+use crate::support::{
+    NOW, bytes, cause, client, failed, login, own_grant, revocation, revocation_of_token, rotation, terms, token, user,
+};
 
 const ROWS: i64 = 5_000;
 
@@ -43,7 +48,11 @@ async fn fill(store: &Store) {
             "INSERT INTO login_failures (account, source, failures, last_failure, succeeded_at, touched_at) {series} \
              SELECT {id}, {id}, 1, 1, 1, n FROM s"
         ),
-        format!("INSERT INTO audit (id, at, event) {series} SELECT {id}, n, 'e' FROM s"),
+        format!(
+            "INSERT INTO events (id, number, at, event, actor_kind, user_id) {series} \
+             SELECT {id}, n, n, 'e', 'cli', {id} FROM s"
+        ),
+        format!("UPDATE event_chain SET number = {ROWS}"),
         "ANALYZE".into(),
     ] {
         store.run_sql(&rows).await.unwrap();
@@ -52,7 +61,7 @@ async fn fill(store: &Store) {
 
 /// True if the plan scans the whole of a table that grows.
 fn scans(explained: &Explained, kind: DatabaseKind) -> bool {
-    let growing = ["sessions", "users", "clients", "denylist", "login_failures", "audit"];
+    let growing = ["sessions", "users", "clients", "denylist", "login_failures", "events"];
     explained.plan.lines().any(|line| {
         growing.iter().any(|table| match kind {
             DatabaseKind::Sqlite => {
@@ -79,8 +88,8 @@ on_both_databases! {
         let store = db.store().await;
         fill(&store).await;
         let (alice, app) = (user("alice"), client("app"));
-        check(&store, "add_user", async |store| assert!(store.add_user(alice.clone(), 10).await.unwrap())).await;
-        check(&store, "add_client", async |store| assert!(store.add_client(app.clone()).await.unwrap())).await;
+        check(&store, "add_user", async |store| assert!(store.add_user(alice.clone(), 10, &cause()).await.unwrap())).await;
+        check(&store, "add_client", async |store| assert!(store.add_client(app.clone(), &cause()).await.unwrap())).await;
         check(&store, "user_by_name", async |store| assert!(store.user_by_name("alice").await.unwrap().is_some())).await;
         check(&store, "user_by_id", async |store| assert!(store.user_by_id(alice.id).await.unwrap().is_some())).await;
         check(&store, "client", async |store| assert!(store.client("app").await.unwrap().is_some())).await;
@@ -108,18 +117,18 @@ on_both_databases! {
         })
         .await;
         check(&store, "login_failed", async |store| {
-            store.login_failed(bytes(), bytes(), NOW).await.unwrap();
+            store.login_failed(&failed(bytes(), bytes(), NOW), NOW).await.unwrap();
             store.login_history(bytes(), bytes()).await.unwrap();
             store.login_succeeded(bytes(), bytes(), NOW).await.unwrap();
         })
         .await;
         check(&store, "apply", async |store| {
-            let work = [Revocation::Session(session.id, RevokeReason::Logout), Revocation::Token(token())];
+            let work = [revocation(session.id, RevokeReason::Logout), revocation_of_token(token())];
             assert_eq!(store.revoke_batch(&work, NOW).await.unwrap().newly, [true, true]);
         })
         .await;
         check(&store, "revoke_user", async |store| {
-            store.revoke_user(alice.id, NOW).await.unwrap().unwrap();
+            store.revoke_user(alice.id, NOW, &cause()).await.unwrap().unwrap();
         })
         .await;
     }
@@ -154,7 +163,19 @@ on_both_databases! {
         })
         .await;
         check(&store, "deny_row_exists", async |store| assert!(store.deny_row_exists(7, 7).await.unwrap())).await;
-        check(&store, "list_audit", async |store| assert_eq!(store.list_audit(None, 5).await.unwrap().len(), 5)).await;
+        check(&store, "events", async |store| {
+            let all = EventFilter::default();
+            assert_eq!(store.events_after(&all, ROWS - 3, 100).await.unwrap().len(), 3);
+            assert_eq!(store.events_before(&all, Some(ROWS), 5).await.unwrap().len(), 5);
+            store.record_events(&[NewEvent::new(EventKind::LoginFailed, &cause())]).await.unwrap();
+            let pending = store.pending_events(100).await.unwrap();
+            let chain = store.event_chain().await.unwrap();
+            let numbered = Numbered { id: pending[0].id, number: ROWS + 1, hash: [1; 32] };
+            let newest = ChainEnd { number: ROWS + 1, hash: [1; 32], seal: None };
+            assert!(store.number_events(&[numbered], &chain, newest).await.unwrap());
+            assert_eq!(store.report_failures(NOW * 1_000, 10).await.unwrap(), 0);
+        })
+        .await;
         check(&store, "list_users", async |store| assert_eq!(store.list_users(None, 5).await.unwrap().len(), 5)).await;
     }
 }

@@ -1,19 +1,19 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{KeyPurpose, on_both_databases};
+use ficha_store::{KeyPurpose, NewKeys, on_both_databases};
 use ficha_token::{DenyEntry, DenyId};
 use futures_util::future::join3;
 
 use crate::bootstrap_with_keys;
-use crate::support::{NOW, key};
+use crate::support::{NOW, cause, key, new_keys};
 
 on_both_databases! {
     async fn a_purge_denies_the_old_keys_and_starts_a_new_epoch(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
-        store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW + 300).await.unwrap();
+        store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW + 300, &cause()).await.unwrap();
         let before = store.head().await.unwrap();
         let (sign, refresh) = (key(KeyPurpose::Sign, "s2"), key(KeyPurpose::Refresh, "r2"));
-        let purged = store.purge(sign, refresh, NOW + 100, NOW + 900).await.unwrap();
+        let purged = store.purge(NewKeys { sign, refresh, now: NOW + 100, until: NOW + 900 }, &cause()).await.unwrap();
         let mut denied: Vec<_> = purged.entries.clone();
         denied.sort_by_key(|entry| entry.id);
         let mut expected = ["sign-0", "s1"].map(|kid| DenyEntry { id: DenyId::of_key(kid), until: NOW + 900 });
@@ -36,7 +36,7 @@ on_both_databases! {
         let repeat = async |at: usize| {
             let (sign, refresh) = (format!("s{at}"), format!("r{at}"));
             let (sign, refresh) = (key(KeyPurpose::Sign, &sign), key(KeyPurpose::Refresh, &refresh));
-            stores[at].purge_again(&lost, sign, refresh, NOW, NOW + 900).await.unwrap()
+            stores[at].purge_again(&lost, NewKeys { sign, refresh, now: NOW, until: NOW + 900 }, &cause()).await.unwrap()
         };
         let (first, second, third) = join3(repeat(0), repeat(1), repeat(2)).await;
         let repeated: Vec<_> = [first, second, third].into_iter().flatten().collect();
@@ -48,8 +48,8 @@ on_both_databases! {
     async fn a_second_purge_denies_only_the_key_that_the_first_created(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
-        store.purge(key(KeyPurpose::Sign, "s1"), key(KeyPurpose::Refresh, "r1"), NOW, NOW + 900).await.unwrap();
-        let second = store.purge(key(KeyPurpose::Sign, "s2"), key(KeyPurpose::Refresh, "r2"), NOW, NOW + 900).await;
+        store.purge(new_keys("s1", "r1", NOW), &cause()).await.unwrap();
+        let second = store.purge(new_keys("s2", "r2", NOW), &cause()).await;
         let ids: Vec<_> = second.unwrap().entries.into_iter().map(|entry| entry.id).collect();
         assert_eq!(ids, [DenyId::of_key("s1")]);
         assert_eq!(store.head().await.unwrap().epoch, 2);
@@ -58,9 +58,9 @@ on_both_databases! {
     async fn a_key_whose_tokens_have_expired_needs_no_entry(db: TestDatabase) {
         let store = db.store().await;
         bootstrap_with_keys(&store).await;
-        store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW).await.unwrap();
+        store.rotate_key(key(KeyPurpose::Sign, "s1"), "sign-0", NOW, &cause()).await.unwrap();
         let (sign, refresh) = (key(KeyPurpose::Sign, "s2"), key(KeyPurpose::Refresh, "r2"));
-        let purged = store.purge(sign, refresh, NOW + 500, NOW + 900).await.unwrap();
+        let purged = store.purge(NewKeys { sign, refresh, now: NOW + 500, until: NOW + 900 }, &cause()).await.unwrap();
         assert_eq!(purged.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [DenyId::of_key("s1")]);
     }
 }

@@ -1,15 +1,15 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{DatabaseKind, Revocation, RevokeReason, SessionFilter, StoreError, on_both_databases};
+use ficha_store::{DatabaseKind, RevokeReason, SessionFilter, StoreError, on_both_databases};
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 use futures_util::future::join;
 
-use crate::support::{NOW, id, rotation, sessions, terms, token};
+use crate::support::{NOW, id, revocation, revocation_of_token, revoke, rotation, sessions, terms, token};
 
 on_both_databases! {
     async fn revoking_a_session_denies_its_tokens(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        let (newly, revoked) = store.revoke_session(session.id, RevokeReason::Logout, NOW + 5).await.unwrap();
+        let (newly, revoked) = revoke(&store, session.id, RevokeReason::Logout, NOW + 5).await.unwrap();
         assert!(newly);
         let entry = DenyEntry { id: DenyId::from(session.id), until: session.access_exp + DENY_MARGIN_SECONDS };
         assert_eq!((revoked.sessions, revoked.entries.as_slice()), (1, &[entry][..]));
@@ -21,8 +21,8 @@ on_both_databases! {
     async fn revoking_a_session_again_changes_nothing_but_returns_the_entry(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        let (_, first) = store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap();
-        let (newly, second) = store.revoke_session(session.id, RevokeReason::Admin, NOW + 1).await.unwrap();
+        let (_, first) = revoke(&store, session.id, RevokeReason::Logout, NOW).await.unwrap();
+        let (newly, second) = revoke(&store, session.id, RevokeReason::Admin, NOW + 1).await.unwrap();
         assert!(!newly);
         // Another server may have revoked it, so this server's copy needs the entry too.
         assert_eq!((second.sessions, &second.entries), (0, &first.entries));
@@ -36,7 +36,7 @@ on_both_databases! {
         let session = sessions(&store, 1).await.remove(0);
         // A token counts as live until the margin has passed.
         let over = session.access_exp + DENY_MARGIN_SECONDS;
-        let (newly, revoked) = store.revoke_session(session.id, RevokeReason::Logout, over).await.unwrap();
+        let (newly, revoked) = revoke(&store, session.id, RevokeReason::Logout, over).await.unwrap();
         assert!(newly);
         assert_eq!(revoked.entries, []);
         assert_eq!(store.head().await.unwrap().number, 0);
@@ -47,13 +47,13 @@ on_both_databases! {
         let made = sessions(&store, 2).await;
         let jti = token();
         let batch = [
-            Revocation::Session(made[1].id, RevokeReason::Logout),
-            Revocation::Token(jti),
-            Revocation::Session(id(), RevokeReason::Logout),
-            Revocation::Session(made[0].id, RevokeReason::Replay),
-            Revocation::Session(made[1].id, RevokeReason::Admin),
-            Revocation::Token(jti),
-            Revocation::Token(DenyEntry { until: NOW, ..token() }),
+            revocation(made[1].id, RevokeReason::Logout),
+            revocation_of_token(jti),
+            revocation(id(), RevokeReason::Logout),
+            revocation(made[0].id, RevokeReason::Replay),
+            revocation(made[1].id, RevokeReason::Admin),
+            revocation_of_token(jti),
+            revocation_of_token(DenyEntry { until: NOW, ..token() }),
         ];
         let applied = store.revoke_batch(&batch, NOW).await.unwrap();
         assert_eq!(applied.newly, [true, true, false, true, false, false, false]);
@@ -81,12 +81,12 @@ on_both_databases! {
             ),
         };
         store.run_sql(sabotage).await.unwrap();
-        let failed = store.revoke_session(session.id, RevokeReason::Logout, NOW).await;
+        let failed = revoke(&store, session.id, RevokeReason::Logout, NOW).await;
         assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
         assert_eq!(store.session(session.id).await.unwrap().unwrap().revoked, None);
         assert_eq!(store.head().await.unwrap().number, 0);
         store.run_sql(repair).await.unwrap();
-        assert!(store.revoke_session(session.id, RevokeReason::Logout, NOW).await.unwrap().0);
+        assert!(revoke(&store, session.id, RevokeReason::Logout, NOW).await.unwrap().0);
         assert_eq!(store.head().await.unwrap().number, 1, "the rollback released the number");
     }
 
@@ -95,7 +95,7 @@ on_both_databases! {
         for session in sessions(&one, 30).await {
             let batch = [rotation(&session)];
             let refresh = one.rotate_sessions(&batch, terms(NOW + 100));
-            let revoke = other.revoke_session(session.id, RevokeReason::Logout, NOW + 100);
+            let revoke = revoke(&other, session.id, RevokeReason::Logout, NOW + 100);
             let (refreshed, revoked) = join(refresh, revoke).await;
             let (refreshed, (newly, revoked)) = (refreshed.unwrap(), revoked.unwrap());
             assert!(newly);
@@ -111,8 +111,8 @@ on_both_databases! {
     async fn large_batches_in_opposite_order_all_succeed(db: TestDatabase) {
         let (one, other) = (db.store().await, db.store().await);
         let made = sessions(&one, 60).await;
-        let batch: Vec<_> = made.iter().map(|row| Revocation::Session(row.id, RevokeReason::Admin)).collect();
-        let backwards: Vec<_> = batch.iter().rev().copied().collect();
+        let batch: Vec<_> = made.iter().map(|row| revocation(row.id, RevokeReason::Admin)).collect();
+        let backwards: Vec<_> = batch.iter().rev().cloned().collect();
         let (a, b) = join(one.revoke_batch(&batch, NOW), other.revoke_batch(&backwards, NOW)).await;
         assert_eq!(a.unwrap().revoked.sessions + b.unwrap().revoked.sessions, 60);
         assert_eq!(one.head().await.unwrap().number, 60);

@@ -4,7 +4,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{RevokeReason, RotationTerms, on_both_databases};
 use futures_util::future::join_all;
 
-use crate::support::{ACCESS_TTL, IDLE_TTL, NOW, key, rotation, sessions, terms};
+use crate::support::{ACCESS_TTL, IDLE_TTL, NOW, cause, new_keys, revoke, rotation, sessions, terms};
 
 on_both_databases! {
     async fn a_refresh_updates_the_session(db: TestDatabase) {
@@ -85,7 +85,7 @@ on_both_databases! {
         wrong_client.client_id = "another".into();
         let mut wrong_generation = rotation(&made[1]);
         wrong_generation.generation = 1;
-        store.revoke_session(made[2].id, RevokeReason::Logout, NOW).await.unwrap();
+        revoke(&store, made[2].id, RevokeReason::Logout, NOW).await.unwrap();
         let batch = [wrong_client, wrong_generation, rotation(&made[2])];
         assert_eq!(store.rotate_sessions(&batch, terms(NOW)).await.unwrap(), []);
         // First the idle timeout, then the end: it is refused from the very second in which it expires.
@@ -100,8 +100,7 @@ on_both_databases! {
     async fn a_session_of_an_earlier_epoch_is_not_refreshed(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        let (sign, refresh) = (ficha_store::KeyPurpose::Sign, ficha_store::KeyPurpose::Refresh);
-        store.purge(key(sign, "s"), key(refresh, "r"), NOW, NOW + 900).await.unwrap();
+        store.purge(new_keys("s", "r", NOW), &cause()).await.unwrap();
         assert_eq!(store.rotate_sessions(&[rotation(&session)], terms(NOW)).await.unwrap(), []);
     }
 

@@ -2,7 +2,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{RevokeReason, SessionFilter, on_both_databases};
 use ficha_token::DENY_MARGIN_SECONDS;
 
-use crate::support::{NOW, alice_and_app, client, more_sessions, sessions, user};
+use crate::support::{NOW, alice_and_app, cause, client, more_sessions, revoke, sessions, user};
 
 on_both_databases! {
     async fn sessions_are_listed_newest_first_in_pages(db: TestDatabase) {
@@ -19,8 +19,8 @@ on_both_databases! {
         let store = db.store().await;
         let (alice, app) = alice_and_app(&store).await;
         let (bob, other) = (user("bob"), client("other"));
-        store.add_user(bob.clone(), 10).await.unwrap();
-        store.add_client(other.clone()).await.unwrap();
+        store.add_user(bob.clone(), 10, &cause()).await.unwrap();
+        store.add_client(other.clone(), &cause()).await.unwrap();
         more_sessions(&store, &alice, &app, 2).await;
         let of_bob = more_sessions(&store, &bob, &app, 3).await;
         more_sessions(&store, &bob, &other, 1).await;
@@ -29,7 +29,7 @@ on_both_databases! {
         assert_eq!(count(SessionFilter { user: Some(bob.id), ..all.clone() }).await, 4);
         assert_eq!(count(SessionFilter { client: Some("app".into()), ..all.clone() }).await, 5);
         assert_eq!(count(SessionFilter { user: Some(bob.id), client: Some("app".into()), ..all.clone() }).await, 3);
-        store.revoke_session(of_bob[0].id, RevokeReason::Admin, NOW).await.unwrap();
+        revoke(&store, of_bob[0].id, RevokeReason::Admin, NOW).await.unwrap();
         assert_eq!(count(SessionFilter { live_at: Some(NOW), ..all.clone() }).await, 5);
         assert_eq!(count(SessionFilter { live_at: Some(of_bob[0].idle_expires_at), ..all }).await, 0);
     }

@@ -1,8 +1,9 @@
 //! Test records. The time is always [`NOW`].
 
 use ficha_store::{
-    ClientRecord, ClientScopes, InsertOutcome, KeyPurpose, NewKey, NewSession, PasswordHashText, Rotation,
-    RotationTerms, SessionRecord, Store, UserRecord,
+    Authentication, Cause, ClientRecord, ClientScopes, EventActor, EventKind, FailedLogin, InsertOutcome, KeyPurpose,
+    NewEvent, NewKey, NewKeys, NewSession, PasswordHashText, Revocation, RevokeReason, Revoked, Rotation,
+    RotationTerms, SessionRecord, Store, StoreError, Target, UserRecord,
 };
 use ficha_token::{DenyEntry, DenyId, Entropy, Grant, SystemEntropy};
 use uuid::Uuid;
@@ -72,9 +73,11 @@ pub fn login(user: &UserRecord, client: &ClientRecord) -> NewSession {
         idle_expires_at: NOW + IDLE_TTL,
         address: Some("192.0.2.1".into()),
         user_agent: Some("tests".into()),
+        authentication: Some(Authentication { amr: vec!["pwd".into()], acr: None, at: NOW }),
         revoked: None,
     };
-    NewSession { session, user_version: Some(user.auth_version), client_version: client.auth_version }
+    let (user_version, client_version) = (Some(user.auth_version), client.auth_version);
+    NewSession { session, user_version, client_version, cause: cause() }
 }
 
 /// A client's own grant at [`NOW`].
@@ -83,6 +86,7 @@ pub fn own_grant(client: &ClientRecord) -> NewSession {
     new.session.user_id = None;
     new.session.subject = client.subject;
     new.session.roles = Vec::new();
+    new.session.authentication = None;
     new.user_version = None;
     new
 }
@@ -97,8 +101,8 @@ pub fn inserted(outcome: InsertOutcome) -> SessionRecord {
 /// Stores a first user and a first client.
 pub async fn alice_and_app(store: &Store) -> (UserRecord, ClientRecord) {
     let (alice, app) = (user("alice"), client("app"));
-    assert!(store.add_user(alice.clone(), 10).await.unwrap());
-    assert!(store.add_client(app.clone()).await.unwrap());
+    assert!(store.add_user(alice.clone(), 10, &cause()).await.unwrap());
+    assert!(store.add_client(app.clone(), &cause()).await.unwrap());
     (alice, app)
 }
 
@@ -106,6 +110,51 @@ pub async fn alice_and_app(store: &Store) -> (UserRecord, ClientRecord) {
 pub async fn sessions(store: &Store, count: usize) -> Vec<SessionRecord> {
     let (alice, app) = alice_and_app(store).await;
     more_sessions(store, &alice, &app, count).await
+}
+
+/// Why a test changes something.
+pub fn cause() -> Cause {
+    cause_at(NOW * 1_000)
+}
+
+/// The same at another time, in Unix milliseconds.
+pub fn cause_at(at: i64) -> Cause {
+    let actor = EventActor::Cli { name: "tester".into() };
+    Cause { actor, address: Some("192.0.2.1".into()), request_id: Some("r1".into()), at }
+}
+
+/// A revocation of a session.
+pub fn revocation(id: Uuid, reason: RevokeReason) -> Revocation {
+    let event = NewEvent::new(EventKind::SessionRevoked, &cause());
+    Revocation { target: Target::Session(id, reason), event }
+}
+
+/// A revocation of a token.
+pub fn revocation_of_token(entry: DenyEntry) -> Revocation {
+    let event = NewEvent::new(EventKind::TokenRevoked, &cause());
+    Revocation { target: Target::Token(entry), event }
+}
+
+/// Revokes one session. True if it had not been revoked before.
+pub async fn revoke(store: &Store, id: Uuid, reason: RevokeReason, now: i64) -> Result<(bool, Revoked), StoreError> {
+    let applied = store.revoke_batch(&[revocation(id, reason)], now).await?;
+    Ok((applied.newly == [true], applied.revoked))
+}
+
+/// The keys of a purge at `now`.
+pub fn new_keys(sign: &str, refresh: &str, now: i64) -> NewKeys {
+    NewKeys { sign: key(KeyPurpose::Sign, sign), refresh: key(KeyPurpose::Refresh, refresh), now, until: NOW + 900 }
+}
+
+/// A failed login at `now`, in seconds.
+pub fn failed(account: [u8; 16], source: [u8; 16], now: i64) -> FailedLogin {
+    let cause = Cause { actor: EventActor::Anonymous, ..cause_at(now * 1_000) };
+    FailedLogin { account, source, user_id: None, client_id: "app".into(), cause }
+}
+
+/// The names of the events that are committed, in the order in which they happened.
+pub async fn event_names(store: &Store) -> Vec<String> {
+    store.pending_events(10_000).await.unwrap().into_iter().map(|event| event.event).collect()
 }
 
 pub async fn more_sessions(

@@ -1,7 +1,7 @@
 use ficha_store::testing::TestDatabase;
 use ficha_store::{PasswordHashText, RevokeReason, StoreError, on_both_databases};
 
-use crate::support::{NOW, alice_and_app, id, inserted, login, more_sessions, user};
+use crate::support::{NOW, alice_and_app, cause, id, inserted, login, more_sessions, user};
 
 on_both_databases! {
     async fn a_user_is_read_back_as_it_was_stored(db: TestDatabase) {
@@ -9,13 +9,13 @@ on_both_databases! {
         let mut alice = user("alice");
         alice.email = Some("alice@example.com".into());
         alice.roles = vec!["editor".into(), "owner".into()];
-        assert!(store.add_user(alice.clone(), 10).await.unwrap());
-        assert!(!store.add_user(user("alice"), 10).await.unwrap());
+        assert!(store.add_user(alice.clone(), 10, &cause()).await.unwrap());
+        assert!(!store.add_user(user("alice"), 10, &cause()).await.unwrap());
         assert_eq!(store.user_by_name("alice").await.unwrap(), Some(alice.clone()));
         assert_eq!(store.user_by_id(alice.id).await.unwrap(), Some(alice.clone()));
         assert_eq!(store.user_by_name("Alice").await.unwrap(), None);
-        assert!(store.set_user_email(alice.id, None).await.unwrap());
-        assert!(!store.set_user_email(id(), None).await.unwrap());
+        assert!(store.set_user_email(alice.id, None, &cause()).await.unwrap());
+        assert!(!store.set_user_email(id(), None, &cause()).await.unwrap());
         assert_eq!(store.user_by_id(alice.id).await.unwrap().unwrap().email, None);
         assert!(!format!("{alice:?}").contains("hash\""));
     }
@@ -24,14 +24,14 @@ on_both_databases! {
         let store = db.store().await;
         let mut alice = user("alice");
         alice.roles = vec!["editor owner".into()];
-        assert!(matches!(store.add_user(alice, 10).await, Err(StoreError::Conflict(_))));
+        assert!(matches!(store.add_user(alice, 10, &cause()).await, Err(StoreError::Conflict(_))));
     }
 
     async fn users_are_listed_in_pages(db: TestDatabase) {
         let store = db.store().await;
         let mut made: Vec<_> = (0..5).map(|n| user(&format!("user{n}"))).collect();
         for one in &made {
-            store.add_user(one.clone(), 10).await.unwrap();
+            store.add_user(one.clone(), 10, &cause()).await.unwrap();
         }
         made.sort_by_key(|one| one.id);
         let page = store.list_users(None, 2).await.unwrap();
@@ -43,7 +43,7 @@ on_both_databases! {
         let store = db.store().await;
         assert_eq!(store.highest_password_cost().await.unwrap(), None);
         let (alice, _) = alice_and_app(&store).await;
-        store.add_user(user("bob"), 12).await.unwrap();
+        store.add_user(user("bob"), 12, &cause()).await.unwrap();
         assert_eq!(store.highest_password_cost().await.unwrap(), Some(12));
         let changes = async || store.head().await.unwrap().changes;
         let before = changes().await;
@@ -64,7 +64,7 @@ on_both_databases! {
         let stored = store.user_by_id(alice.id).await.unwrap().unwrap();
         assert_eq!((stored.auth_version, &stored.password_hash), (1, &hash("costlier")));
         assert_eq!(store.session(session.id).await.unwrap().unwrap().revoked, None);
-        store.change_password(alice.id, &hash("changed"), 12, NOW).await.unwrap();
+        store.change_password(alice.id, &hash("changed"), 12, NOW, &cause()).await.unwrap();
         assert!(!store.rehash_password(alice.id, &hash("costlier"), &hash("late"), 13).await.unwrap());
         assert_eq!(store.user_by_id(alice.id).await.unwrap().unwrap().password_hash, hash("changed"));
     }
@@ -77,10 +77,10 @@ on_both_databases! {
             let read = store.user_by_id(alice.id).await.unwrap().unwrap();
             let made = more_sessions(&store, &read, &app, 2).await;
             let (revoked, reason) = match step {
-                0 => (store.change_password(alice.id, &hash, 12, NOW).await, RevokeReason::PasswordChanged),
-                1 => (store.revoke_user(alice.id, NOW).await, RevokeReason::Admin),
-                2 => (store.set_user_enabled(alice.id, false, NOW).await, RevokeReason::UserDisabled),
-                _ => (store.delete_user(alice.id, NOW).await, RevokeReason::UserDisabled),
+                0 => (store.change_password(alice.id, &hash, 12, NOW, &cause()).await, RevokeReason::PasswordChanged),
+                1 => (store.revoke_user(alice.id, NOW, &cause()).await, RevokeReason::Admin),
+                2 => (store.set_user_enabled(alice.id, false, NOW, &cause()).await, RevokeReason::UserDisabled),
+                _ => (store.delete_user(alice.id, NOW, &cause()).await, RevokeReason::UserDisabled),
             };
             let revoked = revoked.unwrap().unwrap();
             assert_eq!((revoked.sessions, revoked.entries.len(), revoked.rest), (2, 2, None));
@@ -89,7 +89,7 @@ on_both_databases! {
                 assert_eq!(stored.revoked, Some((NOW, reason)));
             }
             if step == 2 {
-                let none = store.set_user_enabled(alice.id, true, NOW).await.unwrap().unwrap();
+                let none = store.set_user_enabled(alice.id, true, NOW, &cause()).await.unwrap().unwrap();
                 assert_eq!(none.sessions, 0);
             }
             if step < 3 {
@@ -103,11 +103,11 @@ on_both_databases! {
     async fn an_unknown_id_is_not_an_error(db: TestDatabase) {
         let store = db.store().await;
         let hash = PasswordHashText("new".into());
-        assert_eq!(store.change_password(id(), &hash, 12, NOW).await.unwrap(), None);
-        assert_eq!(store.revoke_user(id(), NOW).await.unwrap(), None);
-        assert_eq!(store.set_user_enabled(id(), true, NOW).await.unwrap(), None);
-        assert_eq!(store.delete_user(id(), NOW).await.unwrap(), None);
-        assert_eq!(store.set_user_rights(id(), &"a".parse().unwrap(), &[], NOW).await.unwrap(), None);
+        assert_eq!(store.change_password(id(), &hash, 12, NOW, &cause()).await.unwrap(), None);
+        assert_eq!(store.revoke_user(id(), NOW, &cause()).await.unwrap(), None);
+        assert_eq!(store.set_user_enabled(id(), true, NOW, &cause()).await.unwrap(), None);
+        assert_eq!(store.delete_user(id(), NOW, &cause()).await.unwrap(), None);
+        assert_eq!(store.set_user_rights(id(), &"a".parse().unwrap(), &[], NOW, &cause()).await.unwrap(), None);
     }
 
     async fn reduced_rights_end_the_sessions_that_exceed_them(db: TestDatabase) {
@@ -119,7 +119,7 @@ on_both_databases! {
         let reading = more_sessions(&store, &alice, &app, 1).await.remove(0);
         let before = store.head().await.unwrap().changes;
         let (scopes, roles) = ("notes:read mail".parse().unwrap(), ["editor".to_owned(), "owner".to_owned()]);
-        let revoked = store.set_user_rights(alice.id, &scopes, &roles, NOW).await.unwrap().unwrap();
+        let revoked = store.set_user_rights(alice.id, &scopes, &roles, NOW, &cause()).await.unwrap().unwrap();
         assert_eq!(revoked.sessions, 1);
         assert!(store.head().await.unwrap().changes > before);
         let stored = store.session(writing.id).await.unwrap().unwrap();
@@ -127,7 +127,7 @@ on_both_databases! {
         let stored = store.session(reading.id).await.unwrap().unwrap();
         assert_eq!((stored.revoked, stored.roles.as_slice()), (None, &roles[..]));
         // A role was removed: sessions that have it end.
-        let revoked = store.set_user_rights(alice.id, &scopes, &roles[..1], NOW).await.unwrap().unwrap();
+        let revoked = store.set_user_rights(alice.id, &scopes, &roles[..1], NOW, &cause()).await.unwrap().unwrap();
         assert_eq!(revoked.sessions, 1);
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         assert_eq!((alice.auth_version, alice.roles.len(), &alice.scopes), (3, 1, &scopes));

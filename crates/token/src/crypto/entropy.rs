@@ -32,6 +32,6 @@ pub fn random_uuid(entropy: &dyn Entropy) -> Uuid {
 pub fn ordered_uuid(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     let mut bytes = [0; 10];
     entropy.fill(&mut bytes);
-    let milliseconds = (clock.now().unix_timestamp_nanos() / 1_000_000).max(0);
+    let milliseconds = clock.unix_millis().max(0);
     uuid::Builder::from_unix_timestamp_millis(milliseconds as u64, &bytes).into_uuid()
 }

@@ -4,7 +4,7 @@ use clap::{ArgAction, ArgGroup, Args};
 use ficha_authority::{ClientChange, Grant, NewClient};
 
 use super::{Scopes, grant, show};
-use crate::admin_context::{self, ACTOR, AdminContext, Empty};
+use crate::admin_context::{self, AdminContext, Empty, actor};
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::output;
@@ -89,7 +89,7 @@ pub async fn add(arguments: Add, configuration: &Configuration) -> Result<(), Cl
         serves: arguments.serves,
         forwards_address: arguments.forwards_address,
     };
-    let (client, secret) = context.admin.add_client(ACTOR, new).await?;
+    let (client, secret) = context.admin.add_client(&actor(), new).await?;
     show::added(&client, secret.as_ref(), arguments.json)
 }
 
@@ -103,6 +103,6 @@ pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError>
         serves: list(!arguments.serves.is_empty(), arguments.no_serves).then_some(arguments.serves),
         forwards_address: arguments.forwards_address,
     };
-    let client = context.admin.change_client(ACTOR, &arguments.id, change).await?;
+    let client = context.admin.change_client(&actor(), &arguments.id, change).await?;
     output::say(&format!("client {} changed", client.id))
 }

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use ficha_authority::{ClientScopes, Grant};
 use ficha_token::{Scope, ScopeError};
 
-use crate::admin_context::{self, ACTOR, Empty};
+use crate::admin_context::{self, Empty, actor};
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::output::{self, ended};
@@ -65,22 +65,22 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
     match command {
         Command::Add(arguments) => change::add(arguments, configuration).await,
         Command::List { json } => show::list(&open().await?, json).await,
-        Command::Show { id, json } => show::one(&open().await?.admin.client(&id).await?, json),
+        Command::Show { id, json } => show::one(&open().await?.admin.client(&actor(), &id).await?, json),
         Command::Set(arguments) => change::set(&open().await?, arguments).await,
         Command::Secret { id, json } => {
-            let secret = open().await?.admin.new_client_secret(ACTOR, &id).await?;
+            let secret = open().await?.admin.new_client_secret(&actor(), &id).await?;
             show::secret(&id, &secret, json)
         }
         Command::Enable { id } => {
-            open().await?.admin.set_client_enabled(ACTOR, &id, true).await?;
+            open().await?.admin.set_client_enabled(&actor(), &id, true).await?;
             output::say(&format!("client {id} enabled"))
         }
         Command::Disable { id } => {
-            let sessions = open().await?.admin.set_client_enabled(ACTOR, &id, false).await?;
+            let sessions = open().await?.admin.set_client_enabled(&actor(), &id, false).await?;
             output::say(&format!("client {id} disabled; {}", ended(sessions)))
         }
         Command::Rm { id } => {
-            let sessions = open().await?.admin.delete_client(ACTOR, &id).await?;
+            let sessions = open().await?.admin.delete_client(&actor(), &id).await?;
             output::say(&format!("client {id} removed; {}", ended(sessions)))
         }
     }

@@ -4,7 +4,7 @@ use ficha_authority::{ClientRecord, ClientScopes, Secret};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::admin_context::{AdminContext, all_pages};
+use crate::admin_context::{AdminContext, actor, all_pages};
 use crate::error::CliError;
 use crate::output::{self, or_dash, time, yes_no};
 
@@ -80,7 +80,7 @@ fn show_secret(id: &str, secret: &Secret) -> Result<(), CliError> {
 /// Lists all clients.
 pub async fn list(context: &AdminContext, json: bool) -> Result<(), CliError> {
     let clients = all_pages(async |last: Option<&ClientRecord>, limit| {
-        context.admin.clients(last.map(|client| client.id.as_str()), limit).await
+        context.admin.clients(&actor(), last.map(|client| client.id.as_str()), limit).await
     });
     let clients = clients.await?;
     let shown = clients.iter().map(Shown::of);

@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::view::{Shown, Viewer};
-use crate::admin_context::AdminContext;
+use crate::admin_context::{AdminContext, actor};
 use crate::error::CliError;
 use crate::output::{self, JsonList, Table, or_dash};
 
@@ -48,7 +48,7 @@ pub async fn list(context: &AdminContext, arguments: List) -> Result<(), CliErro
         limit: PAGE,
     };
     if arguments.count {
-        let count = context.admin.count_sessions(query).await?;
+        let count = context.admin.count_sessions(&actor(), query).await?;
         return if arguments.json { output::json(&json!({ "count": count })) } else { output::say(&count.to_string()) };
     }
     let mut left = arguments.limit.unwrap_or(u64::MAX);
@@ -57,7 +57,7 @@ pub async fn list(context: &AdminContext, arguments: List) -> Result<(), CliErro
         if arguments.json { Output::Json(JsonList::default()) } else { Output::Table(Box::new(Table::new(HEADINGS))) };
     while left > 0 {
         query.limit = PAGE.min(left);
-        let page: Vec<SessionRecord> = context.admin.sessions(query.clone()).await?;
+        let page: Vec<SessionRecord> = context.admin.sessions(&actor(), query.clone()).await?;
         let is_last = (page.len() as u64) < query.limit;
         left -= page.len() as u64;
         query.after = page.last().map(|session| session.id).or(query.after);

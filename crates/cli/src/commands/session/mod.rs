@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use self::view::Viewer;
 use super::recover;
-use crate::admin_context::{self, ACTOR, AdminContext, Empty};
+use crate::admin_context::{self, AdminContext, Empty, actor};
 use crate::config::Configuration;
 use crate::error::CliError;
 use crate::output::{self, ended, or_dash};
@@ -63,9 +63,9 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
 
 async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
     let sessions = match (which.id, which.user, which.client) {
-        (Some(id), _, _) => u64::from(context.admin.revoke_session(ACTOR, id).await?),
-        (_, Some(user), _) => context.admin.revoke_user(ACTOR, &user).await?,
-        (_, _, Some(client)) => context.admin.revoke_client(ACTOR, &client).await?,
+        (Some(id), _, _) => u64::from(context.admin.revoke_session(&actor(), id).await?),
+        (_, Some(user), _) => context.admin.revoke_user(&actor(), &user).await?,
+        (_, _, Some(client)) => context.admin.revoke_client(&actor(), &client).await?,
         // clap requires one of them.
         (None, None, None) => 0,
     };
@@ -73,7 +73,7 @@ async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
 }
 
 async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliError> {
-    let session = context.admin.session(id).await?;
+    let session = context.admin.session(&actor(), id).await?;
     let session = Viewer::new(context).await?.show(&[session]).await?.remove(0);
     if json {
         return output::json(&session);
@@ -95,5 +95,7 @@ async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliErr
         ("revoked", or_dash(session.revoked_at.as_deref())),
         ("address", or_dash(session.address.as_deref())),
         ("user agent", or_dash(session.user_agent.as_deref())),
+        ("authenticated", session.auth_time),
+        ("methods", or_dash(Some(&session.amr.join(" ")))),
     ])
 }

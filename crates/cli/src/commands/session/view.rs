@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ficha_authority::SessionRecord;
+use ficha_authority::{SessionRecord, SessionState};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::admin_context::AdminContext;
+use crate::admin_context::{AdminContext, actor};
 use crate::error::CliError;
 use crate::output::time;
 
@@ -29,6 +29,9 @@ pub struct Shown {
     pub revoked_at: Option<String>,
     pub address: Option<String>,
     pub user_agent: Option<String>,
+    pub amr: Vec<String>,
+    pub acr: Option<String>,
+    pub auth_time: String,
 }
 
 /// Converts rows for display, with the names of their users.
@@ -72,15 +75,18 @@ impl<'a> Viewer<'a> {
             revoked_at: session.revoked.map(|(at, _)| time(at)),
             address: session.address.clone(),
             user_agent: session.user_agent.clone(),
+            amr: session.authentication.as_ref().map(|how| how.amr.clone()).unwrap_or_default(),
+            acr: session.authentication.as_ref().and_then(|how| how.acr.clone()),
+            auth_time: time(session.auth_time()),
         }
     }
 
     fn state(&self, session: &SessionRecord) -> String {
-        match session.revoked {
-            Some((_, reason)) => format!("revoked: {}", reason.as_str()),
-            None if session.epoch < self.epoch => "revoked: purge".into(),
-            None if session.expires_at.min(session.idle_expires_at) <= self.now => "expired".into(),
-            None => "live".into(),
+        match session.state(self.now, self.epoch) {
+            SessionState::Revoked(reason) => format!("revoked: {}", reason.as_str()),
+            SessionState::Purged => "revoked: purge".into(),
+            SessionState::Expired => "expired".into(),
+            SessionState::Live => "live".into(),
         }
     }
 
@@ -92,7 +98,7 @@ impl<'a> Viewer<'a> {
         let ids = sessions.iter().filter_map(|session| session.user_id);
         let unknown: HashSet<Uuid> = ids.filter(|id| !self.users.contains_key(id)).collect();
         let unknown: Vec<Uuid> = unknown.into_iter().collect();
-        self.users.extend(self.context.admin.user_names(&unknown).await?);
+        self.users.extend(self.context.admin.user_names(&actor(), &unknown).await?);
         Ok(())
     }
 }

@@ -11,13 +11,15 @@ pub(crate) use step::fits;
 use ficha_token::random_uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::database::transaction::statement;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::record;
 use crate::rows::bulk_revocation;
-use crate::{BulkRevocation, BulkWork, Result, RevokeReason, SessionsOf, Store};
+use crate::{BulkRevocation, BulkWork, Cause, EventKind, NewEvent, Result, RevokeReason, SessionsOf, Store};
 
 impl Store {
     /// A revocation, also for some time after it has finished.
@@ -77,6 +79,7 @@ impl Store {
         of: &SessionsOf,
         reason: RevokeReason,
         now: i64,
+        cause: &Cause,
     ) -> Result<BulkWork, Fault> {
         use bulk_revocation::Column;
         let (client_id, user_id) = match of {
@@ -87,6 +90,9 @@ impl Store {
             SessionsOf::Client(id) => Column::ClientId.eq(id.as_str()),
             SessionsOf::User(id) => Column::UserId.eq(*id),
         };
+        let begins = json!({ "reason": reason.as_str(), "begins": true });
+        record(self, transaction, event_of(of, cause).detail(begins)).await?;
+        let cause = serde_json::to_string(cause).ok();
         let unfinished = bulk_revocation::Entity::find().filter(same).filter(Column::FinishedAt.is_null());
         if let Some(row) = unfinished.one(transaction).await? {
             let work = self.work_on(row.id);
@@ -96,6 +102,7 @@ impl Store {
                 .col_expr(Column::Worker, Expr::value(work.worker))
                 .col_expr(Column::Reason, Expr::value(reason.as_str()))
                 .col_expr(Column::Reached, Expr::value(None::<Uuid>))
+                .col_expr(Column::Cause, Expr::value(cause))
                 .filter(Column::Id.eq(row.id));
             update.exec(transaction).await?;
             return Ok(work);
@@ -111,8 +118,18 @@ impl Store {
             sessions: 0,
             started_at: now,
             finished_at: None,
+            cause,
         };
         bulk_revocation::Entity::insert(row.into_active_model()).exec_without_returning(transaction).await?;
         Ok(work)
+    }
+}
+
+/// The event of a revocation, without its detail.
+fn event_of(of: &SessionsOf, cause: &Cause) -> NewEvent {
+    let event = NewEvent::new(EventKind::SessionsRevoked, cause);
+    match of {
+        SessionsOf::Client(id) => event.client(id),
+        SessionsOf::User(id) => event.user(*id),
     }
 }

@@ -2,25 +2,29 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::record;
 use crate::rows::{bulk_revocation, client, parse_scope, session, split_names, user};
+use crate::sessions::bulk::event_of;
 use crate::sessions::end::{end_sessions, is_endable, lock_sessions, write_roles};
 use crate::{BulkStep, BulkWork, Result, RevokeReason, SessionsOf, Store};
 
 impl Store {
     /// Examines the next `limit` sessions, and ends those that have not ended. If there are none left, it unblocks the
     /// client or the user.
-    pub async fn continue_bulk_revocation(&self, work: BulkWork, now: i64, limit: u64) -> Result<BulkStep> {
-        let step = transaction!(self, |transaction| self.end_batch(transaction, work, now, limit).await)?;
+    /// `at` is the time in Unix milliseconds, for the event.
+    pub async fn continue_bulk_revocation(&self, work: BulkWork, now: i64, at: i64, limit: u64) -> Result<BulkStep> {
+        let step = transaction!(self, |transaction| self.end_batch(transaction, work, now, at, limit).await)?;
         match step {
             // While they are blocked no session is added, so none is left now either. It takes another transaction,
             // since the lock order begins with `globals` and the client.
-            BulkStep::Finished => transaction!(self, |transaction| finish(transaction, work, now).await),
+            BulkStep::Finished => transaction!(self, |transaction| finish(self, transaction, work, now, at).await),
             step => Ok(step),
         }
     }
@@ -30,6 +34,7 @@ impl Store {
         transaction: &WriteConnection,
         work: BulkWork,
         now: i64,
+        at: i64,
         limit: u64,
     ) -> Result<BulkStep, Fault> {
         let Some(of) = owner(transaction, work).await? else {
@@ -56,10 +61,11 @@ impl Store {
                 Some(user) if reason == RevokeReason::RightsChanged && fits(session, user).unwrap_or(false) => {
                     kept.push(session.id);
                 }
-                _ => ended.push((session, reason)),
+                _ => ended.push(session),
             }
         }
-        let revoked = end_sessions(self, transaction, &ended, now).await?;
+        let event = event_of(&of, &row.cause(at));
+        let revoked = end_sessions(self, transaction, &ended, reason, event, now).await?;
         if let Some(user) = &rights
             && reason == RevokeReason::RightsChanged
         {
@@ -126,28 +132,34 @@ async fn advance(
 }
 
 /// Unblocks the client or the user, unless another worker has taken over: it may have begun again for another reason.
-async fn finish(transaction: &WriteConnection, work: BulkWork, now: i64) -> Result<BulkStep, Fault> {
+async fn finish(
+    store: &Store,
+    transaction: &WriteConnection,
+    work: BulkWork,
+    now: i64,
+    at: i64,
+) -> Result<BulkStep, Fault> {
     use bulk_revocation::Column;
-    match owner(transaction, work).await? {
-        Some(SessionsOf::Client(id)) => {
+    let Some(of) = owner(transaction, work).await? else { return Ok(BulkStep::TakenOver) };
+    let row = match &of {
+        SessionsOf::Client(id) => {
             raise_changes(transaction).await?;
-            client::Entity::find_by_id(&id).lock_exclusive().one(transaction).await?;
-            if still_ours(transaction, work).await?.is_none() {
-                return Ok(BulkStep::TakenOver);
-            }
+            client::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+            let Some(row) = still_ours(transaction, work).await? else { return Ok(BulkStep::TakenOver) };
             let update = client::Entity::update_many().col_expr(client::Column::Revoking, Expr::value(false));
             update.filter(client::Column::Id.eq(id)).exec(transaction).await?;
+            row
         }
-        Some(SessionsOf::User(id)) => {
-            user::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
-            if still_ours(transaction, work).await?.is_none() {
-                return Ok(BulkStep::TakenOver);
-            }
+        SessionsOf::User(id) => {
+            user::Entity::find_by_id(*id).lock_exclusive().one(transaction).await?;
+            let Some(row) = still_ours(transaction, work).await? else { return Ok(BulkStep::TakenOver) };
             let update = user::Entity::update_many().col_expr(user::Column::Revoking, Expr::value(false));
-            update.filter(user::Column::Id.eq(id)).exec(transaction).await?;
+            update.filter(user::Column::Id.eq(*id)).exec(transaction).await?;
+            row
         }
-        None => return Ok(BulkStep::TakenOver),
-    }
+    };
+    let ends = json!({ "reason": row.reason, "total": row.sessions, "ends": true });
+    record(store, transaction, event_of(&of, &row.cause(at)).detail(ends)).await?;
     let update = bulk_revocation::Entity::update_many()
         .col_expr(Column::FinishedAt, Expr::value(now))
         .filter(Column::Id.eq(work.revocation));

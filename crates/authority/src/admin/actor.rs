@@ -1,0 +1,83 @@
+//! Who administers, and what they may do.
+
+use ficha_store::{Cause, EventActor};
+use ficha_token::Scope;
+use uuid::Uuid;
+
+use super::AdminError;
+use super::powers::{Access, Area, allows, covers};
+use crate::request_source::RequestSource;
+
+/// Who administers: recorded with every change, and asked about before it.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    who: EventActor,
+    source: RequestSource,
+    powers: Powers,
+}
+
+#[derive(Debug, Clone)]
+enum Powers {
+    /// Who can read the database's file or URL and the master key needs no permission.
+    Everything,
+    /// These scopes.
+    Scopes(Scope),
+}
+
+impl Actor {
+    /// A command on the server's own machine, run by this account of the operating system.
+    pub fn command_line(account: &str) -> Self {
+        let who = EventActor::Cli { name: account.to_owned() };
+        Self { who, source: RequestSource::default(), powers: Powers::Everything }
+    }
+
+    /// A part of the server that acts by itself, such as `rotate_after`.
+    pub fn server(part: &str) -> Self {
+        let who = EventActor::Server { name: part.to_owned() };
+        Self { who, source: RequestSource::default(), powers: Powers::Everything }
+    }
+
+    /// A user whose token has these scopes.
+    pub fn user(id: Uuid, name: &str, scopes: &Scope, source: RequestSource) -> Self {
+        let who = EventActor::User { id, name: Some(name.to_owned()) };
+        Self { who, source, powers: Powers::Scopes(scopes.clone()) }
+    }
+
+    /// A client whose own token has these scopes.
+    pub fn client(id: &str, scopes: &Scope, source: RequestSource) -> Self {
+        Self { who: EventActor::Client { id: id.to_owned() }, source, powers: Powers::Scopes(scopes.clone()) }
+    }
+
+    /// The cause of what it does at `at`, in Unix milliseconds.
+    pub(crate) fn cause(&self, at: i64) -> Cause {
+        self.source.cause(self.who.clone(), at)
+    }
+
+    /// Refuses what the table does not allow.
+    pub(crate) fn require(&self, access: Access, area: Area) -> Result<(), AdminError> {
+        match &self.powers {
+            Powers::Everything => Ok(()),
+            Powers::Scopes(scopes) if allows(scopes, access, area) => Ok(()),
+            Powers::Scopes(_) => Err(AdminError::Forbidden(format!("this needs a scope that may {access} {area}"))),
+        }
+    }
+
+    /// Refuses to touch what holds, gets or may obtain one of the server's own scopes that this actor lacks: a change
+    /// of its password, secret or rights would be a way to that scope.
+    pub(crate) fn require_scopes_of(&self, whose: &Scope) -> Result<(), AdminError> {
+        let Powers::Scopes(own) = &self.powers else { return Ok(()) };
+        match whose.iter().find(|name| !covers(own, name)) {
+            Some(name) => Err(AdminError::Forbidden(format!("this needs the scope {name} too"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for what may obtain any scope that a user has.
+    pub(crate) fn require_any_scope(&self) -> Result<(), AdminError> {
+        match &self.powers {
+            Powers::Everything => Ok(()),
+            Powers::Scopes(own) if covers(own, crate::settings::ADMIN_SCOPE) => Ok(()),
+            Powers::Scopes(_) => Err(AdminError::Forbidden("this needs the scope ficha:admin too".into())),
+        }
+    }
+}

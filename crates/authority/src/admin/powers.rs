@@ -1,0 +1,141 @@
+//! What an administrator may do: one table, for every way in.
+
+use std::fmt;
+
+use ficha_token::Scope;
+
+use crate::grants::is_own;
+use crate::settings::ADMIN_SCOPE;
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Access {
+    /// Only a name is looked up, to show it beside an id.
+    Name,
+    /// Anything is read.
+    Read,
+    /// Anything is changed.
+    Write,
+}
+
+/// To what it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    Sessions,
+    Users,
+    Clients,
+    Scopes,
+    Keys,
+    Events,
+}
+
+/// What each scope allows. An area that is not named, it does not.
+const TABLE: [(&str, &[(Area, Access)]); 6] = [
+    (
+        ADMIN_SCOPE,
+        &[
+            (Area::Sessions, Access::Write),
+            (Area::Users, Access::Write),
+            (Area::Clients, Access::Write),
+            (Area::Scopes, Access::Write),
+            (Area::Keys, Access::Write),
+            (Area::Events, Access::Read),
+        ],
+    ),
+    (
+        "ficha:admin:read",
+        &[
+            (Area::Sessions, Access::Read),
+            (Area::Users, Access::Read),
+            (Area::Clients, Access::Read),
+            (Area::Scopes, Access::Read),
+            (Area::Keys, Access::Read),
+            (Area::Events, Access::Read),
+        ],
+    ),
+    ("ficha:sessions", &[(Area::Sessions, Access::Write), (Area::Users, Access::Name), (Area::Clients, Access::Name)]),
+    ("ficha:users", &[(Area::Users, Access::Write), (Area::Sessions, Access::Read)]),
+    ("ficha:clients", &[(Area::Clients, Access::Write), (Area::Scopes, Access::Write), (Area::Sessions, Access::Read)]),
+    ("ficha:audit", &[(Area::Events, Access::Read)]),
+];
+
+/// What every user has by default: it is about themselves alone.
+const ACCOUNT_SCOPE: &str = "ficha:account";
+
+/// True if one of the scopes allows it.
+pub(crate) fn allows(scopes: &Scope, access: Access, area: Area) -> bool {
+    let held = TABLE.iter().filter(|(name, _)| scopes.contains(name));
+    held.flat_map(|(_, allowed)| *allowed).any(|(where_, up_to)| *where_ == area && access <= *up_to)
+}
+
+/// True if who holds `own` may give `name` away, or change who has it. `ficha:admin` contains every scope.
+pub(crate) fn covers(own: &Scope, name: &str) -> bool {
+    !is_own(name) || name == ACCOUNT_SCOPE || own.contains(name) || own.contains(ADMIN_SCOPE)
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "look up the names of",
+            Self::Read => "read",
+            Self::Write => "change",
+        })
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sessions => "sessions",
+            Self::Users => "users",
+            Self::Clients => "clients",
+            Self::Scopes => "scopes",
+            Self::Keys => "keys",
+            Self::Events => "the event log",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(text: &str) -> Scope {
+        text.parse().unwrap()
+    }
+
+    /// The table as the documentation has it.
+    #[test]
+    fn the_table_allows_exactly_what_is_documented() {
+        let areas = [Area::Sessions, Area::Users, Area::Clients, Area::Scopes, Area::Keys, Area::Events];
+        let rows = [
+            ("ficha:admin", "w w w w w r"),
+            ("ficha:admin:read", "r r r r r r"),
+            ("ficha:sessions", "w n n - - -"),
+            ("ficha:users", "r w - - - -"),
+            ("ficha:clients", "r - w w - -"),
+            ("ficha:audit", "- - - - - r"),
+            ("ficha:account", "- - - - - -"),
+            ("notes:admin", "- - - - - -"),
+            ("", "- - - - - -"),
+        ];
+        for (name, row) in rows {
+            for (area, cell) in areas.iter().zip(row.split(' ')) {
+                let may = |access| allows(&scope(name), access, *area);
+                let expected = ["-", "n", "r", "w"].iter().position(|known| *known == cell).unwrap();
+                let seen = [Access::Name, Access::Read, Access::Write].iter().filter(|access| may(**access)).count();
+                assert_eq!(seen, expected, "{name} {area}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_own_scope_is_covered_only_by_itself_and_by_admin() {
+        assert!(covers(&scope("ficha:users"), "notes:read"));
+        assert!(covers(&scope("ficha:users"), "ficha:users"));
+        assert!(covers(&scope("ficha:users"), "ficha:account"));
+        assert!(!covers(&scope("ficha:users"), "ficha:admin"));
+        assert!(!covers(&scope("ficha:users ficha:admin:read"), "ficha:sessions"));
+        assert!(covers(&scope("ficha:admin"), "ficha:anything"));
+    }
+}

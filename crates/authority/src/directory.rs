@@ -1,0 +1,19 @@
+//! What anybody, or the bearer of a token, may look up.
+
+use ficha_store::UserRecord;
+use uuid::Uuid;
+
+use crate::Authority;
+use crate::error::AuthorityError;
+
+impl Authority {
+    /// The user with that id, if there is one.
+    pub async fn user(&self, id: Uuid) -> Result<Option<UserRecord>, AuthorityError> {
+        Ok(self.store().user_by_id(id).await?)
+    }
+
+    /// Every declared scope: name and description.
+    pub async fn declared_scopes(&self) -> Result<Vec<(String, String)>, AuthorityError> {
+        Ok(self.store().list_scopes().await?)
+    }
+}

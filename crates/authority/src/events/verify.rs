@@ -1,0 +1,145 @@
+//! Checking the chain.
+
+use ficha_store::{ChainEnd, EventFilter, EventRecord, Store, StoreError};
+
+use crate::events::chain::{ChainKey, Sealed};
+
+/// How many events are read at a time.
+const PAGE: u64 = 1_000;
+/// After so many damages, checking ends: the rest would be more of the same.
+const MOST_DAMAGES: usize = 20;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The first number that is there.
+    pub first: i64,
+    /// The newest event that was checked.
+    pub newest: ChainEnd,
+    /// How many events were checked.
+    pub events: u64,
+    /// How many events have no number yet. Nothing is known about them.
+    pub pending: u64,
+    /// What is wrong, in the order of the numbers.
+    pub damages: Vec<Damage>,
+}
+
+/// What is wrong with the chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Events are missing.
+    #[error("events {from} to {to} were removed")]
+    Removed {
+        /// The first of them.
+        from: i64,
+        /// The last of them.
+        to: i64,
+    },
+    /// The hash does not fit: the event or the one before it was changed, or they were reordered.
+    #[error("event {0} does not follow from what is before it: it was changed, or put in another place")]
+    Changed(i64),
+    /// The newest events are missing.
+    #[error("the log ends at {last}, but events up to {newest} had numbers: they were cut off")]
+    CutOff {
+        /// The last event that is there.
+        last: i64,
+        /// The newest number that was given.
+        newest: i64,
+    },
+    /// There are events behind the recorded end.
+    #[error("the log's recorded end is {recorded}, but there are events up to {last}: the record was changed")]
+    EndChanged {
+        /// The end in `event_chain`.
+        recorded: i64,
+        /// The last event that is there.
+        last: i64,
+    },
+    /// The seal of an end is wrong.
+    #[error("the seal of the {0} is wrong: it was changed, or made with another master key")]
+    Seal(&'static str),
+    /// The event that was expected is not there.
+    #[error("event {0} is not in the log, or has another hash than expected: the log was rewritten, or cut off")]
+    NotAsExpected(i64),
+}
+
+/// Checks every event, from the oldest to the newest. `expected` is the number and the beginning of the hash of an event
+/// that was noted elsewhere.
+pub(crate) async fn verify(
+    store: &Store,
+    key: &ChainKey,
+    expected: Option<(i64, &str)>,
+) -> Result<Verified, StoreError> {
+    let chain = store.event_chain().await?;
+    let mut walk = Walk { key, last: chain.pruned, events: 0, first: None, damages: Vec::new(), expected, met: false };
+    if !key.is_sealed(Sealed::Pruned, &chain.pruned) {
+        walk.damages.push(Damage::Seal("end of the pruned events"));
+    }
+    if !key.is_sealed(Sealed::Newest, &chain.newest) {
+        walk.damages.push(Damage::Seal("newest event"));
+    }
+    walk.note_expected(chain.pruned.number, &chain.pruned.hash);
+    loop {
+        let page = store.events_after(&EventFilter::default(), walk.last.number, PAGE).await?;
+        let is_last = (page.len() as u64) < PAGE;
+        for event in &page {
+            walk.check(event);
+        }
+        if is_last || walk.damages.len() >= MOST_DAMAGES {
+            break;
+        }
+    }
+    // Read again: events may have got numbers meanwhile, so only a later end proves that some are missing.
+    let recorded = chain.newest.number;
+    if walk.last.number < recorded {
+        walk.damages.push(Damage::CutOff { last: walk.last.number, newest: recorded });
+    } else if store.event_chain().await?.newest.number < walk.last.number {
+        walk.damages.push(Damage::EndChanged { recorded, last: walk.last.number });
+    }
+    if let Some((number, _)) = expected.filter(|_| !walk.met) {
+        walk.damages.push(Damage::NotAsExpected(number));
+    }
+    let pending = store.count_pending_events().await?;
+    Ok(Verified {
+        first: walk.first.unwrap_or(0),
+        newest: walk.last,
+        events: walk.events,
+        pending,
+        damages: walk.damages,
+    })
+}
+
+struct Walk<'a> {
+    key: &'a ChainKey,
+    last: ChainEnd,
+    events: u64,
+    first: Option<i64>,
+    damages: Vec<Damage>,
+    expected: Option<(i64, &'a str)>,
+    met: bool,
+}
+
+impl Walk<'_> {
+    fn check(&mut self, event: &EventRecord) {
+        let number = event.number.unwrap_or_default();
+        let hash = event.hash.unwrap_or_default();
+        if number != self.last.number + 1 {
+            // What stood before this event is gone, so its own hash can't be checked.
+            self.damages.push(Damage::Removed { from: self.last.number + 1, to: number - 1 });
+        } else if self.key.hash(&self.last.hash, number, event) != hash {
+            self.damages.push(Damage::Changed(number));
+        }
+        self.note_expected(number, &hash);
+        self.first.get_or_insert(number);
+        self.events += 1;
+        self.last = ChainEnd { number, hash, seal: None };
+    }
+
+    fn note_expected(&mut self, number: i64, hash: &[u8; 32]) {
+        if let Some((expected, beginning)) = self.expected
+            && expected == number
+            && crate::events::view::hex(hash).starts_with(beginning)
+        {
+            self.met = true;
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! `ficha audit …`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use ficha_authority::{EventQuery, EventView, hex};
+use uuid::Uuid;
+
+use crate::admin_context::{self, AdminContext, Empty, actor};
+use crate::config::Configuration;
+use crate::error::CliError;
+use crate::output::{self, JsonList, Table, or_dash};
+
+/// How long a command waits for the numbers of what has just happened. A server gives them within a second; if none
+/// runs, the command gives them.
+pub const NUMBERED_WITHIN: Duration = Duration::from_secs(3);
+
+/// How many events are read and printed at a time.
+const PAGE: u64 = 1_000;
+
+/// How much of an event's hash is enough to name it, in hexadecimal digits: 48 bits, as in the metric.
+const SHORTEST_HASH: usize = 12;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List events, newest first
+    List(List),
+    /// Print events as lines of JSON, oldest first
+    Export(Export),
+    /// Check that no event was removed, changed, reordered or cut off
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Only events with this name; `login.` for all whose name begins so
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+    /// Only events that happened to this user, by name or id
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Only events of this client
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// Only events of this session
+    #[arg(long, value_name = "ID")]
+    session: Option<Uuid>,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    which: Which,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// Continue before the event with this number: the last one of the previous list
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<i64>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    which: Which,
+    /// Begin after the event with this number: the last one of the previous export
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    after: i64,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// An event that was noted elsewhere: its number, a colon, and its hash or at least the first 12 digits of it
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = expected)]
+    expect: Option<(i64, String)>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
+    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    let waiting = context.admin.number_events(&actor(), NUMBERED_WITHIN).await?;
+    if waiting > 0 {
+        tracing::warn!(events = waiting, "the newest events have no numbers yet and are missing here; try again");
+    }
+    match command {
+        Command::List(arguments) => list(&context, arguments).await,
+        Command::Export(arguments) => export(&context, arguments).await,
+        Command::Verify(arguments) => verify(&context, arguments).await,
+    }
+}
+
+async fn list(context: &AdminContext, arguments: List) -> Result<(), CliError> {
+    let query = arguments.which.query();
+    let (mut left, mut before) = (arguments.limit, arguments.before);
+    let (mut json, mut table) = (JsonList::default(), Table::new(HEADINGS));
+    while left > 0 {
+        let limit = PAGE.min(left);
+        let page = context.admin.events_before(&actor(), &query, before, limit).await?;
+        let is_last = (page.len() as u64) < limit;
+        left -= page.len() as u64;
+        before = page.last().and_then(|event| event.number).or(before);
+        let page: Vec<_> = page.into_iter().map(EventView::from).collect();
+        if arguments.json {
+            json.print(&page)?;
+        } else {
+            table.print(page.into_iter().map(row).collect())?;
+        }
+        if is_last {
+            break;
+        }
+    }
+    if arguments.json { json.finish() } else { table.finish() }
+}
+
+const HEADINGS: [&str; 8] = ["NUMBER", "AT", "EVENT", "ACTOR", "USER", "CLIENT", "ADDRESS", "DETAIL"];
+
+fn row(event: EventView) -> [String; 8] {
+    let actor = match event.actor.name {
+        Some(name) => format!("{}:{name}", event.actor.kind),
+        None => event.actor.kind,
+    };
+    let user = event.user.map(|user| user.to_string());
+    [
+        event.number.map(|number| number.to_string()).unwrap_or_default(),
+        event.at,
+        event.event,
+        actor,
+        or_dash(user.as_deref()),
+        or_dash(event.client.as_deref()),
+        or_dash(event.address.as_deref()),
+        or_dash(event.detail.map(|detail| detail.to_string()).as_deref()),
+    ]
+}
+
+async fn export(context: &AdminContext, arguments: Export) -> Result<(), CliError> {
+    let (query, mut after) = (arguments.which.query(), arguments.after);
+    loop {
+        let page = context.admin.events_after(&actor(), &query, after, PAGE).await?;
+        let is_last = (page.len() as u64) < PAGE;
+        after = page.last().and_then(|event| event.number).unwrap_or(after);
+        output::print(&page.into_iter().map(|event| EventView::from(event).line()).collect::<String>())?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+async fn verify(context: &AdminContext, arguments: Verify) -> Result<(), CliError> {
+    let expected = arguments.expect.as_ref().map(|(number, hash)| (*number, hash.as_str()));
+    let found = context.admin.verify_events(&actor(), expected).await?;
+    let hash = hex(&found.newest.hash);
+    if arguments.json {
+        let damages: Vec<_> = found.damages.iter().map(ToString::to_string).collect();
+        output::json(&serde_json::json!({
+            "intact": damages.is_empty(), "events": found.events, "first": found.first,
+            "newest": { "number": found.newest.number, "hash": hash }, "pending": found.pending, "damages": damages,
+        }))?;
+    } else {
+        let end = format!("{}:{hash}", found.newest.number);
+        output::say(&format!("{} events checked, from {} to {end}", found.events, found.first))?;
+        for damage in &found.damages {
+            output::say(&damage.to_string())?;
+        }
+    }
+    match found.damages.len() {
+        0 if arguments.json => Ok(()),
+        0 => {
+            output::say("the log is intact. To notice if it is cut off later, note the last number and hash elsewhere")
+        }
+        damages => Err(CliError::EventsDamaged(damages)),
+    }
+}
+
+impl Which {
+    fn query(&self) -> EventQuery {
+        EventQuery {
+            event: self.event.clone(),
+            user: self.user.clone(),
+            client: self.client.clone(),
+            session: self.session,
+        }
+    }
+}
+
+fn expected(text: &str) -> Result<(i64, String), String> {
+    let wrong = || format!("write it like 1024:9f86d081884c, with at least {SHORTEST_HASH} digits of the hash");
+    let (number, hash) = text.split_once(':').ok_or_else(wrong)?;
+    let number = number.parse::<i64>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+    let is_hash = (SHORTEST_HASH..=64).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { Ok((number, hash.to_ascii_lowercase())) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expected_event_is_a_number_and_enough_of_its_hash() {
+        assert_eq!(expected("7:9F86d081884c").unwrap(), (7, "9f86d081884c".into()));
+        for wrong in ["7", "7:", "7:9f86", "x:9f86d081884c", "0:9f86d081884c", "-1:9f86d081884c", "7:9f86d081884g"] {
+            assert!(expected(wrong).unwrap_err().contains("write it like"), "{wrong}");
+        }
+    }
+}

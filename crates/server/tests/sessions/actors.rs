@@ -1,0 +1,154 @@
+//! What an administrator with few scopes may do, for every rule.
+
+use ficha_authority::{
+    Actor, AdminError, ClientChange, ClientScopes, EventQuery, NewClient, NewPassword, NewUser, Password,
+    RequestSource, SessionQuery,
+};
+use ficha_store::testing::TestDatabase;
+use ficha_testing::{App, PASSWORD, tester};
+use ficha_token::{Grant, Scope};
+use uuid::Uuid;
+
+use crate::support::*;
+
+fn scope(text: &str) -> Scope {
+    text.parse().expect("a scope")
+}
+
+fn with(scopes: &str) -> Actor {
+    Actor::user(Uuid::from_u128(7), "helper", &scope(scopes), RequestSource::default())
+}
+
+fn is_forbidden<T>(outcome: Result<T, AdminError>) -> bool {
+    matches!(outcome, Err(AdminError::Forbidden(_)))
+}
+
+fn password() -> NewPassword {
+    NewPassword::Plain(Password::new(PASSWORD))
+}
+
+fn new_user(name: &str, scopes: &str) -> NewUser {
+    NewUser { name: name.into(), email: None, password: password(), scopes: scope(scopes), roles: Vec::new() }
+}
+
+fn new_client(id: &str, scopes: ClientScopes) -> NewClient {
+    NewClient {
+        id: id.into(),
+        public: false,
+        grants: vec![Grant::Password],
+        scopes,
+        audience: None,
+        serves: Vec::new(),
+        forwards_address: false,
+    }
+}
+
+/// Which rules refuse this actor, one letter each: sessions, users, clients, scopes, keys and events; capital letters for
+/// changes.
+async fn refused(app: &App, actor: &Actor) -> String {
+    let (admin, missing) = (&app.admin, Uuid::from_u128(9));
+    let query = SessionQuery { limit: 1, ..SessionQuery::default() };
+    let events = EventQuery::default();
+    let rights = scope("");
+    let outcomes = [
+        ('s', is_forbidden(admin.sessions(actor, query.clone()).await)),
+        ('s', is_forbidden(admin.count_sessions(actor, query).await)),
+        ('s', is_forbidden(admin.session(actor, missing).await)),
+        ('S', is_forbidden(admin.revoke_session(actor, missing).await)),
+        ('S', is_forbidden(admin.revoke_user(actor, "nosuch").await)),
+        ('S', is_forbidden(admin.revoke_client(actor, "nosuch").await)),
+        ('u', is_forbidden(admin.user(actor, "nosuch").await)),
+        ('u', is_forbidden(admin.users(actor, None, 1).await)),
+        ('U', is_forbidden(admin.add_user(actor, new_user("alice", "")).await)),
+        ('U', is_forbidden(admin.set_password(actor, "nosuch", password()).await)),
+        ('U', is_forbidden(admin.set_user_enabled(actor, "nosuch", true).await)),
+        ('U', is_forbidden(admin.set_user_rights(actor, "nosuch", &rights, &[]).await)),
+        ('U', is_forbidden(admin.set_user_email(actor, "nosuch", None).await)),
+        ('U', is_forbidden(admin.delete_user(actor, "nosuch").await)),
+        ('U', is_forbidden(admin.unlock_user(actor, "nosuch").await)),
+        ('c', is_forbidden(admin.client(actor, "nosuch").await)),
+        ('c', is_forbidden(admin.clients(actor, None, 1).await)),
+        ('C', is_forbidden(admin.add_client(actor, new_client("", ClientScopes::Only(scope("")))).await)),
+        ('C', is_forbidden(admin.change_client(actor, "nosuch", ClientChange::default()).await)),
+        ('C', is_forbidden(admin.new_client_secret(actor, "nosuch").await)),
+        ('C', is_forbidden(admin.set_client_enabled(actor, "nosuch", false).await)),
+        ('C', is_forbidden(admin.delete_client(actor, "nosuch").await)),
+        ('p', is_forbidden(admin.scopes(actor).await)),
+        ('P', is_forbidden(admin.declare_scope(actor, "a b", "").await)),
+        ('P', is_forbidden(admin.remove_scope(actor, "nosuch").await)),
+        ('k', is_forbidden(admin.keys(actor).await)),
+        ('e', is_forbidden(admin.events_after(actor, &events, 0, 1).await)),
+        ('e', is_forbidden(admin.events_before(actor, &events, None, 1).await)),
+        ('e', is_forbidden(admin.verify_events(actor, None).await)),
+    ];
+    outcomes.into_iter().filter(|(_, refused)| *refused).map(|(letter, _)| letter).collect()
+}
+
+ficha_store::on_both_databases! {
+    async fn every_rule_asks_the_table(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let all = "sssSSSuuUUUUUUUccCCCCCpPPkeee";
+        let without = |letters: &str| all.chars().filter(|letter| !letters.contains(*letter)).collect::<String>();
+        assert_eq!(refused(&app, &tester()).await, "");
+        assert_eq!(refused(&app, &with("")).await, all);
+        assert_eq!(refused(&app, &with("notes:admin ficha:account")).await, all);
+        assert_eq!(refused(&app, &with("ficha:admin")).await, "");
+        assert_eq!(refused(&app, &with("ficha:admin:read")).await, without("sucpke"));
+        assert_eq!(refused(&app, &with("ficha:sessions")).await, without("sS"));
+        assert_eq!(refused(&app, &with("ficha:users")).await, without("suU"));
+        assert_eq!(refused(&app, &with("ficha:clients")).await, without("scCpP"));
+        assert_eq!(refused(&app, &with("ficha:audit")).await, without("e"));
+        // Those that can't be tried on something that is missing.
+        for actor in [with("ficha:admin:read"), with("ficha:sessions ficha:users ficha:clients ficha:audit")] {
+            assert!(is_forbidden(app.admin.rotate_key(&actor).await));
+            assert!(is_forbidden(app.admin.purge_keys(&actor).await));
+        }
+        assert!(!is_forbidden(app.admin.user_names(&with("ficha:sessions"), &[]).await));
+        assert!(is_forbidden(app.admin.user_names(&with("ficha:clients"), &[]).await));
+        assert_eq!(app.admin.user(&tester(), "alice").await.expect("she is there").scopes, scope(SCOPES));
+    }
+
+    /// A password, a secret or a right of somebody who has more would be a way to get more.
+    async fn nobody_reaches_a_scope_of_the_server_that_they_lack(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let (admin, users, clients) = (&app.admin, with("ficha:users"), with("ficha:clients"));
+        app.add_user("chief", "ficha:admin notes:read").await;
+        app.add_user("peer", "ficha:users ficha:account").await;
+        assert!(is_forbidden(admin.set_password(&users, "chief", password()).await));
+        assert!(is_forbidden(admin.unlock_user(&users, "chief").await));
+        assert!(is_forbidden(admin.set_user_enabled(&users, "chief", false).await));
+        assert!(is_forbidden(admin.set_user_email(&users, "chief", None).await));
+        assert!(is_forbidden(admin.set_user_rights(&users, "chief", &scope(""), &[]).await));
+        assert!(is_forbidden(admin.delete_user(&users, "chief").await));
+        assert!(is_forbidden(admin.set_user_rights(&users, "alice", &scope("ficha:sessions"), &[]).await));
+        assert!(is_forbidden(admin.add_user(&users, new_user("new", "ficha:admin:read")).await));
+        admin.set_password(&users, "peer", password()).await.expect("they hold the same");
+        admin.set_user_rights(&users, "alice", &scope("notes:read ficha:account"), &[]).await.expect("it is allowed");
+        admin.add_user(&users, new_user("new", "ficha:users notes:write")).await.expect("they hold it themselves");
+        let all = with("ficha:admin");
+        admin.set_password(&all, "chief", password()).await.expect("ficha:admin contains all");
+
+        let automation = ClientScopes::Only(scope("ficha:users jobs:run"));
+        admin.add_client(&tester(), new_client("automation", automation.clone())).await.expect("it is new");
+        admin.add_client(&tester(), new_client("any", ClientScopes::Any)).await.expect("it is new");
+        admin.add_client(&tester(), new_client("plain", ClientScopes::Only(scope("notes:read")))).await.expect("new");
+        let forwards = || ClientChange { forwards_address: Some(true), ..ClientChange::default() };
+        for id in ["automation", "any"] {
+            assert!(is_forbidden(admin.new_client_secret(&clients, id).await), "{id}");
+            assert!(is_forbidden(admin.change_client(&clients, id, forwards()).await), "{id}");
+            assert!(is_forbidden(admin.set_client_enabled(&clients, id, false).await), "{id}");
+            assert!(is_forbidden(admin.delete_client(&clients, id).await), "{id}");
+        }
+        for wider in [ClientScopes::Any, automation.clone()] {
+            let change = ClientChange { scopes: Some(wider.clone()), ..ClientChange::default() };
+            assert!(is_forbidden(admin.change_client(&clients, "plain", change).await));
+            assert!(is_forbidden(admin.add_client(&clients, new_client("new", wider)).await));
+        }
+        admin.change_client(&clients, "plain", forwards()).await.expect("it is allowed");
+        let both = with("ficha:clients ficha:users");
+        admin.new_client_secret(&both, "automation").await.expect("they hold what it may obtain");
+        // Who did it is recorded.
+        let by_helper = events(&database, "client.secret_added").await;
+        assert!(by_helper.iter().any(|event| event.actor_name.as_deref() == Some("helper")));
+    }
+}

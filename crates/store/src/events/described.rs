@@ -1,0 +1,52 @@
+//! A user and a client as events show them: what an administrator sets, without secrets.
+
+use serde_json::{Map, Value, json};
+
+use crate::rows::{client, split_names, user};
+
+/// A user.
+pub(crate) fn described(user: &user::Model) -> Value {
+    json!({
+        "name": user.name,
+        "email": user.email,
+        "scopes": user.scopes,
+        "roles": split_names(&user.roles),
+        "enabled": user.enabled,
+    })
+}
+
+/// A client.
+pub(crate) fn described_client(client: &client::Model) -> Value {
+    json!({
+        "public": client.secret_hash.is_none(),
+        "grants": split_names(&client.grants),
+        "scopes": if client.any_scope { json!("any") } else { json!(client.scopes) },
+        "audience": client.audience,
+        "serves": split_names(&client.serves),
+        "forwards_address": client.forwards_address,
+        "enabled": client.enabled,
+    })
+}
+
+/// `before` and `after` with the fields that differ; `None` if none does.
+pub(crate) fn difference(before: &Value, after: &Value) -> Option<Value> {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else { return None };
+    let differing = |one: &Map<String, Value>, other: &Map<String, Value>| -> Map<String, Value> {
+        one.iter().filter(|(key, value)| other.get(*key) != Some(*value)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    let (before, after) = (differing(before, after), differing(after, before));
+    (!before.is_empty() || !after.is_empty()).then(|| json!({ "before": before, "after": after }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_shown() {
+        let (before, after) = (json!({ "a": 1, "b": null, "c": "x" }), json!({ "a": 1, "b": 2, "c": "x" }));
+        let expected = json!({ "before": { "b": null }, "after": { "b": 2 } });
+        assert_eq!(difference(&before, &after), Some(expected));
+        assert_eq!(difference(&after, &after), None);
+    }
+}

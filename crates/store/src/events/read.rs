@@ -1,0 +1,80 @@
+//! Reading the log by number.
+
+use sea_orm::sea_query::{Condition, Order};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use crate::rows::{event, event_chain};
+use crate::{EventChain, EventRecord, Result, Store, StoreError};
+
+/// Which events are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only events with this name; if it ends with `.`, those whose name begins with it.
+    pub event: Option<String>,
+    /// Only events that happened to this user.
+    pub user: Option<Uuid>,
+    /// Only events of this client.
+    pub client: Option<String>,
+    /// Only events of this session.
+    pub session: Option<Uuid>,
+}
+
+impl EventFilter {
+    fn condition(&self) -> Condition {
+        use event::Column;
+        let name = self.event.as_deref().map(|name| match name.ends_with('.') {
+            true => Column::Event.starts_with(name),
+            false => Column::Event.eq(name),
+        });
+        Condition::all()
+            .add_option(name)
+            .add_option(self.user.map(|user| Column::UserId.eq(user)))
+            .add_option(self.client.as_deref().map(|client| Column::ClientId.eq(client)))
+            .add_option(self.session.map(|session| Column::SessionId.eq(session)))
+    }
+}
+
+impl Store {
+    /// At most `limit` events with a higher number than `after`, ordered by number.
+    pub async fn events_after(&self, filter: &EventFilter, after: i64, limit: u64) -> Result<Vec<EventRecord>> {
+        let query = event::Entity::find().filter(event::Column::Number.gt(after)).filter(filter.condition());
+        self.events(query.order_by(event::Column::Number, Order::Asc).limit(limit)).await
+    }
+
+    /// At most `limit` events with a lower number than `before`, newest first. `None`: the newest.
+    pub async fn events_before(
+        &self,
+        filter: &EventFilter,
+        before: Option<i64>,
+        limit: u64,
+    ) -> Result<Vec<EventRecord>> {
+        let numbered = event::Column::Number.lt(before.unwrap_or(i64::MAX));
+        let query = event::Entity::find().filter(numbered).filter(filter.condition());
+        self.events(query.order_by(event::Column::Number, Order::Desc).limit(limit)).await
+    }
+
+    /// At most `limit` events without a number, the oldest first.
+    pub async fn pending_events(&self, limit: u64) -> Result<Vec<EventRecord>> {
+        let query = event::Entity::find().filter(event::Column::Number.is_null());
+        self.events(query.order_by_asc(event::Column::Id).limit(limit)).await
+    }
+
+    /// How many events have no number.
+    pub async fn count_pending_events(&self) -> Result<u64> {
+        Ok(event::Entity::find().filter(event::Column::Number.is_null()).count(self.reader()).await?)
+    }
+
+    /// The ends of the chain, and who continues it.
+    pub async fn event_chain(&self) -> Result<EventChain> {
+        let row = event_chain::Entity::find_by_id(ONLY).one(self.reader()).await?;
+        row.ok_or_else(|| StoreError::Corrupt("the row of `event_chain` is missing".into()))?.try_into()
+    }
+
+    async fn events(&self, query: sea_orm::Select<event::Entity>) -> Result<Vec<EventRecord>> {
+        query.all(self.reader()).await?.into_iter().map(EventRecord::try_from).collect()
+    }
+}
+
+/// The id of the one row of `event_chain`.
+pub(super) const ONLY: i32 = 1;

@@ -83,7 +83,7 @@ impl Builder {
     }
 
     /// Sets the endpoints of a server that publishes no metadata. By default they are taken from the issuer's metadata
-    /// (RFC 8414), which is fetched when an endpoint is first needed.
+    /// (RFC 8414), which is fetched when an endpoint is first needed, in up to three attempts.
     pub fn endpoints(mut self, token: &str, revocation: Option<&str>) -> Self {
         self.endpoints = Some((token.to_owned(), revocation.map(str::to_owned)));
         self
@@ -97,7 +97,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long one request may take. The default is 9 seconds; a login always has 30 seconds. The limit should be
+    /// Sets how long one attempt of a request may take. The default is 9 seconds; a login always has 30 seconds.
+    /// Requests for metadata, tokens and revocation are sent up to three times; a login is sent once. The limit should be
     /// far shorter than the server's grace period (`token.refresh_grace`, 30 seconds by default), because a refresh
     /// without a response is only retried within it.
     pub fn time_limit(mut self, limit: Duration) -> Self {

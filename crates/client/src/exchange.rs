@@ -161,7 +161,7 @@ pub(crate) struct RetryHooks {
 
 impl RetryHooks {
     /// False if a login or logout is waiting, because that makes the refresh pointless.
-    async fn pause(&self, pause: Duration) -> bool {
+    pub async fn pause(&self, pause: Duration) -> bool {
         let mut waiting = self.waiting.clone();
         tokio::select! {
             () = tokio::time::sleep(pause) => true,

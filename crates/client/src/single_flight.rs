@@ -186,11 +186,11 @@ impl Refresher {
 
     async fn obtain(&self, stored: Option<&Tokens>, hooks: &RetryHooks) -> Result<Answer, Error> {
         if self.is_app_only() {
-            return self.exchange.client_credentials(self.endpoints().await?).await;
+            return self.exchange.client_credentials(self.endpoints_unless(Some(hooks)).await?).await;
         }
         let stored = stored.ok_or(Error::NotLoggedIn)?;
         let refresh = stored.refresh_token.as_ref().ok_or(Error::SessionOver)?;
-        let mut answer = self.exchange.refresh(self.endpoints().await?, refresh, hooks).await?;
+        let mut answer = self.exchange.refresh(self.endpoints_unless(Some(hooks)).await?, refresh, hooks).await?;
         // RFC 6749 §6: a server that does not rotate refresh tokens returns none, and the old one stays valid. The same
         // goes for the scope.
         answer.refresh_token.get_or_insert_with(|| refresh.clone());
@@ -252,16 +252,23 @@ impl Refresher {
         self.grant == Grant::ClientCredentials
     }
 
-    /// The store's lock. It waits for longer than any holder with the same time limits needs: for a login, for a
-    /// refresh that first looks up the endpoints and is then retried until the server's grace period ends, or for a
-    /// logout with all its attempts.
+    /// The store's lock. It waits for longer than any holder with the same time limits needs: one that first looks up
+    /// the endpoints, and then logs in and ends a session that it cannot store, refreshes until the server's grace
+    /// period ends, or logs out with all attempts.
     pub(crate) async fn lock(&self) -> Result<StoreLock, Error> {
-        let limit = LOGIN_LIMIT.max(retry::MAX_ELAPSED).saturating_add(self.exchange.limit.saturating_mul(4));
-        Ok(self.store.lock(limit.min(Duration::from_secs(86_400))).await?)
+        let (limit, all_attempts) = (self.exchange.limit, retry::longest(self.exchange.limit));
+        let work = LOGIN_LIMIT.max(retry::MAX_ELAPSED).saturating_add(limit).max(all_attempts);
+        Ok(self.store.lock(all_attempts.saturating_add(work).min(Duration::from_secs(86_400))).await?)
     }
 
     pub(crate) async fn endpoints(&self) -> Result<&Endpoints, Error> {
-        let discover = || endpoints::discover(&self.exchange.http, &self.issuer, self.allowed, self.exchange.limit);
+        self.endpoints_unless(None).await
+    }
+
+    /// With `hooks`, looking them up gives way to a login or logout.
+    async fn endpoints_unless(&self, hooks: Option<&RetryHooks>) -> Result<&Endpoints, Error> {
+        let Exchange { http, limit, .. } = &self.exchange;
+        let discover = || endpoints::discover(http, &self.issuer, self.allowed, *limit, hooks);
         self.endpoints.get_or_try_init(discover).await
     }
 

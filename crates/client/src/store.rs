@@ -62,7 +62,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// during each login and logout. [`save`](Self::save) and [`clear`](Self::clear) are only called while it is held.
     ///
     /// If the lock is not free within `limit`, return [`StoreError::locked`]. The limit is longer than any holder with
-    /// the same time limits needs: about a minute by default.
+    /// the same time limits needs: 70 seconds by default.
     ///
     /// The default implementation locks nothing. That is enough if only one `TokenSource` uses the store.
     async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {

@@ -15,6 +15,12 @@ pub enum Error {
     /// The session is over: it expired, was revoked, or someone else used its refresh token. Log in again.
     #[error("the session is over")]
     SessionOver,
+    /// The server refreshes this session no longer, but does not say that it is over (RFC 6749 §5.2,
+    /// `unauthorized_client`, `unsupported_grant_type` or `invalid_scope` in response to a refresh): the client has lost
+    /// the grant `refresh_token`, or the session's scope is no longer allowed. The tokens are kept. A new login leads on,
+    /// or else says what is refused.
+    #[error("the server does not refresh this session any more: {0}")]
+    RefreshRefused(String),
     /// The user name or password is wrong, or the user may not log in. The server does not say which.
     #[error("wrong user name or password")]
     WrongPassword,
@@ -52,9 +58,7 @@ pub enum Error {
     Setting(String),
     /// The store contains tokens of another issuer, client or grant. They are not sent, and a user's tokens are never
     /// used as the app's own, or the other way round.
-    #[error(
-        "the stored tokens belong to client {client_id} at {issuer} (grant {grant}): log in, or choose another store"
-    )]
+    #[error("the stored tokens belong to client {client_id} at {issuer} (grant {grant}): {}", remedy(.expected))]
     #[non_exhaustive]
     StoredForAnother {
         /// The issuer of the stored tokens.
@@ -63,6 +67,8 @@ pub enum Error {
         client_id: String,
         /// The grant that they were obtained with.
         grant: Grant,
+        /// The grant of the token source that was asked. With [`Grant::Password`], a login replaces the stored tokens.
+        expected: Grant,
     },
     /// The store failed.
     #[error(transparent)]
@@ -74,12 +80,26 @@ pub enum Error {
 }
 
 impl Error {
-    /// True if a new login is needed.
+    /// True if the app should ask for the password (again) and call [`login`](crate::TokenSource::login): there is no
+    /// session, it can no longer be used, or the password was wrong.
+    ///
+    /// | Error | `needs_login` | `is_transient` |
+    /// |---|---|---|
+    /// | [`NotLoggedIn`](Self::NotLoggedIn), [`SessionOver`](Self::SessionOver), [`RefreshRefused`](Self::RefreshRefused) | yes | |
+    /// | [`WrongPassword`](Self::WrongPassword), which only `login` returns | yes | |
+    /// | [`StoredForAnother`](Self::StoredForAnother) | if `expected` is [`Grant::Password`]; an app without users cannot log in | |
+    /// | [`Busy`](Self::Busy), [`Network`](Self::Network), [`Interrupted`](Self::Interrupted), [`Store`](Self::Store) with [`StoreError::Locked`] | | yes |
+    /// | all others: a login would fail in the same way | | |
     pub fn needs_login(&self) -> bool {
-        matches!(self, Self::NotLoggedIn | Self::SessionOver | Self::StoredForAnother { .. })
+        match self {
+            Self::NotLoggedIn | Self::SessionOver | Self::RefreshRefused(_) | Self::WrongPassword => true,
+            Self::StoredForAnother { expected, .. } => *expected == Grant::Password,
+            _ => false,
+        }
     }
 
-    /// True if the same call may succeed later without further action.
+    /// True if the same call may succeed later without further action. See the table at
+    /// [`needs_login`](Self::needs_login).
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -102,6 +122,89 @@ impl Error {
     }
 }
 
+fn remedy(expected: &Grant) -> &'static str {
+    match expected {
+        Grant::Password => "log in, or choose another store",
+        Grant::ClientCredentials => "choose another store",
+    }
+}
+
 fn after(retry_after: &Option<Duration>) -> String {
     retry_after.map(|after| format!(": try again in {} s", after.as_secs())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a login is needed, and whether the same call may succeed later. Without `_`: every new error belongs here.
+    fn expected(error: &Error) -> (bool, bool) {
+        match error {
+            Error::NotLoggedIn | Error::SessionOver | Error::RefreshRefused(_) | Error::WrongPassword => (true, false),
+            // The app's own tokens are obtained without a login, which would be refused.
+            Error::StoredForAnother { expected: Grant::ClientCredentials, .. } => (false, false),
+            Error::StoredForAnother { expected: Grant::Password, .. } => (true, false),
+            Error::Busy { .. } | Error::Network(_) | Error::Interrupted => (false, true),
+            Error::Store(StoreError::Locked { .. }) => (false, true),
+            // A login reads and writes the store as well, and would fail in the same way.
+            Error::Store(
+                StoreError::File { .. }
+                | StoreError::TooOpen { .. }
+                | StoreError::InvalidFile { .. }
+                | StoreError::Other(_),
+            ) => (false, false),
+            // A login is refused for the same reason.
+            Error::ClientRefused(_) | Error::InvalidScope(_) | Error::Refused(_) => (false, false),
+            Error::BadAnswer(_) | Error::Metadata(_) | Error::PlainHttp(_) | Error::Setting(_) => (false, false),
+        }
+    }
+
+    fn every_error() -> Vec<Error> {
+        let text = String::new;
+        let another =
+            |expected| Error::StoredForAnother { issuer: text(), client_id: text(), grant: Grant::Password, expected };
+        let path = std::path::PathBuf::new;
+        let not_found = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let stores = [
+            StoreError::File { path: path(), source: not_found.into() },
+            StoreError::TooOpen { path: path(), mode: 0o644 },
+            StoreError::InvalidFile { path: path() },
+            StoreError::locked("it"),
+            StoreError::other("full"),
+        ];
+        let others = [
+            Error::NotLoggedIn,
+            Error::SessionOver,
+            Error::RefreshRefused(text()),
+            Error::WrongPassword,
+            Error::ClientRefused(text()),
+            Error::InvalidScope(text()),
+            Error::Busy { retry_after: None },
+            Error::Network(text()),
+            Error::Refused(text()),
+            Error::BadAnswer(text()),
+            Error::Metadata(text()),
+            Error::PlainHttp(text()),
+            Error::Setting(text()),
+            another(Grant::Password),
+            another(Grant::ClientCredentials),
+            Error::Interrupted,
+        ];
+        others.into_iter().chain(stores.map(Error::Store)).collect()
+    }
+
+    #[test]
+    fn each_error_says_whether_to_log_in_or_to_try_later() {
+        for error in every_error() {
+            assert_eq!((error.needs_login(), error.is_transient()), expected(&error), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_app_with_users_is_told_to_log_in() {
+        for error in every_error() {
+            let says_so = error.to_string().contains("log in,");
+            assert_eq!(says_so, matches!(error, Error::StoredForAnother { expected: Grant::Password, .. }), "{error}");
+        }
+    }
 }

@@ -159,8 +159,11 @@ impl Refresher {
                 if error.needs_login() {
                     self.state().current = None;
                 }
-                if matches!(error, Error::SessionOver) {
-                    self.store.clear().await?;
+                // If that fails, the session is over all the same, and only a login leads on.
+                if matches!(error, Error::SessionOver)
+                    && let Err(error) = self.store.clear().await
+                {
+                    tracing::warn!(%error, "could not delete the tokens of a session that is over");
                 }
                 Err(error)
             }
@@ -228,7 +231,8 @@ impl Refresher {
         if self.is_ours(&tokens) && tokens.grant == self.grant {
             return Ok(tokens);
         }
-        Err(Error::StoredForAnother { issuer: tokens.issuer, client_id: tokens.client_id, grant: tokens.grant })
+        let Tokens { issuer, client_id, grant, .. } = tokens;
+        Err(Error::StoredForAnother { issuer, client_id, grant, expected: self.grant })
     }
 
     /// True if they were issued by our server to our client.

@@ -61,8 +61,8 @@ impl TokenSource {
     /// if that has expired.
     ///
     /// # Errors
-    /// - [`Error::NotLoggedIn`], [`Error::SessionOver`] or [`Error::StoredForAnother`] if a [`login`](Self::login) is
-    ///   needed, for which [`Error::needs_login`] is true
+    /// - [`Error::NotLoggedIn`], [`Error::SessionOver`], [`Error::RefreshRefused`] or [`Error::StoredForAnother`] if a
+    ///   [`login`](Self::login) is needed, for which [`Error::needs_login`] is true
     /// - other errors of the server, the network or the store; [`Error::is_transient`] is true if the same call may
     ///   succeed later
     pub async fn access_token(&self) -> Result<AccessToken, Error> {

@@ -75,7 +75,8 @@ impl State {
             return None;
         }
         let tokens = token.tokens();
-        let is_usable = !tokens.is_due(now) || (self.recent_failure().is_some() && !tokens.is_expired(now));
+        let waits = || self.recent_failure().is_some_and(|error| !error.needs_login());
+        let is_usable = !tokens.is_due(now) || (waits() && !tokens.is_expired(now));
         is_usable.then(|| token.clone())
     }
 

@@ -9,6 +9,7 @@ mod logins;
 mod middleware;
 mod network;
 mod outages;
+mod refusals;
 mod source;
 mod stores;
 mod world;

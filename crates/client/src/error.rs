@@ -73,6 +73,12 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no tokio runtime where this was called, or one without timers or without I/O. The text says what to do.
+    ///
+    /// tokio reports missing timers or I/O by a panic. It is caught here, but the program's panic hook prints it first,
+    /// and a program that is built with `panic = "abort"` ends.
+    #[error("{0}")]
+    NoRuntime(String),
     /// The task that talked to the server was stopped, because its runtime is shutting down. In another runtime the
     /// same call can succeed.
     #[error("the runtime is shutting down")]
@@ -120,6 +126,10 @@ impl Error {
             Self::NotLoggedIn | Self::SessionOver | Self::StoredForAnother { .. } | Self::Store(_) | Self::Interrupted
         )
     }
+
+    pub(crate) fn no_runtime(why: &'static str) -> Self {
+        Self::NoRuntime(why.into())
+    }
 }
 
 fn remedy(expected: &Grant) -> &'static str {
@@ -156,6 +166,7 @@ mod tests {
             // A login is refused for the same reason.
             Error::ClientRefused(_) | Error::InvalidScope(_) | Error::Refused(_) => (false, false),
             Error::BadAnswer(_) | Error::Metadata(_) | Error::PlainHttp(_) | Error::Setting(_) => (false, false),
+            Error::NoRuntime(_) => (false, false),
         }
     }
 
@@ -188,6 +199,7 @@ mod tests {
             Error::Setting(text()),
             another(Grant::Password),
             another(Grant::ClientCredentials),
+            Error::NoRuntime(text()),
             Error::Interrupted,
         ];
         others.into_iter().chain(stores.map(Error::Store)).collect()

@@ -9,6 +9,7 @@ mod exchange;
 mod file_store;
 mod middleware;
 mod retry;
+mod runtime;
 mod session;
 mod single_flight;
 mod source;

@@ -11,6 +11,7 @@ use crate::endpoints::{self, Addresses, Endpoints};
 use crate::error::Error;
 use crate::exchange::{Exchange, LOGIN_LIMIT, RetryHooks};
 use crate::retry;
+use crate::runtime;
 use crate::state::{Refresh, State, Unsaved, is_same};
 use crate::store::{StoreLock, TokenStore};
 use crate::tokens::{AccessToken, Answer, Grant, Tokens};
@@ -50,7 +51,7 @@ impl Refresher {
         let mut result = Err(Error::Interrupted);
         // A refresh under way may have started before the token was rejected. The second one takes that into account.
         for _ in 0..2 {
-            let refresh = match self.join_or_start(rejected) {
+            let refresh = match self.join_or_start(rejected)? {
                 Joined::NotNeeded(token) => return Ok(token),
                 Joined::Refresh(refresh) => refresh,
             };
@@ -94,22 +95,23 @@ impl Refresher {
         self.state().unexpired(self.clock.now())
     }
 
-    /// Joins the refresh under way, or starts one, unless there is a valid token.
-    fn join_or_start(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Joined {
+    /// Joins the refresh under way, or starts one, unless there is a valid token. Both need a runtime.
+    fn join_or_start(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Result<Joined, Error> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(token) = state.usable(now, rejected) {
-            return Joined::NotNeeded(token);
+            return Ok(Joined::NotNeeded(token));
         }
+        let runtime = runtime::complete().map_err(Error::no_runtime)?;
         if let Some(refresh) = state.refresh.as_ref().filter(|refresh| refresh.is_under_way()) {
-            return Joined::Refresh(refresh.clone());
+            return Ok(Joined::Refresh(refresh.clone()));
         }
         let (sender, result) = watch::channel(None);
         let refresh = Refresh { started: Instant::now(), result };
         state.refresh = Some(refresh.clone());
         let (refresher, rejected) = (self.clone(), rejected.cloned());
         // In its own task: the result is saved even if every caller stops waiting.
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let early = sender.clone();
             let on_delay = Box::new(move |error: &Error| drop(early.send_replace(Some(Err(error.clone())))));
             let hooks = RetryHooks { on_delay, waiting: refresher.waiting.subscribe() };
@@ -118,7 +120,7 @@ impl Refresher {
             // It would keep the token after a logout.
             refresher.state().refresh = None;
         });
-        Joined::Refresh(refresh)
+        Ok(Joined::Refresh(refresh))
     }
 
     async fn refresh(&self, rejected: Option<&AccessToken>, hooks: RetryHooks) -> Result<AccessToken, Error> {

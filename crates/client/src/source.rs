@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::builder::Builder;
 use crate::error::Error;
 use crate::middleware::{BadOrigin, BearerMiddleware};
+use crate::runtime;
 use crate::single_flight::Refresher;
 use crate::tokens::{AccessToken, Tokens};
 
 /// Obtains tokens, stores them, and refreshes them before they expire. Clones share one session.
 ///
-/// A `TokenSource` needs a tokio runtime. Each operation runs to completion in a task of its own, so no token is lost
-/// when a caller stops waiting.
+/// A `TokenSource` needs a tokio runtime with timers and I/O (`enable_all`), and returns [`Error::NoRuntime`] elsewhere.
+/// Each operation runs to completion in a task of its own, so no token is lost when a caller stops waiting.
 #[derive(Clone)]
 pub struct TokenSource {
     refresher: Arc<Refresher>,
@@ -133,5 +134,5 @@ impl std::fmt::Debug for TokenSource {
 async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work).await.unwrap_or(Err(Error::Interrupted))
+    runtime::complete().map_err(Error::no_runtime)?.spawn(work).await.unwrap_or(Err(Error::Interrupted))
 }

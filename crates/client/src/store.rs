@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::runtime;
 use crate::tokens::Tokens;
 
 /// A place for an app's tokens: [`MemoryStore`], [`FileStore`](crate::FileStore), or your own implementation for a
@@ -122,6 +123,10 @@ impl TokenStore for MemoryStore {
     }
 
     async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
+        if let Ok(held) = self.lock.clone().try_lock_owned() {
+            return Ok(StoreLock::new(held));
+        }
+        runtime::complete().map_err(StoreError::other)?;
         let held = tokio::time::timeout(limit, self.lock.clone().lock_owned()).await;
         held.map(StoreLock::new).map_err(|_| StoreError::locked("the store in memory"))
     }

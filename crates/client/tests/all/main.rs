@@ -10,6 +10,7 @@ mod middleware;
 mod network;
 mod outages;
 mod refusals;
+mod runtimes;
 mod source;
 mod stores;
 mod world;

@@ -1,11 +1,15 @@
 //! The errors of a token source.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::store::StoreError;
 use crate::tokens::Grant;
 
 /// Why there is no token, or why a login or logout failed. No variant contains a secret.
+///
+/// The text is complete: it includes the texts of the causes that
+/// [`source()`](std::error::Error::source) leads to.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -38,9 +42,9 @@ pub enum Error {
         /// How long to wait before the next request, if the server says so (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// The server could not be reached, its response was lost, or it failed (5xx). The text says which.
-    #[error("the server did not answer: {0}")]
-    Network(String),
+    /// The server could not be reached, its response was lost, or it failed (5xx).
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The server rejected the request with another error code (RFC 6749 §5.2).
     #[error("the server rejected the request: {0}")]
     Refused(String),
@@ -113,6 +117,17 @@ impl Error {
         )
     }
 
+    /// True if an attempt exceeded its [time limit](crate::Builder::time_limit), or the 5 seconds for a connection.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Network(error) if error.is_timeout())
+    }
+
+    /// True if there was no connection to the server: its name is unknown, nothing listens there, its certificate is not
+    /// trusted, and so on. The server has not got the request.
+    pub fn is_connect(&self) -> bool {
+        matches!(self, Self::Network(error) if error.is_connect())
+    }
+
     /// True if it says nothing about the session, so a token that has not expired can still be used: a captive portal's
     /// page should not stop the app.
     pub(crate) fn is_inconclusive(&self) -> bool {
@@ -129,6 +144,57 @@ impl Error {
 
     pub(crate) fn no_runtime(why: &'static str) -> Self {
         Self::NoRuntime(why.into())
+    }
+}
+
+/// Why a request got no answer. Its [`source()`](std::error::Error::source) is the `reqwest::Error`, of the version that
+/// this library uses, unless the server itself failed.
+#[derive(Debug, Clone)]
+pub struct NetworkError {
+    what: String,
+    cause: Option<Arc<reqwest::Error>>,
+}
+
+impl NetworkError {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), cause: None }
+    }
+
+    /// True if the attempt exceeded its time limit.
+    pub fn is_timeout(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.is_timeout())
+    }
+
+    /// True if there was no connection, so that the server has not got the request.
+    pub fn is_connect(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.is_connect())
+    }
+}
+
+/// reqwest's own message omits the causes, so they are appended. None of them contains a body or a header.
+impl From<reqwest::Error> for NetworkError {
+    fn from(error: reqwest::Error) -> Self {
+        let mut what = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            what.push_str(": ");
+            what.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { what, cause: Some(error.into()) }
+    }
+}
+
+impl std::fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the server did not answer: {}", self.what)
+    }
+}
+
+impl std::error::Error for NetworkError {
+    // Not derived: the source would be the `Arc`, which cannot be downcast to the error in it.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
     }
 }
 
@@ -191,7 +257,7 @@ mod tests {
             Error::ClientRefused(text()),
             Error::InvalidScope(text()),
             Error::Busy { retry_after: None },
-            Error::Network(text()),
+            NetworkError::new("").into(),
             Error::Refused(text()),
             Error::BadAnswer(text()),
             Error::Metadata(text()),

@@ -23,7 +23,7 @@ mod transport;
 pub use async_trait::async_trait;
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
-pub use error::Error;
+pub use error::{Error, NetworkError};
 pub use file_store::FileStore;
 pub use middleware::{BadOrigin, BearerMiddleware};
 pub use source::TokenSource;

@@ -1,6 +1,7 @@
 //! Tests of the library with a real server.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+mod causes;
 mod discovery;
 mod faults;
 mod files;

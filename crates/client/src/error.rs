@@ -117,7 +117,7 @@ impl Error {
         )
     }
 
-    /// True if an attempt exceeded its [time limit](crate::Builder::time_limit), or the 5 seconds for a connection.
+    /// True if an attempt exceeded its [time limit](crate::TokenSourceBuilder::time_limit), or the 5 seconds for a connection.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Network(error) if error.is_timeout())
     }

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::builder::Builder;
+use crate::builder::TokenSourceBuilder;
 use crate::error::Error;
+#[cfg(feature = "middleware")]
 use crate::middleware::{BadOrigin, BearerMiddleware};
 use crate::runtime;
 use crate::single_flight::Refresher;
@@ -24,8 +25,8 @@ impl TokenSource {
     ///
     /// The issuer must be the same URL that the server uses for itself, character for character:
     /// `https://auth.example.com` and `https://auth.example.com/` are different issuers (RFC 8414 §3.3).
-    pub fn builder(issuer: &str, client_id: &str) -> Builder {
-        Builder::new(issuer, client_id)
+    pub fn builder(issuer: &str, client_id: &str) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(issuer, client_id)
     }
 
     pub(crate) fn new(refresher: Refresher) -> Self {
@@ -43,7 +44,7 @@ impl TokenSource {
     /// # Errors
     /// - [`Error::WrongPassword`], [`Error::InvalidScope`] or [`Error::ClientRefused`] if the server rejects the login
     /// - [`Error::Busy`] if there are too many logins at once
-    /// - [`Error::Setting`] if the app uses [`client_credentials`](Builder::client_credentials)
+    /// - [`Error::Setting`] if the app uses [`client_credentials`](TokenSourceBuilder::client_credentials)
     /// - other errors of the server, the network or the store
     ///
     /// After an error the previous session is unchanged.
@@ -118,7 +119,8 @@ impl TokenSource {
     ///
     /// # Errors
     /// [`BadOrigin`] if a text is not an origin, or if an origin has neither TLS nor a loopback address and
-    /// [`allow_plain_http`](Builder::allow_plain_http) was not called.
+    /// [`allow_plain_http`](TokenSourceBuilder::allow_plain_http) was not called.
+    #[cfg(feature = "middleware")]
     pub fn middleware<'a>(&self, origins: impl IntoIterator<Item = &'a str>) -> Result<BearerMiddleware, BadOrigin> {
         BearerMiddleware::new(self.clone(), origins, self.refresher.allowed)
     }

@@ -1,4 +1,5 @@
 //! Tests of the library with a real server.
+#![cfg(feature = "middleware")]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod causes;

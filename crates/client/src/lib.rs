@@ -26,6 +26,11 @@ mod tls;
 mod tokens;
 mod transport;
 
+// Its programs must compile as they stand there.
+#[cfg(all(doctest, feature = "middleware"))]
+#[doc = include_str!("../../../docs/src/how-to/obtain-tokens.md")]
+struct HowTo;
+
 /// The attribute that an implementation of [`TokenStore`] needs.
 pub use async_trait::async_trait;
 pub use builder::TokenSourceBuilder;

@@ -80,6 +80,8 @@ pub enum CliError {
 
 impl From<ficha_client::Error> for CliError {
     fn from(error: ficha_client::Error) -> Self {
-        if error.needs_login() { Self::LoginNeeded(error) } else { Self::Client(error) }
+        // Only `ficha login` itself says that a password is wrong.
+        let is_wrong_password = matches!(error, ficha_client::Error::WrongPassword);
+        if error.needs_login() && !is_wrong_password { Self::LoginNeeded(error) } else { Self::Client(error) }
     }
 }

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(9);
 
 /// Builds a [`TokenSource`]. Start with [`TokenSource::builder`].
 #[must_use]
-pub struct Builder {
+pub struct TokenSourceBuilder {
     issuer: String,
     client_id: String,
     client_secret: Option<ClientSecret>,
@@ -32,12 +32,13 @@ pub struct Builder {
     endpoints: Option<(String, Option<String>)>,
     allowed: Addresses,
     limit: Duration,
+    certificates: Option<Vec<u8>>,
     http: Option<reqwest::ClientBuilder>,
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
 }
 
-impl Builder {
+impl TokenSourceBuilder {
     pub(crate) fn new(issuer: &str, client_id: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
@@ -48,6 +49,7 @@ impl Builder {
             endpoints: None,
             allowed: Addresses::Safe,
             limit: LIMIT,
+            certificates: None,
             http: None,
             store: Arc::new(MemoryStore::new()),
             clock: Arc::new(SystemClock),
@@ -83,21 +85,22 @@ impl Builder {
     }
 
     /// Sets the endpoints of a server that publishes no metadata. By default they are taken from the issuer's metadata
-    /// (RFC 8414), which is fetched when an endpoint is first needed.
+    /// (RFC 8414), which is fetched when an endpoint is first needed, in up to three attempts.
     pub fn endpoints(mut self, token: &str, revocation: Option<&str>) -> Self {
         self.endpoints = Some((token.to_owned(), revocation.map(str::to_owned)));
         self
     }
 
     /// Allows plain HTTP to addresses other than loopback, for the authorization server and for the origins of
-    /// [`TokenSource::middleware`]. Passwords and tokens are then sent unencrypted, so use this only in a network that
+    /// `TokenSource::middleware`. Passwords and tokens are then sent unencrypted, so use this only in a network that
     /// is trusted as a whole, such as the internal network of a Compose stack.
     pub fn allow_plain_http(mut self) -> Self {
         self.allowed = Addresses::Any;
         self
     }
 
-    /// Sets how long one request may take. The default is 9 seconds; a login always has 30 seconds. The limit should be
+    /// Sets how long one attempt of a request may take. The default is 9 seconds; a login always has 30 seconds.
+    /// Requests for metadata, tokens and revocation are sent up to three times; a login is sent once. The limit should be
     /// far shorter than the server's grace period (`token.refresh_grace`, 30 seconds by default), because a refresh
     /// without a response is only retried within it.
     pub fn time_limit(mut self, limit: Duration) -> Self {
@@ -105,8 +108,26 @@ impl Builder {
         self
     }
 
-    /// Sets the HTTP client, for a proxy or for certificate authorities other than the system's. Start from
-    /// [`http_client`](crate::http_client) or [`http_client_trusting`](crate::http_client_trusting), which set up TLS.
+    /// Also trusts these certificates: one or more in PEM (RFC 7468), of authorities or of the server itself. On Android,
+    /// only these are trusted. The default is the system's authorities.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ficha_client::TokenSource;
+    ///
+    /// let pem = std::fs::read("company-ca.pem")?;
+    /// let tokens = TokenSource::builder("https://auth.example.com", "notes-app").trusted_certificates(pem).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trusted_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates = Some(pem.into());
+        self
+    }
+
+    /// Sets the HTTP client, for what has no setting here, such as a proxy. (Without it, the proxy of the environment is
+    /// used: `HTTPS_PROXY` and its like.) Start from [`http_client`](crate::http_client) or
+    /// [`http_client_trusting`](crate::http_client_trusting), which set up TLS.
     ///
     /// Redirects are never followed, whatever this client is set to, because the password would be sent along. If the
     /// issuer or an endpoint set with [`endpoints`](Self::endpoints) is a loopback address without TLS, no proxy is
@@ -114,13 +135,14 @@ impl Builder {
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use ficha_client::{TokenSource, http_client_trusting};
+    /// use ficha_client::{TokenSource, http_client};
     ///
-    /// let http = http_client_trusting(&std::fs::read("company-ca.pem")?)?;
+    /// let http = http_client()?.proxy(reqwest::Proxy::all("http://proxy.example.com:3128")?);
     /// let tokens = TokenSource::builder("https://auth.example.com", "notes-app").http_client(http).build()?;
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "http-client")]
     pub fn http_client(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -150,6 +172,10 @@ impl Builder {
         if self.grant == Grant::ClientCredentials && self.client_secret.is_none() {
             return Err(Error::Setting("client_credentials needs a client secret".into()));
         }
+        if self.http.is_some() && self.certificates.is_some() {
+            let why = "trusted_certificates has no effect on an HTTP client of your own: use http_client_trusting";
+            return Err(Error::Setting(why.into()));
+        }
         let issuer = parse_address(&self.issuer, self.allowed)?;
         let endpoints = match &self.endpoints {
             None => OnceCell::new(),
@@ -160,7 +186,7 @@ impl Builder {
         };
         let mut used = vec![&issuer];
         used.extend(endpoints.get().into_iter().flat_map(Endpoints::addresses));
-        let http = http_for(self.http, &used)?;
+        let http = http_for(self.http, self.certificates.as_deref(), &used)?;
         let exchange = Exchange {
             http,
             clock: self.clock.clone(),
@@ -177,18 +203,23 @@ impl Builder {
 
 /// Without TLS no proxy is used, because it could read the passwords. The exception is a proxy that the app configures
 /// itself, for addresses other than loopback.
-fn http_for(own: Option<reqwest::ClientBuilder>, used: &[&Url]) -> Result<reqwest::Client, Error> {
+fn http_for(
+    own: Option<reqwest::ClientBuilder>,
+    certificates: Option<&[u8]>,
+    used: &[&Url],
+) -> Result<reqwest::Client, Error> {
     let is_own = own.is_some();
-    let mut builder = own.map_or_else(tls::http_client, Ok)?.redirect(reqwest::redirect::Policy::none());
+    let fresh = || certificates.map_or_else(tls::http_client, tls::http_client_trusting);
+    let mut builder = own.map_or_else(fresh, Ok)?.redirect(reqwest::redirect::Policy::none());
     if used.iter().any(|url| url.scheme() == "http" && (!is_own || is_loopback(url))) {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| Error::Setting(format!("cannot build the HTTP client: {error}")))
 }
 
-impl std::fmt::Debug for Builder {
+impl std::fmt::Debug for TokenSourceBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Builder");
+        let mut shown = f.debug_struct("TokenSourceBuilder");
         shown.field("issuer", &redacted(&self.issuer)).field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }

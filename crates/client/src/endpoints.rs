@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use oauth2::HttpResponse;
 use oauth2::http::StatusCode;
 use serde::Deserialize;
 use url::{Host, Url};
 
 use crate::error::Error;
+use crate::exchange::RetryHooks;
+use crate::retry::{FailureKind, Retry};
 use crate::transport;
 
 /// The endpoints that an app uses.
@@ -39,15 +42,17 @@ struct Metadata {
     revocation_endpoint: Option<String>,
 }
 
-/// Fetches the issuer's metadata, which must contain exactly the issuer that the app configured (RFC 8414 §3.3).
+/// Fetches the issuer's metadata, which must contain exactly the issuer that the app configured (RFC 8414 §3.3). Each
+/// attempt takes `limit` at most. With `hooks`, it gives way to a login or logout.
 pub(crate) async fn discover(
     http: &reqwest::Client,
     issuer: &str,
     allowed: Addresses,
     limit: Duration,
+    hooks: Option<&RetryHooks>,
 ) -> Result<Endpoints, Error> {
     let url = well_known(&parse_address(issuer, allowed)?)?;
-    let answer = transport::get(http, &url, limit).await?;
+    let answer = fetch(http, &url, limit, hooks).await?;
     if answer.status() != StatusCode::OK {
         return Err(Error::Metadata(format!("{url} returned {}", answer.status())));
     }
@@ -69,6 +74,37 @@ pub(crate) async fn discover(
     };
     let revocation = metadata.revocation_endpoint.as_deref().map(named).transpose()?;
     Ok(Endpoints { token: named(&token)?, revocation })
+}
+
+/// Retried like a request to the token endpoint, so that one lost connection does not fail a login. Metadata can be
+/// fetched any number of times.
+async fn fetch(
+    http: &reqwest::Client,
+    url: &Url,
+    limit: Duration,
+    hooks: Option<&RetryHooks>,
+) -> Result<HttpResponse, Error> {
+    let mut retry = Retry::new();
+    loop {
+        let failure = match transport::get(http, url, limit).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        let pause = retry.after(FailureKind::from(&failure));
+        let error = Error::from(failure);
+        let Some(pause) = pause else { return Err(error) };
+        tracing::debug!(%error, ?pause, "retrying the request for metadata");
+        let goes_on = match hooks {
+            Some(hooks) => hooks.pause(pause).await,
+            None => {
+                tokio::time::sleep(pause).await;
+                true
+            }
+        };
+        if !goes_on {
+            return Err(error);
+        }
+    }
 }
 
 /// True if secrets may be sent there.

@@ -63,7 +63,7 @@ impl Exchange {
                 Err(error) => error,
             };
             let pause = retry.after(FailureKind::of(&error));
-            let error = refused(error, || Error::SessionOver);
+            let error = refused_refresh(error);
             let Some(pause) = pause else { return Err(error) };
             tracing::debug!(%error, ?pause, "retrying the refresh");
             if retry.is_long_delay(pause) {
@@ -161,7 +161,7 @@ pub(crate) struct RetryHooks {
 
 impl RetryHooks {
     /// False if a login or logout is waiting, because that makes the refresh pointless.
-    async fn pause(&self, pause: Duration) -> bool {
+    pub async fn pause(&self, pause: Duration) -> bool {
         let mut waiting = self.waiting.clone();
         tokio::select! {
             () = tokio::time::sleep(pause) => true,
@@ -179,15 +179,33 @@ fn refused(error: Refusal, bad_grant: impl FnOnce() -> Error) -> Error {
     }
 }
 
+/// A refresh asks for nothing but to go on with the session. So a grant or a scope that is refused is the session's, and
+/// a login may start one that the server goes on with.
+fn refused_refresh(error: Refusal) -> Error {
+    use BasicErrorResponseType::{InvalidScope, UnauthorizedClient, UnsupportedGrantType};
+    match error {
+        RequestTokenError::ServerResponse(body)
+            if matches!(body.error(), UnauthorizedClient | UnsupportedGrantType | InvalidScope) =>
+        {
+            Error::RefreshRefused(in_words(body.error(), body.error_description()))
+        }
+        other => refused(other, || Error::SessionOver),
+    }
+}
+
 /// RFC 6749 §5.2.
 fn refusal(code: &(impl AsRef<str> + ?Sized), description: Option<&String>) -> Error {
-    let code = printable(code.as_ref());
-    let description = description.map(|text| format!(" ({})", printable(text))).unwrap_or_default();
-    match code.as_str() {
-        "invalid_client" | "unauthorized_client" => Error::ClientRefused(format!("{code}{description}")),
-        "invalid_scope" => Error::InvalidScope(format!("{code}{description}")),
-        _ => Error::Refused(format!("{code}{description}")),
+    let words = in_words(code, description);
+    match code.as_ref() {
+        "invalid_client" | "unauthorized_client" => Error::ClientRefused(words),
+        "invalid_scope" => Error::InvalidScope(words),
+        _ => Error::Refused(words),
     }
+}
+
+fn in_words(code: &(impl AsRef<str> + ?Sized), description: Option<&String>) -> String {
+    let description = description.map(|text| format!(" ({})", printable(text))).unwrap_or_default();
+    format!("{}{description}", printable(code.as_ref()))
 }
 
 fn without_error_code<T: oauth2::ErrorResponse + 'static>(error: RequestTokenError<Failure, T>) -> Error {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::runtime;
 use crate::store::{StoreError, StoreLock, TokenStore};
 use crate::tokens::Tokens;
 
@@ -31,6 +32,9 @@ const MAX_LINKS: usize = 16;
 ///   others use the result.
 /// - If the path is a symbolic link, the link is kept and the file that it points to is replaced.
 /// - Temporary files of a process that was killed (`NAME.PID-N.new`) are removed the next time the store is locked.
+///
+/// It needs a tokio runtime, in which it reads and writes outside the async threads, and which has timers if it has to wait
+/// for a lock.
 ///
 /// On systems other than Unix the file has the permissions that its directory gives it.
 #[derive(Debug, Clone)]
@@ -98,7 +102,10 @@ impl TokenStore for FileStore {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started.elapsed() < limit => tokio::time::sleep(LOCK_PAUSE).await,
+                Err(TryLockError::WouldBlock) if started.elapsed() < limit => {
+                    runtime::complete().map_err(StoreError::other)?;
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
                 Err(TryLockError::WouldBlock) => return Err(StoreError::locked(path.display().to_string())),
                 Err(TryLockError::Error(error)) => return Err(failed(&path, error)),
             }
@@ -227,5 +234,6 @@ fn failed(path: &Path, error: std::io::Error) -> StoreError {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(StoreError::other(error)))
+    let runtime = runtime::any().map_err(StoreError::other)?;
+    runtime.spawn_blocking(work).await.unwrap_or_else(|error| Err(StoreError::other(error)))
 }

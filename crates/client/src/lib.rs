@@ -1,4 +1,10 @@
-#![doc = include_str!("../README.md")]
+// The program in it uses the middleware.
+#![cfg_attr(feature = "middleware", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "middleware"),
+    doc = "Obtains OAuth2 tokens for an app, keeps them, and refreshes them in time."
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod builder;
@@ -7,8 +13,10 @@ mod endpoints;
 mod error;
 mod exchange;
 mod file_store;
+#[cfg(feature = "middleware")]
 mod middleware;
 mod retry;
+mod runtime;
 mod session;
 mod single_flight;
 mod source;
@@ -18,14 +26,21 @@ mod tls;
 mod tokens;
 mod transport;
 
+// Its programs must compile as they stand there.
+#[cfg(all(doctest, feature = "middleware"))]
+#[doc = include_str!("../../../docs/src/how-to/obtain-tokens.md")]
+struct HowTo;
+
 /// The attribute that an implementation of [`TokenStore`] needs.
 pub use async_trait::async_trait;
-pub use builder::Builder;
+pub use builder::TokenSourceBuilder;
 pub use clock::{Clock, SystemClock};
-pub use error::Error;
+pub use error::{Error, NetworkError};
 pub use file_store::FileStore;
+#[cfg(feature = "middleware")]
 pub use middleware::{BadOrigin, BearerMiddleware};
 pub use source::TokenSource;
 pub use store::{MemoryStore, StoreError, StoreLock, TokenStore};
+#[cfg(feature = "http-client")]
 pub use tls::{http_client, http_client_trusting};
 pub use tokens::{AccessToken, Grant, Tokens};

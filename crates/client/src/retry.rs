@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::transport::Failure;
 
 /// How often a request is sent in all, unless it may have used up a refresh token (see [`WINDOW`]).
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 3;
 
 /// If the response to a refresh is lost, the server may have used up the refresh token. It returns the same successor
 /// during its grace period (30 s by default); after that, the same token would end the session. So no attempt starts
@@ -30,6 +30,11 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The longest time from the first attempt to the start of the last one.
 pub(crate) const MAX_ELAPSED: Duration = WINDOW;
 
+/// The longest time that all attempts take if no refresh token is used up, and each takes `limit` at most.
+pub(crate) fn longest(limit: Duration) -> Duration {
+    limit.saturating_mul(ATTEMPTS).saturating_add(MAX_WAIT.saturating_mul(ATTEMPTS - 1))
+}
+
 /// Why one attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
@@ -48,15 +53,22 @@ pub(crate) enum FailureKind {
 impl FailureKind {
     pub fn of<T: ErrorResponse + 'static>(error: &RequestTokenError<Failure, T>) -> Self {
         match error {
-            RequestTokenError::Request(Failure::Network { was_sent: false, .. }) => Self::Unsent,
-            RequestTokenError::Request(Failure::Network { was_sent: true, .. }) => Self::Lost,
-            RequestTokenError::Request(Failure::Busy { retry_after, may_be_done }) => {
+            RequestTokenError::Request(failure) => failure.into(),
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => Self::Unexpected,
+            RequestTokenError::ServerResponse(_) => Self::Refused,
+        }
+    }
+}
+
+impl From<&Failure> for FailureKind {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Network { was_sent: false, .. } => Self::Unsent,
+            Failure::Network { was_sent: true, .. } => Self::Lost,
+            Failure::Busy { retry_after, may_be_done } => {
                 Self::Busy { retry_after: *retry_after, may_be_done: *may_be_done }
             }
-            RequestTokenError::Request(Failure::BadAnswer(_))
-            | RequestTokenError::Parse(..)
-            | RequestTokenError::Other(_) => Self::Unexpected,
-            RequestTokenError::ServerResponse(_) => Self::Refused,
+            Failure::BadAnswer(_) => Self::Unexpected,
         }
     }
 }
@@ -64,7 +76,7 @@ impl FailureKind {
 /// The attempts of one request.
 pub(crate) struct Retry {
     started: Instant,
-    failures: usize,
+    failures: u32,
     /// The server carries out the request only once.
     once: bool,
     /// The server may have carried it out.
@@ -90,7 +102,7 @@ impl Retry {
 
     /// `elapsed` since the first attempt.
     fn next(&mut self, failure: FailureKind, elapsed: Duration) -> Option<Duration> {
-        let pause = PAUSES[self.failures.min(PAUSES.len() - 1)];
+        let pause = PAUSES[(self.failures as usize).min(PAUSES.len() - 1)];
         self.failures += 1;
         let may_be_done = matches!(failure, FailureKind::Lost | FailureKind::Busy { may_be_done: true, .. });
         self.is_in_doubt |= self.once && may_be_done;
@@ -167,6 +179,13 @@ mod tests {
             assert_eq!(attempts(retry(), FailureKind::Refused), [0]);
         }
         assert_eq!(attempts(Retry::new(), FailureKind::Lost), [0, 200, 700]);
+    }
+
+    #[test]
+    fn the_longest_time_covers_all_attempts() {
+        // The pauses, and three attempts without an answer.
+        let pauses = attempts(Retry::new(), busy(Some(2), false));
+        assert_eq!(longest(Duration::from_secs(9)).as_millis(), pauses[2] + 27_000);
     }
 
     #[test]

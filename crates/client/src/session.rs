@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::error::Error;
+use crate::error::{Error, NetworkError};
 use crate::single_flight::Refresher;
 use crate::tokens::Tokens;
 
@@ -65,7 +65,7 @@ impl Refresher {
     async fn end_if_possible(&self, tokens: &Tokens) {
         let end = async { self.exchange.revoke(self.endpoints().await?, tokens).await };
         let ended = tokio::time::timeout(self.exchange.limit, end).await;
-        if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Network("the request timed out".into()))) {
+        if let Err(error) = ended.unwrap_or_else(|_| Err(NetworkError::new("the request timed out").into())) {
             tracing::warn!(%error, "could not end a session that is no longer used");
         }
     }

@@ -11,6 +11,7 @@ use crate::endpoints::{self, Addresses, Endpoints};
 use crate::error::Error;
 use crate::exchange::{Exchange, LOGIN_LIMIT, RetryHooks};
 use crate::retry;
+use crate::runtime;
 use crate::state::{Refresh, State, Unsaved, is_same};
 use crate::store::{StoreLock, TokenStore};
 use crate::tokens::{AccessToken, Answer, Grant, Tokens};
@@ -50,7 +51,7 @@ impl Refresher {
         let mut result = Err(Error::Interrupted);
         // A refresh under way may have started before the token was rejected. The second one takes that into account.
         for _ in 0..2 {
-            let refresh = match self.join_or_start(rejected) {
+            let refresh = match self.join_or_start(rejected)? {
                 Joined::NotNeeded(token) => return Ok(token),
                 Joined::Refresh(refresh) => refresh,
             };
@@ -94,22 +95,23 @@ impl Refresher {
         self.state().unexpired(self.clock.now())
     }
 
-    /// Joins the refresh under way, or starts one, unless there is a valid token.
-    fn join_or_start(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Joined {
+    /// Joins the refresh under way, or starts one, unless there is a valid token. Both need a runtime.
+    fn join_or_start(self: &Arc<Self>, rejected: Option<&AccessToken>) -> Result<Joined, Error> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(token) = state.usable(now, rejected) {
-            return Joined::NotNeeded(token);
+            return Ok(Joined::NotNeeded(token));
         }
+        let runtime = runtime::complete().map_err(Error::no_runtime)?;
         if let Some(refresh) = state.refresh.as_ref().filter(|refresh| refresh.is_under_way()) {
-            return Joined::Refresh(refresh.clone());
+            return Ok(Joined::Refresh(refresh.clone()));
         }
         let (sender, result) = watch::channel(None);
         let refresh = Refresh { started: Instant::now(), result };
         state.refresh = Some(refresh.clone());
         let (refresher, rejected) = (self.clone(), rejected.cloned());
         // In its own task: the result is saved even if every caller stops waiting.
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let early = sender.clone();
             let on_delay = Box::new(move |error: &Error| drop(early.send_replace(Some(Err(error.clone())))));
             let hooks = RetryHooks { on_delay, waiting: refresher.waiting.subscribe() };
@@ -118,7 +120,7 @@ impl Refresher {
             // It would keep the token after a logout.
             refresher.state().refresh = None;
         });
-        Joined::Refresh(refresh)
+        Ok(Joined::Refresh(refresh))
     }
 
     async fn refresh(&self, rejected: Option<&AccessToken>, hooks: RetryHooks) -> Result<AccessToken, Error> {
@@ -159,8 +161,11 @@ impl Refresher {
                 if error.needs_login() {
                     self.state().current = None;
                 }
-                if matches!(error, Error::SessionOver) {
-                    self.store.clear().await?;
+                // If that fails, the session is over all the same, and only a login leads on.
+                if matches!(error, Error::SessionOver)
+                    && let Err(error) = self.store.clear().await
+                {
+                    tracing::warn!(%error, "could not delete the tokens of a session that is over");
                 }
                 Err(error)
             }
@@ -186,11 +191,11 @@ impl Refresher {
 
     async fn obtain(&self, stored: Option<&Tokens>, hooks: &RetryHooks) -> Result<Answer, Error> {
         if self.is_app_only() {
-            return self.exchange.client_credentials(self.endpoints().await?).await;
+            return self.exchange.client_credentials(self.endpoints_unless(Some(hooks)).await?).await;
         }
         let stored = stored.ok_or(Error::NotLoggedIn)?;
         let refresh = stored.refresh_token.as_ref().ok_or(Error::SessionOver)?;
-        let mut answer = self.exchange.refresh(self.endpoints().await?, refresh, hooks).await?;
+        let mut answer = self.exchange.refresh(self.endpoints_unless(Some(hooks)).await?, refresh, hooks).await?;
         // RFC 6749 §6: a server that does not rotate refresh tokens returns none, and the old one stays valid. The same
         // goes for the scope.
         answer.refresh_token.get_or_insert_with(|| refresh.clone());
@@ -228,7 +233,8 @@ impl Refresher {
         if self.is_ours(&tokens) && tokens.grant == self.grant {
             return Ok(tokens);
         }
-        Err(Error::StoredForAnother { issuer: tokens.issuer, client_id: tokens.client_id, grant: tokens.grant })
+        let Tokens { issuer, client_id, grant, .. } = tokens;
+        Err(Error::StoredForAnother { issuer, client_id, grant, expected: self.grant })
     }
 
     /// True if they were issued by our server to our client.
@@ -252,16 +258,23 @@ impl Refresher {
         self.grant == Grant::ClientCredentials
     }
 
-    /// The store's lock. It waits for longer than any holder with the same time limits needs: for a login, for a
-    /// refresh that first looks up the endpoints and is then retried until the server's grace period ends, or for a
-    /// logout with all its attempts.
+    /// The store's lock. It waits for longer than any holder with the same time limits needs: one that first looks up
+    /// the endpoints, and then logs in and ends a session that it cannot store, refreshes until the server's grace
+    /// period ends, or logs out with all attempts.
     pub(crate) async fn lock(&self) -> Result<StoreLock, Error> {
-        let limit = LOGIN_LIMIT.max(retry::MAX_ELAPSED).saturating_add(self.exchange.limit.saturating_mul(4));
-        Ok(self.store.lock(limit.min(Duration::from_secs(86_400))).await?)
+        let (limit, all_attempts) = (self.exchange.limit, retry::longest(self.exchange.limit));
+        let work = LOGIN_LIMIT.max(retry::MAX_ELAPSED).saturating_add(limit).max(all_attempts);
+        Ok(self.store.lock(all_attempts.saturating_add(work).min(Duration::from_secs(86_400))).await?)
     }
 
     pub(crate) async fn endpoints(&self) -> Result<&Endpoints, Error> {
-        let discover = || endpoints::discover(&self.exchange.http, &self.issuer, self.allowed, self.exchange.limit);
+        self.endpoints_unless(None).await
+    }
+
+    /// With `hooks`, looking them up gives way to a login or logout.
+    async fn endpoints_unless(&self, hooks: Option<&RetryHooks>) -> Result<&Endpoints, Error> {
+        let Exchange { http, limit, .. } = &self.exchange;
+        let discover = || endpoints::discover(http, &self.issuer, self.allowed, *limit, hooks);
         self.endpoints.get_or_try_init(discover).await
     }
 

@@ -3,16 +3,18 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::builder::Builder;
+use crate::builder::TokenSourceBuilder;
 use crate::error::Error;
+#[cfg(feature = "middleware")]
 use crate::middleware::{BadOrigin, BearerMiddleware};
+use crate::runtime;
 use crate::single_flight::Refresher;
 use crate::tokens::{AccessToken, Tokens};
 
 /// Obtains tokens, stores them, and refreshes them before they expire. Clones share one session.
 ///
-/// A `TokenSource` needs a tokio runtime. Each operation runs to completion in a task of its own, so no token is lost
-/// when a caller stops waiting.
+/// A `TokenSource` needs a tokio runtime with timers and I/O (`enable_all`), and returns [`Error::NoRuntime`] elsewhere.
+/// Each operation runs to completion in a task of its own, so no token is lost when a caller stops waiting.
 #[derive(Clone)]
 pub struct TokenSource {
     refresher: Arc<Refresher>,
@@ -23,8 +25,8 @@ impl TokenSource {
     ///
     /// The issuer must be the same URL that the server uses for itself, character for character:
     /// `https://auth.example.com` and `https://auth.example.com/` are different issuers (RFC 8414 §3.3).
-    pub fn builder(issuer: &str, client_id: &str) -> Builder {
-        Builder::new(issuer, client_id)
+    pub fn builder(issuer: &str, client_id: &str) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(issuer, client_id)
     }
 
     pub(crate) fn new(refresher: Refresher) -> Self {
@@ -42,7 +44,7 @@ impl TokenSource {
     /// # Errors
     /// - [`Error::WrongPassword`], [`Error::InvalidScope`] or [`Error::ClientRefused`] if the server rejects the login
     /// - [`Error::Busy`] if there are too many logins at once
-    /// - [`Error::Setting`] if the app uses [`client_credentials`](Builder::client_credentials)
+    /// - [`Error::Setting`] if the app uses [`client_credentials`](TokenSourceBuilder::client_credentials)
     /// - other errors of the server, the network or the store
     ///
     /// After an error the previous session is unchanged.
@@ -61,8 +63,8 @@ impl TokenSource {
     /// if that has expired.
     ///
     /// # Errors
-    /// - [`Error::NotLoggedIn`], [`Error::SessionOver`] or [`Error::StoredForAnother`] if a [`login`](Self::login) is
-    ///   needed, for which [`Error::needs_login`] is true
+    /// - [`Error::NotLoggedIn`], [`Error::SessionOver`], [`Error::RefreshRefused`] or [`Error::StoredForAnother`] if a
+    ///   [`login`](Self::login) is needed, for which [`Error::needs_login`] is true
     /// - other errors of the server, the network or the store; [`Error::is_transient`] is true if the same call may
     ///   succeed later
     pub async fn access_token(&self) -> Result<AccessToken, Error> {
@@ -117,7 +119,8 @@ impl TokenSource {
     ///
     /// # Errors
     /// [`BadOrigin`] if a text is not an origin, or if an origin has neither TLS nor a loopback address and
-    /// [`allow_plain_http`](Builder::allow_plain_http) was not called.
+    /// [`allow_plain_http`](TokenSourceBuilder::allow_plain_http) was not called.
+    #[cfg(feature = "middleware")]
     pub fn middleware<'a>(&self, origins: impl IntoIterator<Item = &'a str>) -> Result<BearerMiddleware, BadOrigin> {
         BearerMiddleware::new(self.clone(), origins, self.refresher.allowed)
     }
@@ -133,5 +136,5 @@ impl std::fmt::Debug for TokenSource {
 async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work).await.unwrap_or(Err(Error::Interrupted))
+    runtime::complete().map_err(Error::no_runtime)?.spawn(work).await.unwrap_or(Err(Error::Interrupted))
 }

@@ -75,7 +75,8 @@ impl State {
             return None;
         }
         let tokens = token.tokens();
-        let is_usable = !tokens.is_due(now) || (self.recent_failure().is_some() && !tokens.is_expired(now));
+        let waits = || self.recent_failure().is_some_and(|error| !error.needs_login());
+        let is_usable = !tokens.is_due(now) || (waits() && !tokens.is_expired(now));
         is_usable.then(|| token.clone())
     }
 
@@ -132,11 +133,12 @@ fn pause_after(error: &Error, times: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::NetworkError;
 
     #[test]
     fn the_pause_doubles_with_each_failure_up_to_a_limit() {
         let mut state = State::default();
-        let error = Error::Network("gone".into());
+        let error = Error::from(NetworkError::new("gone"));
         for (times, seconds) in [1, 2, 4, 8, 16, 30, 30].into_iter().enumerate() {
             assert_eq!(state.failed.as_ref().map_or(0, |failed| failed.times), times as u32);
             assert_eq!(pause_after(&error, times as u32).as_secs(), seconds);

@@ -1,12 +1,14 @@
 //! Token stores.
 
 use std::any::Any;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::runtime;
 use crate::tokens::Tokens;
 
 /// A place for an app's tokens: [`MemoryStore`], [`FileStore`](crate::FileStore), or your own implementation for a
@@ -62,7 +64,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// during each login and logout. [`save`](Self::save) and [`clear`](Self::clear) are only called while it is held.
     ///
     /// If the lock is not free within `limit`, return [`StoreError::locked`]. The limit is longer than any holder with
-    /// the same time limits needs: about a minute by default.
+    /// the same time limits needs: 70 seconds by default.
     ///
     /// The default implementation locks nothing. That is enough if only one `TokenSource` uses the store.
     async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
@@ -81,8 +83,8 @@ impl StoreLock {
     }
 }
 
-impl std::fmt::Debug for StoreLock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for StoreLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StoreLock")
     }
 }
@@ -122,17 +124,21 @@ impl TokenStore for MemoryStore {
     }
 
     async fn lock(&self, limit: Duration) -> Result<StoreLock, StoreError> {
+        if let Ok(held) = self.lock.clone().try_lock_owned() {
+            return Ok(StoreLock::new(held));
+        }
+        runtime::complete().map_err(StoreError::other)?;
         let held = tokio::time::timeout(limit, self.lock.clone().lock_owned()).await;
         held.map(StoreLock::new).map_err(|_| StoreError::locked("the store in memory"))
     }
 }
 
-/// Why a store failed. Errors of this library's own stores contain no secret.
-#[derive(Debug, Clone, thiserror::Error)]
+/// Why a store failed. Errors of this library's own stores contain no secret. The text includes the texts of the causes
+/// that [`source()`](std::error::Error::source) leads to.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StoreError {
     /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
     #[non_exhaustive]
     File {
         /// The file.
@@ -141,11 +147,6 @@ pub enum StoreError {
         source: Arc<std::io::Error>,
     },
     /// Other users can access the file, so they may have the tokens already.
-    #[error(
-        "{path}: others can read it (mode {mode:03o}), and it contains tokens: run `chmod 600 {path}`, and log out and \
-         in again if someone may have read it",
-        path = path.display()
-    )]
     #[non_exhaustive]
     TooOpen {
         /// The file.
@@ -154,22 +155,50 @@ pub enum StoreError {
         mode: u32,
     },
     /// The file does not contain valid tokens.
-    #[error("{}: not a token file of ficha-client: remove the file, and log in again", path.display())]
     #[non_exhaustive]
     InvalidFile {
         /// The file.
         path: PathBuf,
     },
     /// The lock was not released in time. It may be free later.
-    #[error("{what}: another process or task holds the lock")]
     #[non_exhaustive]
     Locked {
         /// What is locked, such as a file.
         what: String,
     },
     /// Your own store failed. Created by [`StoreError::other`].
-    #[error("the token store failed: {0}")]
-    Other(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[non_exhaustive]
+    Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::TooOpen { path, mode } => write!(
+                f,
+                "{path}: others can read it (mode {mode:03o}), and it contains tokens: run `chmod 600 {path}`, and log \
+                 out and in again if someone may have read it",
+                path = path.display()
+            ),
+            Self::InvalidFile { path } => {
+                write!(f, "{}: not a token file of ficha-client: remove the file, and log in again", path.display())
+            }
+            Self::Locked { what } => write!(f, "{what}: another process or task holds the lock"),
+            Self::Other(cause) => write!(f, "the token store failed: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    // Not derived: the source would be the `Arc`, which cannot be downcast to the error in it.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } => Some(&**source),
+            Self::Other(cause) => Some(&**cause),
+            Self::TooOpen { .. } | Self::InvalidFile { .. } | Self::Locked { .. } => None,
+        }
+    }
 }
 
 impl StoreError {

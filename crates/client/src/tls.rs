@@ -17,7 +17,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// aws-lc-rs; no process-wide crypto provider is needed or installed.
 ///
 /// [`TokenSource`](crate::TokenSource) uses such a client by default. Pass the builder with your changes to
-/// [`Builder::http_client`](crate::Builder::http_client), or use it for your app's own requests. TLS is already
+/// [`TokenSourceBuilder::http_client`](crate::TokenSourceBuilder::http_client), or use it for your app's own requests. TLS is already
 /// configured, so reqwest's own `tls_…` methods have no effect. To trust other authorities, use
 /// [`http_client_trusting`].
 ///

@@ -1,6 +1,5 @@
 //! HTTP for the `oauth2` crate: time limits, bounded responses, and whether a failed request may have been carried out.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use oauth2::http::{HeaderMap, Request, StatusCode};
 use oauth2::{HttpRequest, HttpResponse};
 use url::Url;
 
-use crate::error::Error;
+use crate::error::{Error, NetworkError};
 
 /// Responses of an authorization server are far smaller, and so is its metadata.
 const MAX_BYTES: usize = 256 * 1024;
@@ -18,9 +17,9 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Why there is no response that the `oauth2` crate could read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("{what}")]
+    #[error("{error}")]
     Network {
-        what: String,
+        error: NetworkError,
         /// The server may have received the request and carried it out.
         was_sent: bool,
     },
@@ -37,7 +36,7 @@ pub(crate) enum Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Network { what, .. } => Self::Network(what),
+            Failure::Network { error, .. } => Self::Network(error),
             Failure::Busy { retry_after, .. } => Self::Busy { retry_after },
             Failure::BadAnswer(what) => Self::BadAnswer(what),
         }
@@ -70,7 +69,8 @@ async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Dura
     }
     // From the server or a proxy in front of it: the request may have been carried out.
     if status.is_server_error() {
-        return Err(Failure::Network { what: format!("{url} failed with {status}"), was_sent: true });
+        let error = NetworkError::new(format!("{url} failed with {status}"));
+        return Err(Failure::Network { error, was_sent: true });
     }
     let mut response = oauth2::http::Response::new(Vec::new());
     *response.status_mut() = status;
@@ -91,17 +91,8 @@ pub(crate) async fn get(http: &reqwest::Client, url: &Url, limit: Duration) -> R
     send(http.clone(), url.clone(), request, limit).await
 }
 
-/// reqwest's own message omits the causes, so they are appended. None of them contains a body or a header.
 fn network(error: reqwest::Error) -> Failure {
-    let was_sent = !error.is_connect();
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    Failure::Network { what: message, was_sent }
+    Failure::Network { was_sent: !error.is_connect(), error: error.into() }
 }
 
 /// RFC 9110 §10.2.3, in seconds. A date is ignored, because the server's clock may differ from this one.

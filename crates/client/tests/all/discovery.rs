@@ -1,8 +1,11 @@
 //! Discovery of the endpoints.
 
-use ficha_client::{Error, TokenSource};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::network::StubServer;
+use ficha_client::{Error, MemoryStore, TokenSource};
+
+use crate::network::{self, StubServer};
 use crate::world::World;
 use ficha_testing::{ISSUER, PASSWORD};
 
@@ -41,7 +44,80 @@ async fn a_server_without_metadata_is_reported() {
     let source = TokenSource::builder(&server.url(""), "app").build().unwrap();
     let error = source.login("alice", PASSWORD).await.unwrap_err();
     assert!(matches!(&error, Error::Metadata(text) if text.contains("404")), "{error:?}");
-    assert!(!server.requests().concat().contains("otters"), "no password was sent");
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// A server whose metadata fails with `failure` so many times before it is there, and that issues tokens.
+async fn failing(failure: &str, times: usize) -> StubServer {
+    let (failure, count) = (failure.to_owned(), AtomicUsize::new(0));
+    StubServer::responding_by(move |head| match head.starts_with("get /.well-known/") {
+        true if count.fetch_add(1, Ordering::SeqCst) < times => failure.clone(),
+        true => network::metadata(head),
+        false => network::tokens(),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn metadata_is_fetched_again_after_a_failure_that_may_pass() {
+    for (failure, times) in [("", 2), ("502 Bad Gateway\r\n", 2), ("503 Service Unavailable\r\nRetry-After: 1\r\n", 1)]
+    {
+        let server = failing(failure, times).await;
+        let source = TokenSource::builder(&server.url(""), "app").build().unwrap();
+        source.login("alice", PASSWORD).await.unwrap();
+        let requests = server.requests();
+        assert_eq!(
+            requests.iter().filter(|head| head.starts_with("get /.well-known/")).count(),
+            times + 1,
+            "{failure}"
+        );
+        // The password is sent once.
+        assert_eq!(requests.len(), times + 2, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_fetched_three_times_at_most_and_once_if_the_server_is_busy() {
+    let server = StubServer::responding("").await;
+    let source = TokenSource::builder(&server.url(""), "app").build().unwrap();
+    let error = source.login("alice", PASSWORD).await.unwrap_err();
+    assert!(matches!(error, Error::Network(_)), "{error:?}");
+    assert_eq!(server.requests().len(), 3);
+    let server = StubServer::responding("503 Service Unavailable\r\nRetry-After: 17\r\n").await;
+    let source = TokenSource::builder(&server.url(""), "app").build().unwrap();
+    let error = source.login("alice", PASSWORD).await.unwrap_err();
+    assert!(matches!(error, Error::Busy { retry_after: Some(wait), .. } if wait.as_secs() == 17), "{error:?}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_that_waits_for_metadata_gives_way_to_the_end_of_the_session() {
+    let is_up = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let server = StubServer::responding_by({
+        let is_up = is_up.clone();
+        move |head| match head.starts_with("get /.well-known/") {
+            true if is_up.load(Ordering::SeqCst) => network::metadata(head),
+            true => "503 Service Unavailable\r\nRetry-After: 2\r\n".to_owned(),
+            false => network::tokens(),
+        }
+    })
+    .await;
+    let store = MemoryStore::new();
+    let build = || TokenSource::builder(&server.url(""), "app").store(store.clone()).build().unwrap();
+    build().login("alice", PASSWORD).await.unwrap();
+    is_up.store(false, Ordering::SeqCst);
+    let source = build();
+    let refresh = tokio::spawn({
+        let source = source.clone();
+        async move { source.access_token().await }
+    });
+    while server.requests().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The next two attempts would be made two and four seconds later.
+    let moment = Duration::from_secs(1);
+    tokio::time::timeout(moment, source.forget()).await.expect("the refresh gives way").unwrap();
+    assert!(matches!(refresh.await.unwrap(), Err(Error::Busy { .. })));
 }
 
 #[tokio::test]

@@ -143,15 +143,6 @@ async fn a_lock_that_is_not_released_in_time_is_a_transient_error() {
     }
 }
 
-#[test]
-fn a_store_error_keeps_its_cause() {
-    let cause = std::io::Error::new(std::io::ErrorKind::StorageFull, "the disk is full");
-    let error = StoreError::other(cause);
-    assert_eq!(error.to_string(), "the token store failed: the disk is full");
-    let source = std::error::Error::source(&error).unwrap();
-    assert!(source.to_string().contains("the disk is full"), "{source}");
-}
-
 #[tokio::test]
 async fn tokens_of_another_issuer_or_client_are_not_sent() {
     let world = World::start().await;

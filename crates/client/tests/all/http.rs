@@ -59,9 +59,14 @@ async fn extra_certificates_are_trusted_only_by_the_client_that_names_them() {
     let builder = || TokenSource::builder(&issuer, "first-party");
     let stranger = builder().build().unwrap();
     assert!(matches!(stranger.login("alice", PASSWORD).await, Err(Error::Network(_))));
-    let http = http_client_trusting(&std::fs::read(&certificate).unwrap()).unwrap();
+    let pem = std::fs::read(&certificate).unwrap();
+    let http = http_client_trusting(&pem).unwrap();
     builder().http_client(http).build().unwrap().login("alice", PASSWORD).await.unwrap();
+    builder().trusted_certificates(&*pem).build().unwrap().login("alice", PASSWORD).await.unwrap();
+    let both = builder().trusted_certificates(pem).http_client(http_client().unwrap()).build();
+    assert!(matches!(both, Err(Error::Setting(text)) if text.contains("http_client_trusting")));
     for bad in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         assert!(matches!(http_client_trusting(bad.as_bytes()), Err(Error::Setting(_))), "{bad}");
+        assert!(matches!(builder().trusted_certificates(bad).build(), Err(Error::Setting(_))), "{bad}");
     }
 }

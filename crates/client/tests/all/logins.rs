@@ -72,9 +72,9 @@ async fn client_credentials_cannot_log_in_and_does_not_use_a_user_s_tokens() {
     assert!(matches!(source.login("alice", PASSWORD).await, Err(Error::Setting(_))));
     let user = world.login_alice(builder()).await;
     let error = source.access_token().await.unwrap_err();
-    assert!(matches!(error, Error::StoredForAnother { .. }), "{error:?}");
+    assert!(matches!(error, Error::StoredForAnother { .. }) && !error.needs_login(), "{error:?}");
     user.logout().await.unwrap();
     assert!(source.access_token().await.is_ok());
     let error = builder().build().unwrap().access_token().await.unwrap_err();
-    assert!(matches!(error, Error::StoredForAnother { .. }), "{error:?}");
+    assert!(matches!(error, Error::StoredForAnother { .. }) && error.needs_login(), "{error:?}");
 }

@@ -1,6 +1,8 @@
 //! Tests of the library with a real server.
+#![cfg(feature = "middleware")]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+mod causes;
 mod discovery;
 mod faults;
 mod files;
@@ -9,6 +11,8 @@ mod logins;
 mod middleware;
 mod network;
 mod outages;
+mod refusals;
+mod runtimes;
 mod source;
 mod stores;
 mod world;

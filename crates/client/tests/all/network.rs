@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -97,7 +98,8 @@ impl StubServer {
         Self::responding_by(move |_| answer.clone()).await
     }
 
-    /// Sends what `answer` returns for each request, which it gets in lower case.
+    /// Sends what `answer` returns for each request, which it gets in lower case: a status line and headers, or a whole
+    /// response such as [`json`] makes. If it is empty, the connection is closed without a response.
     pub async fn responding_by(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -115,7 +117,11 @@ impl StubServer {
                 }
                 let head = String::from_utf8(head).unwrap().to_lowercase();
                 let answer = answer(&head);
-                let answer = format!("HTTP/1.1 {answer}Content-Length: 0\r\nConnection: close\r\n\r\n");
+                let answer = match answer.as_str() {
+                    "" => String::new(),
+                    whole if whole.contains("\r\n\r\n") => format!("HTTP/1.1 {whole}"),
+                    head => format!("HTTP/1.1 {head}Content-Length: 0\r\nConnection: close\r\n\r\n"),
+                };
                 recorded.lock().unwrap().push(head);
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
@@ -134,4 +140,23 @@ impl StubServer {
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// A whole response with a body, for a stub server.
+pub fn json(status: &str, body: &Value) -> String {
+    let (kind, body) = ("Content-Type: application/json\r\nConnection: close", body.to_string());
+    format!("{status}\r\n{kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The metadata of the stub server that got the request `head`.
+pub fn metadata(head: &str) -> String {
+    let host = head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    json("200 OK", &json!({ "issuer": format!("http://{host}"), "token_endpoint": format!("http://{host}/token") }))
+}
+
+/// A token response, with tokens that are due at once.
+pub fn tokens() -> String {
+    let (access, refresh) = ("the-access", "the-refresh");
+    let body = json!({ "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 0 });
+    json("200 OK", &body)
 }

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use ficha_client::{MemoryStore, StoreError, TokenStore, Tokens};
 
-/// A store in memory whose saves fail while it is full.
+/// A store in memory whose saves fail while it is full, and that cannot be cleared while it is stuck.
 #[derive(Clone, Default)]
 pub struct FailingStore {
     memory: MemoryStore,
     pub is_full: Arc<AtomicBool>,
+    pub is_stuck: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -27,7 +28,10 @@ impl TokenStore for FailingStore {
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        self.memory.clear().await
+        match self.is_stuck.load(Ordering::SeqCst) {
+            true => Err(StoreError::other("the disk is read-only")),
+            false => self.memory.clear().await,
+        }
     }
 }
 

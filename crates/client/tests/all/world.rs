@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ficha_authority::{Issuer, SessionQuery};
-use ficha_client::{AccessToken, Builder, Clock, TokenSource};
+use ficha_client::{AccessToken, Clock, TokenSource, TokenSourceBuilder};
 use ficha_store::testing::TestDatabase;
 use ficha_token::ManualClock;
 
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// A public client.
-    pub fn builder(&self) -> Builder {
+    pub fn builder(&self) -> TokenSourceBuilder {
         TokenSource::builder(&self.issuer, "first-party").clock(self.clock())
     }
 
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// Builds the token source and logs alice in.
-    pub async fn login_alice(&self, builder: Builder) -> TokenSource {
+    pub async fn login_alice(&self, builder: TokenSourceBuilder) -> TokenSource {
         let source = builder.build().unwrap();
         source.login("alice", PASSWORD).await.unwrap();
         source

@@ -93,7 +93,7 @@ async fn remove(user: Bearer<NotesWrite>, notes: Data<Notes>, id: Path<usize>) -
 /// Readiness, for an orchestrator or a load balancer.
 #[get("/health")]
 async fn health(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
-    let ready = oauth2.ready();
+    let ready = oauth2.readiness();
     if ready.is_ready() {
         HttpResponse::Ok().body("ready\n")
     } else {

@@ -32,7 +32,7 @@ pub enum NotReady {
 ///
 /// ```
 /// # async fn example(oauth2: ficha_resource::OAuth2PasswordBearer) {
-/// let readiness = oauth2.ready();
+/// let readiness = oauth2.readiness();
 /// let (status, body) = if readiness.is_ready() { (200, "ready".to_owned()) } else { (503, readiness.to_string()) };
 /// # }
 /// ```

@@ -30,6 +30,7 @@ mod issuers;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod password_bearer;
+mod presented;
 mod remote;
 mod scopes;
 mod source;
@@ -51,6 +52,7 @@ pub use health::{DenylistStats, NotReady, Readiness, Stats};
 pub use http_bearer::HttpBearer;
 pub use issuers::Issuers;
 pub use password_bearer::{Description, OAuth2PasswordBearer};
+pub use presented::{Presented, Proof};
 pub use scopes::{AnyScope, RequiredRole, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use testing::TestIssuer;

@@ -32,7 +32,7 @@ pub trait KeySource: Send + Sync + 'static {
     fn generation(&self) -> u64;
 }
 
-/// The result of [`DenySource::check`].
+/// The result of [`DenySource::look_up`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DenyVerdict {
@@ -53,7 +53,7 @@ pub trait DenySource: Send + Sync + 'static {
     /// is not later than `now` no longer count.
     ///
     /// Even a stale list may report an id as denied, because no entry is ever removed before its time.
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict;
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict;
 
     /// False until the whole list has been read once. Until then even [`OnStale::Accept`] accepts nothing, because a
     /// service would otherwise forget every revocation when it restarts.

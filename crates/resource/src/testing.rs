@@ -35,10 +35,10 @@ const DENIED_FOR: i64 = 366 * 24 * 3600;
 ///
 /// let issuer = TestIssuer::new();
 /// let oauth2 = issuer.oauth2();
-/// let refusal = |token: &str| oauth2.verify(token).unwrap_err();
+/// let refusal = |token: &str| oauth2.verify_now(token).unwrap_err();
 ///
 /// let token = issuer.token().scope("notes:read").sign();
-/// assert!(oauth2.verify(&token).unwrap().claims.scope.contains("notes:read"));
+/// assert!(oauth2.verify_now(&token).unwrap().claims.scope.contains("notes:read"));
 ///
 /// issuer.revoke(&token);
 /// assert_eq!(refusal(&token), VerifyError::Denied);

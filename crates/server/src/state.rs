@@ -76,7 +76,7 @@ impl KeySource for Own {
 }
 
 impl DenySource for Own {
-    fn check(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
         match self.0.denylist().check(ids, &**self.0.clock()) {
             Verdict::Clear => DenyVerdict::Clear,
             Verdict::Denied => DenyVerdict::Denied,

@@ -95,7 +95,7 @@ impl KeySource for OneKey {
 struct Denied(Arc<DenySet>);
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         if self.0.contains_any(ids, now) { DenyVerdict::Denied } else { DenyVerdict::Clear }
     }
 }

@@ -95,9 +95,9 @@ impl<S, C> Bearer<S, C> {
         custom_claims(&self.verified).map_err(|refusal| self.guard.refuse(refusal))
     }
 
-    /// Checks again whether the token has expired, been revoked or lost its key since it was checked.
+    /// Looks again whether the token has expired, been revoked or lost its key since it was verified.
     ///
-    /// A request is checked once, when it arrives. A stream or a WebSocket lives longer: call this before each message,
+    /// A request is verified once, when it arrives. A stream or a WebSocket lives longer: call this before each message,
     /// or every second. It takes less than a microsecond, never waits and sends no request.
     ///
     /// A [temporary](BearerError::is_temporary) error says nothing about the token.
@@ -114,14 +114,14 @@ impl<S, C> Bearer<S, C> {
     /// async fn events(user: Bearer) -> impl Responder {
     ///     let events = futures_util::stream::unfold(user, |user| async move {
     ///         rt::time::sleep(Duration::from_secs(1)).await;
-    ///         user.revalidate().ok()?;
+    ///         user.recheck().ok()?;
     ///         Some((Ok::<_, Infallible>(Bytes::from("data: still here\n\n")), user))
     ///     });
     ///     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
     /// }
     /// ```
-    pub fn revalidate(&self) -> Result<(), BearerError> {
-        self.guard.recheck(&self.verified)
+    pub fn recheck(&self) -> Result<(), BearerError> {
+        self.guard.recheck(&self.verified).map_err(|reason| self.guard.refuse(reason))
     }
 
     pub(super) fn refuse(&self, refusal: Refusal) -> BearerError {
@@ -131,8 +131,8 @@ impl<S, C> Bearer<S, C> {
     /// Refuses a request that also has a token in its form body (RFC 6750 §2): 400 `invalid_request`.
     ///
     /// The extractor does not read the body. A handler that reads a form calls this with the bytes of the body.
-    pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
-        self.guard.check_form(request, body)
+    pub fn refuse_form_token(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
+        self.guard.refuse_form_token(request, body)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::VerifyError;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::presented::Presented;
 use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
@@ -128,23 +129,36 @@ impl BearerGuard {
         RequireScopes::new(self.clone(), Need::All(Vec::new()))
     }
 
-    /// Checks a token that did not arrive in the `Authorization` header. This never waits.
-    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.tokens.verify(token, self.on_stale)
+    /// Verifies a token that did not arrive in the `Authorization` header. If its key is being fetched, this waits up to
+    /// 2 s; see [`OAuth2PasswordBearer::verify`].
+    pub async fn verify(&self, presented: impl Into<Presented<'_>>) -> Result<Arc<Verified>, VerifyError> {
+        self.tokens.decide_waiting(presented.into(), self.on_stale).await
     }
 
-    /// Checks the token in these headers. `None` means that there is none; an invalid token is an error. Unlike
-    /// extractors and middleware, this never waits for a key that is being fetched.
-    pub fn check(&self, headers: &HeaderMap) -> Result<Option<Arc<Verified>>, BearerError> {
-        let token = token_from_header(headers).map_err(|reason| self.refuse(reason))?;
-        token.map(|token| self.verify(token)).transpose().map_err(|reason| self.refuse(reason))
+    /// As [`BearerGuard::verify`], but never waits.
+    pub fn verify_now<'a>(&self, presented: impl Into<Presented<'a>>) -> Result<Arc<Verified>, VerifyError> {
+        self.tokens.decide(presented.into(), self.on_stale)
+    }
+
+    /// Verifies the token in these headers, as the extractors do. `None` means that there is none; an invalid token is an
+    /// error.
+    pub async fn verify_headers(&self, headers: &HeaderMap) -> Result<Option<Arc<Verified>>, BearerError> {
+        match self.look(headers) {
+            Look::Done(looked) => looked,
+            Look::Wait(token) => self.wait(&token).await.map(Some),
+        }
+    }
+
+    /// Looks again at what can have changed since a token was verified; see [`OAuth2PasswordBearer::recheck`].
+    pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        self.tokens.decide_again(verified, self.on_stale)
     }
 
     /// Refuses a request that has a token in its header and another in its form body (RFC 6750 §2).
     ///
     /// Extractors and middleware do not read the body. A handler that reads a form calls this or
-    /// [`Bearer::check_form`](super::Bearer::check_form).
-    pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
+    /// [`Bearer::refuse_form_token`](super::Bearer::refuse_form_token).
+    pub fn refuse_form_token(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
         let token = token_from_header(request.headers()).map_err(|reason| self.refuse(reason))?;
         if token.is_some() && access_token_in_form(request.headers(), body) {
             return Err(self.refuse(Malformed::SentTwice));
@@ -157,14 +171,14 @@ impl BearerGuard {
         self.tokens.cache_stats()
     }
 
-    /// As [`BearerGuard::check`], but says if waiting could help.
+    /// Verifies the token in these headers, but says so if waiting could help.
     pub(super) fn look(&self, headers: &HeaderMap) -> Look {
         let token = match token_from_header(headers) {
             Ok(Some(token)) => token,
             Ok(None) => return Look::Done(Ok(None)),
             Err(reason) => return Look::Done(Err(self.refuse(reason))),
         };
-        match self.verify(token) {
+        match self.verify_now(token) {
             Ok(verified) => Look::Done(Ok(Some(verified))),
             Err(reason) if self.tokens.may_wait(&reason) => Look::Wait(token.to_owned()),
             Err(reason) => Look::Done(Err(self.refuse(reason))),
@@ -172,11 +186,7 @@ impl BearerGuard {
     }
 
     pub(super) async fn wait(&self, token: &str) -> Result<Arc<Verified>, BearerError> {
-        self.tokens.verify_waiting(token, self.on_stale).await.map_err(|reason| self.refuse(reason))
-    }
-
-    pub(super) fn recheck(&self, verified: &Verified) -> Result<(), BearerError> {
-        self.tokens.recheck(verified, self.on_stale).map_err(|reason| self.refuse(reason))
+        self.verify(token).await.map_err(|reason| self.refuse(reason))
     }
 
     pub(super) fn refuse(&self, refusal: impl Into<Refusal>) -> BearerError {

@@ -54,7 +54,7 @@ pub fn token_from_header(headers: &HeaderMap) -> Result<Option<&str>, Malformed>
 /// True if `body` is a form (by `Content-Type`) that has an `access_token` field (RFC 6750 §2.2).
 ///
 /// Sending a token in the body is not supported, so such a token is never used. But a request that also has one in the
-/// header must be refused, which [`BearerGuard::check_form`](super::BearerGuard::check_form) does.
+/// header must be refused, which [`BearerGuard::refuse_form_token`](super::BearerGuard::refuse_form_token) does.
 pub fn access_token_in_form(headers: &HeaderMap, body: &[u8]) -> bool {
     let is_form = headers
         .get(CONTENT_TYPE)

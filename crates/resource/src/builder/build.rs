@@ -32,7 +32,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
     ///
     /// A service may start before its authorization server. If keys and denylist can't be loaded in time, `build`
     /// succeeds anyway: every token is refused with 503 while the background task keeps trying, and
-    /// [`OAuth2PasswordBearer::ready`] says what is missing. Only a mistake that waiting does not fix is an error, such as
+    /// [`OAuth2PasswordBearer::readiness`] says what is missing. Only a mistake that waiting does not fix is an error, such as
     /// credentials that the server refuses.
     ///
     /// If keys and denylist are given, `build` does not wait for the metadata: only the token URL comes from there, and
@@ -68,7 +68,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             Ok(loaded) => loaded?,
             Err(_) => tracing::warn!(
                 issuer = bearer.inner.description.issuer,
-                why = %bearer.ready(),
+                why = %bearer.readiness(),
                 "started before keys and denylist could be loaded; tokens are refused until they are"
             ),
         }
@@ -167,7 +167,6 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             keys: keys.clone(),
             fixed_keys: fixed.as_ref().map_or(0, |fixed| fixed.count),
             replica: replica.clone(),
-            on_stale: self.on_stale,
             denied: None,
             awaits_metadata: search.as_ref().is_some_and(|search| search.needs_keys || search.needs_denylist),
         };
@@ -192,10 +191,9 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             Some(source) => Arc::new(Fed::new(source, &task)),
             None => Arc::new(NoDenylist),
         };
-        let verifier = Verifier::new(settings, keys, denied, self.clock).on_stale(self.on_stale);
-        Ok(OAuth2PasswordBearer {
-            inner: Arc::new(Shared { verifier, description, found, following, _task: Some(task) }),
-        })
+        let verifier = Verifier::new(settings, keys, denied, self.clock);
+        let shared = Shared { verifier, description, found, following, _task: Some(task) };
+        Ok(OAuth2PasswordBearer::new(shared, self.on_stale))
     }
 }
 

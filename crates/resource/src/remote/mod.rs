@@ -85,8 +85,8 @@ impl KeySource for Fed<RemoteKeys> {
 }
 
 impl DenySource for Fed<Replica> {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
-        self.source.check(ids, now)
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+        self.source.look_up(ids, now)
     }
 
     fn is_complete(&self) -> bool {

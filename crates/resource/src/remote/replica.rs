@@ -210,7 +210,7 @@ impl Replica {
 }
 
 impl DenySource for Replica {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         // Read before the look-up and compared with the clock after it: even if this thread is suspended in between, a
         // token is only accepted if it was looked up under a lease that is still valid.
         let lease = self.lease.read();
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn expired_entries_are_dropped() {
         let (replica, clock, ids) = replica();
-        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.look_up(&ids, START), DenyVerdict::Denied);
         replica.purge();
         assert_eq!(replica.list().len(), 1);
         clock.advance(Duration::from_secs(602));
@@ -280,7 +280,7 @@ mod tests {
         clock.set_wall(clock.now() + time::Duration::days(1));
         replica.purge();
         clock.set_wall(clock.now() - time::Duration::days(1));
-        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.look_up(&ids, START), DenyVerdict::Denied);
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
         replica.purge();
         clock.set_wall(right);
         replica.purge();
-        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.look_up(&ids, START), DenyVerdict::Denied);
         assert_eq!(replica.list().len(), 1);
     }
 

@@ -20,7 +20,7 @@ const LIFE_SECONDS: i64 = 600;
 /// # use serde_json::json;
 /// let issuer = TestIssuer::new();
 /// let token = issuer.token().scope("notes:read notes:write").claim("team", json!("blue")).sign();
-/// let verified = issuer.oauth2().verify(&token).unwrap();
+/// let verified = issuer.oauth2().verify_now(&token).unwrap();
 /// assert_eq!(verified.claims.extra["team"], "blue");
 /// ```
 #[must_use = "call sign() to get the token"]

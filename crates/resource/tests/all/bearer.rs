@@ -142,15 +142,15 @@ async fn a31_a_token_in_the_header_and_in_a_form_is_an_invalid_request() {
     let request = || TestRequest::post().insert_header((AUTHORIZATION, good.as_str()));
     let form = "application/x-www-form-urlencoded";
     let twice = request().insert_header(("content-type", form)).to_http_request();
-    let error = guard.check_form(&twice, b"access_token=x").unwrap_err();
+    let error = guard.refuse_form_token(&twice, b"access_token=x").unwrap_err();
     assert_eq!(error.refusal(), &Refusal::Malformed(Malformed::SentTwice));
     assert_eq!(error.status_code(), StatusCode::BAD_REQUEST);
-    assert!(guard.check_form(&twice, b"all=true").is_ok());
+    assert!(guard.refuse_form_token(&twice, b"all=true").is_ok());
     let other = request().insert_header(("content-type", "text/plain")).to_http_request();
-    assert!(guard.check_form(&other, b"access_token=x").is_ok());
+    assert!(guard.refuse_form_token(&other, b"access_token=x").is_ok());
     let alone = TestRequest::post().insert_header(("content-type", form)).to_http_request();
     assert!(
-        guard.check_form(&alone, b"access_token=x").is_ok(),
+        guard.refuse_form_token(&alone, b"access_token=x").is_ok(),
         "a token in the body alone does not count, so there are not two"
     );
 }

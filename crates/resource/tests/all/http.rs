@@ -71,7 +71,7 @@ async fn edit(editor: HasRole<Editor>) -> String {
 }
 
 async fn form(user: Bearer, request: HttpRequest, body: Bytes) -> Result<&'static str, BearerError> {
-    user.check_form(&request, &body)?;
+    user.refuse_form_token(&request, &body)?;
     Ok("taken")
 }
 

@@ -18,7 +18,7 @@ mod middleware;
 mod openapi;
 #[cfg(feature = "actix")]
 #[cfg(test)]
-mod revalidate;
+mod recheck;
 #[cfg(feature = "actix")]
 #[cfg(test)]
 mod service;

@@ -77,7 +77,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         if let Some(retry_after) = *self.stale.lock().unwrap() {
             return DenyVerdict::Stale { retry_after };
         }

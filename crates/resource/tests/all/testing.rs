@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 fn refusal(issuer: &TestIssuer, token: &str) -> VerifyError {
-    issuer.oauth2().verify(token).map(|_| ()).unwrap_err()
+    issuer.oauth2().verify_now(token).map(|_| ()).unwrap_err()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_test_token_has_the_claims_that_were_set() {
         .claim("team", json!({"name": "blue"}))
         .expires_in(Duration::from_secs(7))
         .sign();
-    let claims = issuer.oauth2().verify(&token).unwrap().claims.clone();
+    let claims = issuer.oauth2().verify_now(&token).unwrap().claims.clone();
     assert_eq!((claims.sub, claims.sid, claims.client_id.as_str()), (subject, session, "app"));
     assert_eq!((claims.scope.to_string(), claims.exp - claims.iat), ("a b".to_owned(), 7));
     assert_eq!((claims.roles, &claims.extra["team"]["name"]), (vec!["editor".to_owned()], &json!("blue")));
@@ -39,13 +39,13 @@ fn each_kind_of_revocation_covers_what_it_should() {
     let other = issuer.token().sign();
     issuer.revoke(&first);
     assert_eq!(refusal(&issuer, &first), VerifyError::Denied);
-    assert!(issuer.oauth2().verify(&second).is_ok());
+    assert!(issuer.oauth2().verify_now(&second).is_ok());
     issuer.revoke_session(&first);
     assert_eq!(refusal(&issuer, &second), VerifyError::Denied);
-    assert!(issuer.oauth2().verify(&other).is_ok());
+    assert!(issuer.oauth2().verify_now(&other).is_ok());
     issuer.purge_key();
     assert_eq!(refusal(&issuer, &other), VerifyError::Denied);
-    assert!(issuer.oauth2().verify(&issuer.token().sign()).is_ok());
+    assert!(issuer.oauth2().verify_now(&issuer.token().sign()).is_ok());
 }
 
 #[test]
@@ -54,10 +54,10 @@ fn a_rotated_key_is_valid_until_it_is_removed() {
     let old = issuer.token().sign();
     issuer.rotate_key();
     let new = issuer.token().sign();
-    assert!(issuer.oauth2().verify(&old).is_ok() && issuer.oauth2().verify(&new).is_ok());
+    assert!(issuer.oauth2().verify_now(&old).is_ok() && issuer.oauth2().verify_now(&new).is_ok());
     issuer.forget_old_keys();
     assert_eq!(refusal(&issuer, &old), VerifyError::Invalid(TokenError::UnknownKey));
-    assert!(issuer.oauth2().verify(&new).is_ok());
+    assert!(issuer.oauth2().verify_now(&new).is_ok());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_token_expires_when_the_clock_is_moved() {
     let issuer = TestIssuer::new();
     let token = issuer.token().expires_in(Duration::from_secs(10)).sign();
     issuer.advance(Duration::from_millis(9_999));
-    assert!(issuer.oauth2().verify(&token).is_ok());
+    assert!(issuer.oauth2().verify_now(&token).is_ok());
     issuer.advance(Duration::from_millis(1));
     assert_eq!(refusal(&issuer, &token), VerifyError::Invalid(TokenError::Expired));
 }
@@ -73,10 +73,10 @@ fn a_token_expires_when_the_clock_is_moved() {
 #[test]
 fn a_stale_issuer_is_not_ready() {
     let issuer = TestIssuer::new();
-    assert!(issuer.oauth2().ready().is_ready());
+    assert!(issuer.oauth2().readiness().is_ready());
     issuer.set_stale(true);
-    assert_eq!(issuer.oauth2().ready().reasons(), [NotReady::LeaseOver]);
+    assert_eq!(issuer.oauth2().readiness().reasons(), [NotReady::LeaseOver]);
     assert!(!issuer.http_bearer().stats().ready);
     issuer.set_stale(false);
-    assert!(issuer.oauth2().ready().is_ready());
+    assert!(issuer.oauth2().readiness().is_ready());
 }

@@ -52,7 +52,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
         let denied = self.0.lock().unwrap();
         if ids.iter().any(|id| denied.contains(id)) { DenyVerdict::Denied } else { DenyVerdict::Clear }
     }
@@ -93,14 +93,14 @@ impl Service {
     }
 
     pub fn accepts(&self, row: &str, token: &str) -> Arc<Verified> {
-        self.verifier.verify(token).unwrap_or_else(|error| panic!("{row}: refused, {error}"))
+        self.verifier.verify_now(token).unwrap_or_else(|error| panic!("{row}: refused, {error}"))
     }
 
     /// Asserts that the token is refused with this error, a second time too, and not cached.
     pub fn refuses(&self, row: &str, token: &str, error: TokenError) {
         let before = self.verifier.stats().entries;
         for time in ["first", "second"] {
-            let result = self.verifier.verify(token).map(|verified| verified.claims.clone());
+            let result = self.verifier.verify_now(token).map(|verified| verified.claims.clone());
             assert_eq!(result, Err(VerifyError::Invalid(error)), "{row}, the {time} time");
         }
         assert_eq!(self.verifier.stats().entries, before, "{row} was cached");

@@ -92,19 +92,19 @@ pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 pub fn refusal(oauth2: &OAuth2PasswordBearer, token: &str) -> VerifyError {
-    oauth2.verify(token).map(|_| ()).unwrap_err()
+    oauth2.verify_now(token).map(|_| ()).unwrap_err()
 }
 
 pub fn is_stale(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
-    matches!(oauth2.verify(token), Err(VerifyError::Stale { .. }))
+    matches!(oauth2.verify_now(token), Err(VerifyError::Stale { .. }))
 }
 
 pub fn is_denied(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
-    matches!(oauth2.verify(token), Err(VerifyError::Denied))
+    matches!(oauth2.verify_now(token), Err(VerifyError::Denied))
 }
 
 pub fn keys_unavailable(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
-    matches!(oauth2.verify(token), Err(VerifyError::KeysUnavailable { .. }))
+    matches!(oauth2.verify_now(token), Err(VerifyError::KeysUnavailable { .. }))
 }
 
 pub const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(TokenError::UnknownKey);

@@ -45,7 +45,7 @@ impl Service {
         let oauth2 = change(builder).build().await.expect("a bearer");
         let (url, handle) = serve(oauth2.clone());
         let service = Self { clock, oauth2, url, http, handle };
-        assert!(service.oauth2.ready().is_ready(), "{}", service.oauth2.ready());
+        assert!(service.oauth2.readiness().is_ready(), "{}", service.oauth2.readiness());
         service
     }
 
@@ -160,7 +160,7 @@ async fn feed(user: MaybeBearer) -> &'static str {
 }
 
 async fn ready(oauth2: web::Data<OAuth2PasswordBearer>) -> HttpResponse {
-    let ready = oauth2.ready();
+    let ready = oauth2.readiness();
     if ready.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() }.body(ready.to_string())
 }
 

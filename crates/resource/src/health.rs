@@ -26,6 +26,9 @@ pub enum NotReady {
     /// The lease is over: the denylist could not be read for too long. It is not a reason if stale lists are accepted
     /// ([`OnStale::Accept`](crate::OnStale::Accept)).
     LeaseOver,
+    /// The tokio runtime in which `build()` was called has ended, and with it the task that reads keys and denylist.
+    /// Tokens are refused once the lease is over. It does not start again: build another value.
+    Stopped,
 }
 
 /// Whether a service can decide about tokens at the moment, and if not, why.
@@ -116,6 +119,9 @@ impl fmt::Display for NotReady {
             Self::KeysTooOld => "the signing keys could not be read for too long",
             Self::NoDenylist => "the denylist has not been read to its end yet",
             Self::LeaseOver => "the denylist is stale",
+            Self::Stopped => {
+                "the runtime in which build() was called has ended, so keys and denylist are not read any more"
+            }
         })
     }
 }

@@ -26,6 +26,11 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A background task fetches the keys and follows the denylist, so that checking a token needs no request to the
 /// authorization server. Clones are cheap and share everything; the task ends with the last of them.
 ///
+/// The task runs on the tokio runtime in which [`Builder::build`] was called, and ends with it too. A value that
+/// is used after that is not ready ([`NotReady::Stopped`]), logs an error once, and refuses tokens when the lease is over
+/// ([`VerifyError::Stopped`]). So do not share one between several `#[tokio::test]`s, of which each has a runtime of its
+/// own; a [`TestIssuer`](crate::TestIssuer) needs none.
+///
 /// ```no_run
 /// # async fn example(secret: String) -> Result<(), Box<dyn std::error::Error>> {
 /// use ficha_resource::OAuth2PasswordBearer;
@@ -56,7 +61,7 @@ pub(crate) struct Shared {
     pub(crate) found: Arc<OnceLock<Description>>,
     pub(crate) following: Following,
     /// Kept alive here as well: it may still look for the token URL when no source needs it.
-    pub(crate) _task: Option<Arc<Task>>,
+    pub(crate) task: Option<Arc<Task>>,
 }
 
 /// What the background task keeps up to date, for readiness and statistics.
@@ -103,7 +108,7 @@ impl OAuth2PasswordBearer {
     #[allow(dead_code, reason = "only the test issuer makes one this way")]
     pub(crate) fn from_parts(verifier: Verifier, description: Description, denied: Arc<dyn DenySource>) -> Self {
         let following = Following { denied: Some(denied), fixed_keys: 1, ..Following::default() };
-        Self::new(Shared { verifier, description, found: Arc::default(), following, _task: None }, OnStale::Refuse)
+        Self::new(Shared { verifier, description, found: Arc::default(), following, task: None }, OnStale::Refuse)
     }
 
     pub(crate) fn new(inner: Shared, on_stale: OnStale) -> Self {
@@ -200,6 +205,9 @@ impl OAuth2PasswordBearer {
     pub fn readiness(&self) -> Readiness {
         let following = &self.inner.following;
         let mut reasons = Vec::new();
+        if self.inner.task.as_ref().is_some_and(|task| task.is_stopped()) {
+            reasons.push(NotReady::Stopped);
+        }
         if following.awaits_metadata && self.inner.found.get().is_none() {
             reasons.push(NotReady::NoMetadata);
         }

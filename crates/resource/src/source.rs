@@ -20,6 +20,8 @@ pub enum KeyLookup {
         /// How long to wait before trying again.
         retry_after: Duration,
     },
+    /// The key is not known, and no key will ever be read again: what reads them has ended.
+    Stopped,
 }
 
 /// Where verification keys come from.
@@ -45,6 +47,8 @@ pub enum DenyVerdict {
         /// How long to wait before trying again.
         retry_after: Duration,
     },
+    /// The list is too old, and will never be read again: what reads it has ended.
+    Stopped,
 }
 
 /// Where the denylist comes from.

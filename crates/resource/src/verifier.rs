@@ -204,6 +204,7 @@ impl Verifier {
             // Another key with the same `kid` is not the one that signed this token.
             KeyLookup::Found(_) | KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
+            KeyLookup::Stopped => return Err(VerifyError::Stopped),
         }
         inner.refuse_denied(verified, now, on_stale.unwrap_or(self.on_stale))
     }
@@ -219,6 +220,7 @@ impl Inner {
             KeyLookup::Found(key) => key,
             KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
+            KeyLookup::Stopped => return Err(VerifyError::Stopped),
         };
         let claims = unverified.verify_signature(&key)?;
         Ok(Verified::new(claims, &key))
@@ -226,12 +228,13 @@ impl Inner {
 
     /// By ids, never by the text: one token has several valid texts (`n - s` of an ECDSA signature).
     fn refuse_denied(&self, verified: &Verified, now: i64, on_stale: OnStale) -> Result<(), VerifyError> {
-        match self.denied.look_up(verified.deny_ids(), now) {
-            DenyVerdict::Clear => Ok(()),
-            DenyVerdict::Denied => Err(VerifyError::Denied),
-            DenyVerdict::Stale { .. } if on_stale == OnStale::Accept && self.denied.is_complete() => Ok(()),
-            DenyVerdict::Stale { retry_after } => Err(VerifyError::Stale { retry_after }),
-        }
+        let unsure = match self.denied.look_up(verified.deny_ids(), now) {
+            DenyVerdict::Clear => return Ok(()),
+            DenyVerdict::Denied => return Err(VerifyError::Denied),
+            DenyVerdict::Stale { retry_after } => VerifyError::Stale { retry_after },
+            DenyVerdict::Stopped => VerifyError::Stopped,
+        };
+        if on_stale == OnStale::Accept && self.denied.is_complete() { Ok(()) } else { Err(unsure) }
     }
 
     /// The time to judge tokens by. It never runs backwards: a denylist entry is dropped when its time has come, and a

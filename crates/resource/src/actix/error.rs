@@ -14,6 +14,9 @@ use super::header::Malformed;
 use crate::challenge::Challenge;
 use crate::error::VerifyError;
 
+/// The `Retry-After` of a service that must be started again.
+const STOPPED_RETRY: Duration = Duration::from_secs(10);
+
 /// The realm of a challenge (RFC 9110 §11.5). Clones are cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Realm(Arc<str>);
@@ -135,6 +138,13 @@ impl BearerError {
                     retry_after: Some(*retry_after),
                 }
             }
+            // Another instance of the service may answer.
+            Refusal::Token(VerifyError::Stopped) => Answer {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: OAuthErrorCode::TemporarilyUnavailable,
+                challenge: None,
+                retry_after: Some(STOPPED_RETRY),
+            },
             Refusal::InsufficientScope { required } => {
                 self.challenged(StatusCode::FORBIDDEN, OAuthErrorCode::InsufficientScope, required)
             }

@@ -16,7 +16,7 @@ use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
 use crate::remote::http;
 use crate::remote::http::Credentials;
 use crate::remote::metadata::{Endpoints, Search};
-use crate::remote::{Fed, Plan, RemoteKeys, Replica, address, spawn};
+use crate::remote::{Fed, Plan, RemoteKeys, Replica, Task, address};
 use crate::scopes::is_scope_name;
 use crate::source::{DenySource, KeySource};
 use crate::verifier::{Verifier, VerifierSettings};
@@ -37,6 +37,8 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
     ///
     /// If keys and denylist are given, `build` does not wait for the metadata: only the token URL comes from there, and
     /// is filled in later.
+    ///
+    /// The runtime must live as long as the value is used; see [`NotReady::Stopped`](crate::NotReady::Stopped).
     pub async fn build(mut self) -> Result<B, BuildError> {
         let deadline = Instant::now() + START_LIMIT;
         Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
@@ -181,7 +183,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             credentials: self.credentials,
             lease: self.lease,
         };
-        let task = Arc::new(spawn(plan));
+        let task = Arc::new(Task::spawn(description.issuer.clone(), plan));
         let keys: Arc<dyn KeySource> = match (keys, fixed) {
             (Some(source), _) => Arc::new(Fed::new(source, &task)),
             (None, Some(fixed)) => fixed.source,
@@ -192,7 +194,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             None => Arc::new(NoDenylist),
         };
         let verifier = Verifier::new(settings, keys, denied, self.clock);
-        let shared = Shared { verifier, description, found, following, _task: Some(task) };
+        let shared = Shared { verifier, description, found, following, task: Some(task) };
         Ok(OAuth2PasswordBearer::new(shared, self.on_stale))
     }
 }

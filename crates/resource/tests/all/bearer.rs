@@ -270,7 +270,7 @@ async fn no_answer_repeats_the_token() {
 #[test]
 fn every_refusal_has_its_status_and_code() {
     let retry_after = Duration::from_secs(1);
-    let answers: [(Refusal, u16, bool, &str); 10] = [
+    let answers: [(Refusal, u16, bool, &str); 11] = [
         (Refusal::Missing, 401, true, "invalid_request"),
         (Malformed::NoScheme.into(), 400, true, "invalid_request"),
         (VerifyError::Invalid(TokenError::Expired).into(), 401, true, "invalid_token"),
@@ -279,6 +279,7 @@ fn every_refusal_has_its_status_and_code() {
         (Refusal::MissingRole { required: "editor".into() }, 403, true, "insufficient_scope"),
         (VerifyError::Stale { retry_after }.into(), 503, false, "temporarily_unavailable"),
         (VerifyError::KeysUnavailable { retry_after }.into(), 503, false, "temporarily_unavailable"),
+        (VerifyError::Stopped.into(), 503, false, "temporarily_unavailable"),
         (Refusal::InsufficientScope { required: String::new() }, 403, true, "insufficient_scope"),
         (Refusal::NotConfigured, 500, false, "server_error"),
     ];

@@ -12,7 +12,11 @@ mod keys;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
+mod stopped;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::builder::Builder;
 use crate::error::VerifyError;
-use crate::health::{Readiness, Stats};
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
 use crate::presented::Presented;
+use crate::readiness::Readiness;
 use crate::source::OnStale;
+use crate::stats::Stats;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 

@@ -10,10 +10,11 @@ use ficha_token::{MAX_TOKEN_BYTES, TokenError};
 use serde::Deserialize;
 
 use crate::error::VerifyError;
-use crate::health::{Readiness, Stats};
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::presented::Presented;
+use crate::readiness::IssuersReadiness;
 use crate::source::OnStale;
+use crate::stats::Stats;
 use crate::verified::Verified;
 
 /// Several issuers, each of whose tokens is accepted. [`OAuth2PasswordBearer::any_of`] creates it; clones are cheap.
@@ -112,16 +113,10 @@ impl Issuers {
         issuer.decide_again(verified, on_stale.or(self.on_stale))
     }
 
-    /// Whether the tokens of all issuers can be checked now, for a health endpoint. A reason that several share is
-    /// listed once; [`Issuers::bearers`] gives the readiness of each.
-    pub fn readiness(&self) -> Readiness {
-        let mut reasons = Vec::new();
-        for reason in self.bearers().flat_map(|bearer| bearer.readiness().reasons().to_vec()) {
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-        Readiness::new(reasons)
+    /// Whether the tokens of these issuers can be checked now, for a health endpoint. The service is ready if the tokens of
+    /// at least one can be; an issuer that is not ready refuses only its own.
+    pub fn readiness(&self) -> IssuersReadiness {
+        IssuersReadiness::new(self.bearers().map(OAuth2PasswordBearer::readiness).collect())
     }
 
     /// The statistics of each issuer. [`Stats::prometheus_of`] writes them as one text.

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use crate::builder::Builder;
 use crate::error::VerifyError;
-use crate::health::{DenylistStats, NotReady, Readiness, Stats};
 use crate::presented::Presented;
-use crate::remote::{RemoteKeys, Replica, Task};
+use crate::readiness::{NotReady, Readiness};
+use crate::remote::{LastError, RemoteKeys, Replica, Task};
 use crate::source::{DenySource, DenyVerdict, OnStale};
+use crate::stats::{DenylistStats, Stats};
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
@@ -74,6 +75,7 @@ pub(crate) struct Following {
     pub denied: Option<Arc<dyn DenySource>>,
     /// True if keys or denylist need an address from the metadata, and it was not known yet when this was built.
     pub awaits_metadata: bool,
+    pub metadata_error: Arc<LastError>,
 }
 
 /// What a client needs to know to obtain a token for this service. OpenAPI descriptions are made from it.
@@ -204,34 +206,34 @@ impl OAuth2PasswordBearer {
     /// Whether tokens can be checked now, and if not, why not: for a health endpoint.
     pub fn readiness(&self) -> Readiness {
         let following = &self.inner.following;
-        let mut reasons = Vec::new();
+        let mut readiness = Readiness::new(&self.inner.description.issuer);
         if self.inner.task.as_ref().is_some_and(|task| task.is_stopped()) {
-            reasons.push(NotReady::Stopped);
+            readiness.add(NotReady::Stopped, None);
         }
         if following.awaits_metadata && self.inner.found.get().is_none() {
-            reasons.push(NotReady::NoMetadata);
+            readiness.add(NotReady::NoMetadata, following.metadata_error.text());
         }
         if let Some(keys) = &following.keys {
             if !keys.is_loaded() {
-                reasons.push(NotReady::NoKeys);
+                readiness.add(NotReady::NoKeys, keys.last_error.text());
             } else if keys.is_too_old() {
-                reasons.push(NotReady::KeysTooOld);
+                readiness.add(NotReady::KeysTooOld, keys.last_error.text());
             }
         }
         if let Some(replica) = &following.replica {
             if !replica.is_whole() {
-                reasons.push(NotReady::NoDenylist);
+                readiness.add(NotReady::NoDenylist, replica.last_error.text());
             } else if self.on_stale == OnStale::Refuse && !replica.is_fresh() {
-                reasons.push(NotReady::LeaseOver);
+                readiness.add(NotReady::LeaseOver, replica.last_error.text());
             }
         }
         if let Some(denied) = &following.denied
             && self.on_stale == OnStale::Refuse
             && matches!(denied.look_up(&[], 0), DenyVerdict::Stale { .. })
         {
-            reasons.push(NotReady::LeaseOver);
+            readiness.add(NotReady::LeaseOver, None);
         }
-        Readiness::new(reasons)
+        readiness
     }
 
     /// Statistics of keys, denylist and cache, for a metrics endpoint.
@@ -245,6 +247,8 @@ impl OAuth2PasswordBearer {
             keys: keys.map_or(following.fixed_keys, RemoteKeys::len),
             key_fetches_ok: keys.map_or(0, |keys| count(&keys.counts.fetches_ok)),
             key_fetches_failed: keys.map_or(0, |keys| count(&keys.counts.fetches_failed)),
+            metadata_error: following.metadata_error.text(),
+            keys_error: keys.and_then(|keys| keys.last_error.text()),
             denylist: following.replica.as_deref().map(|replica| DenylistStats {
                 staleness: replica.age(),
                 entries: replica.list().len(),
@@ -252,6 +256,7 @@ impl OAuth2PasswordBearer {
                 polls_ok: count(&replica.counts.polls_ok),
                 polls_failed: count(&replica.counts.polls_failed),
                 resets: count(&replica.counts.resets),
+                error: replica.last_error.text(),
             }),
             cache: self.inner.verifier.stats(),
         }

@@ -145,6 +145,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             needs_keys,
             needs_denylist,
             given: given.clone(),
+            last_error: Arc::default(),
         };
         let is_all_given = !needs_keys && !needs_denylist && given.token_url.is_some();
         Ok((given, (!is_all_given).then_some(search)))
@@ -170,6 +171,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             fixed_keys: fixed.as_ref().map_or(0, |fixed| fixed.count),
             replica: replica.clone(),
             denied: None,
+            metadata_error: search.as_ref().map(|search| Arc::clone(&search.last_error)).unwrap_or_default(),
             awaits_metadata: search.as_ref().is_some_and(|search| search.needs_keys || search.needs_denylist),
         };
         let plan = Plan {

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use url::Url;
 
+pub(crate) use failure_log::LastError;
 pub(crate) use keys::RemoteKeys;
 use purges::follow_purges;
 pub(crate) use replica::Replica;

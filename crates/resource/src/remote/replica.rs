@@ -7,6 +7,7 @@ use std::time::Duration;
 use ficha_token::{Clock, DenyId, DenyPage, DenySet};
 use tokio::sync::{Notify, watch};
 
+use super::failure_log::LastError;
 use super::lease::{Freshness, Jumped, Lease, Moment};
 use crate::source::{DenySource, DenyVerdict};
 
@@ -30,6 +31,7 @@ pub(crate) struct Replica {
     /// Wakes the follower when a request finds the list stale: its connection may have died while the machine was
     /// suspended.
     pub(super) doubted: Notify,
+    pub(crate) last_error: Arc<LastError>,
     pub(crate) counts: Counts,
 }
 
@@ -63,6 +65,7 @@ impl Replica {
             refused: watch::Sender::new(None),
             staleness_logged: AtomicBool::new(false),
             doubted: Notify::new(),
+            last_error: Arc::default(),
             counts: Counts::default(),
         }
     }

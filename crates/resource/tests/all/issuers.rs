@@ -81,14 +81,17 @@ fn the_issuer_is_found_wherever_iss_is_in_the_claims() {
 }
 
 #[test]
-fn several_issuers_are_ready_when_each_of_them_is() {
+fn an_issuer_that_is_not_ready_does_not_make_the_others_so() {
     let (one, two) = (TestIssuer::named("https://one.test"), TestIssuer::named("https://two.test"));
     let both = OAuth2PasswordBearer::any_of([one.oauth2(), two.oauth2()]);
-    assert!(both.readiness().is_ready());
+    let reasons = || both.readiness().issuers().iter().map(|issuer| issuer.reasons().to_vec()).collect::<Vec<_>>();
+    assert!(both.readiness().is_ready() && both.readiness().not_ready().next().is_none());
     two.set_stale(true);
-    assert_eq!(both.readiness().reasons(), [NotReady::LeaseOver]);
+    assert!(both.readiness().is_ready());
+    assert_eq!(reasons(), [vec![], vec![NotReady::LeaseOver]]);
+    assert_eq!(both.readiness().to_string(), "ready; https://two.test: not ready: the denylist is stale");
     one.set_stale(true);
-    assert_eq!(both.readiness().reasons(), [NotReady::LeaseOver], "listed once");
+    assert!(!both.readiness().is_ready());
     one.set_stale(false);
     let stats: Vec<_> = both.stats().into_iter().map(|stats| (stats.issuer, stats.ready)).collect();
     assert_eq!(stats, [("https://one.test".to_owned(), true), ("https://two.test".to_owned(), false)]);

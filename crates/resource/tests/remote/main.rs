@@ -6,6 +6,8 @@ mod adapter;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod follower;
 #[cfg(test)]
 mod keys;

@@ -61,7 +61,7 @@ async fn metadata_that_cannot_be_read_says_why() {
 async fn no_error_repeats_a_secret_or_what_a_server_says() {
     let world = World::new().await;
     let oauth2 = world.service().credentials("notes-api", SECRET).build().await.unwrap();
-    let echoes = [json!({"cursor": [SECRET]}).to_string(), json!([SECRET]).to_string(), format!("{SECRET}{{")];
+    let echoes = [json!({"cursor": "c", "entries": SECRET}).to_string(), format!("{SECRET}{{")];
     for (round, body) in echoes.iter().enumerate() {
         world.server.change(|state| state.feed = Feed::Other(reply(200, body)));
         let failed = || oauth2.stats().denylist.unwrap().polls_failed;

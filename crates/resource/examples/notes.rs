@@ -20,7 +20,7 @@ use actix_web::web::{Data, Json, Path};
 use actix_web::{App, HttpResponse, HttpServer, Responder, delete, get, post};
 use ficha_resource::{Bearer, MaybeBearer, OAuth2PasswordBearer, scopes};
 use serde::{Deserialize, Serialize};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi, oauth};
 use uuid::Uuid;
 

@@ -91,6 +91,12 @@ pub enum BuildError {
     /// There is no tokio runtime for the background task.
     #[error("there is no tokio runtime: call build() within one")]
     NoRuntime,
+    /// The tokio runtime has no timers, or no sockets.
+    #[error("the tokio runtime was built without {call}: call it, or enable_all(), on tokio's runtime builder")]
+    RuntimeLacks {
+        /// The method of tokio's runtime builder that adds what is missing.
+        call: &'static str,
+    },
 }
 
 fn cure(status: u16) -> &'static str {

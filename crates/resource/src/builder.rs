@@ -101,8 +101,13 @@ impl<B> Builder<B> {
         self
     }
 
-    /// The client id and secret with which the denylist is followed. Required unless the issuer is on a loopback
-    /// address. The authorization server must know this client as one that serves the audience.
+    /// The client id and secret with which the denylist is followed.
+    ///
+    /// The authorization server must know this client as one that serves an audience, and requires it unless its issuer
+    /// is on a loopback address. `build` itself checks only that neither is empty
+    /// ([`BuildError::EmptyCredentials`](crate::BuildError::EmptyCredentials)). It is the server that refuses missing or
+    /// wrong ones, which is [`BuildError::Refused`](crate::BuildError::Refused) if it answers in time, and stands in
+    /// [`OAuth2PasswordBearer::readiness`] and in the log otherwise.
     pub fn credentials(mut self, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.credentials = Some(Credentials { client_id: client_id.into(), secret: Secret::from(secret.into()) });
         self

@@ -1,4 +1,9 @@
-//! Checks the JWT access tokens (RFC 9068) of a resource server, and refuses revoked ones.
+//! Checks the access tokens of [Ficha](https://github.com/ficha-auth/ficha) in a resource server, and refuses revoked
+//! ones.
+//!
+//! These are JWTs of a profile of RFC 9068: `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`, `iat`, `jti`, `client_id`,
+//! `scope`, `sid` (the session) and `auth_time` are required; `sub`, `jti` and `sid` are UUIDs. Another server's tokens
+//! are refused unless they have that shape, even if RFC 9068 allows them.
 //!
 //! [`OAuth2PasswordBearer`] is the value that a service keeps: a [`Verifier`], and the background task that keeps its
 //! keys and its replica of the denylist up to date. With the feature `actix` (on by default) it provides extractors and
@@ -65,9 +70,11 @@ pub use verifier::{Verifier, VerifierSettings};
 pub use ficha_token::MAX_LEEWAY_SECONDS;
 pub use ficha_token::{
     AccessClaims, Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, DenySet, Expected, Jwk, JwkSet, KeyError,
-    ManualClock, OAuthErrorCode, Scope, ScopeError, SignError, SigningKey, SystemClock, TokenError, UnknownAlgorithm,
-    VerifyingKey,
+    KeyProblem, KeySetError, ManualClock, OAuthErrorCode, Scope, ScopeError, SignError, SigningKey, SystemClock,
+    TokenError, UnknownAlgorithm, VerifyingKey,
 };
+#[cfg(feature = "openapi")]
+pub use utoipa;
 pub use {reqwest, serde_json, time, uuid};
 
 /// Runs the code in README.md as doc tests.

@@ -1,5 +1,6 @@
 //! Checks the builder's settings, and starts the background task.
 
+use std::panic::catch_unwind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
     /// The runtime must live as long as the value is used; see [`NotReady::Stopped`](crate::NotReady::Stopped).
     pub async fn build(mut self) -> Result<B, BuildError> {
         let deadline = Instant::now() + START_LIMIT;
-        Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        look_at_runtime()?;
         let settings = self.settings()?;
         let (mut known, mut search) = self.endpoints()?;
         let client = match self.client.take() {
@@ -199,6 +200,20 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
         let shared = Shared { verifier, description, found, following, task: Some(task) };
         Ok(OAuth2PasswordBearer::new(shared, self.on_stale))
     }
+}
+
+/// The background task needs a runtime with timers and sockets.
+fn look_at_runtime() -> Result<(), BuildError> {
+    Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+    // tokio can't be asked what a runtime has. It panics when something is used that is missing.
+    let works = |attempt: fn()| catch_unwind(attempt).is_ok();
+    if !works(|| drop(tokio::time::sleep(Duration::ZERO))) {
+        return Err(BuildError::RuntimeLacks { call: "enable_time()" });
+    }
+    if !works(|| drop(tokio::net::UnixStream::pair())) {
+        return Err(BuildError::RuntimeLacks { call: "enable_io()" });
+    }
+    Ok(())
 }
 
 /// The algorithms to accept, at least one. A secret is used with exactly one, and a published key never with HMAC.

@@ -187,6 +187,20 @@ fn build_needs_a_tokio_runtime() {
     assert_eq!(outcome.map(|_| ()).unwrap_err(), BuildError::NoRuntime);
 }
 
+#[test]
+fn a_runtime_without_timers_or_sockets_is_a_mistake_and_no_panic() {
+    let build = |builder: &mut tokio::runtime::Builder| {
+        let service = OAuth2PasswordBearer::discover("http://127.0.0.1:1").audience("notes");
+        builder.build().unwrap().block_on(error(service))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread;
+    assert_eq!(build(&mut runtime()), BuildError::RuntimeLacks { call: "enable_time()" });
+    assert_eq!(build(runtime().enable_io()), BuildError::RuntimeLacks { call: "enable_time()" });
+    let lacks = build(runtime().enable_time());
+    assert_eq!(lacks, BuildError::RuntimeLacks { call: "enable_io()" });
+    assert!(lacks.to_string().contains("enable_all()"), "{lacks}");
+}
+
 #[tokio::test]
 async fn with_given_keys_build_does_not_wait_and_the_token_url_is_found_later() {
     let mut world = World::new().await;

@@ -270,21 +270,16 @@ mod tests {
     }
 
     fn verified(client: &str) -> Arc<Verified> {
-        let claims = AccessClaims {
-            iss: "https://auth.example.com".to_owned(),
-            sub: uuid::Uuid::nil(),
-            aud: vec!["notes".to_owned()],
-            exp: 1_000,
-            iat: 0,
-            nbf: None,
-            jti: uuid::Uuid::nil(),
-            client_id: client.to_owned(),
-            scope: ficha_token::Scope::empty(),
-            sid: uuid::Uuid::nil(),
-            auth_time: 0,
-            roles: Vec::new(),
-            extra: serde_json::Map::new(),
-        };
+        let mut claims = AccessClaims::new(
+            "https://auth.example.com",
+            uuid::Uuid::nil(),
+            ["notes"],
+            client,
+            uuid::Uuid::nil(),
+            uuid::Uuid::nil(),
+            0..1_000,
+        );
+        claims.scope = ficha_token::Scope::empty();
         Arc::new(Verified::new(claims, &VerifyingKey::from_secret(&[1; 32], "k".to_owned()).unwrap()))
     }
 

@@ -93,12 +93,7 @@ impl TestIssuer {
         // Whole seconds, so that a token expires exactly at the end of its lifetime.
         let now = SystemClock.now();
         let clock = Arc::new(ManualClock::new(now - Duration::from_nanos(u64::from(now.nanosecond()))));
-        let expected = Expected {
-            issuer: issuer.to_owned(),
-            audiences: vec![Self::AUDIENCE.to_owned()],
-            leeway: 0,
-            algorithms: vec![Algorithm::ES256, Algorithm::EdDSA],
-        };
+        let expected = Expected::new(issuer, [Self::AUDIENCE], [Algorithm::ES256, Algorithm::EdDSA]);
         let verifier = Verifier::new(
             VerifierSettings::new(expected),
             Arc::clone(&keys) as Arc<dyn KeySource>,
@@ -201,7 +196,7 @@ impl TestIssuer {
 
     fn deny(&self, id: DenyId) {
         let until = self.inner.clock.unix_now() + DENIED_FOR + DENY_MARGIN_SECONDS + i64::from(MAX_LEEWAY_SECONDS);
-        self.inner.denied.add(DenyEntry { id, until });
+        self.inner.denied.add(DenyEntry::new(id, until));
     }
 }
 

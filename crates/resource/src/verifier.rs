@@ -73,12 +73,7 @@ impl VerifierSettings {
 /// }
 ///
 /// # fn example(key: VerifyingKey) -> Verifier {
-/// let expected = Expected {
-///     issuer: "https://auth.example.com".to_owned(),
-///     audiences: vec!["notes".to_owned()],
-///     leeway: 30,
-///     algorithms: vec![Algorithm::ES256],
-/// };
+/// let expected = Expected::new("https://auth.example.com", ["notes"], [Algorithm::ES256]).with_leeway(30);
 /// let settings = VerifierSettings::new(expected);
 /// Verifier::new(settings, Arc::new(OneKey(key)), Arc::new(Denied(DenySet::new())), Arc::new(SystemClock))
 /// # }

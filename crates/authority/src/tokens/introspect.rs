@@ -39,17 +39,16 @@ impl Authority {
                 && epoch.is_none_or(|epoch| row.epoch == epoch)
         });
         let Some(session) = live else { return Ok(Introspection::inactive()) };
-        Ok(Introspection {
-            active: true,
-            scope: Some(session.scopes),
-            client_id: Some(session.client_id),
-            exp: Some(session.idle_expires_at),
-            iat: Some(session.rotated_at),
-            sub: Some(session.subject),
-            iss: Some(self.settings().issuer.as_str().to_owned()),
-            sid: Some(session.id),
-            auth_time: Some(session.created_at),
-            ..Introspection::inactive()
-        })
+        let mut answer = Introspection::inactive();
+        answer.active = true;
+        answer.scope = Some(session.scopes);
+        answer.client_id = Some(session.client_id);
+        answer.exp = Some(session.idle_expires_at);
+        answer.iat = Some(session.rotated_at);
+        answer.sub = Some(session.subject);
+        answer.iss = Some(self.settings().issuer.as_str().to_owned());
+        answer.sid = Some(session.id);
+        answer.auth_time = Some(session.created_at);
+        Ok(answer)
     }
 }

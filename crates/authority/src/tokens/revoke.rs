@@ -53,7 +53,7 @@ impl Authority {
         if until <= self.denylist().expiry_now(&**self.clock()) {
             return Ok(());
         }
-        self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;
+        self.submit_revocation(Revocation::Token(DenyEntry::new(claims.jti, until))).await?;
         let event = Event::new(source).named("token.revoked").client(client.id()).session(claims.sid);
         let is_own = client.record().subject == claims.sub;
         self.audit(if is_own { event } else { event.user(claims.sub) });
@@ -67,7 +67,7 @@ impl Authority {
         let own = self.inner.clients.find(self.store(), &claims.client_id).await?;
         let is_own = own.is_some_and(|client| client.subject == claims.sub);
         if is_own {
-            self.submit_revocation(Revocation::Token(DenyEntry { id: claims.jti.into(), until })).await?;
+            self.submit_revocation(Revocation::Token(DenyEntry::new(claims.jti, until))).await?;
         } else {
             self.submit_revocation(Revocation::Session(claims.sid, RevokeReason::Logout)).await?;
             // A session that the database does not know (it was restored from a backup) is still denied by its id.
@@ -85,7 +85,7 @@ impl Authority {
         }
         // Of all its tokens, none expires later than one token life from now.
         let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
-        self.submit_revocation(Revocation::Token(DenyEntry { id: session, until: until.max(furthest) })).await
+        self.submit_revocation(Revocation::Token(DenyEntry::new(session, until.max(furthest)))).await
     }
 
     /// Commits a revocation, together with others that wait. Once it returns, this server refuses what it covers.

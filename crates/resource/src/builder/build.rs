@@ -105,12 +105,8 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             return Err(BuildError::BadScope(name.clone()));
         }
         let algorithms = accepted_algorithms(algorithms.take(), matches!(self.keys, Keys::Secret(_)))?;
-        let expected = Expected {
-            issuer: self.issuer.clone(),
-            audiences: std::mem::take(audiences),
-            leeway: leeway.as_secs() as u32,
-            algorithms,
-        };
+        let expected = Expected::new(self.issuer.as_str(), std::mem::take(audiences), algorithms)
+            .with_leeway(leeway.as_secs() as u32);
         Ok(VerifierSettings::new(expected).with_cache_bytes(self.cache_bytes))
     }
 

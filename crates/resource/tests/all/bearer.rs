@@ -9,10 +9,10 @@ use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUT
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, ResponseError, web};
 use ficha_resource::{Bearer, BearerError, BearerGuard, Malformed, MaybeBearer, Refusal, VerifyError, scopes};
-use ficha_token::{AccessClaims, TokenError};
+use ficha_token::TokenError;
 use serde_json::{Value, json};
 
-use crate::support::{LIFE, START, World, claims};
+use crate::support::{LIFE, START, World, changed, claims};
 
 scopes! {
     NotesRead = "notes:read";
@@ -257,7 +257,7 @@ async fn without_a_guard_every_request_is_refused() {
 #[actix_web::test]
 async fn no_answer_repeats_the_token() {
     let world = World::new();
-    let long = AccessClaims { roles: vec!["needle".to_owned()], ..claims() };
+    let long = changed(claims(), |it| it.roles = vec!["needle".to_owned()]);
     let token = world.key.sign(&long).unwrap();
     world.denied.deny(long.jti, START + LIFE + 120);
     for header in [format!("Bearer {token}"), format!("Bearer {token} needle"), "Bearer needle".to_owned()] {

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use ficha_resource::{VerifierSettings, VerifyError};
-use ficha_token::{AccessClaims, Algorithm, Expected, SigningKey, TokenError};
+use ficha_token::{Algorithm, Expected, SigningKey, TokenError};
 
-use crate::support::{ISSUER, LIFE, START, World, claims};
+use crate::support::{ISSUER, LIFE, START, World, changed, claims};
 
 fn refusal(world: &World, token: &str) -> VerifyError {
     world.verifier.verify_now(token).map(|_| ()).unwrap_err()
@@ -62,8 +62,7 @@ fn a_cached_token_is_refused_once_its_key_is_removed() {
 fn a_new_key_with_an_old_kid_is_not_taken_for_the_old_one() {
     let old = SigningKey::from_secret(&[1; 32], "k".to_owned()).unwrap();
     let new = SigningKey::from_secret(&[2; 32], "k".to_owned()).unwrap();
-    let expected =
-        Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::HS256]);
     let world = World::with_settings(VerifierSettings::new(expected));
     world.keys.add(old.verifying_key());
     let token = old.sign(&claims()).unwrap();
@@ -75,8 +74,7 @@ fn a_new_key_with_an_old_kid_is_not_taken_for_the_old_one() {
 #[test]
 fn recheck_distinguishes_a_new_key_with_an_old_kid_from_the_old_one() {
     let key = |secret: u8| SigningKey::from_secret(&[secret; 32], "k".to_owned()).unwrap();
-    let expected =
-        Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::HS256]);
     let world = World::with_settings(VerifierSettings::new(expected));
     world.keys.add(key(1).verifying_key());
     let verified = world.verifier.verify_now(&key(1).sign(&claims()).unwrap()).unwrap();
@@ -119,7 +117,7 @@ fn expired_tokens_are_dropped_as_new_ones_arrive() {
     }
     world.advance(LIFE + 60);
     for _ in 0..20 {
-        let claims = AccessClaims { exp: START + 3 * LIFE, ..claims() };
+        let claims = changed(claims(), |it| it.exp = START + 3 * LIFE);
         assert!(world.verifier.verify_now(&world.key.sign(&claims).unwrap()).is_ok());
     }
     let stats = world.verifier.stats();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ficha_resource::{VerifierSettings, VerifyError};
 use ficha_token::MAX_LEEWAY_SECONDS;
-use ficha_token::{AccessClaims, Algorithm, DenyId, Expected, SigningKey, TokenError};
+use ficha_token::{Algorithm, DenyId, Expected, SigningKey, TokenError};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::{ISSUER, LIFE, START, World, claims, claims_json, encode, twin};
+use crate::support::{ISSUER, LIFE, START, World, changed, claims, claims_json, encode, twin};
 
 fn refusal(world: &World, token: &str) -> VerifyError {
     world.verifier.verify_now(token).map(|_| ()).unwrap_err()
@@ -59,12 +59,7 @@ fn a69_a_key_is_for_one_algorithm_and_a_service_accepts_those_it_lists() {
     header["alg"] = "ES384".into();
     assert_eq!(refusal(&world, &world.forge(&header, &claims_json())), invalid(TokenError::UnsupportedAlgorithm));
 
-    let expected = Expected {
-        issuer: ISSUER.to_owned(),
-        audiences: Vec::new(),
-        leeway: 0,
-        algorithms: vec![Algorithm::ES256, Algorithm::ES384, Algorithm::HS256],
-    };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::ES256, Algorithm::ES384, Algorithm::HS256]);
     let lenient = World::with_settings(VerifierSettings::new(expected).with_cache_bytes(0));
     for name in ["ES384", "HS256"] {
         let mut header = lenient.header();
@@ -179,12 +174,7 @@ fn a_token_is_valid_from_its_nbf_until_its_exp() {
 
 #[test]
 fn the_leeway_is_capped() {
-    let expected = Expected {
-        issuer: ISSUER.to_owned(),
-        audiences: Vec::new(),
-        leeway: 100_000,
-        algorithms: vec![Algorithm::ES256],
-    };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::ES256]).with_leeway(100_000);
     let world = World::with_settings(VerifierSettings::new(expected));
     let token = world.token();
     world.advance(LIFE + i64::from(MAX_LEEWAY_SECONDS) - 1);
@@ -211,7 +201,10 @@ fn a_wrong_time_is_dropped_once_no_token_from_then_can_be_valid() {
     let world = World::new();
     // The clock is a week ahead.
     let right = OffsetDateTime::from_unix_timestamp(START).unwrap() - time::Duration::weeks(1);
-    let claims = AccessClaims { iat: right.unix_timestamp(), exp: START, ..claims() };
+    let claims = changed(claims(), |it| {
+        it.iat = right.unix_timestamp();
+        it.exp = START;
+    });
     let token = world.key.sign(&claims).unwrap();
     assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
     world.clock.set_wall(right);
@@ -241,7 +234,7 @@ fn a_token_is_denied_by_its_own_id_its_session_or_its_key() {
 fn every_token_of_a_denied_session_is_refused() {
     let world = World::new();
     let first = claims();
-    let second = AccessClaims { sid: first.sid, ..claims() };
+    let second = changed(claims(), |it| it.sid = first.sid);
     world.denied.deny(first.sid, START + LIFE + 120);
     assert_eq!(refusal(&world, &world.key.sign(&first).unwrap()), VerifyError::Denied);
     assert_eq!(refusal(&world, &world.key.sign(&second).unwrap()), VerifyError::Denied);

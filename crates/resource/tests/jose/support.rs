@@ -12,7 +12,7 @@ use ficha_resource::{
     DenySource, DenyVerdict, KeyLookup, KeySource, Verified, Verifier, VerifierSettings, VerifyError,
 };
 use ficha_token::{AccessClaims, Algorithm, DenyId, Expected, ManualClock, SigningKey, TokenError, VerifyingKey};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -75,12 +75,7 @@ impl Service {
         let set = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
         let keys = Arc::new(CountingKeys { set, lookups: AtomicUsize::new(0) });
         let denied = Arc::new(Denied::default());
-        let expected = Expected {
-            issuer: ISSUER.to_owned(),
-            audiences: vec!["notes".to_owned()],
-            leeway: 0,
-            algorithms: Algorithm::ALL.to_vec(),
-        };
+        let expected = Expected::new(ISSUER, ["notes"], Algorithm::ALL.to_vec());
         let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(NOW).unwrap()));
         let settings = VerifierSettings::new(expected);
         let verifier = Verifier::new(settings, keys.clone(), denied.clone(), clock);
@@ -126,21 +121,9 @@ impl Service {
 pub fn claims() -> AccessClaims {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let id = || Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed) as u64, 7);
-    AccessClaims {
-        iss: ISSUER.to_owned(),
-        sub: id(),
-        aud: vec!["notes".to_owned()],
-        exp: NOW + 600,
-        iat: NOW,
-        nbf: None,
-        jti: id(),
-        client_id: "first-party".to_owned(),
-        scope: "notes:read".parse().unwrap(),
-        sid: id(),
-        auth_time: NOW,
-        roles: Vec::new(),
-        extra: Map::new(),
-    }
+    let mut claims = AccessClaims::new(ISSUER, id(), ["notes"], "first-party", id(), id(), NOW..NOW + 600);
+    claims.scope = "notes:read".parse().unwrap();
+    claims
 }
 
 pub fn claims_json() -> Value {

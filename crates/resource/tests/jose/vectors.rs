@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ficha_token::jwt::verify::verify_jws;
+use ficha_token::verify_jws;
 use ficha_token::{Algorithm, Jwk, JwkSet, TokenError, Unverified, VerifyingKey};
 use serde_json::Value;
 use wycheproof_ng_kdf_jose::json_web::{TestGroup, TestName, TestSet};

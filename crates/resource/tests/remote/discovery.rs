@@ -135,7 +135,7 @@ async fn build_fails_for_mistakes_that_waiting_does_not_fix() {
     assert!(matches!(short, BuildError::BadKey { position: 0, .. }));
     let mut bad = new_key().public_jwk().unwrap();
     bad.x = Some("AA".into());
-    let keys = JwkSet { keys: vec![new_key().public_jwk().unwrap(), bad] };
+    let keys = JwkSet::new(vec![new_key().public_jwk().unwrap(), bad]);
     let unusable = error(by_hand(&world).no_denylist().keys(keys)).await;
     assert!(matches!(unusable, BuildError::BadKey { position: 1, .. }));
     for url in ["auth.example.com", "ftp://auth.example.com", "https://u:p@auth.example.com", "https://a/?b"] {
@@ -204,7 +204,7 @@ fn a_runtime_without_timers_or_sockets_is_a_mistake_and_no_panic() {
 #[tokio::test]
 async fn with_given_keys_build_does_not_wait_and_the_token_url_is_found_later() {
     let mut world = World::new().await;
-    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let keys = JwkSet::new(vec![world.key.public_jwk().unwrap()]);
     world.server.stop().await;
     let oauth2 = world.service().keys(keys).no_denylist().build().await.unwrap();
     let found_later = oauth2.clone();
@@ -217,7 +217,7 @@ async fn with_given_keys_build_does_not_wait_and_the_token_url_is_found_later() 
 #[tokio::test]
 async fn a_service_that_needs_no_metadata_is_ready_without_it() {
     let mut world = World::new().await;
-    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let keys = JwkSet::new(vec![world.key.public_jwk().unwrap()]);
     world.server.stop().await;
     for builder in [world.service().keys(keys), world.service().shared_secret([7; 32])] {
         let oauth2 = builder.no_denylist().build().await.unwrap();

@@ -322,7 +322,7 @@ async fn a_cached_token_does_not_outlive_the_limit_without_any_key_lookup() {
 #[tokio::test]
 async fn given_keys_need_no_network() {
     let world = World::new().await;
-    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let keys = JwkSet::new(vec![world.key.public_jwk().unwrap()]);
     let issuer = world.server.state().issuer.clone();
     let by_hand = OAuth2PasswordBearer::by_hand(issuer.as_str()).audience("notes").clock(world.shared_clock());
     let oauth2 = by_hand.keys(keys).no_denylist().build().await.unwrap();

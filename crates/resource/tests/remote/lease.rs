@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ficha_resource::VerifyError;
-use ficha_token::{AccessClaims, TokenError};
+use ficha_token::TokenError;
 
 use crate::server::{Answer, Feed};
-use crate::support::{FAR, START, World, eventually, is_denied, is_stale, refusal};
+use crate::support::{FAR, START, World, changed, eventually, is_denied, is_stale, refusal};
 
 #[tokio::test]
 async fn a_service_outlives_a_dead_server_by_one_lease_and_no_longer() {
@@ -122,9 +122,9 @@ async fn a_jump_of_the_wall_clock_ends_the_lease_until_the_list_is_read_again() 
         world.server.deny(revoked.jti, FAR);
         let oauth2 = world.service().build().await.unwrap();
         // Valid at either time.
-        let claims = AccessClaims { iat: START - 7_200, ..world.claims() };
+        let claims = changed(world.claims(), |it| it.iat = START - 7_200);
         let token = world.key.sign(&claims).unwrap();
-        let revoked = world.key.sign(&AccessClaims { iat: START - 7_200, ..revoked }).unwrap();
+        let revoked = world.key.sign(&changed(revoked, |it| it.iat = START - 7_200)).unwrap();
         assert!(oauth2.verify_now(&token).is_ok());
         eventually("a poll is held", || world.server.state().open_polls == 1).await;
         let polls = world.server.polls().len();

@@ -68,7 +68,7 @@ fn another_test_that_shares_it_is_told_at_once() {
 fn a_value_that_reads_nothing_needs_no_runtime() {
     let servers = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let world = servers.block_on(World::new());
-    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let keys = JwkSet::new(vec![world.key.public_jwk().unwrap()]);
     world.server.change(|state| state.metadata = Some(serde_json::Value::Null));
     let oauth2 = runtime().block_on(world.service().keys(keys).no_denylist().build()).unwrap();
     assert!(oauth2.readiness().is_ready(), "{}", oauth2.readiness());

@@ -42,21 +42,10 @@ impl World {
     /// Claims that are valid for over a week.
     pub fn claims(&self) -> AccessClaims {
         let issuer = self.server.state().issuer.clone();
-        AccessClaims {
-            iss: issuer,
-            sub: fresh_id(),
-            aud: vec!["notes".to_owned()],
-            exp: FAR,
-            iat: START,
-            nbf: None,
-            jti: fresh_id(),
-            client_id: "first-party".to_owned(),
-            scope: "notes:read".parse().unwrap(),
-            sid: fresh_id(),
-            auth_time: START,
-            roles: Vec::new(),
-            extra: serde_json::Map::new(),
-        }
+        let mut claims =
+            AccessClaims::new(issuer, fresh_id(), ["notes"], "first-party", fresh_id(), fresh_id(), START..FAR);
+        claims.scope = "notes:read".parse().unwrap();
+        claims
     }
 
     pub fn token(&self) -> String {
@@ -108,3 +97,9 @@ pub fn keys_unavailable(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
 }
 
 pub const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(TokenError::UnknownKey);
+
+/// The same value with a change.
+pub fn changed<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
+}

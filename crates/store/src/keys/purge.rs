@@ -59,7 +59,7 @@ impl Store {
             mark_purged(transaction, now, until).await?;
             insert_key(transaction, new_sign.clone()).await?;
             insert_key(transaction, new_refresh.clone()).await?;
-            let entries: Vec<_> = kids.iter().map(|kid| DenyEntry { id: DenyId::of_key(kid), until }).collect();
+            let entries: Vec<_> = kids.iter().map(|kid| DenyEntry::new(DenyId::of_key(kid), until)).collect();
             deny(self, transaction, &entries).await?;
             Ok(Some(Revoked { sessions: 0, entries, rest: None }))
         })

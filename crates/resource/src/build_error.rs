@@ -2,7 +2,7 @@
 
 use ficha_token::KeyError;
 
-/// Why [`Builder::build`](crate::Builder::build) fails: a mistake that waiting does not fix. A server that can't be
+/// Why [`BearerBuilder::build`](crate::BearerBuilder::build) fails: a mistake that waiting does not fix. A server that can't be
 /// reached is not such an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::builder::Builder;
+use crate::builder::BearerBuilder;
 use crate::error::VerifyError;
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
 use crate::presented::Presented;
@@ -19,13 +19,13 @@ pub struct HttpBearer(OAuth2PasswordBearer);
 
 impl HttpBearer {
     /// See [`OAuth2PasswordBearer::discover`].
-    pub fn discover(issuer: impl Into<String>) -> Builder<Self> {
-        Builder::new(issuer.into(), true)
+    pub fn discover(issuer: impl Into<String>) -> BearerBuilder<Self> {
+        BearerBuilder::new(issuer.into(), true)
     }
 
     /// See [`OAuth2PasswordBearer::by_hand`].
-    pub fn by_hand(issuer: impl Into<String>) -> Builder<Self> {
-        Builder::new(issuer.into(), false)
+    pub fn by_hand(issuer: impl Into<String>) -> BearerBuilder<Self> {
+        BearerBuilder::new(issuer.into(), false)
     }
 
     /// The same value as an [`OAuth2PasswordBearer`].

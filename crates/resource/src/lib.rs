@@ -22,7 +22,7 @@
 #![warn(missing_debug_implementations)]
 
 #[cfg(feature = "actix")]
-pub mod actix;
+mod actix;
 mod build_error;
 mod builder;
 mod cache;
@@ -40,17 +40,17 @@ mod remote;
 mod scopes;
 mod source;
 mod stats;
-pub mod testing;
+mod testing;
 mod verified;
 mod verifier;
 
 #[cfg(feature = "actix")]
 pub use crate::actix::{
-    Bearer, BearerError, BearerGuard, ErrorBody, HasRole, Malformed, MaybeBearer, NoExtra, Realm, Refusal,
-    RequireScopes, access_token_in_form, token_from_header,
+    Bearer, BearerError, BearerGuard, ErrorBody, Extraction, HasRole, Malformed, MaybeBearer, NoExtra, Realm, Refusal,
+    RequireScopes, RequireScopesFuture, RequireScopesService, access_token_in_form, token_from_header,
 };
 pub use build_error::BuildError;
-pub use builder::Builder;
+pub use builder::BearerBuilder;
 pub use cache::CacheStats;
 pub use challenge::Challenge;
 pub use error::VerifyError;
@@ -62,7 +62,7 @@ pub use readiness::{IssuersReadiness, NotReady, Readiness};
 pub use scopes::{AnyScope, RequiredRole, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use stats::{DenylistStats, Stats};
-pub use testing::TestIssuer;
+pub use testing::{TestIssuer, TestToken};
 pub use verified::Verified;
 pub use verifier::{Verifier, VerifierSettings};
 
@@ -73,9 +73,11 @@ pub use ficha_token::{
     KeyProblem, KeySetError, ManualClock, OAuthErrorCode, Scope, ScopeError, SignError, SigningKey, SystemClock,
     TokenError, UnknownAlgorithm, VerifyingKey,
 };
+#[cfg(feature = "reqwest-0_13")]
+pub use reqwest;
 #[cfg(feature = "openapi")]
 pub use utoipa;
-pub use {reqwest, serde_json, time, uuid};
+pub use {serde_json, time, uuid};
 
 /// Runs the code in README.md as doc tests.
 #[cfg(all(doctest, feature = "actix"))]

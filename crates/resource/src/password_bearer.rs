@@ -8,7 +8,7 @@ use std::time::Duration;
 use ficha_token::TokenError;
 use tokio::time::Instant;
 
-use crate::builder::Builder;
+use crate::builder::BearerBuilder;
 use crate::error::VerifyError;
 use crate::presented::Presented;
 use crate::readiness::{NotReady, Readiness};
@@ -27,7 +27,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A background task fetches the keys and follows the denylist, so that checking a token needs no request to the
 /// authorization server. Clones are cheap and share everything; the task ends with the last of them.
 ///
-/// The task runs on the tokio runtime in which [`Builder::build`] was called, and ends with it too. A value that
+/// The task runs on the tokio runtime in which [`BearerBuilder::build`] was called, and ends with it too. A value that
 /// is used after that is not ready ([`NotReady::Stopped`]), logs an error once, and refuses tokens when the lease is over
 /// ([`VerifyError::Stopped`]). So do not share one between several `#[tokio::test]`s, of which each has a runtime of its
 /// own; a [`TestIssuer`](crate::TestIssuer) needs none.
@@ -95,15 +95,15 @@ pub struct Description {
 impl OAuth2PasswordBearer {
     /// Starts a builder that finds keys, denylist and token URL in the issuer's metadata (RFC 8414). `issuer` is the
     /// exact text of `iss`.
-    pub fn discover(issuer: impl Into<String>) -> Builder {
-        Builder::new(issuer.into(), true)
+    pub fn discover(issuer: impl Into<String>) -> BearerBuilder {
+        BearerBuilder::new(issuer.into(), true)
     }
 
-    /// Starts a builder that does not read the issuer's metadata. Set the keys ([`Builder::jwks_url`],
-    /// [`Builder::keys`] or [`Builder::shared_secret`]), the denylist ([`Builder::denylist_url`] or
-    /// [`Builder::no_denylist`]) and, for OpenAPI, [`Builder::token_url`]. `issuer` is the exact text of `iss`.
-    pub fn by_hand(issuer: impl Into<String>) -> Builder {
-        Builder::new(issuer.into(), false)
+    /// Starts a builder that does not read the issuer's metadata. Set the keys ([`BearerBuilder::jwks_url`],
+    /// [`BearerBuilder::keys`] or [`BearerBuilder::shared_secret`]), the denylist ([`BearerBuilder::denylist_url`] or
+    /// [`BearerBuilder::no_denylist`]) and, for OpenAPI, [`BearerBuilder::token_url`]. `issuer` is the exact text of `iss`.
+    pub fn by_hand(issuer: impl Into<String>) -> BearerBuilder {
+        BearerBuilder::new(issuer.into(), false)
     }
 
     /// Creates one that needs no network.
@@ -117,7 +117,7 @@ impl OAuth2PasswordBearer {
         Self { inner: Arc::new(inner), on_stale }
     }
 
-    /// Sets what to do while the denylist is stale, in place of [`Builder::on_stale`]. A clone can have its own choice,
+    /// Sets what to do while the denylist is stale, in place of [`BearerBuilder::on_stale`]. A clone can have its own choice,
     /// for a single route; everything else stays shared.
     ///
     /// ```

@@ -55,6 +55,8 @@ use crate::verified::Verified;
 /// # });
 /// ```
 ///
+/// `Bearer<(NotesRead, NotesWrite)>` requires both scopes.
+///
 /// For a handler that also serves requests without a token, use [`MaybeBearer`]. Do not use `Option<Bearer>`: actix-web
 /// turns every failure into `None`, so a revoked token would count as anonymous.
 pub struct Bearer<S = AnyScope, C = NoExtra> {
@@ -68,6 +70,7 @@ pub struct Bearer<S = AnyScope, C = NoExtra> {
 
 /// No custom claims are required; a token may have any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct NoExtra {}
 
 /// A valid token, or no token at all. An invalid token is still refused, unlike with `Option<Bearer>`.
@@ -81,7 +84,6 @@ pub struct NoExtra {}
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone)]
 pub struct MaybeBearer<S = AnyScope, C = NoExtra>(pub Option<Bearer<S, C>>);
 
 impl<S, C> Bearer<S, C> {
@@ -140,7 +142,7 @@ impl<S: RequiredScope, C: DeserializeOwned + 'static> Bearer<S, C> {
     pub(super) fn admit(guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Self, BearerError> {
         let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
         if !S::allows(&verified.claims.scope) {
-            return Err(guard.refuse(Refusal::InsufficientScope { required: S::NAME.to_owned() }));
+            return Err(guard.refuse(Refusal::InsufficientScope { required: S::names().join(" ") }));
         }
         match custom_claims(&verified) {
             Ok(custom) => Ok(Self { custom, verified, guard, scope: PhantomData }),
@@ -190,6 +192,19 @@ impl<S, C: Clone> Clone for Bearer<S, C> {
 impl<S, C> fmt::Debug for Bearer<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bearer").field(&self.verified).finish()
+    }
+}
+
+// Not derived: that would require it of the scope, too.
+impl<S, C: Clone> Clone for MaybeBearer<S, C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S, C> fmt::Debug for MaybeBearer<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MaybeBearer").field(&self.0).finish()
     }
 }
 

@@ -36,6 +36,16 @@ const DEFAULT_REALM: &str = "api";
 /// let archive = BearerGuard::from(&oauth2).realm("archive").on_stale(OnStale::Accept);
 /// web::scope("/archive").app_data(archive);
 /// ```
+///
+/// # Which value counts
+///
+/// The extractors look in the application's data for an [`OAuth2PasswordBearer`], an [`HttpBearer`], [`Issuers`] or a
+/// `BearerGuard`. Of several values of one type the nearest counts, as always in actix-web. Two values of one type at the
+/// same place can't both be kept: the second replaces the first, and actix-web does not say so. To accept the tokens of
+/// both, add [`OAuth2PasswordBearer::any_of`] the two.
+///
+/// Nor does actix-web say which of two *types* is nearer. If values of two types trust different issuers, every request
+/// gets a 500, and the log says why. To avoid that, add both as `BearerGuard`.
 #[derive(Debug, Clone)]
 pub struct BearerGuard {
     tokens: Tokens,

@@ -10,7 +10,7 @@ use reqwest::Client;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Builder, Denylist, Expectations, Keys};
+use super::{BearerBuilder, Denylist, Expectations, Keys};
 use crate::build_error::BuildError;
 use crate::password_bearer::{Description, Following, OAuth2PasswordBearer, Shared};
 use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
@@ -25,10 +25,10 @@ use crate::verifier::{Verifier, VerifierSettings};
 const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
 const LEAST_OUTAGE_LIMIT: Duration = Duration::from_secs(60);
 const PUBLIC_KEY_ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
-/// How long [`Builder::build`] waits for metadata, keys and denylist together.
+/// How long [`BearerBuilder::build`] waits for metadata, keys and denylist together.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
-impl<B: From<OAuth2PasswordBearer>> Builder<B> {
+impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
     /// Starts the background task on the current tokio runtime, and waits up to 5 s for keys and denylist.
     ///
     /// A service may start before its authorization server. If keys and denylist can't be loaded in time, `build`

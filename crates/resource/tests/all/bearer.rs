@@ -8,7 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, ResponseError, web};
-use ficha_resource::{Bearer, BearerError, BearerGuard, Malformed, MaybeBearer, Refusal, VerifyError, scopes};
+use ficha_resource::{
+    Bearer, BearerError, BearerGuard, Malformed, MaybeBearer, Refusal, RequiredScope, Scope, VerifyError, scopes,
+};
 use ficha_token::TokenError;
 use serde_json::{Value, json};
 
@@ -31,6 +33,10 @@ async fn write(_user: Bearer<NotesWrite>) -> &'static str {
     "written"
 }
 
+async fn both(_user: Bearer<(NotesRead, NotesWrite)>) -> &'static str {
+    "both"
+}
+
 async fn feed(user: MaybeBearer) -> &'static str {
     if user.0.is_some() { "yours" } else { "public" }
 }
@@ -40,6 +46,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/me", web::get().to(me))
         .route("/read", web::get().to(read))
         .route("/write", web::get().to(write))
+        .route("/both", web::get().to(both))
         .route("/feed", web::get().to(feed));
 }
 
@@ -177,6 +184,30 @@ async fn a33_insufficient_scope_names_the_required_one() {
     let answer = get(&world, "/write", &format!("Bearer {}", world.token())).await;
     answer.assert_error(StatusCode::FORBIDDEN, "insufficient_scope");
     assert!(answer.challenge.unwrap().ends_with(r#", scope="notes:write""#));
+    let answer = get(&world, "/both", &format!("Bearer {}", world.token())).await;
+    answer.assert_error(StatusCode::FORBIDDEN, "insufficient_scope");
+    assert!(answer.challenge.unwrap().ends_with(r#", scope="notes:read notes:write""#));
+    let claims = changed(claims(), |it| it.scope = "notes:read notes:write".parse().unwrap());
+    let token = world.key.sign(&claims).unwrap();
+    assert_eq!(get(&world, "/both", &format!("Bearer {token}")).await.body, "both");
+}
+
+#[test]
+fn a_type_need_not_be_debug_or_clone_to_be_a_scope() {
+    struct Plain;
+
+    impl RequiredScope for Plain {
+        fn names() -> Vec<&'static str> {
+            vec!["plain"]
+        }
+
+        fn allows(_granted: &Scope) -> bool {
+            true
+        }
+    }
+
+    let nobody = MaybeBearer::<Plain>(None);
+    assert_eq!(format!("{:?}", nobody.clone()), "MaybeBearer(None)");
 }
 
 #[actix_web::test]

@@ -67,7 +67,7 @@ async fn list_roles(user: Bearer<AnyScope, WithRoles>) -> String {
 }
 
 async fn edit(editor: HasRole<Editor>) -> String {
-    editor.token.claims.sub.to_string()
+    editor.bearer.claims.sub.to_string()
 }
 
 async fn form(user: Bearer, request: HttpRequest, body: Bytes) -> Result<&'static str, BearerError> {

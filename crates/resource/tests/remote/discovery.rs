@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use ficha_resource::{BuildError, Builder, NotReady, OAuth2PasswordBearer};
+use ficha_resource::{BearerBuilder, BuildError, NotReady, OAuth2PasswordBearer};
 use ficha_token::{Algorithm, JwkSet};
 use serde_json::json;
 
 use crate::support::{World, eventually, keys_unavailable, new_key};
 
-async fn error(builder: Builder) -> BuildError {
+async fn error(builder: BearerBuilder) -> BuildError {
     builder.build().await.map(|_| ()).unwrap_err()
 }
 
-fn by_hand(world: &World) -> Builder {
+fn by_hand(world: &World) -> BearerBuilder {
     let issuer = world.server.state().issuer.clone();
     OAuth2PasswordBearer::by_hand(issuer).audience("notes").clock(world.shared_clock())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ficha_resource::{Builder, OAuth2PasswordBearer, VerifyError};
+use ficha_resource::{BearerBuilder, OAuth2PasswordBearer, VerifyError};
 use ficha_token::{AccessClaims, Algorithm, Clock, ManualClock, SigningKey, TokenError};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ impl World {
     }
 
     /// A service that finds everything in the metadata.
-    pub fn service(&self) -> Builder {
+    pub fn service(&self) -> BearerBuilder {
         let issuer = self.server.state().issuer.clone();
         OAuth2PasswordBearer::discover(issuer).audience("notes").clock(self.shared_clock())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use ficha_resource::{Bearer, Builder, MaybeBearer, OAuth2PasswordBearer, Stats, scopes};
+use ficha_resource::{Bearer, BearerBuilder, MaybeBearer, OAuth2PasswordBearer, Stats, scopes};
 use ficha_token::{Clock, ManualClock};
 use reqwest::Response;
 use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -34,12 +34,20 @@ impl Service {
     }
 
     /// A service with its own clock, and settings other than the defaults.
-    pub async fn with_clock(issuer: &str, clock: ManualClock, change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub async fn with_clock(
+        issuer: &str,
+        clock: ManualClock,
+        change: impl FnOnce(BearerBuilder) -> BearerBuilder,
+    ) -> Self {
         Self::sharing(issuer, Arc::new(clock), change).await
     }
 
     /// A service that shares its clock.
-    pub async fn sharing(issuer: &str, clock: Arc<ManualClock>, change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub async fn sharing(
+        issuer: &str,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(BearerBuilder) -> BearerBuilder,
+    ) -> Self {
         let http = client();
         let builder = OAuth2PasswordBearer::discover(issuer).audience(AUDIENCE).clock(clock.clone());
         let oauth2 = change(builder).build().await.expect("a bearer");

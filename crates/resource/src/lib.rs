@@ -23,6 +23,7 @@
 
 #[cfg(feature = "actix")]
 mod actix;
+mod authorization;
 mod build_error;
 mod builder;
 mod cache;
@@ -36,6 +37,7 @@ mod openapi;
 mod password_bearer;
 mod presented;
 mod readiness;
+mod refusal;
 mod remote;
 mod scopes;
 mod source;
@@ -45,10 +47,11 @@ mod verified;
 mod verifier;
 
 #[cfg(feature = "actix")]
-pub use crate::actix::{
-    Bearer, BearerError, BearerGuard, ErrorBody, Extraction, HasRole, Malformed, MaybeBearer, NoExtra, Realm, Refusal,
-    RequireScopes, RequireScopesFuture, RequireScopesService, access_token_in_form, token_from_header,
+pub use actix::{
+    Bearer, BearerError, BearerGuard, ErrorBody, Extraction, HasRole, MaybeBearer, NoExtra, Realm, RequireScopes,
+    RequireScopesFuture, RequireScopesService,
 };
+pub use authorization::{Malformed, has_access_token_in_form};
 pub use build_error::BuildError;
 pub use builder::BearerBuilder;
 pub use cache::CacheStats;
@@ -59,6 +62,7 @@ pub use issuers::Issuers;
 pub use password_bearer::{Description, OAuth2PasswordBearer};
 pub use presented::{Presented, Proof};
 pub use readiness::{IssuersReadiness, NotReady, Readiness};
+pub use refusal::{ErrorResponse, Refusal};
 pub use scopes::{AnyScope, RequiredRole, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use stats::{DenylistStats, Stats};

@@ -155,7 +155,7 @@ impl Verifier {
                 inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
                 // Before the denylist: a revoked token that is sent again and again, or any token while the list is
                 // stale, must not cost a signature verification each time.
-                inner.cache.insert(token, &verified, generation, now);
+                inner.cache.insert(&verified, generation, now);
                 verified
             }
         };
@@ -218,7 +218,7 @@ impl Inner {
             KeyLookup::Stopped => return Err(VerifyError::Stopped),
         };
         let claims = unverified.verify_signature(&key)?;
-        Ok(Verified::new(claims, &key))
+        Ok(Verified::new(token, claims, &key))
     }
 
     /// By ids, never by the text: one token has several valid texts (`n - s` of an ECDSA signature).

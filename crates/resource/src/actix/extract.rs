@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::error::{BearerError, Refusal};
+use super::error::BearerError;
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
 use super::middleware::Admitted;
@@ -23,6 +23,7 @@ use super::seldom::Seldom;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::refusal::Refusal;
 use crate::scopes::{AnyScope, RequiredScope};
 use crate::source::OnStale;
 use crate::verified::Verified;

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 
-use super::error::{BearerError, Realm, Refusal};
+use super::error::{BearerError, Realm};
 use super::error_body::ErrorBody;
-use super::header::{Malformed, access_token_in_form, token_from_header};
 use super::middleware::{Need, RequireScopes};
 use super::tokens::Tokens;
+use crate::authorization::{Malformed, has_access_token_in_form};
 use crate::cache::CacheStats;
 use crate::error::VerifyError;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::presented::Presented;
+use crate::refusal::Refusal;
 use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
@@ -169,8 +170,11 @@ impl BearerGuard {
     /// Extractors and middleware do not read the body. A handler that reads a form calls this or
     /// [`Bearer::refuse_form_token`](super::Bearer::refuse_form_token).
     pub fn refuse_form_token(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
-        let token = token_from_header(request.headers()).map_err(|reason| self.refuse(reason))?;
-        if token.is_some() && access_token_in_form(request.headers(), body) {
+        let headers = request.headers();
+        let presented = Presented::from_authorization(headers.get_all(AUTHORIZATION));
+        let presented = presented.map_err(|reason| self.refuse(reason))?;
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if presented.is_some() && has_access_token_in_form(content_type, body) {
             return Err(self.refuse(Malformed::SentTwice));
         }
         Ok(())
@@ -183,14 +187,14 @@ impl BearerGuard {
 
     /// Verifies the token in these headers, but says so if waiting could help.
     pub(super) fn look(&self, headers: &HeaderMap) -> Look {
-        let token = match token_from_header(headers) {
-            Ok(Some(token)) => token,
+        let presented = match Presented::from_authorization(headers.get_all(AUTHORIZATION)) {
+            Ok(Some(presented)) => presented,
             Ok(None) => return Look::Done(Ok(None)),
             Err(reason) => return Look::Done(Err(self.refuse(reason))),
         };
-        match self.verify_now(token) {
+        match self.verify_now(presented) {
             Ok(verified) => Look::Done(Ok(Some(verified))),
-            Err(reason) if self.tokens.may_wait(&reason) => Look::Wait(token.to_owned()),
+            Err(reason) if self.tokens.may_wait(&reason) => Look::Wait(presented.token.to_owned()),
             Err(reason) => Look::Done(Err(self.refuse(reason))),
         }
     }

@@ -13,9 +13,10 @@ use actix_web::{Error, HttpMessage};
 use ficha_token::AccessClaims;
 use pin_project_lite::pin_project;
 
-use super::error::{BearerError, Refusal};
+use super::error::BearerError;
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
+use crate::refusal::Refusal;
 use crate::scopes::is_scope_name;
 use crate::source::OnStale;
 use crate::verified::Verified;

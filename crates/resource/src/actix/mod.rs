@@ -5,16 +5,14 @@ mod error;
 mod error_body;
 mod extract;
 mod guard;
-mod header;
 mod middleware;
 mod roles;
 mod seldom;
 mod tokens;
 
-pub use error::{BearerError, Realm, Refusal};
+pub use error::{BearerError, Realm};
 pub use error_body::ErrorBody;
 pub use extract::{Bearer, Extraction, MaybeBearer, NoExtra};
 pub use guard::BearerGuard;
-pub use header::{Malformed, access_token_in_form, token_from_header};
 pub use middleware::{RequireScopes, RequireScopesFuture, RequireScopesService};
 pub use roles::HasRole;

@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::error::{BearerError, Refusal};
+use super::error::BearerError;
 use super::extract::{Bearer, Extraction, extract};
+use crate::refusal::Refusal;
 use crate::scopes::{AnyScope, RequiredRole};
 
 /// A valid token whose `roles` contain the role `R`. Put it beside [`Bearer`], which it may also replace: `editor.bearer` is

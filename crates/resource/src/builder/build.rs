@@ -19,7 +19,7 @@ use crate::remote::http::Credentials;
 use crate::remote::metadata::{Endpoints, Search};
 use crate::remote::{Fed, Plan, RemoteKeys, Replica, Task, address};
 use crate::scopes::is_scope_name;
-use crate::source::{DenySource, KeySource};
+use crate::source::{DenySource, KeySource, OnStale};
 use crate::verifier::{Verifier, VerifierSettings};
 
 const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
@@ -76,6 +76,14 @@ impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
             ),
         }
         Ok(bearer.into())
+    }
+
+    /// What does not come over the network, for a test issuer.
+    pub(crate) fn without_network(mut self) -> Result<(VerifierSettings, Description, OnStale), BuildError> {
+        let settings = self.settings()?;
+        let token_url = self.token_url.unwrap_or_else(|| format!("{}/token", self.issuer.trim_end_matches('/')));
+        let (issuer, scopes, realm) = (self.issuer, self.scopes, self.realm);
+        Ok((settings, Description { issuer, token_url: Some(token_url), scopes, realm }, self.on_stale))
     }
 
     fn settings(&mut self) -> Result<VerifierSettings, BuildError> {

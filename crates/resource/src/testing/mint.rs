@@ -42,7 +42,7 @@ impl TestToken {
         let claims = AccessClaims::new(
             issuer.issuer(),
             ordered_uuid(clock, &SystemEntropy),
-            [TestIssuer::AUDIENCE],
+            [issuer.inner.audience.as_str()],
             "test",
             ordered_uuid(clock, &SystemEntropy),
             random_uuid(&SystemEntropy),
@@ -68,7 +68,7 @@ impl TestToken {
         self
     }
 
-    /// Sets the only audience, instead of [`TestIssuer::AUDIENCE`].
+    /// Sets the only audience, instead of that of the issuer, [`TestIssuer::AUDIENCE`] by default.
     pub fn audience(mut self, audience: &str) -> Self {
         self.claims.aud = vec![audience.to_owned()];
         self

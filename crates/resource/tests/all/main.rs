@@ -19,6 +19,8 @@ mod openapi;
 #[cfg(feature = "actix")]
 #[cfg(test)]
 mod recheck;
+#[cfg(test)]
+mod refusal;
 #[cfg(feature = "actix")]
 #[cfg(test)]
 mod service;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use ficha_resource::{NotReady, TestIssuer, VerifyError};
-use ficha_token::TokenError;
+use ficha_resource::{Algorithm, NotReady, OAuth2PasswordBearer, OnStale, TestIssuer, TokenError, VerifyError};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -79,4 +78,55 @@ fn a_stale_issuer_is_not_ready() {
     assert!(!issuer.http_bearer().stats().ready);
     issuer.set_stale(false);
     assert!(issuer.oauth2().readiness().is_ready());
+}
+
+#[test]
+fn an_issuer_takes_the_settings_of_the_service() {
+    let settings = || OAuth2PasswordBearer::discover("https://auth.example.com").audience("notes").audience("mail");
+    let leeway = Duration::from_secs(20);
+    let issuer = TestIssuer::with_settings(
+        settings().scope("notes:read", "Read").realm("notes").leeway(leeway).on_stale(OnStale::Accept),
+    );
+    let oauth2 = issuer.oauth2();
+    let description = oauth2.description();
+    assert_eq!((description.issuer.as_str(), description.realm.as_str()), ("https://auth.example.com", "notes"));
+    assert_eq!(description.scopes, [("notes:read".to_owned(), "Read".to_owned())]);
+    assert_eq!(description.token_url.as_deref(), Some("https://auth.example.com/token"));
+    let token = issuer.token().sign();
+    assert_eq!(oauth2.verify_now(&token).unwrap().claims.aud, ["notes"]);
+    assert!(oauth2.verify_now(&issuer.token().audience("mail").sign()).is_ok());
+    assert!(oauth2.verify_now(&issuer.token().audience("photos").sign()).is_err());
+    issuer.set_stale(true);
+    assert!(oauth2.verify_now(&token).is_ok(), "the service accepts stale lists");
+    issuer.advance(Duration::from_secs(600 + 19));
+    assert!(oauth2.verify_now(&token).is_ok(), "the leeway is the service's");
+    issuer.advance(Duration::from_secs(1));
+    assert_eq!(refusal(&issuer, &token), VerifyError::Invalid(TokenError::Expired));
+    for algorithm in [Algorithm::EdDSA, Algorithm::ES384] {
+        let issuer = TestIssuer::with_settings(settings().algorithms([algorithm]));
+        let token = issuer.token().sign();
+        issuer.rotate_key();
+        let verified = [&token, &issuer.token().sign()].map(|token| issuer.oauth2().verify_now(token).is_ok());
+        assert_eq!(verified, [true, true], "{algorithm}");
+    }
+    let shared = TestIssuer::with_settings(settings().shared_secret([7; 32]));
+    assert!(shared.oauth2().verify_now(&shared.token().sign()).is_ok());
+}
+
+#[test]
+#[should_panic(expected = "no audience is set")]
+fn settings_that_no_service_could_use_are_refused() {
+    drop(TestIssuer::with_settings(OAuth2PasswordBearer::discover("https://auth.example.com")));
+}
+
+#[test]
+fn the_text_of_a_token_can_be_passed_on_and_is_never_shown() {
+    let issuer = TestIssuer::new();
+    let token = issuer.token().sign();
+    for _ in 0..2 {
+        let verified = issuer.oauth2().verify_now(&token).unwrap();
+        assert_eq!(verified.token(), token);
+        let shown = format!("{verified:?}");
+        assert!(!token.split('.').any(|part| shown.contains(part)), "{shown}");
+    }
 }

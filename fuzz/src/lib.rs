@@ -115,12 +115,7 @@ pub fn jwt(data: &[u8]) {
     if let Some(changed) = change(&token, data) {
         assert!(read(&key, &changed).is_err(), "{changed}");
     }
-    let expected = Expected {
-        issuer: "https://auth.example.com".to_owned(),
-        audiences: vec!["notes".to_owned()],
-        leeway: 0,
-        algorithms: vec![Algorithm::HS256],
-    };
+    let expected = Expected::new("https://auth.example.com", ["notes"], [Algorithm::HS256]);
     let unverified = Unverified::parse(&token).expect("it was read before");
     if let Ok(claims) = unverified.verify(&key.verifying_key(), &expected, NOW) {
         assert_eq!(claims.iss, expected.issuer);

@@ -20,7 +20,7 @@ use actix_web::web::{Data, Json, Path};
 use actix_web::{App, HttpResponse, HttpServer, Responder, delete, get, post};
 use ficha_resource::{Bearer, MaybeBearer, OAuth2PasswordBearer, scopes};
 use serde::{Deserialize, Serialize};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi, oauth};
 use uuid::Uuid;
 
@@ -93,11 +93,11 @@ async fn remove(user: Bearer<NotesWrite>, notes: Data<Notes>, id: Path<usize>) -
 /// Readiness, for an orchestrator or a load balancer.
 #[get("/health")]
 async fn health(oauth2: Data<OAuth2PasswordBearer>) -> impl Responder {
-    let ready = oauth2.ready();
-    if ready.is_ready() {
+    let readiness = oauth2.readiness();
+    if readiness.is_ready() {
         HttpResponse::Ok().body("ready\n")
     } else {
-        HttpResponse::ServiceUnavailable().body("not yet\n")
+        HttpResponse::ServiceUnavailable().body(format!("{readiness}\n"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ficha_token::KeyError;
 
-/// Why [`Builder::build`](crate::Builder::build) fails: a mistake that waiting does not fix. A server that can't be
+/// Why [`BearerBuilder::build`](crate::BearerBuilder::build) fails: a mistake that waiting does not fix. A server that can't be
 /// reached is not such an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -91,6 +91,12 @@ pub enum BuildError {
     /// There is no tokio runtime for the background task.
     #[error("there is no tokio runtime: call build() within one")]
     NoRuntime,
+    /// The tokio runtime has no timers, or no sockets.
+    #[error("the tokio runtime was built without {call}: call it, or enable_all(), on tokio's runtime builder")]
+    RuntimeLacks {
+        /// The method of tokio's runtime builder that adds what is missing.
+        call: &'static str,
+    },
 }
 
 fn cure(status: u16) -> &'static str {

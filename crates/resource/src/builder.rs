@@ -19,10 +19,10 @@ use crate::verifier::DEFAULT_CACHE_BYTES;
 /// Builds an [`OAuth2PasswordBearer`] (or an [`HttpBearer`](crate::HttpBearer)): what to expect of a token, and where
 /// keys and denylist come from. [`OAuth2PasswordBearer::discover`] and [`OAuth2PasswordBearer::by_hand`] create one.
 ///
-/// An audience is required ([`Builder::audience`] or [`Builder::any_audience`]); the rest has defaults if the issuer
+/// An audience is required ([`BearerBuilder::audience`] or [`BearerBuilder::any_audience`]); the rest has defaults if the issuer
 /// publishes its metadata.
 #[must_use = "nothing happens before build()"]
-pub struct Builder<B = OAuth2PasswordBearer> {
+pub struct BearerBuilder<B = OAuth2PasswordBearer> {
     issuer: String,
     discover: bool,
     expected: Expectations,
@@ -64,7 +64,7 @@ enum Denylist {
     None,
 }
 
-impl<B> Builder<B> {
+impl<B> BearerBuilder<B> {
     pub(crate) fn new(issuer: String, discover: bool) -> Self {
         let leeway = Duration::from_secs(30);
         Self {
@@ -101,8 +101,13 @@ impl<B> Builder<B> {
         self
     }
 
-    /// The client id and secret with which the denylist is followed. Required unless the issuer is on a loopback
-    /// address. The authorization server must know this client as one that serves the audience.
+    /// The client id and secret with which the denylist is followed.
+    ///
+    /// The authorization server must know this client as one that serves an audience, and requires it unless its issuer
+    /// is on a loopback address. `build` itself checks only that neither is empty
+    /// ([`BuildError::EmptyCredentials`](crate::BuildError::EmptyCredentials)). It is the server that refuses missing or
+    /// wrong ones, which is [`BuildError::Refused`](crate::BuildError::Refused) if it answers in time, and stands in
+    /// [`OAuth2PasswordBearer::readiness`] and in the log otherwise.
     pub fn credentials(mut self, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.credentials = Some(Credentials { client_id: client_id.into(), secret: Secret::from(secret.into()) });
         self
@@ -128,7 +133,7 @@ impl<B> Builder<B> {
     }
 
     /// The accepted signature algorithms: ES256, EdDSA and RS256 by default. Each key is used with its own algorithm
-    /// only. With [`Builder::shared_secret`] there is exactly one: HS256 by default, or HS384 or HS512.
+    /// only. With [`BearerBuilder::shared_secret`] there is exactly one: HS256 by default, or HS384 or HS512.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.expected.algorithms = Some(algorithms.into_iter().collect());
         self
@@ -153,7 +158,7 @@ impl<B> Builder<B> {
     }
 
     /// The secret with which the issuer signs (`token.secret_key`), at least 32 bytes, for HS256 unless
-    /// [`Builder::algorithms`] names HS384 (48 bytes) or HS512 (64 bytes). No other algorithm is then accepted. Anyone
+    /// [`BearerBuilder::algorithms`] names HS384 (48 bytes) or HS512 (64 bytes). No other algorithm is then accepted. Anyone
     /// who has the secret can make tokens.
     pub fn shared_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
         self.keys = Keys::Secret(Zeroizing::new(secret.into()));
@@ -200,18 +205,20 @@ impl<B> Builder<B> {
         self
     }
 
-    /// Uses this HTTP client instead of the built-in one.
+    /// Uses this HTTP client instead of the built-in one. It needs the feature `reqwest-0_13`: the type belongs to that
+    /// version of reqwest, which is exported as `ficha_resource::reqwest`.
     ///
     /// The built-in client uses rustls with aws-lc-rs, trusts the certificate authorities that the machine trusts,
     /// follows no redirects and ignores proxy settings in the environment. Time limits are set on each request in
     /// either case. A client that follows redirects may send the credentials elsewhere.
+    #[cfg(feature = "reqwest-0_13")]
     pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
     /// Trusts the certificate authorities in this PEM text, in addition to those that the machine trusts. It has no
-    /// effect together with [`Builder::http_client`].
+    /// effect together with `http_client` (feature `reqwest-0_13`).
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
@@ -231,8 +238,8 @@ impl<B> Builder<B> {
     }
 }
 
-impl<B> fmt::Debug for Builder<B> {
+impl<B> fmt::Debug for BearerBuilder<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("BearerBuilder").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }

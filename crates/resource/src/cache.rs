@@ -78,7 +78,6 @@ struct Table {
 }
 
 struct Entry {
-    token: Box<str>,
     verified: Arc<Verified>,
     generation: u64,
     touched: AtomicBool,
@@ -113,8 +112,9 @@ impl<S: BuildHasher> TokenCache<S> {
         found
     }
 
-    /// Adds a `token` that was verified with a key of `generation`. `now` (Unix seconds) decides what has expired.
-    pub(crate) fn insert(&self, token: &str, verified: &Arc<Verified>, generation: u64, now: i64) {
+    /// Adds a token that was verified with a key of `generation`. `now` (Unix seconds) decides what has expired.
+    pub(crate) fn insert(&self, verified: &Arc<Verified>, generation: u64, now: i64) {
+        let token = verified.token();
         // The claims hold about as much as the text does, in strings of their own.
         let weight = ENTRY_BYTES + 2 * token.len();
         if weight > self.shard_budget {
@@ -122,7 +122,7 @@ impl<S: BuildHasher> TokenCache<S> {
         }
         let (hash, shard) = self.place(token);
         let touched = AtomicBool::new(false);
-        let entry = Entry { token: token.into(), verified: Arc::clone(verified), generation, touched, weight };
+        let entry = Entry { verified: Arc::clone(verified), generation, touched, weight };
         let evicted = shard.write().insert(hash, entry, self.shard_budget, now);
         shard.evictions.fetch_add(evicted, Ordering::Relaxed);
     }
@@ -162,7 +162,7 @@ impl Shard {
 impl Table {
     fn find(&self, hash: u64, token: &str, generation: u64) -> Option<Arc<Verified>> {
         let entry = self.entries.get(&hash)?;
-        if *entry.token != *token || entry.generation != generation {
+        if entry.verified.token() != token || entry.generation != generation {
             return None;
         }
         // Read before writing: the line stays shared between cores while nothing changes.
@@ -269,23 +269,19 @@ mod tests {
         fn write(&mut self, _bytes: &[u8]) {}
     }
 
+    /// A token whose text is the name of its client.
     fn verified(client: &str) -> Arc<Verified> {
-        let claims = AccessClaims {
-            iss: "https://auth.example.com".to_owned(),
-            sub: uuid::Uuid::nil(),
-            aud: vec!["notes".to_owned()],
-            exp: 1_000,
-            iat: 0,
-            nbf: None,
-            jti: uuid::Uuid::nil(),
-            client_id: client.to_owned(),
-            scope: ficha_token::Scope::empty(),
-            sid: uuid::Uuid::nil(),
-            auth_time: 0,
-            roles: Vec::new(),
-            extra: serde_json::Map::new(),
-        };
-        Arc::new(Verified::new(claims, &VerifyingKey::from_secret(&[1; 32], "k".to_owned()).unwrap()))
+        let mut claims = AccessClaims::new(
+            "https://auth.example.com",
+            uuid::Uuid::nil(),
+            ["notes"],
+            client,
+            uuid::Uuid::nil(),
+            uuid::Uuid::nil(),
+            0..1_000,
+        );
+        claims.scope = ficha_token::Scope::empty();
+        Arc::new(Verified::new(client, claims, &VerifyingKey::from_secret(&[1; 32], "k".to_owned()).unwrap()))
     }
 
     fn client<S: BuildHasher>(cache: &TokenCache<S>, token: &str) -> Option<String> {
@@ -295,9 +291,9 @@ mod tests {
     #[test]
     fn two_tokens_with_the_same_hash_are_never_taken_for_each_other() {
         let cache = TokenCache::with_seed(1024 * 1024, SameHash);
-        cache.insert("a", &verified("a"), 1, 0);
+        cache.insert(&verified("a"), 1, 0);
         assert_eq!(client(&cache, "b"), None);
-        cache.insert("b", &verified("b"), 1, 0);
+        cache.insert(&verified("b"), 1, 0);
         assert_eq!(client(&cache, "a"), None, "displaced");
         assert_eq!(client(&cache, "b").as_deref(), Some("b"));
         let stats = cache.stats();
@@ -308,10 +304,10 @@ mod tests {
     fn used_tokens_outlive_unused_ones() {
         let room_for_four = 4 * (ENTRY_BYTES + 2 * 6);
         let cache = TokenCache::new(room_for_four);
-        cache.insert("wanted", &verified("wanted"), 1, 0);
+        cache.insert(&verified("wanted"), 1, 0);
         for number in 0..100 {
             assert!(client(&cache, "wanted").is_some(), "after {number}");
-            cache.insert(&format!("scan{number:02}"), &verified("scan"), 1, 0);
+            cache.insert(&verified(&format!("scan{number:02}")), 1, 0);
         }
         let stats = cache.stats();
         assert_eq!((stats.entries, stats.evictions), (4, 97));
@@ -320,10 +316,10 @@ mod tests {
     #[test]
     fn tokens_of_an_old_generation_are_not_found_and_are_dropped_first() {
         let cache = TokenCache::new(2 * (ENTRY_BYTES + 2));
-        cache.insert("a", &verified("a"), 1, 0);
+        cache.insert(&verified("a"), 1, 0);
         assert!(cache.find("a", 1).is_some());
         assert!(cache.find("a", 2).is_none());
-        cache.insert("b", &verified("b"), 2, 0);
+        cache.insert(&verified("b"), 2, 0);
         let stats = cache.stats();
         assert_eq!((stats.entries, stats.evictions), (1, 0));
         assert!(cache.find("b", 2).is_some());
@@ -333,7 +329,7 @@ mod tests {
     fn a_token_that_is_verified_again_replaces_its_entry() {
         let cache = TokenCache::new(1024 * 1024);
         for generation in 1..4 {
-            cache.insert("a", &verified("a"), generation, 0);
+            cache.insert(&verified("a"), generation, 0);
         }
         let stats = cache.stats();
         assert_eq!((stats.entries, stats.bytes), (1, ENTRY_BYTES + 2));

@@ -27,4 +27,8 @@ pub enum VerifyError {
         /// How long to wait before trying again.
         retry_after: Duration,
     },
+    /// The token can't be checked, and will not be: the tokio runtime in which `build()` was called has ended, and with
+    /// it the task that reads keys and denylist. 503, because that says nothing about the token.
+    #[error("tokens can't be checked any more: the runtime in which build() was called has ended")]
+    Stopped,
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::builder::Builder;
+use crate::builder::BearerBuilder;
 use crate::error::VerifyError;
-use crate::health::{Readiness, Stats};
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
+use crate::presented::Presented;
+use crate::readiness::Readiness;
 use crate::source::OnStale;
+use crate::stats::Stats;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
@@ -17,13 +19,13 @@ pub struct HttpBearer(OAuth2PasswordBearer);
 
 impl HttpBearer {
     /// See [`OAuth2PasswordBearer::discover`].
-    pub fn discover(issuer: impl Into<String>) -> Builder<Self> {
-        Builder::new(issuer.into(), true)
+    pub fn discover(issuer: impl Into<String>) -> BearerBuilder<Self> {
+        BearerBuilder::new(issuer.into(), true)
     }
 
     /// See [`OAuth2PasswordBearer::by_hand`].
-    pub fn by_hand(issuer: impl Into<String>) -> Builder<Self> {
-        Builder::new(issuer.into(), false)
+    pub fn by_hand(issuer: impl Into<String>) -> BearerBuilder<Self> {
+        BearerBuilder::new(issuer.into(), false)
     }
 
     /// The same value as an [`OAuth2PasswordBearer`].
@@ -31,29 +33,34 @@ impl HttpBearer {
         &self.0
     }
 
+    /// See [`OAuth2PasswordBearer::on_stale`].
+    pub fn on_stale(self, on_stale: OnStale) -> Self {
+        Self(self.0.on_stale(on_stale))
+    }
+
     /// See [`OAuth2PasswordBearer::verifier`].
-    pub fn verifier(&self) -> &Verifier {
+    pub fn verifier(&self) -> Verifier {
         self.0.verifier()
     }
 
     /// See [`OAuth2PasswordBearer::verify`].
-    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.0.verify(token)
+    pub async fn verify(&self, presented: impl Into<Presented<'_>>) -> Result<Arc<Verified>, VerifyError> {
+        self.0.verify(presented).await
     }
 
-    /// See [`OAuth2PasswordBearer::verify_waiting`].
-    pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.0.verify_waiting(token).await
+    /// See [`OAuth2PasswordBearer::verify_now`].
+    pub fn verify_now<'a>(&self, presented: impl Into<Presented<'a>>) -> Result<Arc<Verified>, VerifyError> {
+        self.0.verify_now(presented)
     }
 
-    /// See [`OAuth2PasswordBearer::verify_waiting_with`].
-    pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
-        self.0.verify_waiting_with(token, on_stale).await
+    /// See [`OAuth2PasswordBearer::recheck`].
+    pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        self.0.recheck(verified)
     }
 
-    /// See [`OAuth2PasswordBearer::ready`].
-    pub fn ready(&self) -> Readiness {
-        self.0.ready()
+    /// See [`OAuth2PasswordBearer::readiness`].
+    pub fn readiness(&self) -> Readiness {
+        self.0.readiness()
     }
 
     /// See [`OAuth2PasswordBearer::stats`].

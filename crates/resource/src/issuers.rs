@@ -10,9 +10,11 @@ use ficha_token::{MAX_TOKEN_BYTES, TokenError};
 use serde::Deserialize;
 
 use crate::error::VerifyError;
-use crate::health::{Readiness, Stats};
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::presented::Presented;
+use crate::readiness::IssuersReadiness;
 use crate::source::OnStale;
+use crate::stats::Stats;
 use crate::verified::Verified;
 
 /// Several issuers, each of whose tokens is accepted. [`OAuth2PasswordBearer::any_of`] creates it; clones are cheap.
@@ -22,6 +24,8 @@ use crate::verified::Verified;
 #[derive(Clone)]
 pub struct Issuers {
     parts: Arc<[Part]>,
+    /// Takes precedence over the choice of each issuer.
+    on_stale: Option<OnStale>,
 }
 
 struct Part {
@@ -47,13 +51,13 @@ impl OAuth2PasswordBearer {
     /// # use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
     /// let (staff, guests) = (TestIssuer::named("https://staff.test"), TestIssuer::named("https://guests.test"));
     /// let both = OAuth2PasswordBearer::any_of([staff.oauth2(), guests.oauth2()]);
-    /// assert!(both.verify(&guests.token().sign()).is_ok());
+    /// assert!(both.verify_now(&guests.token().sign()).is_ok());
     /// ```
     #[track_caller]
     pub fn any_of(bearers: impl IntoIterator<Item = Self>) -> Issuers {
         let parts: Arc<[Part]> = bearers.into_iter().map(Part::new).collect();
         assert!(!parts.is_empty(), "no issuer is given, so every token would be refused");
-        Issuers { parts }
+        Issuers { parts, on_stale: None }
     }
 }
 
@@ -63,33 +67,56 @@ impl Issuers {
         self.parts.iter().map(|part| &part.bearer)
     }
 
-    /// Checks a token with the issuer that it names. This never waits; see [`OAuth2PasswordBearer::verify`].
-    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.pick(token)?.verify(token)
+    /// Sets what to do while the denylist of an issuer is stale, whatever the issuer's own value does. A clone can have
+    /// its own choice, for a single route.
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.on_stale = Some(on_stale);
+        self
     }
 
-    /// Checks a token with the issuer that it names, and waits up to 2 s if its key is being fetched; see
-    /// [`OAuth2PasswordBearer::verify_waiting`].
-    pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.pick(token)?.verify_waiting(token).await
+    /// Verifies a token with the issuer that it names, and waits up to 2 s if its key is being fetched; see
+    /// [`OAuth2PasswordBearer::verify`].
+    pub async fn verify(&self, presented: impl Into<Presented<'_>>) -> Result<Arc<Verified>, VerifyError> {
+        self.decide_waiting(presented.into(), None).await
     }
 
-    /// Like [`Issuers::verify_waiting`], but with its own choice of what to do while the denylist is stale, such as for
-    /// a single route.
-    pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
-        self.pick(token)?.verify_waiting_with(token, on_stale).await
+    /// Verifies a token with the issuer that it names. This never waits; see [`OAuth2PasswordBearer::verify_now`].
+    pub fn verify_now<'a>(&self, presented: impl Into<Presented<'a>>) -> Result<Arc<Verified>, VerifyError> {
+        self.decide(presented.into(), None)
     }
 
-    /// Whether the tokens of all issuers can be checked now, for a health endpoint. A reason that several share is
-    /// listed once; [`Issuers::bearers`] gives the readiness of each.
-    pub fn ready(&self) -> Readiness {
-        let mut reasons = Vec::new();
-        for reason in self.bearers().flat_map(|bearer| bearer.ready().reasons().to_vec()) {
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-        Readiness::new(reasons)
+    /// Looks again at what can have changed since one of these issuers verified a token; see
+    /// [`OAuth2PasswordBearer::recheck`].
+    pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        self.decide_again(verified, None)
+    }
+
+    /// `on_stale` takes precedence over the value's own choice; so in the next two.
+    pub(crate) fn decide(
+        &self,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        self.pick(presented.token)?.decide(presented, on_stale.or(self.on_stale))
+    }
+
+    pub(crate) async fn decide_waiting(
+        &self,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        self.pick(presented.token)?.decide_waiting(presented, on_stale.or(self.on_stale)).await
+    }
+
+    pub(crate) fn decide_again(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
+        let issuer = self.named(&verified.claims.iss).ok_or(VerifyError::Invalid(TokenError::WrongIssuer))?;
+        issuer.decide_again(verified, on_stale.or(self.on_stale))
+    }
+
+    /// Whether the tokens of these issuers can be checked now, for a health endpoint. The service is ready if the tokens of
+    /// at least one can be; an issuer that is not ready refuses only its own.
+    pub fn readiness(&self) -> IssuersReadiness {
+        IssuersReadiness::new(self.bearers().map(OAuth2PasswordBearer::readiness).collect())
     }
 
     /// The statistics of each issuer. [`Stats::prometheus_of`] writes them as one text.
@@ -98,7 +125,7 @@ impl Issuers {
     }
 
     /// Selects the issuer that checks this token.
-    pub(crate) fn pick(&self, token: &str) -> Result<&OAuth2PasswordBearer, VerifyError> {
+    fn pick(&self, token: &str) -> Result<&OAuth2PasswordBearer, VerifyError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::Invalid(TokenError::TooLong));
         }
@@ -116,7 +143,7 @@ impl Issuers {
     }
 
     /// The issuer with this `iss`.
-    pub(crate) fn named(&self, issuer: &str) -> Option<&OAuth2PasswordBearer> {
+    fn named(&self, issuer: &str) -> Option<&OAuth2PasswordBearer> {
         self.bearers().find(|bearer| bearer.description().issuer == issuer)
     }
 
@@ -124,7 +151,12 @@ impl Issuers {
     #[cfg(feature = "actix")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         let mut pairs = self.bearers().zip(other.bearers());
-        self.parts.len() == other.parts.len() && pairs.all(|(own, other)| own.verifier().is(other.verifier()))
+        self.on_stale == other.on_stale
+            && self.parts.len() == other.parts.len()
+            && pairs.all(|(own, other)| {
+                let ((own, on_stale), (other, theirs)) = (own.decider(), other.decider());
+                own.shares_with(other) && on_stale == theirs
+            })
     }
 }
 

@@ -1,25 +1,4 @@
 //! Security schemes for a service's OpenAPI description, so that the Authorize button of Swagger UI works.
-//!
-//! The token URL is missing while the metadata has not been read, so build the description on each request.
-//!
-//! ```
-//! use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
-//! use utoipa::{Modify, OpenApi};
-//!
-//! #[utoipa::path(get, path = "/notes", security(("OAuth2PasswordBearer" = ["notes:read"])), responses((status = 200)))]
-//! async fn notes() {}
-//!
-//! #[derive(OpenApi)]
-//! #[openapi(paths(notes))]
-//! struct Notes;
-//!
-//! # let oauth2 = TestIssuer::new().oauth2();
-//! let mut description = Notes::openapi();
-//! oauth2.modify(&mut description);
-//! let json = serde_json::to_value(&description).unwrap();
-//! let flow = &json["components"]["securitySchemes"]["OAuth2PasswordBearer"]["flows"]["password"];
-//! assert_eq!(flow["tokenUrl"], "https://issuer.test/token");
-//! ```
 
 use utoipa::Modify;
 use utoipa::openapi::OpenApi;
@@ -45,6 +24,38 @@ impl OAuth2PasswordBearer {
         SecurityScheme::OAuth2(OAuth2::new([Flow::Password(flow)]))
     }
 
+    /// Adds the security scheme `OAuth2PasswordBearer` to a description. The token URL is missing while the metadata has
+    /// not been read, so build the description on each request.
+    ///
+    /// ```
+    /// use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
+    /// use utoipa::OpenApi;
+    ///
+    /// #[utoipa::path(
+    ///     get,
+    ///     path = "/notes",
+    ///     security(("OAuth2PasswordBearer" = ["notes:read"])),
+    ///     responses((status = 200))
+    /// )]
+    /// async fn notes() {}
+    ///
+    /// #[derive(OpenApi)]
+    /// #[openapi(paths(notes))]
+    /// struct Notes;
+    ///
+    /// # let oauth2 = TestIssuer::new().oauth2();
+    /// let mut description = Notes::openapi();
+    /// oauth2.modify(&mut description);
+    /// let json = serde_json::to_value(&description).unwrap();
+    /// let flow = &json["components"]["securitySchemes"]["OAuth2PasswordBearer"]["flows"]["password"];
+    /// assert_eq!(flow["tokenUrl"], "https://issuer.test/token");
+    /// ```
+    ///
+    /// It is also utoipa's [`Modify`], for `#[openapi(modifiers(…))]`.
+    pub fn modify(&self, openapi: &mut OpenApi) {
+        add(openapi, Self::SCHEME.to_owned(), self.security_scheme());
+    }
+
     /// The security requirement of a handler or a whole service: a token with these scopes.
     pub fn security_requirement<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> SecurityRequirement {
         SecurityRequirement::new(Self::SCHEME, scopes)
@@ -60,33 +71,43 @@ impl HttpBearer {
         bearer_token()
     }
 
+    /// Adds the security scheme `HttpBearer` to a description.
+    pub fn modify(&self, openapi: &mut OpenApi) {
+        add(openapi, Self::SCHEME.to_owned(), self.security_scheme());
+    }
+
     /// The security requirement of a handler or a whole service. In OpenAPI 3.1, scope names here are role names.
     pub fn security_requirement<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> SecurityRequirement {
         SecurityRequirement::new(Self::SCHEME, scopes)
     }
 }
 
-/// Adds the security scheme `OAuth2PasswordBearer`.
-impl Modify for OAuth2PasswordBearer {
-    fn modify(&self, openapi: &mut OpenApi) {
-        add(openapi, Self::SCHEME.to_owned(), self.security_scheme());
-    }
-}
-
-/// Adds the security scheme `HttpBearer`.
-impl Modify for HttpBearer {
-    fn modify(&self, openapi: &mut OpenApi) {
-        add(openapi, Self::SCHEME.to_owned(), self.security_scheme());
-    }
-}
-
-/// Adds one security scheme per issuer: `OAuth2PasswordBearer`, `OAuth2PasswordBearer2` and so on.
-impl Modify for Issuers {
-    fn modify(&self, openapi: &mut OpenApi) {
+impl Issuers {
+    /// Adds one security scheme per issuer: `OAuth2PasswordBearer`, `OAuth2PasswordBearer2` and so on.
+    pub fn modify(&self, openapi: &mut OpenApi) {
         for (position, bearer) in self.bearers().enumerate() {
             let number = if position == 0 { String::new() } else { (position + 1).to_string() };
             add(openapi, format!("{}{number}", OAuth2PasswordBearer::SCHEME), bearer.security_scheme());
         }
+    }
+}
+
+// The methods are inherent, so that a service needs no `use` of the trait.
+impl Modify for OAuth2PasswordBearer {
+    fn modify(&self, openapi: &mut OpenApi) {
+        self.modify(openapi);
+    }
+}
+
+impl Modify for HttpBearer {
+    fn modify(&self, openapi: &mut OpenApi) {
+        self.modify(openapi);
+    }
+}
+
+impl Modify for Issuers {
+    fn modify(&self, openapi: &mut OpenApi) {
+        self.modify(openapi);
     }
 }
 

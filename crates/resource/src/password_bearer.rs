@@ -8,15 +8,17 @@ use std::time::Duration;
 use ficha_token::TokenError;
 use tokio::time::Instant;
 
-use crate::builder::Builder;
+use crate::builder::BearerBuilder;
 use crate::error::VerifyError;
-use crate::health::{DenylistStats, NotReady, Readiness, Stats};
-use crate::remote::{RemoteKeys, Replica, Task};
+use crate::presented::Presented;
+use crate::readiness::{NotReady, Readiness};
+use crate::remote::{LastError, RemoteKeys, Replica, Task};
 use crate::source::{DenySource, DenyVerdict, OnStale};
+use crate::stats::{DenylistStats, Stats};
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
-/// How long [`OAuth2PasswordBearer::verify_waiting`] waits for a key.
+/// How long [`OAuth2PasswordBearer::verify`] waits for a key.
 const KEY_WAIT: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -24,6 +26,11 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 ///
 /// A background task fetches the keys and follows the denylist, so that checking a token needs no request to the
 /// authorization server. Clones are cheap and share everything; the task ends with the last of them.
+///
+/// The task runs on the tokio runtime in which [`BearerBuilder::build`] was called, and ends with it too. A value that
+/// is used after that is not ready ([`NotReady::Stopped`]), logs an error once, and refuses tokens when the lease is over
+/// ([`VerifyError::Stopped`]). So do not share one between several `#[tokio::test]`s, of which each has a runtime of its
+/// own; a [`TestIssuer`](crate::TestIssuer) needs none.
 ///
 /// ```no_run
 /// # async fn example(secret: String) -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +42,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 ///     .scope("notes:read", "Read your notes")
 ///     .build()
 ///     .await?;
-/// match oauth2.verify_waiting("eyJ0eXAiOi…").await {
+/// match oauth2.verify("eyJ0eXAiOi…").await {
 ///     Ok(verified) => println!("hello, {}", verified.claims.sub),
 ///     Err(error) => println!("refused: {error}"),
 /// }
@@ -45,6 +52,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct OAuth2PasswordBearer {
     pub(crate) inner: Arc<Shared>,
+    on_stale: OnStale,
 }
 
 pub(crate) struct Shared {
@@ -54,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) found: Arc<OnceLock<Description>>,
     pub(crate) following: Following,
     /// Kept alive here as well: it may still look for the token URL when no source needs it.
-    pub(crate) _task: Option<Arc<Task>>,
+    pub(crate) task: Option<Arc<Task>>,
 }
 
 /// What the background task keeps up to date, for readiness and statistics.
@@ -65,9 +73,9 @@ pub(crate) struct Following {
     pub replica: Option<Arc<Replica>>,
     /// A denylist of another kind, if there is no replica.
     pub denied: Option<Arc<dyn DenySource>>,
-    pub on_stale: OnStale,
     /// True if keys or denylist need an address from the metadata, and it was not known yet when this was built.
     pub awaits_metadata: bool,
+    pub metadata_error: Arc<LastError>,
 }
 
 /// What a client needs to know to obtain a token for this service. OpenAPI descriptions are made from it.
@@ -87,54 +95,89 @@ pub struct Description {
 impl OAuth2PasswordBearer {
     /// Starts a builder that finds keys, denylist and token URL in the issuer's metadata (RFC 8414). `issuer` is the
     /// exact text of `iss`.
-    pub fn discover(issuer: impl Into<String>) -> Builder {
-        Builder::new(issuer.into(), true)
+    pub fn discover(issuer: impl Into<String>) -> BearerBuilder {
+        BearerBuilder::new(issuer.into(), true)
     }
 
-    /// Starts a builder that does not read the issuer's metadata. Set the keys ([`Builder::jwks_url`],
-    /// [`Builder::keys`] or [`Builder::shared_secret`]), the denylist ([`Builder::denylist_url`] or
-    /// [`Builder::no_denylist`]) and, for OpenAPI, [`Builder::token_url`]. `issuer` is the exact text of `iss`.
-    pub fn by_hand(issuer: impl Into<String>) -> Builder {
-        Builder::new(issuer.into(), false)
+    /// Starts a builder that does not read the issuer's metadata. Set the keys ([`BearerBuilder::jwks_url`],
+    /// [`BearerBuilder::keys`] or [`BearerBuilder::shared_secret`]), the denylist ([`BearerBuilder::denylist_url`] or
+    /// [`BearerBuilder::no_denylist`]) and, for OpenAPI, [`BearerBuilder::token_url`]. `issuer` is the exact text of `iss`.
+    pub fn by_hand(issuer: impl Into<String>) -> BearerBuilder {
+        BearerBuilder::new(issuer.into(), false)
     }
 
     /// Creates one that needs no network.
     #[allow(dead_code, reason = "only the test issuer makes one this way")]
     pub(crate) fn from_parts(verifier: Verifier, description: Description, denied: Arc<dyn DenySource>) -> Self {
         let following = Following { denied: Some(denied), fixed_keys: 1, ..Following::default() };
-        Self { inner: Arc::new(Shared { verifier, description, found: Arc::default(), following, _task: None }) }
+        Self::new(Shared { verifier, description, found: Arc::default(), following, task: None }, OnStale::Refuse)
     }
 
-    /// The verifier inside. A clone of it keeps the background task running even when every bearer has been dropped.
-    pub fn verifier(&self) -> &Verifier {
-        &self.inner.verifier
+    pub(crate) fn new(inner: Shared, on_stale: OnStale) -> Self {
+        Self { inner: Arc::new(inner), on_stale }
     }
 
-    /// Checks a token without waiting. A token with an unknown key is refused, and the keys are fetched again in the
-    /// background, at most once in 5 s. So the first token that is signed with a new key may be refused; use
-    /// [`OAuth2PasswordBearer::verify_waiting`] to avoid that.
-    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.inner.verifier.verify(token)
+    /// Sets what to do while the denylist is stale, in place of [`BearerBuilder::on_stale`]. A clone can have its own choice,
+    /// for a single route; everything else stays shared.
+    ///
+    /// ```
+    /// # use ficha_resource::{OnStale, TestIssuer};
+    /// # let oauth2 = TestIssuer::new().oauth2();
+    /// let lenient = oauth2.clone().on_stale(OnStale::Accept);
+    /// ```
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.on_stale = on_stale;
+        self
     }
 
-    /// Checks a token. If its key is not known, this waits up to 2 s for the keys that are being fetched; any other
-    /// token is decided at once. Tokens with made-up keys cause at most one fetch in 5 s, and are refused at once in
-    /// between.
-    pub async fn verify_waiting(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.waiting(|| self.verify(token)).await
+    /// The verifier inside. It keeps the background task running even when every bearer has been dropped.
+    pub fn verifier(&self) -> Verifier {
+        self.inner.verifier.clone().on_stale(self.on_stale)
     }
 
-    /// Like [`OAuth2PasswordBearer::verify_waiting`], but with its own choice of what to do while the denylist is
-    /// stale, such as for a single route.
-    pub async fn verify_waiting_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
-        self.waiting(|| self.inner.verifier.verify_with(token, on_stale)).await
+    /// Verifies a token: its signature, its claims and the denylist.
+    ///
+    /// If its key is not known, this waits up to 2 s for the keys that are being fetched; any other token is decided at
+    /// once, without waiting and without a request. Tokens with made-up keys cause at most one fetch in 5 s, and are
+    /// refused at once in between.
+    pub async fn verify(&self, presented: impl Into<Presented<'_>>) -> Result<Arc<Verified>, VerifyError> {
+        self.decide_waiting(presented.into(), None).await
     }
 
-    async fn waiting(
+    /// As [`OAuth2PasswordBearer::verify`], but never waits: for code that is not async. A token with an unknown key is
+    /// refused, and the keys are fetched again in the background, at most once in 5 s. So the first token that is signed
+    /// with a new key may be refused.
+    pub fn verify_now<'a>(&self, presented: impl Into<Presented<'a>>) -> Result<Arc<Verified>, VerifyError> {
+        self.decide(presented.into(), None)
+    }
+
+    /// Looks again at what can have changed since a token was verified: the time, its key, the denylist and its
+    /// freshness. For whatever outlives a request, such as a stream or a WebSocket. It takes less than a microsecond, and
+    /// never waits.
+    pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        self.decide_again(verified, None)
+    }
+
+    /// `on_stale` takes precedence over the value's own choice; so in the next two.
+    pub(crate) fn decide(
         &self,
-        verify: impl Fn() -> Result<Arc<Verified>, VerifyError>,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
     ) -> Result<Arc<Verified>, VerifyError> {
-        let mut first = verify();
+        self.inner.verifier.decide(presented, on_stale.or(Some(self.on_stale)))
+    }
+
+    pub(crate) fn decide_again(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
+        self.inner.verifier.decide_again(verified, on_stale.or(Some(self.on_stale)))
+    }
+
+    pub(crate) async fn decide_waiting(
+        &self,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        let decide = || self.decide(presented, on_stale);
+        let mut first = decide();
         let Some(keys) = &self.inner.following.keys else { return first };
         let deadline = Instant::now() + KEY_WAIT;
         if matches!(first, Err(VerifyError::KeysUnavailable { .. }))
@@ -142,7 +185,7 @@ impl OAuth2PasswordBearer {
             && keys.renewed(deadline).await
         {
             // After a purge: the successor's key has just been fetched.
-            first = verify();
+            first = decide();
         }
         let Err(VerifyError::Invalid(TokenError::UnknownKey)) = &first else { return first };
         // Twice: the fetch that was under way may have started before the key was published, and the look-up after it
@@ -152,7 +195,7 @@ impl OAuth2PasswordBearer {
             if !keys.settled(deadline).await {
                 return Err(VerifyError::KeysUnavailable { retry_after: RETRY_AFTER });
             }
-            last = verify();
+            last = decide();
             if !matches!(last, Err(VerifyError::Invalid(TokenError::UnknownKey))) || !keys.is_under_way() {
                 break;
             }
@@ -161,33 +204,36 @@ impl OAuth2PasswordBearer {
     }
 
     /// Whether tokens can be checked now, and if not, why not: for a health endpoint.
-    pub fn ready(&self) -> Readiness {
+    pub fn readiness(&self) -> Readiness {
         let following = &self.inner.following;
-        let mut reasons = Vec::new();
+        let mut readiness = Readiness::new(&self.inner.description.issuer);
+        if self.inner.task.as_ref().is_some_and(|task| task.is_stopped()) {
+            readiness.add(NotReady::Stopped, None);
+        }
         if following.awaits_metadata && self.inner.found.get().is_none() {
-            reasons.push(NotReady::NoMetadata);
+            readiness.add(NotReady::NoMetadata, following.metadata_error.text());
         }
         if let Some(keys) = &following.keys {
             if !keys.is_loaded() {
-                reasons.push(NotReady::NoKeys);
+                readiness.add(NotReady::NoKeys, keys.last_error.text());
             } else if keys.is_too_old() {
-                reasons.push(NotReady::KeysTooOld);
+                readiness.add(NotReady::KeysTooOld, keys.last_error.text());
             }
         }
         if let Some(replica) = &following.replica {
             if !replica.is_whole() {
-                reasons.push(NotReady::NoDenylist);
-            } else if following.on_stale == OnStale::Refuse && !replica.is_fresh() {
-                reasons.push(NotReady::LeaseOver);
+                readiness.add(NotReady::NoDenylist, replica.last_error.text());
+            } else if self.on_stale == OnStale::Refuse && !replica.is_fresh() {
+                readiness.add(NotReady::LeaseOver, replica.last_error.text());
             }
         }
         if let Some(denied) = &following.denied
-            && following.on_stale == OnStale::Refuse
-            && matches!(denied.check(&[], 0), DenyVerdict::Stale { .. })
+            && self.on_stale == OnStale::Refuse
+            && matches!(denied.look_up(&[], 0), DenyVerdict::Stale { .. })
         {
-            reasons.push(NotReady::LeaseOver);
+            readiness.add(NotReady::LeaseOver, None);
         }
-        Readiness::new(reasons)
+        readiness
     }
 
     /// Statistics of keys, denylist and cache, for a metrics endpoint.
@@ -197,10 +243,12 @@ impl OAuth2PasswordBearer {
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             issuer: self.inner.description.issuer.clone(),
-            ready: self.ready().is_ready(),
+            ready: self.readiness().is_ready(),
             keys: keys.map_or(following.fixed_keys, RemoteKeys::len),
             key_fetches_ok: keys.map_or(0, |keys| count(&keys.counts.fetches_ok)),
             key_fetches_failed: keys.map_or(0, |keys| count(&keys.counts.fetches_failed)),
+            metadata_error: following.metadata_error.text(),
+            keys_error: keys.and_then(|keys| keys.last_error.text()),
             denylist: following.replica.as_deref().map(|replica| DenylistStats {
                 staleness: replica.age(),
                 entries: replica.list().len(),
@@ -208,9 +256,16 @@ impl OAuth2PasswordBearer {
                 polls_ok: count(&replica.counts.polls_ok),
                 polls_failed: count(&replica.counts.polls_failed),
                 resets: count(&replica.counts.resets),
+                error: replica.last_error.text(),
             }),
             cache: self.inner.verifier.stats(),
         }
+    }
+
+    /// The verifier, and what is done about a stale list.
+    #[cfg(feature = "actix")]
+    pub(crate) fn decider(&self) -> (&Verifier, OnStale) {
+        (&self.inner.verifier, self.on_stale)
     }
 
     /// What a client needs to know to obtain a token. The token URL is missing until the metadata has been read.

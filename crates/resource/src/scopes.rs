@@ -9,13 +9,11 @@ use ficha_token::Scope;
     note = "for claims of your own type without a scope, write `Bearer<AnyScope, YourType>`"
 )]
 pub trait RequiredScope: 'static {
-    /// The scope token (RFC 6749 §3.3), as it appears in the challenge.
-    const NAME: &'static str;
+    /// The scope tokens (RFC 6749 §3.3) that are required, as they appear in the challenge.
+    fn names() -> Vec<&'static str>;
 
     /// True if a token with the scope `granted` may pass.
-    fn allows(granted: &Scope) -> bool {
-        granted.contains(Self::NAME)
-    }
+    fn allows(granted: &Scope) -> bool;
 }
 
 /// No particular scope: any valid token may pass.
@@ -23,12 +21,33 @@ pub trait RequiredScope: 'static {
 pub struct AnyScope;
 
 impl RequiredScope for AnyScope {
-    const NAME: &'static str = "";
+    fn names() -> Vec<&'static str> {
+        Vec::new()
+    }
 
     fn allows(_granted: &Scope) -> bool {
         true
     }
 }
+
+macro_rules! all_of {
+    ($($scope:ident),+) => {
+        /// Each of these scopes is required.
+        impl<$($scope: RequiredScope),+> RequiredScope for ($($scope,)+) {
+            fn names() -> Vec<&'static str> {
+                [$($scope::names()),+].concat()
+            }
+
+            fn allows(granted: &Scope) -> bool {
+                $($scope::allows(granted))&&+
+            }
+        }
+    };
+}
+
+all_of!(A, B);
+all_of!(A, B, C);
+all_of!(A, B, C, D);
 
 /// The role that a handler requires. [`roles!`](crate::roles) defines a type for each role.
 #[diagnostic::on_unimplemented(
@@ -54,13 +73,15 @@ pub const fn is_scope_name(name: &str) -> bool {
     !bytes.is_empty()
 }
 
-/// Defines a type for each scope, for use in `Bearer<NotesRead>`.
+/// Defines a type for each scope, for use in `Bearer<NotesRead>`. A tuple requires each of its scopes:
+/// `Bearer<(NotesRead, NotesWrite)>`.
 ///
 /// ```
 /// ficha_resource::scopes! {
 ///     NotesRead = "notes:read";
 ///     pub NotesWrite = "notes:write";
 /// }
+/// assert_eq!(NotesRead::NAME, "notes:read");
 /// ```
 ///
 /// A name that is not a valid scope token does not compile:
@@ -76,14 +97,26 @@ macro_rules! scopes {
         #[derive(Debug, Clone, Copy)]
         $vis struct $scope;
 
-        impl $crate::RequiredScope for $scope {
-            const NAME: &'static str = {
+        impl $scope {
+            /// The scope token (RFC 6749 section 3.3).
+            #[allow(dead_code, reason = "a service may need the type only")]
+            pub const NAME: &'static str = {
                 ::core::assert!($crate::is_scope_name($name), "not a scope token (RFC 6749 section 3.3)");
                 $name
             };
         }
 
-        const _: &str = <$scope as $crate::RequiredScope>::NAME;
+        impl $crate::RequiredScope for $scope {
+            fn names() -> ::std::vec::Vec<&'static str> {
+                ::std::vec![Self::NAME]
+            }
+
+            fn allows(granted: &$crate::Scope) -> bool {
+                granted.contains(Self::NAME)
+            }
+        }
+
+        const _: &str = $scope::NAME;
     )+};
 }
 
@@ -130,6 +163,19 @@ mod tests {
         assert!(NotesRead::allows(&granted));
         assert!(!NotesWrite::allows(&granted));
         assert!(AnyScope::allows(&Scope::empty()));
+    }
+
+    #[test]
+    fn a_tuple_requires_each_of_its_scopes() {
+        let scope = |text: &str| text.parse::<Scope>().unwrap();
+        type Both = (NotesRead, NotesWrite);
+        assert!(Both::allows(&scope("notes:read notes:write other")));
+        for little in ["", "notes:read", "notes:write", "other"] {
+            assert!(!Both::allows(&scope(little)), "{little}");
+        }
+        assert_eq!(Both::names(), ["notes:read", "notes:write"]);
+        assert!(!<(AnyScope, NotesRead, NotesWrite)>::allows(&scope("notes:read")));
+        assert!(!<(NotesRead, NotesWrite, AnyScope, AnyScope)>::allows(&scope("notes:write")));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum KeyLookup {
         /// How long to wait before trying again.
         retry_after: Duration,
     },
+    /// The key is not known, and no key will ever be read again: what reads them has ended.
+    Stopped,
 }
 
 /// Where verification keys come from.
@@ -32,7 +34,7 @@ pub trait KeySource: Send + Sync + 'static {
     fn generation(&self) -> u64;
 }
 
-/// The result of [`DenySource::check`].
+/// The result of [`DenySource::look_up`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DenyVerdict {
@@ -45,6 +47,8 @@ pub enum DenyVerdict {
         /// How long to wait before trying again.
         retry_after: Duration,
     },
+    /// The list is too old, and will never be read again: what reads it has ended.
+    Stopped,
 }
 
 /// Where the denylist comes from.
@@ -53,7 +57,7 @@ pub trait DenySource: Send + Sync + 'static {
     /// is not later than `now` no longer count.
     ///
     /// Even a stale list may report an id as denied, because no entry is ever removed before its time.
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict;
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict;
 
     /// False until the whole list has been read once. Until then even [`OnStale::Accept`] accepts nothing, because a
     /// service would otherwise forget every revocation when it restarts.

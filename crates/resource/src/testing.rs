@@ -7,17 +7,17 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ficha_token::MAX_LEEWAY_SECONDS;
 use ficha_token::{
-    Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, Expected, ManualClock, SigningKey, SystemClock,
-    Unverified,
+    Algorithm, Clock, DENY_MARGIN_SECONDS, DenyEntry, DenyId, Entropy, Expected, MAX_LEEWAY_SECONDS, ManualClock,
+    SigningKey, SystemClock, SystemEntropy, Unverified, random_uuid,
 };
 
 pub use self::mint::TestToken;
 use self::sources::{Denied, Keys};
+use crate::builder::BearerBuilder;
 use crate::http_bearer::HttpBearer;
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
-use crate::source::{DenySource, KeySource};
+use crate::source::{DenySource, KeySource, OnStale};
 use crate::verifier::{Verifier, VerifierSettings};
 
 /// How long an id stays denied, in seconds: a year and a day.
@@ -35,10 +35,10 @@ const DENIED_FOR: i64 = 366 * 24 * 3600;
 ///
 /// let issuer = TestIssuer::new();
 /// let oauth2 = issuer.oauth2();
-/// let refusal = |token: &str| oauth2.verify(token).unwrap_err();
+/// let refusal = |token: &str| oauth2.verify_now(token).unwrap_err();
 ///
 /// let token = issuer.token().scope("notes:read").sign();
-/// assert!(oauth2.verify(&token).unwrap().claims.scope.contains("notes:read"));
+/// assert!(oauth2.verify_now(&token).unwrap().claims.scope.contains("notes:read"));
 ///
 /// issuer.revoke(&token);
 /// assert_eq!(refusal(&token), VerifyError::Denied);
@@ -63,6 +63,7 @@ struct Inner {
     keys: Arc<Keys>,
     denied: Arc<Denied>,
     clock: Arc<ManualClock>,
+    audience: String,
     bearer: OAuth2PasswordBearer,
 }
 
@@ -83,40 +84,73 @@ impl TestIssuer {
     /// # Panics
     /// If the random generator fails.
     pub fn named(issuer: &str) -> Self {
-        Self::with_key(issuer, new_key())
+        Self::with_key(issuer, new_key(Algorithm::ES256))
     }
 
     /// Like [`TestIssuer::named`], but with a given ES256 or EdDSA key, so that a test can also sign tokens itself.
     pub fn with_key(issuer: &str, key: SigningKey) -> Self {
-        let keys = Arc::new(Keys::new(key.verifying_key()));
-        let denied = Arc::new(Denied::default());
-        // Whole seconds, so that a token expires exactly at the end of its lifetime.
-        let now = SystemClock.now();
-        let clock = Arc::new(ManualClock::new(now - Duration::from_nanos(u64::from(now.nanosecond()))));
-        let expected = Expected {
-            issuer: issuer.to_owned(),
-            audiences: vec![Self::AUDIENCE.to_owned()],
-            leeway: 0,
-            algorithms: vec![Algorithm::ES256, Algorithm::EdDSA],
-        };
-        let verifier = Verifier::new(
-            VerifierSettings::new(expected),
-            Arc::clone(&keys) as Arc<dyn KeySource>,
-            Arc::clone(&denied) as Arc<dyn DenySource>,
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        );
+        let expected = Expected::new(issuer, [Self::AUDIENCE], [Algorithm::ES256, Algorithm::EdDSA]);
         let description = Description {
             issuer: issuer.to_owned(),
             token_url: Some(format!("{}/token", issuer.trim_end_matches('/'))),
             scopes: Vec::new(),
             realm: "test".to_owned(),
         };
-        let bearer =
-            OAuth2PasswordBearer::from_parts(verifier, description, Arc::clone(&denied) as Arc<dyn DenySource>);
-        Self { inner: Arc::new(Inner { key: RwLock::new(Arc::new(key)), keys, denied, clock, bearer }) }
+        Self::assemble(key, VerifierSettings::new(expected), description, OnStale::Refuse)
     }
 
-    /// The value for the application under test. Its leeway is 0, and it refuses tokens while the denylist is stale.
+    /// An issuer that fits a service's own settings: issuer, audience, algorithms, leeway, scopes, realm, and what to do
+    /// about a stale list. Its tokens are for the first of the audiences. Everything that concerns the network is
+    /// ignored, and so is a shared secret.
+    ///
+    /// ```
+    /// use ficha_resource::{BearerBuilder, OAuth2PasswordBearer, TestIssuer};
+    ///
+    /// /// Used by the service, which calls `build()`, and by its tests.
+    /// fn oauth2() -> BearerBuilder {
+    ///     OAuth2PasswordBearer::discover("https://auth.example.com").audience("notes").realm("notes")
+    /// }
+    ///
+    /// let issuer = TestIssuer::with_settings(oauth2());
+    /// let verified = issuer.oauth2().verify_now(&issuer.token().sign()).unwrap();
+    /// assert_eq!(verified.claims.aud, ["notes"]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `build` would refuse the settings, or if HS384 or HS512 is the only algorithm.
+    #[track_caller]
+    pub fn with_settings<B: From<OAuth2PasswordBearer>>(settings: BearerBuilder<B>) -> Self {
+        let (settings, description, on_stale) = match settings.without_network() {
+            Ok(parts) => parts,
+            Err(error) => panic!("the settings can't be used: {error}"),
+        };
+        let accepted = &settings.expected.algorithms;
+        let usual = accepted.iter().find(|algorithm| **algorithm == Algorithm::ES256);
+        let algorithm = usual.or(accepted.first()).copied().unwrap_or(Algorithm::ES256);
+        Self::assemble(new_key(algorithm), settings, description, on_stale)
+    }
+
+    fn assemble(key: SigningKey, settings: VerifierSettings, description: Description, on_stale: OnStale) -> Self {
+        let audience = settings.expected.audiences.first().map_or(Self::AUDIENCE, String::as_str).to_owned();
+        let keys = Arc::new(Keys::new(key.verifying_key()));
+        let denied = Arc::new(Denied::default());
+        // Whole seconds, so that a token expires exactly at the end of its lifetime.
+        let now = SystemClock.now();
+        let clock = Arc::new(ManualClock::new(now - Duration::from_nanos(u64::from(now.nanosecond()))));
+        let verifier = Verifier::new(
+            settings,
+            Arc::clone(&keys) as Arc<dyn KeySource>,
+            Arc::clone(&denied) as Arc<dyn DenySource>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
+        let bearer =
+            OAuth2PasswordBearer::from_parts(verifier, description, Arc::clone(&denied) as Arc<dyn DenySource>);
+        let bearer = bearer.on_stale(on_stale);
+        Self { inner: Arc::new(Inner { key: RwLock::new(Arc::new(key)), keys, denied, clock, audience, bearer }) }
+    }
+
+    /// The value for the application under test. Unless [`TestIssuer::with_settings`] says otherwise, its leeway is 0, and
+    /// it refuses tokens while the denylist is stale.
     pub fn oauth2(&self) -> OAuth2PasswordBearer {
         self.inner.bearer.clone()
     }
@@ -158,7 +192,7 @@ impl TestIssuer {
 
     /// Switches to a new key. Tokens signed with the old one stay valid.
     pub fn rotate_key(&self) {
-        let key = new_key();
+        let key = new_key(self.signing_key().algorithm());
         self.inner.keys.add(key.verifying_key());
         *self.inner.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
@@ -201,7 +235,7 @@ impl TestIssuer {
 
     fn deny(&self, id: DenyId) {
         let until = self.inner.clock.unix_now() + DENIED_FOR + DENY_MARGIN_SECONDS + i64::from(MAX_LEEWAY_SECONDS);
-        self.inner.denied.add(DenyEntry { id, until });
+        self.inner.denied.add(DenyEntry::new(id, until));
     }
 }
 
@@ -217,6 +251,13 @@ impl fmt::Debug for TestIssuer {
     }
 }
 
-fn new_key() -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).expect("the random generator works")
+#[track_caller]
+fn new_key(algorithm: Algorithm) -> SigningKey {
+    if algorithm != Algorithm::HS256 {
+        return SigningKey::generate(algorithm).expect("a key of this algorithm can be generated");
+    }
+    let mut secret = [0; 32];
+    SystemEntropy.fill(&mut secret);
+    let kid = random_uuid(&SystemEntropy).to_string();
+    SigningKey::from_secret(&secret, kid).expect("the secret is long enough")
 }

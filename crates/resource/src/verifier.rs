@@ -8,6 +8,7 @@ use ficha_token::{AccessClaims, Clock, Expected, MAX_TOKEN_BYTES, TokenError, Un
 use crate::cache::{CacheStats, TokenCache};
 use crate::error::VerifyError;
 use crate::high_water::HighWaterClock;
+use crate::presented::Presented;
 use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 use crate::verified::Verified;
 
@@ -66,18 +67,13 @@ impl VerifierSettings {
 /// struct Denied(DenySet);
 ///
 /// impl DenySource for Denied {
-///     fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+///     fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
 ///         if self.0.contains_any(ids, now) { DenyVerdict::Denied } else { DenyVerdict::Clear }
 ///     }
 /// }
 ///
 /// # fn example(key: VerifyingKey) -> Verifier {
-/// let expected = Expected {
-///     issuer: "https://auth.example.com".to_owned(),
-///     audiences: vec!["notes".to_owned()],
-///     leeway: 30,
-///     algorithms: vec![Algorithm::ES256],
-/// };
+/// let expected = Expected::new("https://auth.example.com", ["notes"], [Algorithm::ES256]).with_leeway(30);
 /// let settings = VerifierSettings::new(expected);
 /// Verifier::new(settings, Arc::new(OneKey(key)), Arc::new(Denied(DenySet::new())), Arc::new(SystemClock))
 /// # }
@@ -111,24 +107,35 @@ impl Verifier {
         Self { inner: Arc::new(inner), on_stale: OnStale::Refuse }
     }
 
-    /// Sets what [`Verifier::verify`] does while the denylist is stale. The cache stays shared with other clones.
+    /// Sets what to do while the denylist is stale. A clone can have its own choice, for a single route; the cache stays
+    /// shared.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
         self
     }
 
-    /// Checks a token: its signature, its claims and the denylist.
+    /// Verifies a token: its signature, its claims and the denylist.
     ///
-    /// For a token in the cache, only what can change is checked again: the time, the denylist and its freshness, and
-    /// that the key is still in the set. This never waits. A token that is not in the cache costs one signature
-    /// verification, about 70 µs for ES256.
-    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.verify_with(token, self.on_stale)
+    /// For a token in the cache, only what can change is looked at again: the time, the denylist and its freshness, and
+    /// that the key is still in the set. A token that is not in the cache costs one signature verification, about 70 µs
+    /// for ES256.
+    ///
+    /// There is no `verify` that waits here: a verifier does not know whether its [`KeySource`] is fetching anything. So
+    /// with a source that fetches keys, the first token that is signed with a new key is refused.
+    /// [`OAuth2PasswordBearer::verify`](crate::OAuth2PasswordBearer::verify) waits for the key.
+    pub fn verify_now<'a>(&self, presented: impl Into<Presented<'a>>) -> Result<Arc<Verified>, VerifyError> {
+        self.decide(presented.into(), None)
     }
 
-    /// Like [`Verifier::verify`], but with its own choice of what to do while the denylist is stale, such as for a
-    /// single route.
-    pub fn verify_with(&self, token: &str, on_stale: OnStale) -> Result<Arc<Verified>, VerifyError> {
+    /// The one way from what is presented to a verified token: every other method ends here. `on_stale` takes precedence
+    /// over the verifier's own choice.
+    pub(crate) fn decide(
+        &self,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        // A token that is bound to a key will need its proof here.
+        let Presented { token, proof: None } = presented;
         let inner = &*self.inner;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::Invalid(TokenError::TooLong));
@@ -148,17 +155,12 @@ impl Verifier {
                 inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
                 // Before the denylist: a revoked token that is sent again and again, or any token while the list is
                 // stale, must not cost a signature verification each time.
-                inner.cache.insert(token, &verified, generation, now);
+                inner.cache.insert(&verified, generation, now);
                 verified
             }
         };
-        // By ids, never by the text: one token has several valid texts (`n - s` of an ECDSA signature).
-        match inner.denied.check(verified.deny_ids(), now) {
-            DenyVerdict::Clear => Ok(verified),
-            DenyVerdict::Denied => Err(VerifyError::Denied),
-            DenyVerdict::Stale { .. } if on_stale == OnStale::Accept && inner.denied.is_complete() => Ok(verified),
-            DenyVerdict::Stale { retry_after } => Err(VerifyError::Stale { retry_after }),
-        }
+        inner.refuse_denied(&verified, now, on_stale.unwrap_or(self.on_stale))?;
+        Ok(verified)
     }
 
     /// Counters and size of the cache.
@@ -166,18 +168,29 @@ impl Verifier {
         self.inner.cache.stats()
     }
 
-    /// True if both are clones of the same verifier and treat a stale list alike.
-    #[cfg_attr(not(feature = "actix"), expect(dead_code, reason = "only the actix adapter compares verifiers"))]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner) && self.on_stale == other.on_stale
+    /// Itself, and what it does about a stale list.
+    #[cfg(feature = "actix")]
+    pub(crate) fn decider(&self) -> (&Self, OnStale) {
+        (self, self.on_stale)
     }
 
-    /// Checks again what can have changed since a token was verified: the time, its key, the denylist and its
+    /// True if both are clones of the same verifier.
+    #[cfg(feature = "actix")]
+    pub(crate) fn shares_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Looks again at what can have changed since a token was verified: the time, its key, the denylist and its
     /// freshness.
     ///
     /// Use it for whatever outlives a request, such as a stream or a WebSocket. It needs neither the token's text nor a
-    /// signature verification.
+    /// signature verification, and never waits.
     pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        self.decide_again(verified, None)
+    }
+
+    /// As [`Verifier::recheck`]; `on_stale` takes precedence over the verifier's own choice.
+    pub(crate) fn decide_again(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
         let inner = &*self.inner;
         let now = inner.now();
         inner.or_doubt(check_claims(&verified.claims, &inner.expected, now), &verified.claims)?;
@@ -186,13 +199,9 @@ impl Verifier {
             // Another key with the same `kid` is not the one that signed this token.
             KeyLookup::Found(_) | KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
+            KeyLookup::Stopped => return Err(VerifyError::Stopped),
         }
-        match inner.denied.check(verified.deny_ids(), now) {
-            DenyVerdict::Clear => Ok(()),
-            DenyVerdict::Denied => Err(VerifyError::Denied),
-            DenyVerdict::Stale { .. } if self.on_stale == OnStale::Accept && inner.denied.is_complete() => Ok(()),
-            DenyVerdict::Stale { retry_after } => Err(VerifyError::Stale { retry_after }),
-        }
+        inner.refuse_denied(verified, now, on_stale.unwrap_or(self.on_stale))
     }
 }
 
@@ -206,9 +215,21 @@ impl Inner {
             KeyLookup::Found(key) => key,
             KeyLookup::Unknown => return Err(VerifyError::Invalid(TokenError::UnknownKey)),
             KeyLookup::Unavailable { retry_after } => return Err(VerifyError::KeysUnavailable { retry_after }),
+            KeyLookup::Stopped => return Err(VerifyError::Stopped),
         };
         let claims = unverified.verify_signature(&key)?;
-        Ok(Verified::new(claims, &key))
+        Ok(Verified::new(token, claims, &key))
+    }
+
+    /// By ids, never by the text: one token has several valid texts (`n - s` of an ECDSA signature).
+    fn refuse_denied(&self, verified: &Verified, now: i64, on_stale: OnStale) -> Result<(), VerifyError> {
+        let unsure = match self.denied.look_up(verified.deny_ids(), now) {
+            DenyVerdict::Clear => return Ok(()),
+            DenyVerdict::Denied => return Err(VerifyError::Denied),
+            DenyVerdict::Stale { retry_after } => VerifyError::Stale { retry_after },
+            DenyVerdict::Stopped => VerifyError::Stopped,
+        };
+        if on_stale == OnStale::Accept && self.denied.is_complete() { Ok(()) } else { Err(unsure) }
     }
 
     /// The time to judge tokens by. It never runs backwards: a denylist entry is dropped when its time has come, and a

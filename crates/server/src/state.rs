@@ -40,13 +40,10 @@ impl State {
     /// The server protects its own bearer endpoints with the same library as other services.
     pub fn new(authority: Authority, proxies: TrustedProxies, connections: Arc<Connections>) -> Self {
         let source = Arc::new(Own(authority.clone()));
-        let expected = Expected {
-            issuer: authority.settings().issuer.as_str().to_owned(),
-            // Tokens for any service are accepted here.
-            audiences: Vec::new(),
-            leeway: 0,
-            algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::HS256],
-        };
+        let expected = Expected::for_any_audience(
+            authority.settings().issuer.as_str(),
+            [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256, Algorithm::HS256],
+        );
         let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
@@ -87,7 +84,7 @@ impl KeySource for Own {
 }
 
 impl DenySource for Own {
-    fn check(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
         match self.0.denylist().check(ids, &**self.0.clock()) {
             Verdict::Clear => DenyVerdict::Clear,
             Verdict::Denied => DenyVerdict::Denied,

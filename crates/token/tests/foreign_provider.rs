@@ -10,7 +10,7 @@ mod support;
 #[test]
 fn every_algorithm_works_with_a_provider_that_is_already_installed() {
     aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
-    ficha_token::crypto::provider::install();
+    ficha_token::install_provider();
     let keys =
         [Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS384]
             .map(|algorithm| SigningKey::generate(algorithm).unwrap());

@@ -55,7 +55,8 @@ impl FeedPage {
     fn new(rows: &[DenyRow], end: Cursor, kind: Kind, generation: u64) -> Arc<Self> {
         let Kind { reset, more } = kind;
         let entries = rows.iter().map(|row| row.entry).collect();
-        let page = DenyPage { cursor: end.to_string(), nonce: None, reset, more, entries };
+        let mut page = DenyPage::new(end.to_string(), entries);
+        (page.reset, page.more) = (reset, more);
         let text = serde_json::to_vec(&page).expect("a page is text and numbers").into();
         Arc::new(Self { text, end, reset, more, generation })
     }

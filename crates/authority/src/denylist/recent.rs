@@ -69,7 +69,7 @@ mod tests {
     use ficha_token::{DenyEntry, DenyId};
 
     fn row(number: i64) -> DenyRow {
-        let entry = DenyEntry { id: DenyId::from((number as u128).to_be_bytes()), until: 1 };
+        let entry = DenyEntry::new(DenyId::from((number as u128).to_be_bytes()), 1);
         DenyRow { number, tag: number * 10, entry }
     }
 

@@ -97,7 +97,7 @@ impl Keys {
     /// The key set for `/.well-known/jwks.json`: empty if a shared secret signs.
     pub fn jwks(&self, now: i64) -> JwkSet {
         let published = self.signers.iter().filter(|signer| self.shared.is_none() && signer.is_published(now));
-        JwkSet { keys: published.filter_map(|signer| signer.jwk.clone()).collect() }
+        JwkSet::new(published.filter_map(|signer| signer.jwk.clone()).collect())
     }
 
     fn kids(&self) -> impl Iterator<Item = &str> {

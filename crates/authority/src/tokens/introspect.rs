@@ -32,17 +32,16 @@ impl Authority {
         let live = self.store().live_session(token.session, now).await?;
         let live = live.filter(|row| row.client_id == client.id() && row.generation == token.generation);
         let Some(session) = live else { return Ok(Introspection::inactive()) };
-        Ok(Introspection {
-            active: true,
-            auth_time: Some(session.auth_time()),
-            scope: Some(session.scopes),
-            client_id: Some(session.client_id),
-            exp: Some(session.idle_expires_at),
-            iat: Some(session.rotated_at),
-            sub: Some(session.subject),
-            iss: Some(self.settings().issuer.as_str().to_owned()),
-            sid: Some(session.id),
-            ..Introspection::inactive()
-        })
+        let mut answer = Introspection::inactive();
+        answer.active = true;
+        answer.auth_time = Some(session.auth_time());
+        answer.scope = Some(session.scopes);
+        answer.client_id = Some(session.client_id);
+        answer.exp = Some(session.idle_expires_at);
+        answer.iat = Some(session.rotated_at);
+        answer.sub = Some(session.subject);
+        answer.iss = Some(self.settings().issuer.as_str().to_owned());
+        answer.sid = Some(session.id);
+        Ok(answer)
     }
 }

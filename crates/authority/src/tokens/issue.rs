@@ -59,21 +59,18 @@ impl Authority {
     ) -> Result<Secret, AuthorityError> {
         // The row says how long a revocation lasts: no token may outlive it.
         debug_assert!(exp <= session.access_exp, "a token must not outlive what its session's row says");
-        let claims = AccessClaims {
-            iss: self.settings().issuer.as_str().to_owned(),
-            sub: session.subject,
-            aud: vec![session.audience.clone()],
-            exp,
-            iat: now,
-            nbf: None,
-            jti: random_uuid(&*self.inner.base.entropy),
-            client_id: session.client_id.clone(),
-            scope: scope.clone(),
-            sid: session.id,
-            auth_time: session.auth_time(),
-            roles: session.roles.clone(),
-            extra: serde_json::Map::new(),
-        };
+        let mut claims = AccessClaims::new(
+            self.settings().issuer.as_str(),
+            session.subject,
+            [session.audience.as_str()],
+            session.client_id.as_str(),
+            session.id,
+            random_uuid(&*self.inner.base.entropy),
+            now..exp,
+        );
+        claims.scope = scope.clone();
+        claims.auth_time = session.auth_time();
+        claims.roles = session.roles.clone();
         let text = keys.signer.sign(&claims).map_err(|error| AuthorityError::Key(error.to_string()))?;
         Ok(Secret::new(text))
     }

@@ -60,7 +60,7 @@ impl Authority {
         let is_own = client.record().subject == claims.sub;
         let event = self.revoked(EventKind::TokenRevoked, client, source).session(claims.sid);
         let event = event.user((!is_own).then_some(claims.sub));
-        let target = Target::Token(DenyEntry { id: claims.jti.into(), until });
+        let target = Target::Token(DenyEntry::new(claims.jti, until));
         self.submit_revocation(Revocation { target, event }).await
     }
 
@@ -77,7 +77,7 @@ impl Authority {
         let kind = if is_own { EventKind::TokenRevoked } else { EventKind::SessionLoggedOut };
         let event = NewEvent::new(kind, &self.cause(actor, source)).client(&claims.client_id).session(claims.sid);
         if is_own {
-            let target = Target::Token(DenyEntry { id: claims.jti.into(), until });
+            let target = Target::Token(DenyEntry::new(claims.jti, until));
             return self.submit_revocation(Revocation { target, event }).await;
         }
         let event = event.user(claims.sub);
@@ -94,7 +94,7 @@ impl Authority {
         }
         // Of all its tokens, none expires later than one token life from now.
         let furthest = self.now() + self.settings().token.access_seconds() + DENY_MARGIN_SECONDS;
-        let target = Target::Token(DenyEntry { id: session, until: until.max(furthest) });
+        let target = Target::Token(DenyEntry::new(session, until.max(furthest)));
         self.submit_revocation(Revocation { target, event }).await
     }
 

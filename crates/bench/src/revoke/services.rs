@@ -39,7 +39,7 @@ impl Services {
     pub async fn accept(&self, token: &str) -> Outcome<()> {
         let began = Instant::now();
         for service in &self.0 {
-            while let Err(error) = service.verify_waiting(token).await {
+            while let Err(error) = service.verify(token).await {
                 if began.elapsed() > GIVE_UP {
                     return Err(error.into());
                 }
@@ -54,7 +54,7 @@ impl Services {
         let began = Instant::now();
         let mut accepting: Vec<_> = self.0.iter().collect();
         loop {
-            accepting.retain(|service| !matches!(service.verify(token), Err(VerifyError::Denied)));
+            accepting.retain(|service| !matches!(service.verify_now(token), Err(VerifyError::Denied)));
             match accepting.len() {
                 0 => return Ok(Instant::now()),
                 some if began.elapsed() > GIVE_UP => {

@@ -62,8 +62,9 @@ fn first_list(options: &Options) -> Outcome<Row> {
     let pages: Vec<Vec<u8>> = entries(DENIED)
         .chunks(PAGE)
         .map(|chunk| {
-            let (cursor, nonce) = ("1000000.0123456789abcdef".into(), Some("0123456789abcdef".into()));
-            serde_json::to_vec(&DenyPage { cursor, nonce, reset: false, more: true, entries: chunk.to_vec() })
+            let mut page = DenyPage::new("1000000.0123456789abcdef", chunk.to_vec());
+            (page.nonce, page.more) = (Some("0123456789abcdef".into()), true);
+            serde_json::to_vec(&page)
         })
         .collect::<Result<_, _>>()?;
     let bytes: usize = pages.iter().map(Vec::len).sum();

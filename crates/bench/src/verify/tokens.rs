@@ -41,7 +41,7 @@ impl Mint {
 
     /// The same as the only key of a set.
     pub fn key_set(&self) -> Outcome<String> {
-        Ok(serde_json::to_string(&JwkSet { keys: vec![self.jwk()?] })?)
+        Ok(serde_json::to_string(&JwkSet::new(vec![self.jwk()?]))?)
     }
 }
 
@@ -49,31 +49,25 @@ fn claims() -> AccessClaims {
     let now = SystemClock.unix_now();
     let mut extra = serde_json::Map::new();
     extra.insert("tenant".into(), "a-company-of-middle-size".into());
-    AccessClaims {
-        iss: ISSUER.into(),
-        sub: ordered_uuid(&SystemClock, &SystemEntropy),
-        aud: vec![AUDIENCE.into()],
-        exp: now + LIFE,
-        iat: now,
-        nbf: None,
-        jti: random_uuid(&SystemEntropy),
-        client_id: "first-party".into(),
-        scope: "notes:read notes:write".parse().unwrap_or_default(),
-        sid: ordered_uuid(&SystemClock, &SystemEntropy),
-        auth_time: now,
-        roles: vec!["editor".into(), "reviewer".into()],
-        extra,
-    }
+    let mut claims = AccessClaims::new(
+        ISSUER,
+        ordered_uuid(&SystemClock, &SystemEntropy),
+        [AUDIENCE],
+        "first-party",
+        ordered_uuid(&SystemClock, &SystemEntropy),
+        random_uuid(&SystemEntropy),
+        now..now + LIFE,
+    );
+    claims.scope = "notes:read notes:write".parse().unwrap_or_default();
+    claims.roles = vec!["editor".into(), "reviewer".into()];
+    claims.extra = extra;
+    claims
 }
 
 /// A verifier for these tokens, with a cache of `cache_bytes`. It never fetches anything.
 pub fn verifier(jwk: &Jwk, denied: &Arc<DenySet>, cache_bytes: usize) -> Outcome<Verifier> {
-    let expected = Expected {
-        issuer: ISSUER.into(),
-        audiences: vec![AUDIENCE.into()],
-        leeway: 30,
-        algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256],
-    };
+    let expected =
+        Expected::new(ISSUER, [AUDIENCE], [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256]).with_leeway(30);
     let keys = Arc::new(OneKey(VerifyingKey::from_jwk(jwk)?));
     let denied = Arc::new(Denied(Arc::clone(denied)));
     let settings = VerifierSettings::new(expected).with_cache_bytes(cache_bytes);
@@ -95,7 +89,7 @@ impl KeySource for OneKey {
 struct Denied(Arc<DenySet>);
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         if self.0.contains_any(ids, now) { DenyVerdict::Denied } else { DenyVerdict::Clear }
     }
 }
@@ -106,7 +100,7 @@ pub fn entries(count: usize) -> Vec<DenyEntry> {
     let mut bytes = vec![0; 16 * count];
     SystemEntropy.fill(&mut bytes);
     let ids = bytes.as_chunks::<16>().0;
-    ids.iter().map(|id| DenyEntry { id: DenyId::from(*id), until }).collect()
+    ids.iter().map(|id| DenyEntry::new(DenyId::from(*id), until)).collect()
 }
 
 /// A denylist with `count` random ids.

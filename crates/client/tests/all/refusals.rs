@@ -103,7 +103,7 @@ async fn a_client_that_may_no_longer_refresh_goes_on_with_a_login() {
     world.app.add_client("short", |new| new.public = true).await;
     let source = world.login_alice(TokenSource::builder(&world.issuer, "short").clock(world.clock())).await;
     let change = ClientChange { grants: Some(vec![Grant::Password]), ..Default::default() };
-    world.app.admin.change_client("test", "short", change).await.unwrap();
+    world.app.admin.change_client(&ficha_testing::tester(), "short", change).await.unwrap();
     world.until_due().await;
     // Also during the pause after the failure, while the old access token has not expired.
     for _ in 0..3 {
@@ -120,7 +120,7 @@ async fn a_session_that_is_over_needs_a_login_even_if_the_store_cannot_be_cleare
     let world = World::start().await;
     let store = FailingStore::default();
     let source = world.login_alice(world.builder().store(store.clone())).await;
-    world.app.admin.revoke_user("test", "alice").await.unwrap();
+    world.app.admin.revoke_user(&ficha_testing::tester(), "alice").await.unwrap();
     world.until_due().await;
     store.is_stuck.store(true, Ordering::SeqCst);
     for _ in 0..2 {

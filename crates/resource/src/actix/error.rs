@@ -1,58 +1,19 @@
-//! The responses to refused requests (RFC 6750 §3).
+//! The responses to refused requests (RFC 6750 §3), as actix-web has them.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use ficha_token::OAuthErrorCode;
 
 use super::error_body::ErrorBody;
-use super::header::Malformed;
-use crate::challenge::Challenge;
-use crate::error::VerifyError;
+use crate::refusal::{ErrorResponse, Refusal};
 
 /// The realm of a challenge (RFC 9110 §11.5). Clones are cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Realm(Arc<str>);
-
-/// Why a request is refused. The messages contain nothing from the token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// It has no token: 401, and a challenge without an error code.
-    #[error("the request has no bearer token")]
-    Missing,
-    /// Its `Authorization` header is malformed, or it has two tokens: 400 `invalid_request`.
-    #[error("{0}")]
-    Malformed(#[from] Malformed),
-    /// Its token is refused: 401 `invalid_token`, or 503 if it can't be checked now.
-    #[error("{0}")]
-    Token(#[from] VerifyError),
-    /// Its token is valid, but its claims do not have the type that the handler requires: 403 `insufficient_scope`. Not
-    /// `invalid_token`: a client would log in again, and get the same claims.
-    #[error("the token's claims are not those that this needs")]
-    CustomClaims,
-    /// Its token is valid, but lacks the required role: 403 `insufficient_scope`, which RFC 6750 §3.1 has for whatever
-    /// requires more than the token grants.
-    #[error("the token does not have the required role")]
-    MissingRole {
-        /// The role that is required, or the first of those of which one is enough.
-        required: String,
-    },
-    /// Its token is valid, but lacks the required scope: 403 `insufficient_scope`.
-    #[error("the token does not have the required scope")]
-    InsufficientScope {
-        /// The scope that is required: scope tokens, separated by spaces.
-        required: String,
-    },
-    /// The application's data contains nothing to check tokens with, or several values that trust different issuers:
-    /// 500. The log says which.
-    #[error("this service is not configured to check tokens; its log says why")]
-    NotConfigured,
-}
 
 /// A refused request, and its response.
 ///
@@ -65,14 +26,6 @@ pub struct BearerError {
     refusal: Refusal,
     realm: Realm,
     body: Option<ErrorBody>,
-}
-
-/// The parts of a response.
-struct Answer {
-    status: StatusCode,
-    code: OAuthErrorCode,
-    challenge: Option<Challenge>,
-    retry_after: Option<Duration>,
 }
 
 impl BearerError {
@@ -88,18 +41,18 @@ impl BearerError {
 
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
-        self.answer().status
+        StatusCode::from_u16(self.answer().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The `error` in the default body.
     pub fn code(&self) -> OAuthErrorCode {
-        self.answer().code
+        self.answer().code()
     }
 
     /// True if the token can't be checked now, and trying again later may succeed (503). It says nothing about the
     /// token.
     pub fn is_temporary(&self) -> bool {
-        self.answer().retry_after.is_some()
+        self.answer().is_temporary()
     }
 
     /// Uses this body, unless it has one already.
@@ -110,73 +63,8 @@ impl BearerError {
         self
     }
 
-    /// The one place where a refusal becomes a response.
-    fn answer(&self) -> Answer {
-        match &self.refusal {
-            Refusal::Missing => Answer {
-                status: StatusCode::UNAUTHORIZED,
-                code: OAuthErrorCode::InvalidRequest,
-                challenge: Some(Challenge::new(self.realm.as_str())),
-                retry_after: None,
-            },
-            Refusal::Malformed(_) => self.challenged(StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidRequest, ""),
-            Refusal::Token(VerifyError::Invalid(_) | VerifyError::Denied) => {
-                self.challenged(StatusCode::UNAUTHORIZED, OAuthErrorCode::InvalidToken, "")
-            }
-            Refusal::CustomClaims | Refusal::MissingRole { .. } => {
-                self.challenged(StatusCode::FORBIDDEN, OAuthErrorCode::InsufficientScope, "")
-            }
-            // No challenge and no 401: a client would discard a valid token.
-            Refusal::Token(VerifyError::Stale { retry_after } | VerifyError::KeysUnavailable { retry_after }) => {
-                Answer {
-                    status: StatusCode::SERVICE_UNAVAILABLE,
-                    code: OAuthErrorCode::TemporarilyUnavailable,
-                    challenge: None,
-                    retry_after: Some(*retry_after),
-                }
-            }
-            Refusal::InsufficientScope { required } => {
-                self.challenged(StatusCode::FORBIDDEN, OAuthErrorCode::InsufficientScope, required)
-            }
-            Refusal::NotConfigured => Answer {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                code: OAuthErrorCode::ServerError,
-                challenge: None,
-                retry_after: None,
-            },
-        }
-    }
-
-    fn challenged(&self, status: StatusCode, code: OAuthErrorCode, scope: &str) -> Answer {
-        let challenge = Challenge::new(self.realm.as_str()).error(code.as_str()).description(&self.to_string());
-        // RFC 6750 §3: `scope` contains at least one scope token.
-        let challenge = if scope.is_empty() { challenge } else { challenge.scope(scope) };
-        Answer { status, code, challenge: Some(challenge), retry_after: None }
-    }
-}
-
-impl Answer {
-    /// The headers that this response sets, or removes if there is no value.
-    fn headers(&self) -> [(HeaderName, Option<HeaderValue>); 3] {
-        let challenge = self.challenge.as_ref().and_then(|challenge| challenge.to_string().try_into().ok());
-        // Whole seconds, rounded up, and at least one.
-        let seconds = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        let retry_after = self.retry_after.map(|after| HeaderValue::from(seconds(after).max(1)));
-        [
-            (CACHE_CONTROL, Some(HeaderValue::from_static("no-store"))),
-            (WWW_AUTHENTICATE, challenge),
-            (RETRY_AFTER, retry_after),
-        ]
-    }
-
-    /// Sets these headers, and removes any other values of them.
-    fn write_headers(&self, headers: &mut HeaderMap) {
-        for (name, value) in self.headers() {
-            match value {
-                Some(value) => drop(headers.insert(name, value)),
-                None => drop(headers.remove(name)),
-            }
-        }
+    fn answer(&self) -> ErrorResponse {
+        self.refusal.response(self.realm.as_str())
     }
 }
 
@@ -187,18 +75,26 @@ impl ResponseError for BearerError {
 
     fn error_response(&self) -> HttpResponse {
         let answer = self.answer();
-        let mut builder = HttpResponse::build(answer.status);
-        for header in answer.headers() {
-            if let (name, Some(value)) = header {
-                builder.insert_header((name, value));
+        let mut builder = HttpResponse::build(self.status());
+        let own = answer.own_headers();
+        for (name, value) in &own {
+            if let Some(value) = value {
+                builder.insert_header((*name, value.as_str()));
             }
         }
         let Some(body) = &self.body else {
-            return builder.json(ficha_token::ErrorBody::described(answer.code, &self.to_string()));
+            return builder.content_type("application/json").body(answer.body());
         };
         let mut response = body.write(self, builder);
-        *response.status_mut() = answer.status;
-        answer.write_headers(response.headers_mut());
+        *response.status_mut() = self.status();
+        // Whatever the hook has set.
+        for (name, value) in own {
+            let name = HeaderName::from_static(name);
+            match value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                Some(value) => drop(response.headers_mut().insert(name, value)),
+                None => drop(response.headers_mut().remove(name)),
+            }
+        }
         response
     }
 }

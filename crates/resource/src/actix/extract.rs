@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::error::{BearerError, Refusal};
+use super::error::BearerError;
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
 use super::middleware::Admitted;
@@ -23,6 +23,7 @@ use super::seldom::Seldom;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::refusal::Refusal;
 use crate::scopes::{AnyScope, RequiredScope};
 use crate::source::OnStale;
 use crate::verified::Verified;
@@ -55,6 +56,8 @@ use crate::verified::Verified;
 /// # });
 /// ```
 ///
+/// `Bearer<(NotesRead, NotesWrite)>` requires both scopes.
+///
 /// For a handler that also serves requests without a token, use [`MaybeBearer`]. Do not use `Option<Bearer>`: actix-web
 /// turns every failure into `None`, so a revoked token would count as anonymous.
 pub struct Bearer<S = AnyScope, C = NoExtra> {
@@ -68,6 +71,7 @@ pub struct Bearer<S = AnyScope, C = NoExtra> {
 
 /// No custom claims are required; a token may have any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct NoExtra {}
 
 /// A valid token, or no token at all. An invalid token is still refused, unlike with `Option<Bearer>`.
@@ -81,7 +85,6 @@ pub struct NoExtra {}
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone)]
 pub struct MaybeBearer<S = AnyScope, C = NoExtra>(pub Option<Bearer<S, C>>);
 
 impl<S, C> Bearer<S, C> {
@@ -95,9 +98,9 @@ impl<S, C> Bearer<S, C> {
         custom_claims(&self.verified).map_err(|refusal| self.guard.refuse(refusal))
     }
 
-    /// Checks again whether the token has expired, been revoked or lost its key since it was checked.
+    /// Looks again whether the token has expired, been revoked or lost its key since it was verified.
     ///
-    /// A request is checked once, when it arrives. A stream or a WebSocket lives longer: call this before each message,
+    /// A request is verified once, when it arrives. A stream or a WebSocket lives longer: call this before each message,
     /// or every second. It takes less than a microsecond, never waits and sends no request.
     ///
     /// A [temporary](BearerError::is_temporary) error says nothing about the token.
@@ -114,14 +117,14 @@ impl<S, C> Bearer<S, C> {
     /// async fn events(user: Bearer) -> impl Responder {
     ///     let events = futures_util::stream::unfold(user, |user| async move {
     ///         rt::time::sleep(Duration::from_secs(1)).await;
-    ///         user.revalidate().ok()?;
+    ///         user.recheck().ok()?;
     ///         Some((Ok::<_, Infallible>(Bytes::from("data: still here\n\n")), user))
     ///     });
     ///     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
     /// }
     /// ```
-    pub fn revalidate(&self) -> Result<(), BearerError> {
-        self.guard.recheck(&self.verified)
+    pub fn recheck(&self) -> Result<(), BearerError> {
+        self.guard.recheck(&self.verified).map_err(|reason| self.guard.refuse(reason))
     }
 
     pub(super) fn refuse(&self, refusal: Refusal) -> BearerError {
@@ -131,8 +134,8 @@ impl<S, C> Bearer<S, C> {
     /// Refuses a request that also has a token in its form body (RFC 6750 §2): 400 `invalid_request`.
     ///
     /// The extractor does not read the body. A handler that reads a form calls this with the bytes of the body.
-    pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
-        self.guard.check_form(request, body)
+    pub fn refuse_form_token(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
+        self.guard.refuse_form_token(request, body)
     }
 }
 
@@ -140,7 +143,7 @@ impl<S: RequiredScope, C: DeserializeOwned + 'static> Bearer<S, C> {
     pub(super) fn admit(guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Self, BearerError> {
         let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
         if !S::allows(&verified.claims.scope) {
-            return Err(guard.refuse(Refusal::InsufficientScope { required: S::NAME.to_owned() }));
+            return Err(guard.refuse(Refusal::InsufficientScope { required: S::names().join(" ") }));
         }
         match custom_claims(&verified) {
             Ok(custom) => Ok(Self { custom, verified, guard, scope: PhantomData }),
@@ -190,6 +193,19 @@ impl<S, C: Clone> Clone for Bearer<S, C> {
 impl<S, C> fmt::Debug for Bearer<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bearer").field(&self.verified).finish()
+    }
+}
+
+// Not derived: that would require it of the scope, too.
+impl<S, C: Clone> Clone for MaybeBearer<S, C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S, C> fmt::Debug for MaybeBearer<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MaybeBearer").field(&self.0).finish()
     }
 }
 

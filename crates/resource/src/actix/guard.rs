@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 
-use super::error::{BearerError, Realm, Refusal};
+use super::error::{BearerError, Realm};
 use super::error_body::ErrorBody;
-use super::header::{Malformed, access_token_in_form, token_from_header};
 use super::middleware::{Need, RequireScopes};
 use super::tokens::Tokens;
+use crate::authorization::{Malformed, has_access_token_in_form};
 use crate::cache::CacheStats;
 use crate::error::VerifyError;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::presented::Presented;
+use crate::refusal::Refusal;
 use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
@@ -35,6 +37,16 @@ const DEFAULT_REALM: &str = "api";
 /// let archive = BearerGuard::from(&oauth2).realm("archive").on_stale(OnStale::Accept);
 /// web::scope("/archive").app_data(archive);
 /// ```
+///
+/// # Which value counts
+///
+/// The extractors look in the application's data for an [`OAuth2PasswordBearer`], an [`HttpBearer`], [`Issuers`] or a
+/// `BearerGuard`. Of several values of one type the nearest counts, as always in actix-web. Two values of one type at the
+/// same place can't both be kept: the second replaces the first, and actix-web does not say so. To accept the tokens of
+/// both, add [`OAuth2PasswordBearer::any_of`] the two.
+///
+/// Nor does actix-web say which of two *types* is nearer. If values of two types trust different issuers, every request
+/// gets a 500, and the log says why. To avoid that, add both as `BearerGuard`.
 #[derive(Debug, Clone)]
 pub struct BearerGuard {
     tokens: Tokens,
@@ -128,25 +140,41 @@ impl BearerGuard {
         RequireScopes::new(self.clone(), Need::All(Vec::new()))
     }
 
-    /// Checks a token that did not arrive in the `Authorization` header. This never waits.
-    pub fn verify(&self, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        self.tokens.verify(token, self.on_stale)
+    /// Verifies a token that did not arrive in the `Authorization` header. If its key is being fetched, this waits up to
+    /// 2 s; see [`OAuth2PasswordBearer::verify`].
+    pub async fn verify(&self, presented: impl Into<Presented<'_>>) -> Result<Arc<Verified>, VerifyError> {
+        self.tokens.decide_waiting(presented.into(), self.on_stale).await
     }
 
-    /// Checks the token in these headers. `None` means that there is none; an invalid token is an error. Unlike
-    /// extractors and middleware, this never waits for a key that is being fetched.
-    pub fn check(&self, headers: &HeaderMap) -> Result<Option<Arc<Verified>>, BearerError> {
-        let token = token_from_header(headers).map_err(|reason| self.refuse(reason))?;
-        token.map(|token| self.verify(token)).transpose().map_err(|reason| self.refuse(reason))
+    /// As [`BearerGuard::verify`], but never waits.
+    pub fn verify_now<'a>(&self, presented: impl Into<Presented<'a>>) -> Result<Arc<Verified>, VerifyError> {
+        self.tokens.decide(presented.into(), self.on_stale)
+    }
+
+    /// Verifies the token in these headers, as the extractors do. `None` means that there is none; an invalid token is an
+    /// error.
+    pub async fn verify_headers(&self, headers: &HeaderMap) -> Result<Option<Arc<Verified>>, BearerError> {
+        match self.look(headers) {
+            Look::Done(looked) => looked,
+            Look::Wait(token) => self.wait(&token).await.map(Some),
+        }
+    }
+
+    /// Looks again at what can have changed since a token was verified; see [`OAuth2PasswordBearer::recheck`].
+    pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
+        self.tokens.decide_again(verified, self.on_stale)
     }
 
     /// Refuses a request that has a token in its header and another in its form body (RFC 6750 §2).
     ///
     /// Extractors and middleware do not read the body. A handler that reads a form calls this or
-    /// [`Bearer::check_form`](super::Bearer::check_form).
-    pub fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
-        let token = token_from_header(request.headers()).map_err(|reason| self.refuse(reason))?;
-        if token.is_some() && access_token_in_form(request.headers(), body) {
+    /// [`Bearer::refuse_form_token`](super::Bearer::refuse_form_token).
+    pub fn refuse_form_token(&self, request: &HttpRequest, body: &[u8]) -> Result<(), BearerError> {
+        let headers = request.headers();
+        let presented = Presented::from_authorization(headers.get_all(AUTHORIZATION));
+        let presented = presented.map_err(|reason| self.refuse(reason))?;
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if presented.is_some() && has_access_token_in_form(content_type, body) {
             return Err(self.refuse(Malformed::SentTwice));
         }
         Ok(())
@@ -157,26 +185,22 @@ impl BearerGuard {
         self.tokens.cache_stats()
     }
 
-    /// As [`BearerGuard::check`], but says if waiting could help.
+    /// Verifies the token in these headers, but says so if waiting could help.
     pub(super) fn look(&self, headers: &HeaderMap) -> Look {
-        let token = match token_from_header(headers) {
-            Ok(Some(token)) => token,
+        let presented = match Presented::from_authorization(headers.get_all(AUTHORIZATION)) {
+            Ok(Some(presented)) => presented,
             Ok(None) => return Look::Done(Ok(None)),
             Err(reason) => return Look::Done(Err(self.refuse(reason))),
         };
-        match self.verify(token) {
+        match self.verify_now(presented) {
             Ok(verified) => Look::Done(Ok(Some(verified))),
-            Err(reason) if self.tokens.may_wait(&reason) => Look::Wait(token.to_owned()),
+            Err(reason) if self.tokens.may_wait(&reason) => Look::Wait(presented.token.to_owned()),
             Err(reason) => Look::Done(Err(self.refuse(reason))),
         }
     }
 
     pub(super) async fn wait(&self, token: &str) -> Result<Arc<Verified>, BearerError> {
-        self.tokens.verify_waiting(token, self.on_stale).await.map_err(|reason| self.refuse(reason))
-    }
-
-    pub(super) fn recheck(&self, verified: &Verified) -> Result<(), BearerError> {
-        self.tokens.recheck(verified, self.on_stale).map_err(|reason| self.refuse(reason))
+        self.verify(token).await.map_err(|reason| self.refuse(reason))
     }
 
     pub(super) fn refuse(&self, refusal: impl Into<Refusal>) -> BearerError {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,12 +11,12 @@ use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
 use ficha_token::AccessClaims;
-use futures_util::TryFutureExt;
-use futures_util::future::{Either, FutureExt, LocalBoxFuture, MapOk};
+use pin_project_lite::pin_project;
 
-use super::error::{BearerError, Refusal};
+use super::error::BearerError;
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
+use crate::refusal::Refusal;
 use crate::scopes::is_scope_name;
 use crate::source::OnStale;
 use crate::verified::Verified;
@@ -145,9 +146,55 @@ impl<S> fmt::Debug for RequireScopesService<S> {
 }
 
 type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
-type Passed<F, B> = MapOk<F, fn(ServiceResponse<B>) -> ServiceResponse<EitherBody<B>>>;
-/// Passed on or refused without waiting.
-type AtOnce<F, B> = Either<Passed<F, B>, Ready<Answer<B>>>;
+
+pin_project! {
+    /// The future of a [`RequireScopesService`]. It allocates only if a key is being fetched.
+    pub struct RequireScopesFuture<F, B> {
+        #[pin]
+        state: State<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, B> {
+        /// Passed on to the service behind.
+        Passed { #[pin] next: F },
+        /// Refused. `None` once the answer has been returned.
+        Refused { answer: Option<Answer<B>> },
+        /// Waits for a key.
+        Waiting { waiting: Pin<Box<dyn Future<Output = Answer<B>>>> },
+    }
+}
+
+impl<F, B> From<State<F, B>> for RequireScopesFuture<F, B> {
+    fn from(state: State<F, B>) -> Self {
+        Self { state }
+    }
+}
+
+impl<F, B> Future for RequireScopesFuture<F, B>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    type Output = Answer<B>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Passed { next } => next.poll(context).map_ok(ServiceResponse::map_into_left_body),
+            StateProjection::Refused { answer } => {
+                Poll::Ready(answer.take().expect("not polled again after it was ready"))
+            }
+            StateProjection::Waiting { waiting } => waiting.as_mut().poll(context),
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for RequireScopesFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireScopesFuture").finish_non_exhaustive()
+    }
+}
 
 impl<S, B> Service<ServiceRequest> for RequireScopesService<S>
 where
@@ -156,7 +203,7 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = Either<AtOnce<S::Future, B>, LocalBoxFuture<'static, Answer<B>>>;
+    type Future = RequireScopesFuture<S::Future, B>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(context)
@@ -169,35 +216,34 @@ where
         match guard.look(request.headers()) {
             Look::Done(looked) => {
                 let admitted = looked.and_then(|verified| need.admit(guard, verified));
-                Either::Left(answer(&*self.service, request, admitted))
+                answer(&*self.service, request, admitted).into()
             }
             Look::Wait(token) => {
                 let (need, service) = (Arc::clone(need), Rc::clone(&self.service));
                 let waiting = async move {
                     let admitted = guard.wait(&token).await.and_then(|verified| need.admit(guard, Some(verified)));
-                    answer(&*service, request, admitted).await
+                    RequireScopesFuture::from(answer(&*service, request, admitted)).await
                 };
-                Either::Right(waiting.boxed_local())
+                State::Waiting { waiting: Box::pin(waiting) }.into()
             }
         }
     }
 }
 
 /// Passes the request on, or refuses it.
-fn answer<S, B>(service: &S, request: ServiceRequest, admitted: Result<Admitted, BearerError>) -> AtOnce<S::Future, B>
+fn answer<S, B>(service: &S, request: ServiceRequest, admitted: Result<Admitted, BearerError>) -> State<S::Future, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     match admitted {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted);
-            let widen: fn(_) -> _ = ServiceResponse::map_into_left_body;
-            Either::Left(service.call(request).map_ok(widen))
+            State::Passed { next: service.call(request) }
         }
         // A response rather than Err, so that outer middleware (CORS, default headers) still processes it.
         Err(error) => {
             let (request, _payload) = request.into_parts();
-            Either::Right(ready(Ok(ServiceResponse::from_err(error, request).map_into_right_body())))
+            State::Refused { answer: Some(Ok(ServiceResponse::from_err(error, request).map_into_right_body())) }
         }
     }
 }

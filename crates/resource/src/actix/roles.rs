@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::error::{BearerError, Refusal};
+use super::error::BearerError;
 use super::extract::{Bearer, Extraction, extract};
+use crate::refusal::Refusal;
 use crate::scopes::{AnyScope, RequiredRole};
 
-/// A valid token whose `roles` contain the role `R`. Put it beside [`Bearer`], which it may also replace: `user.token` is
+/// A valid token whose `roles` contain the role `R`. Put it beside [`Bearer`], which it may also replace: `editor.bearer` is
 /// the token.
 ///
 /// ```
@@ -35,13 +36,13 @@ use crate::scopes::{AnyScope, RequiredRole};
 /// ```
 pub struct HasRole<R> {
     /// The token.
-    pub token: Bearer,
+    pub bearer: Bearer,
     role: PhantomData<fn() -> R>,
 }
 
 impl<R> fmt::Debug for HasRole<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HasRole").field(&self.token).finish()
+        f.debug_tuple("HasRole").field(&self.bearer).finish()
     }
 }
 
@@ -51,11 +52,11 @@ impl<R: RequiredRole> FromRequest for HasRole<R> {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         extract(request, |guard, verified| {
-            let token = Bearer::<AnyScope>::admit(guard, verified)?;
-            if token.claims.roles.iter().any(|role| role == R::NAME) {
-                return Ok(Self { token, role: PhantomData });
+            let bearer = Bearer::<AnyScope>::admit(guard, verified)?;
+            if bearer.claims.roles.iter().any(|role| role == R::NAME) {
+                return Ok(Self { bearer, role: PhantomData });
             }
-            Err(token.refuse(Refusal::MissingRole { required: R::NAME.to_owned() }))
+            Err(bearer.refuse(Refusal::MissingRole { required: R::NAME.to_owned() }))
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::cache::CacheStats;
 use crate::error::VerifyError;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
+use crate::presented::Presented;
 use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
@@ -21,54 +22,45 @@ pub(super) enum Tokens {
 }
 
 impl Tokens {
-    /// Checks a token without waiting. With `None`, the service's own choice for a stale list applies.
-    pub(super) fn verify(&self, token: &str, on_stale: Option<OnStale>) -> Result<Arc<Verified>, VerifyError> {
-        match (self, on_stale) {
-            (Self::Verifier(verifier), None) => verifier.verify(token),
-            (Self::Verifier(verifier), Some(on_stale)) => verifier.verify_with(token, on_stale),
-            (Self::Bearer(bearer), on_stale) => verify(bearer, token, on_stale),
-            (Self::Issuers(issuers), on_stale) => verify(issuers.pick(token)?, token, on_stale),
+    /// Never waits. With `None`, the service's own choice for a stale list applies; so in the next two.
+    pub(super) fn decide(
+        &self,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        match self {
+            Self::Verifier(verifier) => verifier.decide(presented, on_stale),
+            Self::Bearer(bearer) => bearer.decide(presented, on_stale),
+            Self::Issuers(issuers) => issuers.decide(presented, on_stale),
         }
     }
 
-    /// True if [`Tokens::verify_waiting`] could have another result than this error.
+    /// Waits a little if the key is being fetched.
+    pub(super) async fn decide_waiting(
+        &self,
+        presented: Presented<'_>,
+        on_stale: Option<OnStale>,
+    ) -> Result<Arc<Verified>, VerifyError> {
+        match self {
+            Self::Verifier(verifier) => verifier.decide(presented, on_stale),
+            Self::Bearer(bearer) => bearer.decide_waiting(presented, on_stale).await,
+            Self::Issuers(issuers) => issuers.decide_waiting(presented, on_stale).await,
+        }
+    }
+
+    pub(super) fn decide_again(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
+        match self {
+            Self::Verifier(verifier) => verifier.decide_again(verified, on_stale),
+            Self::Bearer(bearer) => bearer.decide_again(verified, on_stale),
+            Self::Issuers(issuers) => issuers.decide_again(verified, on_stale),
+        }
+    }
+
+    /// True if [`Tokens::decide_waiting`] could have another result than this error.
     pub(super) fn may_wait(&self, error: &VerifyError) -> bool {
         let is_about_keys =
             matches!(error, VerifyError::Invalid(TokenError::UnknownKey) | VerifyError::KeysUnavailable { .. });
         is_about_keys && !matches!(self, Self::Verifier(_))
-    }
-
-    /// Checks a token, and waits a little if its key is being fetched.
-    pub(super) async fn verify_waiting(
-        &self,
-        token: &str,
-        on_stale: Option<OnStale>,
-    ) -> Result<Arc<Verified>, VerifyError> {
-        let bearer = match self {
-            Self::Verifier(_) => return self.verify(token, on_stale),
-            Self::Bearer(bearer) => bearer,
-            Self::Issuers(issuers) => issuers.pick(token)?,
-        };
-        match on_stale {
-            None => bearer.verify_waiting(token).await,
-            Some(on_stale) => bearer.verify_waiting_with(token, on_stale).await,
-        }
-    }
-
-    /// Checks again what can have changed since a token was verified.
-    pub(super) fn recheck(&self, verified: &Verified, on_stale: Option<OnStale>) -> Result<(), VerifyError> {
-        let verifier = match self {
-            Self::Verifier(verifier) => verifier,
-            Self::Bearer(bearer) => bearer.verifier(),
-            Self::Issuers(issuers) => {
-                let issuer = issuers.named(&verified.claims.iss);
-                issuer.ok_or(VerifyError::Invalid(TokenError::WrongIssuer))?.verifier()
-            }
-        };
-        match on_stale {
-            None => verifier.recheck(verified),
-            Some(on_stale) => verifier.clone().on_stale(on_stale).recheck(verified),
-        }
     }
 
     /// The sum over all caches.
@@ -93,25 +85,19 @@ impl Tokens {
     pub(super) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Issuers(own), Self::Issuers(others)) => own.is(others),
-            _ => match (self.verifier(), other.verifier()) {
-                (Some(own), Some(others)) => own.is(others),
+            _ => match (self.decider(), other.decider()) {
+                (Some((own, on_stale)), Some((others, theirs))) => own.shares_with(others) && on_stale == theirs,
                 _ => false,
             },
         }
     }
 
-    fn verifier(&self) -> Option<&Verifier> {
+    /// The only verifier, and what is done about a stale list.
+    fn decider(&self) -> Option<(&Verifier, OnStale)> {
         match self {
-            Self::Verifier(verifier) => Some(verifier),
-            Self::Bearer(bearer) => Some(bearer.verifier()),
+            Self::Verifier(verifier) => Some(verifier.decider()),
+            Self::Bearer(bearer) => Some(bearer.decider()),
             Self::Issuers(_) => None,
         }
-    }
-}
-
-fn verify(bearer: &OAuth2PasswordBearer, token: &str, on_stale: Option<OnStale>) -> Result<Arc<Verified>, VerifyError> {
-    match on_stale {
-        None => bearer.verify(token),
-        Some(on_stale) => bearer.verifier().verify_with(token, on_stale),
     }
 }

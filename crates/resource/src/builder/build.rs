@@ -1,5 +1,6 @@
 //! Checks the builder's settings, and starts the background task.
 
+use std::panic::catch_unwind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,37 +10,39 @@ use reqwest::Client;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Builder, Denylist, Expectations, Keys};
+use super::{BearerBuilder, Denylist, Expectations, Keys};
 use crate::build_error::BuildError;
 use crate::password_bearer::{Description, Following, OAuth2PasswordBearer, Shared};
 use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
 use crate::remote::http;
 use crate::remote::http::Credentials;
 use crate::remote::metadata::{Endpoints, Search};
-use crate::remote::{Fed, Plan, RemoteKeys, Replica, address, spawn};
+use crate::remote::{Fed, Plan, RemoteKeys, Replica, Task, address};
 use crate::scopes::is_scope_name;
-use crate::source::{DenySource, KeySource};
+use crate::source::{DenySource, KeySource, OnStale};
 use crate::verifier::{Verifier, VerifierSettings};
 
 const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
 const LEAST_OUTAGE_LIMIT: Duration = Duration::from_secs(60);
 const PUBLIC_KEY_ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
-/// How long [`Builder::build`] waits for metadata, keys and denylist together.
+/// How long [`BearerBuilder::build`] waits for metadata, keys and denylist together.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
-impl<B: From<OAuth2PasswordBearer>> Builder<B> {
+impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
     /// Starts the background task on the current tokio runtime, and waits up to 5 s for keys and denylist.
     ///
     /// A service may start before its authorization server. If keys and denylist can't be loaded in time, `build`
     /// succeeds anyway: every token is refused with 503 while the background task keeps trying, and
-    /// [`OAuth2PasswordBearer::ready`] says what is missing. Only a mistake that waiting does not fix is an error, such as
+    /// [`OAuth2PasswordBearer::readiness`] says what is missing. Only a mistake that waiting does not fix is an error, such as
     /// credentials that the server refuses.
     ///
     /// If keys and denylist are given, `build` does not wait for the metadata: only the token URL comes from there, and
     /// is filled in later.
+    ///
+    /// The runtime must live as long as the value is used; see [`NotReady::Stopped`](crate::NotReady::Stopped).
     pub async fn build(mut self) -> Result<B, BuildError> {
         let deadline = Instant::now() + START_LIMIT;
-        Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        look_at_runtime()?;
         let settings = self.settings()?;
         let (mut known, mut search) = self.endpoints()?;
         let client = match self.client.take() {
@@ -68,11 +71,19 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             Ok(loaded) => loaded?,
             Err(_) => tracing::warn!(
                 issuer = bearer.inner.description.issuer,
-                why = %bearer.ready(),
+                why = %bearer.readiness(),
                 "started before keys and denylist could be loaded; tokens are refused until they are"
             ),
         }
         Ok(bearer.into())
+    }
+
+    /// What does not come over the network, for a test issuer.
+    pub(crate) fn without_network(mut self) -> Result<(VerifierSettings, Description, OnStale), BuildError> {
+        let settings = self.settings()?;
+        let token_url = self.token_url.unwrap_or_else(|| format!("{}/token", self.issuer.trim_end_matches('/')));
+        let (issuer, scopes, realm) = (self.issuer, self.scopes, self.realm);
+        Ok((settings, Description { issuer, token_url: Some(token_url), scopes, realm }, self.on_stale))
     }
 
     fn settings(&mut self) -> Result<VerifierSettings, BuildError> {
@@ -102,12 +113,8 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             return Err(BuildError::BadScope(name.clone()));
         }
         let algorithms = accepted_algorithms(algorithms.take(), matches!(self.keys, Keys::Secret(_)))?;
-        let expected = Expected {
-            issuer: self.issuer.clone(),
-            audiences: std::mem::take(audiences),
-            leeway: leeway.as_secs() as u32,
-            algorithms,
-        };
+        let expected = Expected::new(self.issuer.as_str(), std::mem::take(audiences), algorithms)
+            .with_leeway(leeway.as_secs() as u32);
         Ok(VerifierSettings::new(expected).with_cache_bytes(self.cache_bytes))
     }
 
@@ -143,6 +150,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             needs_keys,
             needs_denylist,
             given: given.clone(),
+            last_error: Arc::default(),
         };
         let is_all_given = !needs_keys && !needs_denylist && given.token_url.is_some();
         Ok((given, (!is_all_given).then_some(search)))
@@ -167,8 +175,8 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             keys: keys.clone(),
             fixed_keys: fixed.as_ref().map_or(0, |fixed| fixed.count),
             replica: replica.clone(),
-            on_stale: self.on_stale,
             denied: None,
+            metadata_error: search.as_ref().map(|search| Arc::clone(&search.last_error)).unwrap_or_default(),
             awaits_metadata: search.as_ref().is_some_and(|search| search.needs_keys || search.needs_denylist),
         };
         let plan = Plan {
@@ -182,7 +190,7 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             credentials: self.credentials,
             lease: self.lease,
         };
-        let task = Arc::new(spawn(plan));
+        let task = Arc::new(Task::spawn(description.issuer.clone(), plan));
         let keys: Arc<dyn KeySource> = match (keys, fixed) {
             (Some(source), _) => Arc::new(Fed::new(source, &task)),
             (None, Some(fixed)) => fixed.source,
@@ -192,11 +200,24 @@ impl<B: From<OAuth2PasswordBearer>> Builder<B> {
             Some(source) => Arc::new(Fed::new(source, &task)),
             None => Arc::new(NoDenylist),
         };
-        let verifier = Verifier::new(settings, keys, denied, self.clock).on_stale(self.on_stale);
-        Ok(OAuth2PasswordBearer {
-            inner: Arc::new(Shared { verifier, description, found, following, _task: Some(task) }),
-        })
+        let verifier = Verifier::new(settings, keys, denied, self.clock);
+        let shared = Shared { verifier, description, found, following, task: Some(task) };
+        Ok(OAuth2PasswordBearer::new(shared, self.on_stale))
     }
+}
+
+/// The background task needs a runtime with timers and sockets.
+fn look_at_runtime() -> Result<(), BuildError> {
+    Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+    // tokio can't be asked what a runtime has. It panics when something is used that is missing.
+    let works = |attempt: fn()| catch_unwind(attempt).is_ok();
+    if !works(|| drop(tokio::time::sleep(Duration::ZERO))) {
+        return Err(BuildError::RuntimeLacks { call: "enable_time()" });
+    }
+    if !works(|| drop(tokio::net::UnixStream::pair())) {
+        return Err(BuildError::RuntimeLacks { call: "enable_io()" });
+    }
+    Ok(())
 }
 
 /// The algorithms to accept, at least one. A secret is used with exactly one, and a published key never with HMAC.

@@ -72,7 +72,7 @@ impl fmt::Debug for SharedSecret {
 pub(crate) struct NoDenylist;
 
 impl DenySource for NoDenylist {
-    fn check(&self, _ids: &[DenyId], _now: i64) -> DenyVerdict {
+    fn look_up(&self, _ids: &[DenyId], _now: i64) -> DenyVerdict {
         DenyVerdict::Clear
     }
 

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::backoff::{Backoff, jittered};
 use super::failure_log::FailureLog;
-use super::http::{Ask, Credentials, FetchError, fetch};
+use super::http::{Ask, Credentials, FetchError, fetch, unreadable};
 use super::lease::Moment;
 use super::replica::{PageHead, Replica};
 
@@ -93,7 +93,7 @@ impl Follower {
         lease: Duration,
     ) -> Self {
         let wait = Duration::from_secs((lease / 3).min(MAX_WAIT).as_secs().max(1));
-        let failures = FailureLog::new();
+        let failures = FailureLog::new(Arc::clone(&replica.last_error));
         let (backoff, unheld) = (Backoff::new(MAX_PAUSE), Backoff::new(MAX_PAUSE));
         Self { replica, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, failures }
     }
@@ -152,7 +152,7 @@ impl Follower {
             let adding = tokio::task::spawn_blocking(move || replica.add(&body));
             adding.await.map_err(|error| PollError::Unreadable(error.to_string()))?
         };
-        added.map_err(|error| PollError::Unreadable(error.to_string()))
+        added.map_err(|error| PollError::Unreadable(unreadable(&error)))
     }
 
     /// Takes the cursor from a page, and renews the lease if the page allows it.

@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier as PlatformVerifier;
+use serde_json::error::Category;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
@@ -142,6 +143,16 @@ pub(crate) async fn fetch(client: &Client, ask: Ask<'_>) -> Result<Fetched, Fetc
         body.extend_from_slice(&chunk);
     }
     Ok(Fetched { headers, body })
+}
+
+/// What is wrong with a body. serde's own words may quote it, and whatever it quotes would stand in logs.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Data => "it is JSON of another shape",
+        Category::Eof => "it ends too early",
+        Category::Io | Category::Syntax => "it is not JSON",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// A header with a whole number of seconds.

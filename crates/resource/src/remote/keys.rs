@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::backoff::{Backoff, jittered};
-use super::failure_log::FailureLog;
+use super::failure_log::{FailureLog, LastError};
 use super::http::{Ask, FetchError, fetch, seconds};
 use super::lease::{Moment, micros};
 use crate::source::{KeyLookup, KeySource};
@@ -62,6 +62,7 @@ pub(crate) struct RemoteKeys {
     wanted: Notify,
     /// How many fetches have ended.
     ended: watch::Sender<u64>,
+    pub(crate) last_error: Arc<LastError>,
     pub(crate) counts: Counts,
 }
 
@@ -106,6 +107,7 @@ impl RemoteKeys {
             next_allowed: AtomicI64::new(0),
             wanted: Notify::new(),
             ended: watch::Sender::new(0),
+            last_error: Arc::default(),
             counts: Counts::default(),
         }
     }
@@ -156,7 +158,7 @@ impl RemoteKeys {
     /// Fetches the keys without end.
     pub(super) async fn run(&self, client: Client, url: Url) {
         let mut backoff = Backoff::new(MAX_PAUSE);
-        let mut failures = FailureLog::new();
+        let mut failures = FailureLog::new(Arc::clone(&self.last_error));
         loop {
             self.under_way.store(true, Ordering::Release);
             let start = micros(self.clock.elapsed());

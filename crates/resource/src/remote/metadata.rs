@@ -1,5 +1,6 @@
 //! Finds the addresses in an issuer's metadata (RFC 8414).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_token::{Clock, ServerMetadata};
@@ -9,8 +10,8 @@ use url::Url;
 
 use super::address;
 use super::backoff::Backoff;
-use super::failure_log::FailureLog;
-use super::http::{Ask, FetchError, fetch};
+use super::failure_log::{FailureLog, LastError};
+use super::http::{Ask, FetchError, fetch, unreadable};
 use super::lease::Moment;
 use crate::build_error::BuildError;
 
@@ -32,6 +33,7 @@ pub(crate) struct Search {
     pub needs_denylist: bool,
     /// The addresses that are given. They take precedence over those in the metadata.
     pub given: Endpoints,
+    pub last_error: Arc<LastError>,
 }
 
 /// The addresses found.
@@ -46,7 +48,7 @@ pub(crate) struct Endpoints {
 pub(crate) enum SearchError {
     #[error("{0}")]
     Fetch(#[from] FetchError),
-    #[error("the metadata can't be parsed: {0}")]
+    #[error("the metadata can't be parsed: {}", unreadable(.0))]
     Unreadable(#[from] serde_json::Error),
     #[error("{0}")]
     Wrong(BuildError),
@@ -57,10 +59,13 @@ impl Search {
     pub(crate) async fn run(&self, client: &Client, clock: &dyn Clock, give_up: bool) -> Result<Endpoints, BuildError> {
         let url = address::metadata(&self.issuer_url);
         let mut backoff = Backoff::new(MAX_PAUSE);
-        let mut failures = FailureLog::new();
+        let mut failures = FailureLog::new(Arc::clone(&self.last_error));
         loop {
             let error = match self.look(client, &url).await {
-                Ok(endpoints) => return Ok(endpoints),
+                Ok(endpoints) => {
+                    failures.recovered();
+                    return Ok(endpoints);
+                }
                 Err(SearchError::Wrong(error)) if give_up => return Err(error),
                 Err(error) => error,
             };

@@ -14,22 +14,23 @@ pub(crate) mod metadata;
 mod purges;
 mod replica;
 mod supervise;
+mod task;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_token::{Clock, DenyId};
+use ficha_token::Clock;
 use reqwest::Client;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use url::Url;
 
+pub(crate) use failure_log::LastError;
 pub(crate) use keys::RemoteKeys;
 use purges::follow_purges;
 pub(crate) use replica::Replica;
+pub(crate) use task::{Fed, Task};
 
-use crate::source::{DenySource, DenyVerdict, KeyLookup, KeySource};
 use follower::Follower;
 use http::Credentials;
 use metadata::{Endpoints, Search};
@@ -51,68 +52,6 @@ pub(crate) struct Plan {
     pub replica: Option<Arc<Replica>>,
     pub credentials: Option<Credentials>,
     pub lease: Duration,
-}
-
-/// The background task. Dropping this ends it.
-pub(crate) struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// A source together with the task that feeds it, which runs as long as the source is used.
-pub(crate) struct Fed<T> {
-    source: Arc<T>,
-    _task: Arc<Task>,
-}
-
-impl<T> Fed<T> {
-    pub(crate) fn new(source: Arc<T>, task: &Arc<Task>) -> Self {
-        Self { source, _task: Arc::clone(task) }
-    }
-}
-
-impl KeySource for Fed<RemoteKeys> {
-    fn find(&self, kid: &str) -> KeyLookup {
-        self.source.find(kid)
-    }
-
-    fn generation(&self) -> u64 {
-        self.source.generation()
-    }
-}
-
-impl DenySource for Fed<Replica> {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
-        self.source.check(ids, now)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.source.is_complete()
-    }
-
-    fn reached(&self) -> Option<i64> {
-        self.source.reached()
-    }
-
-    fn doubts_clock(&self) -> Option<Duration> {
-        self.source.doubts_clock()
-    }
-
-    fn doubts_start(&self) -> Option<Duration> {
-        self.source.doubts_start()
-    }
-
-    fn doubts_end(&self, exp: i64) -> Option<Duration> {
-        self.source.doubts_end(exp)
-    }
-}
-
-/// Starts the background task on the current runtime.
-pub(crate) fn spawn(plan: Plan) -> Task {
-    Task(tokio::spawn(plan.run()))
 }
 
 impl Plan {

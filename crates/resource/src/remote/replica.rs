@@ -7,6 +7,7 @@ use std::time::Duration;
 use ficha_token::{Clock, DenyId, DenyPage, DenySet};
 use tokio::sync::{Notify, watch};
 
+use super::failure_log::LastError;
 use super::lease::{Freshness, Jumped, Lease, Moment};
 use crate::source::{DenySource, DenyVerdict};
 
@@ -30,6 +31,7 @@ pub(crate) struct Replica {
     /// Wakes the follower when a request finds the list stale: its connection may have died while the machine was
     /// suspended.
     pub(super) doubted: Notify,
+    pub(crate) last_error: Arc<LastError>,
     pub(crate) counts: Counts,
 }
 
@@ -63,6 +65,7 @@ impl Replica {
             refused: watch::Sender::new(None),
             staleness_logged: AtomicBool::new(false),
             doubted: Notify::new(),
+            last_error: Arc::default(),
             counts: Counts::default(),
         }
     }
@@ -210,7 +213,7 @@ impl Replica {
 }
 
 impl DenySource for Replica {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         // Read before the look-up and compared with the clock after it: even if this thread is suspended in between, a
         // token is only accepted if it was looked up under a lease that is still valid.
         let lease = self.lease.read();
@@ -265,7 +268,7 @@ mod tests {
     #[test]
     fn expired_entries_are_dropped() {
         let (replica, clock, ids) = replica();
-        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.look_up(&ids, START), DenyVerdict::Denied);
         replica.purge();
         assert_eq!(replica.list().len(), 1);
         clock.advance(Duration::from_secs(602));
@@ -280,7 +283,7 @@ mod tests {
         clock.set_wall(clock.now() + time::Duration::days(1));
         replica.purge();
         clock.set_wall(clock.now() - time::Duration::days(1));
-        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.look_up(&ids, START), DenyVerdict::Denied);
     }
 
     #[test]
@@ -292,7 +295,7 @@ mod tests {
         replica.purge();
         clock.set_wall(right);
         replica.purge();
-        assert_eq!(replica.check(&ids, START), DenyVerdict::Denied);
+        assert_eq!(replica.look_up(&ids, START), DenyVerdict::Denied);
         assert_eq!(replica.list().len(), 1);
     }
 

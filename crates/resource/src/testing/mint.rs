@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_token::{AccessClaims, Clock, Scope, SigningKey, SystemEntropy, ordered_uuid, random_uuid};
+use ficha_token::{AccessClaims, Clock, SigningKey, SystemEntropy, ordered_uuid, random_uuid};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const LIFE_SECONDS: i64 = 600;
 /// # use serde_json::json;
 /// let issuer = TestIssuer::new();
 /// let token = issuer.token().scope("notes:read notes:write").claim("team", json!("blue")).sign();
-/// let verified = issuer.oauth2().verify(&token).unwrap();
+/// let verified = issuer.oauth2().verify_now(&token).unwrap();
 /// assert_eq!(verified.claims.extra["team"], "blue");
 /// ```
 #[must_use = "call sign() to get the token"]
@@ -39,21 +39,16 @@ impl TestToken {
     pub(super) fn new(issuer: &TestIssuer) -> Self {
         let clock = &**issuer.clock();
         let now = clock.unix_now();
-        let claims = AccessClaims {
-            iss: issuer.issuer().to_owned(),
-            sub: ordered_uuid(clock, &SystemEntropy),
-            aud: vec![TestIssuer::AUDIENCE.to_owned()],
-            exp: now + LIFE_SECONDS,
-            iat: now,
-            nbf: None,
-            jti: random_uuid(&SystemEntropy),
-            client_id: "test".to_owned(),
-            scope: Scope::empty(),
-            sid: ordered_uuid(clock, &SystemEntropy),
-            auth_time: now,
-            roles: Vec::new(),
-            extra: serde_json::Map::new(),
-        };
+        let claims = AccessClaims::new(
+            issuer.issuer(),
+            ordered_uuid(clock, &SystemEntropy),
+            [issuer.inner.audience.as_str()],
+            "test",
+            ordered_uuid(clock, &SystemEntropy),
+            random_uuid(&SystemEntropy),
+            now..now + LIFE_SECONDS,
+        );
+
         Self { key: issuer.signing_key(), claims }
     }
 
@@ -73,7 +68,7 @@ impl TestToken {
         self
     }
 
-    /// Sets the only audience, instead of [`TestIssuer::AUDIENCE`].
+    /// Sets the only audience, instead of that of the issuer, [`TestIssuer::AUDIENCE`] by default.
     pub fn audience(mut self, audience: &str) -> Self {
         self.claims.aud = vec![audience.to_owned()];
         self

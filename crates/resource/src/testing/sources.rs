@@ -68,7 +68,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         // First, so that a service which accepts a stale list still refuses known revocations.
         if self.entries.contains_any(ids, now) {
             DenyVerdict::Denied

@@ -6,20 +6,20 @@ use std::thread;
 use std::time::Duration;
 
 use ficha_resource::{VerifierSettings, VerifyError};
-use ficha_token::{AccessClaims, Algorithm, Expected, SigningKey, TokenError};
+use ficha_token::{Algorithm, Expected, SigningKey, TokenError};
 
-use crate::support::{ISSUER, LIFE, START, World, claims};
+use crate::support::{ISSUER, LIFE, START, World, changed, claims};
 
 fn refusal(world: &World, token: &str) -> VerifyError {
-    world.verifier.verify(token).map(|_| ()).unwrap_err()
+    world.verifier.verify_now(token).map(|_| ()).unwrap_err()
 }
 
 #[test]
 fn a_token_seen_before_is_found_in_the_cache() {
     let world = World::new();
     let token = world.token();
-    let first = world.verifier.verify(&token).unwrap();
-    let second = world.verifier.verify(&token).unwrap();
+    let first = world.verifier.verify_now(&token).unwrap();
+    let second = world.verifier.verify_now(&token).unwrap();
     assert!(Arc::ptr_eq(&first, &second));
     let stats = world.verifier.stats();
     assert_eq!((stats.hits, stats.misses, stats.entries), (1, 1, 1));
@@ -29,7 +29,7 @@ fn a_token_seen_before_is_found_in_the_cache() {
 fn a_token_denied_after_it_was_cached_is_refused_at_once() {
     let world = World::new();
     let token = world.token();
-    let ids = world.verifier.verify(&token).unwrap().deny_ids().to_vec();
+    let ids = world.verifier.verify_now(&token).unwrap().deny_ids().to_vec();
     world.denied.deny(ids[0], START + LIFE + 120);
     assert_eq!(refusal(&world, &token), VerifyError::Denied);
     assert_eq!(world.verifier.stats().hits, 1);
@@ -39,9 +39,9 @@ fn a_token_denied_after_it_was_cached_is_refused_at_once() {
 fn a_token_that_expires_after_it_was_cached_is_refused() {
     let world = World::new();
     let token = world.token();
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.advance(LIFE - 1);
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.advance(1);
     assert_eq!(refusal(&world, &token), VerifyError::Invalid(TokenError::Expired));
     assert_eq!(world.verifier.stats().hits, 2);
@@ -51,23 +51,22 @@ fn a_token_that_expires_after_it_was_cached_is_refused() {
 fn a_cached_token_is_refused_once_its_key_is_removed() {
     let world = World::new();
     let token = world.token();
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.keys.remove(world.key.kid());
     assert_eq!(refusal(&world, &token), VerifyError::Invalid(TokenError::UnknownKey));
     world.keys.add(world.key.verifying_key());
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
 }
 
 #[test]
 fn a_new_key_with_an_old_kid_is_not_taken_for_the_old_one() {
     let old = SigningKey::from_secret(&[1; 32], "k".to_owned()).unwrap();
     let new = SigningKey::from_secret(&[2; 32], "k".to_owned()).unwrap();
-    let expected =
-        Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::HS256]);
     let world = World::with_settings(VerifierSettings::new(expected));
     world.keys.add(old.verifying_key());
     let token = old.sign(&claims()).unwrap();
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.keys.add(new.verifying_key());
     assert_eq!(refusal(&world, &token), VerifyError::Invalid(TokenError::BadSignature));
 }
@@ -75,11 +74,10 @@ fn a_new_key_with_an_old_kid_is_not_taken_for_the_old_one() {
 #[test]
 fn recheck_distinguishes_a_new_key_with_an_old_kid_from_the_old_one() {
     let key = |secret: u8| SigningKey::from_secret(&[secret; 32], "k".to_owned()).unwrap();
-    let expected =
-        Expected { issuer: ISSUER.to_owned(), audiences: Vec::new(), leeway: 0, algorithms: vec![Algorithm::HS256] };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::HS256]);
     let world = World::with_settings(VerifierSettings::new(expected));
     world.keys.add(key(1).verifying_key());
-    let verified = world.verifier.verify(&key(1).sign(&claims()).unwrap()).unwrap();
+    let verified = world.verifier.verify_now(&key(1).sign(&claims()).unwrap()).unwrap();
     // Loaded again, it is the same key.
     world.keys.add(key(1).verifying_key());
     assert_eq!(world.verifier.recheck(&verified), Ok(()));
@@ -92,7 +90,7 @@ fn without_a_cache_every_token_is_verified_each_time() {
     let world = World::with_cache(0);
     let token = world.token();
     for _ in 0..3 {
-        assert!(world.verifier.verify(&token).is_ok());
+        assert!(world.verifier.verify_now(&token).is_ok());
     }
     let stats = world.verifier.stats();
     assert_eq!((stats.hits, stats.misses, stats.entries, stats.bytes), (0, 3, 0, 0));
@@ -103,7 +101,7 @@ fn the_cache_stays_within_its_size() {
     let bytes = 256 * 1024;
     let world = World::with_cache(bytes);
     for _ in 0..400 {
-        assert!(world.verifier.verify(&world.token()).is_ok());
+        assert!(world.verifier.verify_now(&world.token()).is_ok());
     }
     let stats = world.verifier.stats();
     assert!(stats.bytes <= bytes && stats.entries > 50, "{stats:?}");
@@ -115,12 +113,12 @@ fn expired_tokens_are_dropped_as_new_ones_arrive() {
     // Small enough for one shard: with several, chance decides which of them the new tokens go to.
     let world = World::with_cache(127 * 1024);
     for _ in 0..20 {
-        assert!(world.verifier.verify(&world.token()).is_ok());
+        assert!(world.verifier.verify_now(&world.token()).is_ok());
     }
     world.advance(LIFE + 60);
     for _ in 0..20 {
-        let claims = AccessClaims { exp: START + 3 * LIFE, ..claims() };
-        assert!(world.verifier.verify(&world.key.sign(&claims).unwrap()).is_ok());
+        let claims = changed(claims(), |it| it.exp = START + 3 * LIFE);
+        assert!(world.verifier.verify_now(&world.key.sign(&claims).unwrap()).is_ok());
     }
     let stats = world.verifier.stats();
     assert_eq!(stats.entries, 20, "{stats:?}");
@@ -156,7 +154,7 @@ fn tokens_are_never_mixed_up_while_keys_come_and_go() {
                 scope.spawn(move || {
                     for round in 0..1_000 {
                         let (token, jti) = &tokens[(round * 7 + worker * 13) % tokens.len()];
-                        assert_eq!(world.verifier.verify(token).unwrap().claims.jti, *jti);
+                        assert_eq!(world.verifier.verify_now(token).unwrap().claims.jti, *jti);
                     }
                 })
             })

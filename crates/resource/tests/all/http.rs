@@ -67,11 +67,11 @@ async fn list_roles(user: Bearer<AnyScope, WithRoles>) -> String {
 }
 
 async fn edit(editor: HasRole<Editor>) -> String {
-    editor.token.claims.sub.to_string()
+    editor.bearer.claims.sub.to_string()
 }
 
 async fn form(user: Bearer, request: HttpRequest, body: Bytes) -> Result<&'static str, BearerError> {
-    user.check_form(&request, &body)?;
+    user.refuse_form_token(&request, &body)?;
     Ok("taken")
 }
 

@@ -18,7 +18,9 @@ mod middleware;
 mod openapi;
 #[cfg(feature = "actix")]
 #[cfg(test)]
-mod revalidate;
+mod recheck;
+#[cfg(test)]
+mod refusal;
 #[cfg(feature = "actix")]
 #[cfg(test)]
 mod service;

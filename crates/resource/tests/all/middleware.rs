@@ -6,9 +6,8 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use ficha_resource::{Bearer, BearerGuard, RequireScopes, scopes};
-use ficha_token::AccessClaims;
 
-use crate::support::{World, claims};
+use crate::support::{World, changed, claims};
 
 scopes! { Admin = "notes:admin"; }
 
@@ -29,7 +28,7 @@ fn guard(world: &World) -> BearerGuard {
 }
 
 fn token(world: &World, scope: &str) -> String {
-    world.key.sign(&AccessClaims { scope: scope.parse().unwrap(), ..claims() }).unwrap()
+    world.key.sign(&changed(claims(), |it| it.scope = scope.parse().unwrap())).unwrap()
 }
 
 /// Status and challenge of `GET /` behind `required`, with a token of this scope or with none.

@@ -21,6 +21,29 @@ fn the_password_flow_has_an_absolute_token_url() {
 }
 
 #[test]
+fn no_trait_is_needed() {
+    // Neither `Modify` nor a version of utoipa of one's own.
+    mod service {
+        use ficha_resource::utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+        use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
+
+        pub fn describe() -> Vec<OpenApi> {
+            let issuer = TestIssuer::new();
+            let mut made = vec![OpenApiBuilder::new().info(InfoBuilder::new().title("Notes")).build(); 3];
+            issuer.oauth2().modify(&mut made[0]);
+            issuer.http_bearer().modify(&mut made[1]);
+            OAuth2PasswordBearer::any_of([issuer.oauth2()]).modify(&mut made[2]);
+            made
+        }
+    }
+    let names = service::describe().into_iter().map(|made| {
+        let schemes = made.components.unwrap().security_schemes;
+        schemes.into_keys().collect::<Vec<_>>().concat()
+    });
+    assert!(names.eq(["OAuth2PasswordBearer", "HttpBearer", "OAuth2PasswordBearer"]));
+}
+
+#[test]
 fn the_plain_bearer_scheme_has_no_token_url() {
     let expected = json!({"HttpBearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}});
     assert_eq!(schemes(&TestIssuer::new().http_bearer()), expected);

@@ -77,7 +77,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict {
         if let Some(retry_after) = *self.stale.lock().unwrap() {
             return DenyVerdict::Stale { retry_after };
         }
@@ -105,12 +105,7 @@ impl World {
     }
 
     pub fn with_cache(cache_bytes: usize) -> Self {
-        let expected = Expected {
-            issuer: ISSUER.to_owned(),
-            audiences: vec!["notes".to_owned()],
-            leeway: 0,
-            algorithms: vec![Algorithm::ES256],
-        };
+        let expected = Expected::new(ISSUER, ["notes"], [Algorithm::ES256]);
         Self::with_settings(VerifierSettings::new(expected).with_cache_bytes(cache_bytes))
     }
 
@@ -153,21 +148,10 @@ impl World {
 
 /// Valid claims with fresh ids.
 pub fn claims() -> AccessClaims {
-    AccessClaims {
-        iss: ISSUER.to_owned(),
-        sub: fresh_id(),
-        aud: vec!["notes".to_owned()],
-        exp: START + LIFE,
-        iat: START,
-        nbf: None,
-        jti: fresh_id(),
-        client_id: "first-party".to_owned(),
-        scope: "notes:read".parse().unwrap(),
-        sid: fresh_id(),
-        auth_time: START,
-        roles: Vec::new(),
-        extra: serde_json::Map::new(),
-    }
+    let mut claims =
+        AccessClaims::new(ISSUER, fresh_id(), ["notes"], "first-party", fresh_id(), fresh_id(), START..START + LIFE);
+    claims.scope = "notes:read".parse().unwrap();
+    claims
 }
 
 /// Valid claims as JSON, for tests that change them.
@@ -199,4 +183,10 @@ pub fn twin(token: &str) -> String {
         signature[32 + position] = difference.rem_euclid(256) as u8;
     }
     format!("{signed}.{}", encode(signature))
+}
+
+/// The same value with a change.
+pub fn changed<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ficha_resource::{VerifierSettings, VerifyError};
 use ficha_token::MAX_LEEWAY_SECONDS;
-use ficha_token::{AccessClaims, Algorithm, DenyId, Expected, SigningKey, TokenError};
+use ficha_token::{Algorithm, DenyId, Expected, SigningKey, TokenError};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::{ISSUER, LIFE, START, World, claims, claims_json, encode, twin};
+use crate::support::{ISSUER, LIFE, START, World, changed, claims, claims_json, encode, twin};
 
 fn refusal(world: &World, token: &str) -> VerifyError {
-    world.verifier.verify(token).map(|_| ()).unwrap_err()
+    world.verifier.verify_now(token).map(|_| ()).unwrap_err()
 }
 
 fn invalid(error: TokenError) -> VerifyError {
@@ -29,7 +29,7 @@ fn with_claim(world: &World, name: &str, value: Value) -> String {
 fn a_valid_token_is_accepted_with_its_claims() {
     let world = World::new();
     let claims = claims();
-    let verified = world.verifier.verify(&world.key.sign(&claims).unwrap()).unwrap();
+    let verified = world.verifier.verify_now(&world.key.sign(&claims).unwrap()).unwrap();
     assert_eq!(verified.claims, claims);
     assert_eq!(verified.kid, world.key.kid());
     assert_eq!(verified.deny_ids(), &claims.deny_ids(world.key.kid()));
@@ -49,7 +49,7 @@ fn a67_another_type_issuer_or_audience_is_refused() {
     for audience in [json!("mail"), json!(["mail", "photos"]), json!("Notes"), json!(ISSUER)] {
         assert_eq!(refusal(&world, &with_claim(&world, "aud", audience)), invalid(TokenError::WrongAudience));
     }
-    assert!(world.verifier.verify(&with_claim(&world, "aud", json!(["mail", "notes"]))).is_ok());
+    assert!(world.verifier.verify_now(&with_claim(&world, "aud", json!(["mail", "notes"]))).is_ok());
 }
 
 #[test]
@@ -59,12 +59,7 @@ fn a69_a_key_is_for_one_algorithm_and_a_service_accepts_those_it_lists() {
     header["alg"] = "ES384".into();
     assert_eq!(refusal(&world, &world.forge(&header, &claims_json())), invalid(TokenError::UnsupportedAlgorithm));
 
-    let expected = Expected {
-        issuer: ISSUER.to_owned(),
-        audiences: Vec::new(),
-        leeway: 0,
-        algorithms: vec![Algorithm::ES256, Algorithm::ES384, Algorithm::HS256],
-    };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::ES256, Algorithm::ES384, Algorithm::HS256]);
     let lenient = World::with_settings(VerifierSettings::new(expected).with_cache_bytes(0));
     for name in ["ES384", "HS256"] {
         let mut header = lenient.header();
@@ -160,7 +155,7 @@ fn a_changed_signature_is_refused_every_time() {
         assert_eq!(refusal(&world, &format!("{signed}.{other}")), invalid(TokenError::BadSignature));
     }
     assert_eq!(world.verifier.stats().entries, 0, "failures are not cached");
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
 }
 
 #[test]
@@ -170,25 +165,20 @@ fn a_token_is_valid_from_its_nbf_until_its_exp() {
     let later = with_claim(&world, "nbf", (START + 10).into());
     assert_eq!(refusal(&world, &later), invalid(TokenError::NotYetValid));
     world.advance(10);
-    assert!(world.verifier.verify(&later).is_ok());
+    assert!(world.verifier.verify_now(&later).is_ok());
     world.advance(LIFE - 11);
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.advance(1);
     assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
 }
 
 #[test]
 fn the_leeway_is_capped() {
-    let expected = Expected {
-        issuer: ISSUER.to_owned(),
-        audiences: Vec::new(),
-        leeway: 100_000,
-        algorithms: vec![Algorithm::ES256],
-    };
+    let expected = Expected::for_any_audience(ISSUER, [Algorithm::ES256]).with_leeway(100_000);
     let world = World::with_settings(VerifierSettings::new(expected));
     let token = world.token();
     world.advance(LIFE + i64::from(MAX_LEEWAY_SECONDS) - 1);
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.advance(1);
     assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
 }
@@ -198,7 +188,7 @@ fn the_time_never_runs_backwards() {
     let world = World::new();
     let token = world.token();
     let unseen = world.token();
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
     world.advance(LIFE);
     assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
     world.clock.set_wall(OffsetDateTime::from_unix_timestamp(START).unwrap());
@@ -211,7 +201,10 @@ fn a_wrong_time_is_dropped_once_no_token_from_then_can_be_valid() {
     let world = World::new();
     // The clock is a week ahead.
     let right = OffsetDateTime::from_unix_timestamp(START).unwrap() - time::Duration::weeks(1);
-    let claims = AccessClaims { iat: right.unix_timestamp(), exp: START, ..claims() };
+    let claims = changed(claims(), |it| {
+        it.iat = right.unix_timestamp();
+        it.exp = START;
+    });
     let token = world.key.sign(&claims).unwrap();
     assert_eq!(refusal(&world, &token), invalid(TokenError::Expired));
     world.clock.set_wall(right);
@@ -220,7 +213,7 @@ fn a_wrong_time_is_dropped_once_no_token_from_then_can_be_valid() {
     world.advance(86_400 + 119);
     assert_eq!(refusal(&world, &token), invalid(TokenError::Expired), "entries may have been dropped by then");
     world.advance(1);
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
 }
 
 #[test]
@@ -229,11 +222,11 @@ fn a_token_is_denied_by_its_own_id_its_session_or_its_key() {
         let world = World::new();
         let token = world.token();
         let other = world.token();
-        let ids = world.verifier.verify(&token).unwrap().deny_ids().to_vec();
+        let ids = world.verifier.verify_now(&token).unwrap().deny_ids().to_vec();
         world.denied.deny(ids[number], START + LIFE + 120);
         assert_eq!(refusal(&world, &token), VerifyError::Denied);
         // Both tokens have the same key.
-        assert_eq!(world.verifier.verify(&other).is_ok(), number < 2);
+        assert_eq!(world.verifier.verify_now(&other).is_ok(), number < 2);
     }
 }
 
@@ -241,11 +234,11 @@ fn a_token_is_denied_by_its_own_id_its_session_or_its_key() {
 fn every_token_of_a_denied_session_is_refused() {
     let world = World::new();
     let first = claims();
-    let second = AccessClaims { sid: first.sid, ..claims() };
+    let second = changed(claims(), |it| it.sid = first.sid);
     world.denied.deny(first.sid, START + LIFE + 120);
     assert_eq!(refusal(&world, &world.key.sign(&first).unwrap()), VerifyError::Denied);
     assert_eq!(refusal(&world, &world.key.sign(&second).unwrap()), VerifyError::Denied);
-    assert!(world.verifier.verify(&world.token()).is_ok());
+    assert!(world.verifier.verify_now(&world.token()).is_ok());
 }
 
 #[test]
@@ -255,7 +248,7 @@ fn the_twin_of_a_denied_token_is_refused() {
     let token = world.key.sign(&claims).unwrap();
     let twin = twin(&token);
     assert_ne!(token, twin);
-    assert!(world.verifier.verify(&twin).is_ok(), "the twin's signature is valid");
+    assert!(world.verifier.verify_now(&twin).is_ok(), "the twin's signature is valid");
     world.denied.deny(claims.jti, START + LIFE + 120);
     assert_eq!(refusal(&world, &token), VerifyError::Denied);
     assert_eq!(refusal(&world, &twin), VerifyError::Denied);
@@ -265,7 +258,7 @@ fn the_twin_of_a_denied_token_is_refused() {
 fn a_stale_denylist_is_distinguished_from_an_invalid_token() {
     let world = World::new();
     let good = world.token();
-    assert!(world.verifier.verify(&good).is_ok());
+    assert!(world.verifier.verify_now(&good).is_ok());
     let retry_after = Duration::from_secs(3);
     world.denied.set_stale(Some(retry_after));
     assert_eq!(refusal(&world, &good), VerifyError::Stale { retry_after }, "seen before");
@@ -273,7 +266,7 @@ fn a_stale_denylist_is_distinguished_from_an_invalid_token() {
     let wrong = with_claim(&world, "aud", "mail".into());
     assert_eq!(refusal(&world, &wrong), invalid(TokenError::WrongAudience), "invalid whatever the list says");
     world.denied.set_stale(None);
-    assert!(world.verifier.verify(&good).is_ok());
+    assert!(world.verifier.verify_now(&good).is_ok());
 }
 
 #[test]
@@ -287,7 +280,7 @@ fn an_unknown_key_is_distinguished_from_one_that_cannot_be_looked_up() {
     assert_eq!(refusal(&world, &token), VerifyError::KeysUnavailable { retry_after });
     world.keys.set_unavailable(None);
     world.keys.add(stranger.verifying_key());
-    assert!(world.verifier.verify(&token).is_ok());
+    assert!(world.verifier.verify_now(&token).is_ok());
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a69_a_key_is_not_used_for_another_algorithm_of_its_kind() {
 #[test]
 fn a66_a69_every_algorithm_is_verified_through_the_whole_verifier() {
     let rsa = RS256.to_pkcs8().unwrap();
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let key = match algorithm {
             // HS384 and HS512 are only ever verified here: see the tests of ficha-token.
             Algorithm::HS384 | Algorithm::HS512 => continue,
@@ -134,7 +134,7 @@ fn jwk_forms(key: &SigningKey) -> Vec<(&'static str, Vec<u8>)> {
         ("JWK", serde_json::to_vec(&jwk).unwrap()),
         ("JWK by name of member", serde_json::to_vec(&serde_json::to_value(&jwk).unwrap()).unwrap()),
         ("JWK over lines", serde_json::to_vec_pretty(&jwk).unwrap()),
-        ("JWKS", serde_json::to_vec(&JwkSet { keys: vec![jwk.clone()] }).unwrap()),
+        ("JWKS", serde_json::to_vec(&JwkSet::new(vec![jwk.clone()])).unwrap()),
         ("kid", key.kid().into()),
         ("nothing", Vec::new()),
         ("zeros", vec![0; 32]),

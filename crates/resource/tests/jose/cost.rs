@@ -25,7 +25,7 @@ fn a76_a_token_of_16_mb_is_refused_by_its_length_alone() {
         // Reading each byte 2,000 times (32 GB) takes seconds on any machine; reading the length does not.
         let start = SystemClock.elapsed();
         for _ in 0..2_000 {
-            assert!(service.verifier.verify(&text).is_err());
+            assert!(service.verifier.verify_now(&text).is_err());
         }
         assert!(SystemClock.elapsed() - start < Duration::from_secs(1));
     }

@@ -12,7 +12,7 @@ use ficha_resource::{
     DenySource, DenyVerdict, KeyLookup, KeySource, Verified, Verifier, VerifierSettings, VerifyError,
 };
 use ficha_token::{AccessClaims, Algorithm, DenyId, Expected, ManualClock, SigningKey, TokenError, VerifyingKey};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ impl Denied {
 }
 
 impl DenySource for Denied {
-    fn check(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
+    fn look_up(&self, ids: &[DenyId], _now: i64) -> DenyVerdict {
         let denied = self.0.lock().unwrap();
         if ids.iter().any(|id| denied.contains(id)) { DenyVerdict::Denied } else { DenyVerdict::Clear }
     }
@@ -75,12 +75,7 @@ impl Service {
         let set = keys.into_iter().map(|key| (key.kid().to_owned(), key)).collect();
         let keys = Arc::new(CountingKeys { set, lookups: AtomicUsize::new(0) });
         let denied = Arc::new(Denied::default());
-        let expected = Expected {
-            issuer: ISSUER.to_owned(),
-            audiences: vec!["notes".to_owned()],
-            leeway: 0,
-            algorithms: Algorithm::ALL.to_vec(),
-        };
+        let expected = Expected::new(ISSUER, ["notes"], Algorithm::ALL.to_vec());
         let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(NOW).unwrap()));
         let settings = VerifierSettings::new(expected);
         let verifier = Verifier::new(settings, keys.clone(), denied.clone(), clock);
@@ -93,14 +88,14 @@ impl Service {
     }
 
     pub fn accepts(&self, row: &str, token: &str) -> Arc<Verified> {
-        self.verifier.verify(token).unwrap_or_else(|error| panic!("{row}: refused, {error}"))
+        self.verifier.verify_now(token).unwrap_or_else(|error| panic!("{row}: refused, {error}"))
     }
 
     /// Asserts that the token is refused with this error, a second time too, and not cached.
     pub fn refuses(&self, row: &str, token: &str, error: TokenError) {
         let before = self.verifier.stats().entries;
         for time in ["first", "second"] {
-            let result = self.verifier.verify(token).map(|verified| verified.claims.clone());
+            let result = self.verifier.verify_now(token).map(|verified| verified.claims.clone());
             assert_eq!(result, Err(VerifyError::Invalid(error)), "{row}, the {time} time");
         }
         assert_eq!(self.verifier.stats().entries, before, "{row} was cached");
@@ -126,21 +121,9 @@ impl Service {
 pub fn claims() -> AccessClaims {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let id = || Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed) as u64, 7);
-    AccessClaims {
-        iss: ISSUER.to_owned(),
-        sub: id(),
-        aud: vec!["notes".to_owned()],
-        exp: NOW + 600,
-        iat: NOW,
-        nbf: None,
-        jti: id(),
-        client_id: "first-party".to_owned(),
-        scope: "notes:read".parse().unwrap(),
-        sid: id(),
-        auth_time: NOW,
-        roles: Vec::new(),
-        extra: Map::new(),
-    }
+    let mut claims = AccessClaims::new(ISSUER, id(), ["notes"], "first-party", id(), id(), NOW..NOW + 600);
+    claims.scope = "notes:read".parse().unwrap();
+    claims
 }
 
 pub fn claims_json() -> Value {

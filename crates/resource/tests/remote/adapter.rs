@@ -2,10 +2,10 @@
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
-use ficha_resource::{Bearer, OAuth2PasswordBearer, OnStale};
+use ficha_resource::{Bearer, BearerGuard, OAuth2PasswordBearer, OnStale};
 
 use crate::server::key_set;
-use crate::support::{FAR, World, eventually, is_denied, new_key};
+use crate::support::{FAR, UNKNOWN_KEY, World, eventually, is_denied, new_key};
 
 async fn me(_user: Bearer) -> &'static str {
     "you"
@@ -62,4 +62,23 @@ async fn revocations_in_the_feed_are_enforced_by_extractors_and_middleware() {
     for path in paths {
         assert_eq!(status(&oauth2, path, &token).await, 401, "{path}");
     }
+}
+
+#[actix_web::test]
+async fn a_guard_of_ones_own_waits_for_a_new_key_unless_it_must_not() {
+    let world = World::new().await;
+    let oauth2 = world.service().build().await.unwrap();
+    let new = new_key();
+    world.server.change(|state| state.jwks = key_set(&[&world.key, &new]));
+    let token = new.sign(&world.claims()).unwrap();
+    let guard = BearerGuard::from(&oauth2);
+    assert_eq!(guard.verify_now(&token).map(|_| ()), Err(UNKNOWN_KEY));
+    let request = TestRequest::get().insert_header(("authorization", format!("Bearer {token}"))).to_http_request();
+    assert!(guard.verify_headers(request.headers()).await.unwrap().is_some());
+    let nothing = TestRequest::get().to_http_request();
+    assert!(guard.verify_headers(nothing.headers()).await.unwrap().is_none());
+    let verified = guard.verify(&token).await.unwrap();
+    assert_eq!(guard.recheck(&verified), Ok(()));
+    world.server.deny(verified.claims.jti, FAR);
+    eventually("the token is on the list", || guard.recheck(&verified).is_err()).await;
 }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use ficha_resource::{BuildError, Builder, NotReady, OAuth2PasswordBearer};
+use ficha_resource::{BearerBuilder, BuildError, NotReady, OAuth2PasswordBearer};
 use ficha_token::{Algorithm, JwkSet};
 use serde_json::json;
 
 use crate::support::{World, eventually, keys_unavailable, new_key};
 
-async fn error(builder: Builder) -> BuildError {
+async fn error(builder: BearerBuilder) -> BuildError {
     builder.build().await.map(|_| ()).unwrap_err()
 }
 
-fn by_hand(world: &World) -> Builder {
+fn by_hand(world: &World) -> BearerBuilder {
     let issuer = world.server.state().issuer.clone();
     OAuth2PasswordBearer::by_hand(issuer).audience("notes").clock(world.shared_clock())
 }
@@ -26,7 +26,7 @@ async fn everything_is_found_in_the_metadata() {
     assert_eq!(description.issuer, world.server.state().issuer);
     assert_eq!(description.scopes, [("b".into(), "B".into()), ("a".into(), "A".into())]);
     assert_eq!(description.realm, "notes");
-    assert!(oauth2.verify(&world.token()).is_ok());
+    assert!(oauth2.verify_now(&world.token()).is_ok());
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a54_an_issuer_with_a_path_has_its_metadata_between_host_and_path() {
     let world = World::new().await;
     world.server.change(|state| state.issuer.push_str("/tenant"));
     let oauth2 = world.service().build().await.unwrap();
-    assert!(oauth2.verify(&world.token()).is_ok());
+    assert!(oauth2.verify_now(&world.token()).is_ok());
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn metadata_without_usable_addresses_is_refused() {
     world.server.change(|state| state.metadata = Some(metadata));
     let given = world.service().jwks_url(world.server.url("/jwks")).denylist_url(world.server.url("/denylist"));
     let given = given.build().await.unwrap();
-    assert!(given.verify(&world.token()).is_ok());
+    assert!(given.verify_now(&world.token()).is_ok());
     eventually("the token URL is there", || given.description().token_url.is_some()).await;
 }
 
@@ -83,12 +83,12 @@ async fn a_service_may_start_before_its_authorization_server() {
     let token = world.token();
     world.server.stop().await;
     let oauth2 = world.service().build().await.unwrap();
-    assert_eq!(oauth2.ready().reasons(), [NotReady::NoMetadata, NotReady::NoKeys, NotReady::NoDenylist]);
+    assert_eq!(oauth2.readiness().reasons(), [NotReady::NoMetadata, NotReady::NoKeys, NotReady::NoDenylist]);
     assert!(keys_unavailable(&oauth2, &token));
     assert_eq!(oauth2.description().token_url, None);
     world.server.restart().await;
-    eventually("it serves", || oauth2.verify(&token).is_ok()).await;
-    assert!(oauth2.ready().is_ready());
+    eventually("it serves", || oauth2.verify_now(&token).is_ok()).await;
+    assert!(oauth2.readiness().is_ready());
     assert_eq!(oauth2.description().token_url, Some(world.server.url("/token")));
 }
 
@@ -98,7 +98,7 @@ async fn a_redirect_is_not_followed() {
     let moved = crate::server::Answer::status(302, &format!("location: {}\r\n", world.server.url("/jwks")));
     world.server.change(|state| state.feed = crate::server::Feed::Other(moved));
     let oauth2 = world.service().credentials("notes-api", "secret").build().await.unwrap();
-    assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist]);
+    assert_eq!(oauth2.readiness().reasons(), [NotReady::NoDenylist]);
     assert_eq!(world.server.state().jwks_fetches, 1, "only the fetch of the keys");
 }
 
@@ -135,7 +135,7 @@ async fn build_fails_for_mistakes_that_waiting_does_not_fix() {
     assert!(matches!(short, BuildError::BadKey { position: 0, .. }));
     let mut bad = new_key().public_jwk().unwrap();
     bad.x = Some("AA".into());
-    let keys = JwkSet { keys: vec![new_key().public_jwk().unwrap(), bad] };
+    let keys = JwkSet::new(vec![new_key().public_jwk().unwrap(), bad]);
     let unusable = error(by_hand(&world).no_denylist().keys(keys)).await;
     assert!(matches!(unusable, BuildError::BadKey { position: 1, .. }));
     for url in ["auth.example.com", "ftp://auth.example.com", "https://u:p@auth.example.com", "https://a/?b"] {
@@ -156,9 +156,9 @@ async fn a_token_must_be_for_this_service_unless_any_audience_is_accepted() {
     let token = world.token();
     let issuer = world.server.state().issuer.clone();
     let builder = || OAuth2PasswordBearer::discover(issuer.as_str()).clock(world.shared_clock());
-    assert!(builder().audience("mail").build().await.unwrap().verify(&token).is_err());
-    assert!(builder().audience("mail").audience("notes").build().await.unwrap().verify(&token).is_ok());
-    assert!(builder().any_audience().build().await.unwrap().verify(&token).is_ok());
+    assert!(builder().audience("mail").build().await.unwrap().verify_now(&token).is_err());
+    assert!(builder().audience("mail").audience("notes").build().await.unwrap().verify_now(&token).is_ok());
+    assert!(builder().any_audience().build().await.unwrap().verify_now(&token).is_ok());
 }
 
 #[tokio::test]
@@ -171,11 +171,11 @@ async fn the_default_leeway_is_half_a_minute() {
     let usual = world.service().algorithms(algorithms).no_denylist().build().await.unwrap();
     let strict = world.service().leeway(Duration::ZERO).no_denylist().build().await.unwrap();
     world.advance(599);
-    assert!(usual.verify(&token).is_ok() && strict.verify(&token).is_ok());
+    assert!(usual.verify_now(&token).is_ok() && strict.verify_now(&token).is_ok());
     world.advance(1);
-    assert!(usual.verify(&token).is_ok() && strict.verify(&token).is_err());
+    assert!(usual.verify_now(&token).is_ok() && strict.verify_now(&token).is_err());
     world.advance(30);
-    assert!(usual.verify(&token).is_err());
+    assert!(usual.verify_now(&token).is_err());
 }
 
 #[test]
@@ -187,27 +187,41 @@ fn build_needs_a_tokio_runtime() {
     assert_eq!(outcome.map(|_| ()).unwrap_err(), BuildError::NoRuntime);
 }
 
+#[test]
+fn a_runtime_without_timers_or_sockets_is_a_mistake_and_no_panic() {
+    let build = |builder: &mut tokio::runtime::Builder| {
+        let service = OAuth2PasswordBearer::discover("http://127.0.0.1:1").audience("notes");
+        builder.build().unwrap().block_on(error(service))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread;
+    assert_eq!(build(&mut runtime()), BuildError::RuntimeLacks { call: "enable_time()" });
+    assert_eq!(build(runtime().enable_io()), BuildError::RuntimeLacks { call: "enable_time()" });
+    let lacks = build(runtime().enable_time());
+    assert_eq!(lacks, BuildError::RuntimeLacks { call: "enable_io()" });
+    assert!(lacks.to_string().contains("enable_all()"), "{lacks}");
+}
+
 #[tokio::test]
 async fn with_given_keys_build_does_not_wait_and_the_token_url_is_found_later() {
     let mut world = World::new().await;
-    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let keys = JwkSet::new(vec![world.key.public_jwk().unwrap()]);
     world.server.stop().await;
     let oauth2 = world.service().keys(keys).no_denylist().build().await.unwrap();
     let found_later = oauth2.clone();
-    assert!(oauth2.verify(&world.token()).is_ok());
+    assert!(oauth2.verify_now(&world.token()).is_ok());
     world.server.restart().await;
     eventually("the token URL is there", || found_later.description().token_url.is_some()).await;
-    assert!(oauth2.ready().is_ready());
+    assert!(oauth2.readiness().is_ready());
 }
 
 #[tokio::test]
 async fn a_service_that_needs_no_metadata_is_ready_without_it() {
     let mut world = World::new().await;
-    let keys = JwkSet { keys: vec![world.key.public_jwk().unwrap()] };
+    let keys = JwkSet::new(vec![world.key.public_jwk().unwrap()]);
     world.server.stop().await;
     for builder in [world.service().keys(keys), world.service().shared_secret([7; 32])] {
         let oauth2 = builder.no_denylist().build().await.unwrap();
-        assert!(oauth2.ready().is_ready(), "{}", oauth2.ready());
+        assert!(oauth2.readiness().is_ready(), "{}", oauth2.readiness());
     }
 }
 
@@ -223,8 +237,8 @@ async fn given_addresses_are_used_at_once_while_the_metadata_is_missing() {
         .jwks_url(world.server.url("/jwks"))
         .denylist_url(world.server.url("/denylist"));
     let oauth2 = tokio::time::timeout(Duration::from_secs(3), builder.build()).await.expect("at once").unwrap();
-    assert!(oauth2.ready().is_ready(), "{}", oauth2.ready());
+    assert!(oauth2.readiness().is_ready(), "{}", oauth2.readiness());
     let mut claims = world.claims();
     claims.iss = issuer;
-    assert!(oauth2.verify(&world.key.sign(&claims).unwrap()).is_ok());
+    assert!(oauth2.verify_now(&world.key.sign(&claims).unwrap()).is_ok());
 }

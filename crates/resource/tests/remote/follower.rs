@@ -12,10 +12,10 @@ use crate::support::{FAR, World, eventually, fresh_id, is_denied, is_stale, refu
 async fn a_revocation_reaches_a_service_whose_poll_is_held() {
     let world = World::new().await;
     let oauth2 = world.service().build().await.unwrap();
-    assert!(oauth2.ready().is_ready());
+    assert!(oauth2.readiness().is_ready());
     let claims = world.claims();
     let token = world.key.sign(&claims).unwrap();
-    assert_eq!(oauth2.verify(&token).unwrap().claims, claims);
+    assert_eq!(oauth2.verify_now(&token).unwrap().claims, claims);
     eventually("a poll is held", || world.server.state().open_polls == 1).await;
     assert_eq!(world.server.polls().last().unwrap().wait, Some(10), "a third of the lease");
     #[expect(clippy::disallowed_methods, reason = "how long it really takes")]
@@ -23,7 +23,7 @@ async fn a_revocation_reaches_a_service_whose_poll_is_held() {
     world.server.deny(claims.sid, FAR);
     eventually("the session is denied", || is_denied(&oauth2, &token)).await;
     assert!(start.elapsed() < Duration::from_secs(5), "it came with the held poll, not with the next one");
-    assert!(oauth2.verify(&world.token()).is_ok(), "of another session");
+    assert!(oauth2.verify_now(&world.token()).is_ok(), "of another session");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_page_that_is_not_the_last_does_not_renew_the_lease() {
     world.server.change(|state| state.entries = (0..5).map(|_| (fresh_id(), FAR)).collect());
     let oauth2 = world.service().build().await.unwrap();
     let token = world.token();
-    assert!(oauth2.verify(&token).is_ok());
+    assert!(oauth2.verify_now(&token).is_ok());
     // Practically endless: each page leads to another.
     world.server.change(|state| {
         state.page_size = 1;
@@ -76,9 +76,9 @@ async fn a_page_that_is_not_the_last_does_not_renew_the_lease() {
     let polls = world.server.polls().len();
     eventually("it still reads on", || world.server.polls().len() > polls + 20).await;
     assert!(is_stale(&oauth2, &token));
-    assert_eq!(oauth2.ready().reasons(), [NotReady::LeaseOver]);
+    assert_eq!(oauth2.readiness().reasons(), [NotReady::LeaseOver]);
     world.server.change(|state| state.page_size = 100_000);
-    eventually("the list is complete", || oauth2.verify(&token).is_ok()).await;
+    eventually("the list is complete", || oauth2.verify_now(&token).is_ok()).await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_follower_only_ever_adds_entries() {
     world.server.deny(first.jti, FAR);
     let oauth2 = world.service().build().await.unwrap();
     let tokens = [&first, &second].map(|claims| world.key.sign(claims).unwrap());
-    assert!(is_denied(&oauth2, &tokens[0]) && oauth2.verify(&tokens[1]).is_ok());
+    assert!(is_denied(&oauth2, &tokens[0]) && oauth2.verify_now(&tokens[1]).is_ok());
     // The database is restored from an older backup: another history, in which the first was never revoked.
     world.server.change(|state| {
         state.history = "b".into();
@@ -98,7 +98,7 @@ async fn a_follower_only_ever_adds_entries() {
     assert!(is_denied(&oauth2, &tokens[0]), "still denied");
     let stats = oauth2.stats().denylist.unwrap();
     assert_eq!((stats.entries, stats.resets), (2, 1));
-    assert!(oauth2.ready().is_ready());
+    assert!(oauth2.readiness().is_ready());
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn an_entry_is_dropped_only_at_its_own_time() {
     world.advance(599);
     assert!(is_denied(&oauth2, &token));
     world.advance(1);
-    assert!(oauth2.verify(&token).is_ok(), "the token outlives its entry, which no real server lets happen");
+    assert!(oauth2.verify_now(&token).is_ok(), "the token outlives its entry, which no real server lets happen");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn replayed_answers_do_not_renew_the_lease() {
     let old = json!({"cursor": "a.0", "nonce": "of another poll", "reset": false, "entries": [[revoked.jti, FAR]]});
     world.server.change(|state| state.feed = Feed::Replay(old.to_string()));
     eventually("answers are refused", || oauth2.stats().denylist.unwrap().polls_failed > 2).await;
-    assert!(oauth2.verify(&token).is_ok(), "the lease is still valid");
+    assert!(oauth2.verify_now(&token).is_ok(), "the lease is still valid");
     assert!(is_denied(&oauth2, &world.key.sign(&revoked).unwrap()), "entries are added from any answer");
     let another_is_refused = async || {
         let failed = oauth2.stats().denylist.unwrap().polls_failed;
@@ -132,13 +132,13 @@ async fn replayed_answers_do_not_renew_the_lease() {
     };
     world.advance(29);
     another_is_refused().await;
-    assert!(oauth2.verify(&token).is_ok());
+    assert!(oauth2.verify_now(&token).is_ok());
     world.advance(1);
     assert!(is_stale(&oauth2, &token));
     another_is_refused().await;
     assert!(is_stale(&oauth2, &token));
     world.server.change(|state| state.feed = Feed::Normal);
-    eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
+    eventually("it is current again", || oauth2.verify_now(&token).is_ok()).await;
     assert!(world.server.polls().iter().skip(1).all(|poll| poll.after.is_some()), "it went on from its cursor");
 }
 
@@ -149,7 +149,7 @@ async fn an_answer_without_the_nonce_does_not_renew_the_lease() {
     let building = tokio::spawn(world.service().build());
     eventually("it asks more than once", || world.server.polls().len() > 2).await;
     world.server.change(|state| state.feed = Feed::Normal);
-    assert!(building.await.unwrap().unwrap().ready().is_ready());
+    assert!(building.await.unwrap().unwrap().readiness().is_ready());
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn garbage_does_not_renew_the_lease_and_breaks_nothing() {
     world.advance(30);
     assert!(is_stale(&oauth2, &token));
     world.server.change(|state| state.feed = Feed::Normal);
-    eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
+    eventually("it is current again", || oauth2.verify_now(&token).is_ok()).await;
 }
 
 #[tokio::test]
@@ -178,14 +178,14 @@ async fn a_cursor_that_the_server_rejects_is_given_up() {
     world.server.change(|state| state.feed = Feed::Normal);
     world.advance(30);
     let token = world.token();
-    eventually("it is current again", || oauth2.verify(&token).is_ok()).await;
+    eventually("it is current again", || oauth2.verify_now(&token).is_ok()).await;
 }
 
 #[tokio::test]
 async fn the_follower_authenticates_with_the_given_credentials() {
     let world = World::new().await;
     let oauth2 = world.service().credentials("notes api", "s:%é").build().await.unwrap();
-    assert!(oauth2.ready().is_ready());
+    assert!(oauth2.readiness().is_ready());
     let poll = world.server.polls()[0].clone();
     // RFC 6749 §2.3.1: base64 of "notes+api:s%3A%25%C3%A9".
     assert_eq!(poll.authorization.as_deref(), Some("Basic bm90ZXMrYXBpOnMlM0ElMjUlQzMlQTk="));
@@ -213,7 +213,7 @@ async fn a_follower_that_is_rejected_later_keeps_trying() {
         eventually("it was rejected", || oauth2.stats().denylist.unwrap().polls_failed == 1).await;
         let polls = world.server.polls().len();
         world.server.change(|state| state.feed = Feed::Normal);
-        assert!(oauth2.verify(&world.token()).is_ok(), "the lease is still valid");
+        assert!(oauth2.verify_now(&world.token()).is_ok(), "the lease is still valid");
         assert_eq!(world.server.polls().len(), polls, "it does not hammer");
         eventually("it is accepted", || world.server.polls().len() > polls).await;
     };
@@ -229,10 +229,10 @@ async fn a_service_of_a_server_without_denylist_is_not_ready_and_keeps_trying() 
     eventually("it has asked", || !world.server.polls().is_empty()).await;
     world.server.change(|state| state.feed = Feed::Normal);
     let oauth2 = building.await.unwrap().unwrap();
-    assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist]);
+    assert_eq!(oauth2.readiness().reasons(), [NotReady::NoDenylist]);
     assert!(is_stale(&oauth2, &world.token()));
     assert_eq!(world.server.polls().len(), 1, "it does not hammer");
-    eventually("it is accepted", || oauth2.ready().is_ready()).await;
+    eventually("it is accepted", || oauth2.readiness().is_ready()).await;
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn a_server_that_does_not_hold_polls_is_not_hammered() {
     let polls = world.server.polls();
     let took = polls[5].at - polls[0].at;
     assert!(took > Duration::from_millis(500), "five pauses took {took:?}");
-    assert!(oauth2.ready().is_ready());
+    assert!(oauth2.readiness().is_ready());
 }
 
 #[tokio::test]
@@ -271,13 +271,13 @@ async fn a_stale_list_can_be_accepted_but_what_is_on_it_stays_refused() {
     world.server.stop().await;
     world.advance(3_600);
     assert!(is_stale(&strict, &token));
-    assert!(lenient.verify(&token).is_ok());
-    assert!(lenient.ready().is_ready() && !strict.ready().is_ready());
+    assert!(lenient.verify_now(&token).is_ok());
+    assert!(lenient.readiness().is_ready() && !strict.readiness().is_ready());
     assert!(is_denied(&strict, &revoked) && is_denied(&lenient, &revoked));
     // For one route.
-    assert!(strict.verifier().verify_with(&token, OnStale::Accept).is_ok());
-    assert!(strict.verify_waiting_with(&token, OnStale::Accept).await.is_ok());
-    assert!(lenient.verifier().verify_with(&token, OnStale::Refuse).is_err());
+    assert!(strict.verifier().on_stale(OnStale::Accept).verify_now(&token).is_ok());
+    assert!(strict.clone().on_stale(OnStale::Accept).verify(&token).await.is_ok());
+    assert!(lenient.verifier().on_stale(OnStale::Refuse).verify_now(&token).is_err());
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn a_list_that_was_never_read_is_not_accepted_as_stale() {
     world.server.change(|state| state.feed = Feed::Other(Answer::Silence));
     let oauth2 = world.service().on_stale(OnStale::Accept).build().await.unwrap();
     assert!(is_stale(&oauth2, &world.token()));
-    assert_eq!(oauth2.ready().reasons(), [NotReady::NoDenylist]);
+    assert_eq!(oauth2.readiness().reasons(), [NotReady::NoDenylist]);
 }
 
 #[test]
@@ -333,9 +333,9 @@ async fn the_follower_stops_with_the_last_clone() {
 async fn without_a_denylist_nothing_is_polled() {
     let world = World::new().await;
     let oauth2: OAuth2PasswordBearer = world.service().no_denylist().build().await.unwrap();
-    assert!(oauth2.ready().is_ready() && oauth2.stats().denylist.is_none());
+    assert!(oauth2.readiness().is_ready() && oauth2.stats().denylist.is_none());
     world.advance(100_000 - 30);
-    assert!(oauth2.verify(&world.token()).is_ok() || !oauth2.ready().is_ready());
+    assert!(oauth2.verify_now(&world.token()).is_ok() || !oauth2.readiness().is_ready());
     assert!(world.server.polls().is_empty());
 }
 
@@ -346,9 +346,9 @@ async fn an_http_bearer_follows_the_denylist_too() {
     let bearer = HttpBearer::discover(issuer).audience("notes").clock(world.shared_clock()).build().await.unwrap();
     let claims = world.claims();
     let token = world.key.sign(&claims).unwrap();
-    assert!(bearer.verify(&token).is_ok() && bearer.ready().is_ready());
-    assert!(bearer.verify_waiting_with(&token, OnStale::Accept).await.is_ok());
+    assert!(bearer.verify_now(&token).is_ok() && bearer.readiness().is_ready());
+    assert!(bearer.clone().on_stale(OnStale::Accept).verify(&token).await.is_ok());
     world.server.deny(claims.jti, FAR);
-    eventually("it is denied", || bearer.verify(&token).is_err()).await;
+    eventually("it is denied", || bearer.verify_now(&token).is_err()).await;
     assert!(bearer.stats().prometheus().contains("ficha_resource_denylist_entries{issuer="));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ficha_resource::{Builder, OAuth2PasswordBearer, VerifyError};
+use ficha_resource::{BearerBuilder, OAuth2PasswordBearer, VerifyError};
 use ficha_token::{AccessClaims, Algorithm, Clock, ManualClock, SigningKey, TokenError};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ impl World {
     }
 
     /// A service that finds everything in the metadata.
-    pub fn service(&self) -> Builder {
+    pub fn service(&self) -> BearerBuilder {
         let issuer = self.server.state().issuer.clone();
         OAuth2PasswordBearer::discover(issuer).audience("notes").clock(self.shared_clock())
     }
@@ -42,21 +42,10 @@ impl World {
     /// Claims that are valid for over a week.
     pub fn claims(&self) -> AccessClaims {
         let issuer = self.server.state().issuer.clone();
-        AccessClaims {
-            iss: issuer,
-            sub: fresh_id(),
-            aud: vec!["notes".to_owned()],
-            exp: FAR,
-            iat: START,
-            nbf: None,
-            jti: fresh_id(),
-            client_id: "first-party".to_owned(),
-            scope: "notes:read".parse().unwrap(),
-            sid: fresh_id(),
-            auth_time: START,
-            roles: Vec::new(),
-            extra: serde_json::Map::new(),
-        }
+        let mut claims =
+            AccessClaims::new(issuer, fresh_id(), ["notes"], "first-party", fresh_id(), fresh_id(), START..FAR);
+        claims.scope = "notes:read".parse().unwrap();
+        claims
     }
 
     pub fn token(&self) -> String {
@@ -92,19 +81,25 @@ pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 pub fn refusal(oauth2: &OAuth2PasswordBearer, token: &str) -> VerifyError {
-    oauth2.verify(token).map(|_| ()).unwrap_err()
+    oauth2.verify_now(token).map(|_| ()).unwrap_err()
 }
 
 pub fn is_stale(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
-    matches!(oauth2.verify(token), Err(VerifyError::Stale { .. }))
+    matches!(oauth2.verify_now(token), Err(VerifyError::Stale { .. }))
 }
 
 pub fn is_denied(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
-    matches!(oauth2.verify(token), Err(VerifyError::Denied))
+    matches!(oauth2.verify_now(token), Err(VerifyError::Denied))
 }
 
 pub fn keys_unavailable(oauth2: &OAuth2PasswordBearer, token: &str) -> bool {
-    matches!(oauth2.verify(token), Err(VerifyError::KeysUnavailable { .. }))
+    matches!(oauth2.verify_now(token), Err(VerifyError::KeysUnavailable { .. }))
 }
 
 pub const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(TokenError::UnknownKey);
+
+/// The same value with a change.
+pub fn changed<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
+}

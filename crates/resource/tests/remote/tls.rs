@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_resource::{Builder, OAuth2PasswordBearer};
+use ficha_resource::{BearerBuilder, OAuth2PasswordBearer};
 use ficha_token::SigningKey;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
@@ -51,7 +51,7 @@ async fn a_private_certificate_authority_is_trusted_only_where_it_is_given() {
     let identity = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let address = publish(&key, &identity);
     let issuer = world.server.state().issuer.clone();
-    let service = || -> Builder {
+    let service = || -> BearerBuilder {
         OAuth2PasswordBearer::by_hand(issuer.as_str())
             .audience("notes")
             .clock(world.shared_clock())
@@ -59,8 +59,8 @@ async fn a_private_certificate_authority_is_trusted_only_where_it_is_given() {
             .no_denylist()
     };
     let trusting = service().root_certificate(identity.cert.pem()).build().await.unwrap();
-    assert!(trusting.verify(&key.sign(&world.claims()).unwrap()).is_ok());
+    assert!(trusting.verify_now(&key.sign(&world.claims()).unwrap()).is_ok());
     let wary = tokio::time::timeout(Duration::from_secs(10), service().build()).await.unwrap().unwrap();
-    assert!(!wary.ready().is_ready());
+    assert!(!wary.readiness().is_ready());
     assert!(wary.stats().key_fetches_failed > 0);
 }

@@ -3,10 +3,11 @@
 use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use ficha_authority::AuthorityError;
-use ficha_resource::token_from_header;
+use ficha_resource::Presented;
 
 use crate::error::ApiError;
 use crate::state::State;
@@ -17,8 +18,9 @@ pub async fn load_unknown_key<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    if let (Some(state), Ok(Some(token))) = (request.app_data::<Data<State>>(), token_from_header(request.headers())) {
-        let loaded = state.authority.load_unknown_key(token).await;
+    let presented = Presented::from_authorization(request.headers().get_all(AUTHORIZATION));
+    if let (Some(state), Ok(Some(presented))) = (request.app_data::<Data<State>>(), presented) {
+        let loaded = state.authority.load_unknown_key(presented.token).await;
         if let Err(error) = loaded {
             // A response and not an error, which would pass by the headers of every response.
             let answer = ApiError::from(AuthorityError::from(error)).error_response();

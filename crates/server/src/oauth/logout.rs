@@ -32,7 +32,7 @@ pub async fn logout(
     state: Data<State>,
 ) -> Result<HttpResponse, actix_web::Error> {
     // RFC 6750 §2: a client must not use more than one method to send a token.
-    state.guard.check_form(&request, &read_body(payload).await?)?;
+    state.guard.refuse_form_token(&request, &read_body(payload).await?)?;
     let source = state.proxies.trace(&request).sender();
     mark_authenticated(&request);
     state.authority.logout(&source, &token.claims).await.map_err(ApiError::from)?;

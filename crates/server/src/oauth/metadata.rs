@@ -27,22 +27,20 @@ fn describe(settings: &Settings, scopes: Vec<String>) -> ServerMetadata {
     let endpoint = |path| Some(settings.issuer.endpoint(path));
     let secret = ["client_secret_basic", "client_secret_post"];
     let any = ["client_secret_basic", "client_secret_post", "none"];
-    ServerMetadata {
-        issuer: settings.issuer.as_str().to_owned(),
-        token_endpoint: endpoint("/token"),
-        jwks_uri: endpoint("/.well-known/jwks.json"),
-        scopes_supported: scopes,
-        // No flow here has a response type. RFC 8414 requires the member but forbids empty arrays (§3.2): omitted.
-        response_types_supported: Vec::new(),
-        grant_types_supported: texts(
-            &[Grant::Password, Grant::RefreshToken, Grant::ClientCredentials].map(Grant::as_str),
-        ),
-        token_endpoint_auth_methods_supported: texts(&any),
-        revocation_endpoint: endpoint("/revoke"),
-        revocation_endpoint_auth_methods_supported: texts(&any),
-        introspection_endpoint: endpoint("/introspect"),
-        introspection_endpoint_auth_methods_supported: texts(&secret),
-        denylist_endpoint: endpoint("/denylist"),
-        service_documentation: endpoint("/docs"),
-    }
+    // No flow here has a response type. RFC 8414 requires `response_types_supported` but forbids empty arrays (§3.2), so
+    // it stays away.
+    let mut metadata = ServerMetadata::new(settings.issuer.as_str());
+    metadata.token_endpoint = endpoint("/token");
+    metadata.jwks_uri = endpoint("/.well-known/jwks.json");
+    metadata.scopes_supported = scopes;
+    metadata.grant_types_supported =
+        texts(&[Grant::Password, Grant::RefreshToken, Grant::ClientCredentials].map(Grant::as_str));
+    metadata.token_endpoint_auth_methods_supported = texts(&any);
+    metadata.revocation_endpoint = endpoint("/revoke");
+    metadata.revocation_endpoint_auth_methods_supported = texts(&any);
+    metadata.introspection_endpoint = endpoint("/introspect");
+    metadata.introspection_endpoint_auth_methods_supported = texts(&secret);
+    metadata.denylist_endpoint = endpoint("/denylist");
+    metadata.service_documentation = endpoint("/docs");
+    metadata
 }

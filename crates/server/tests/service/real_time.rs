@@ -28,7 +28,7 @@ async fn server_and_service() -> (TestDatabase, App, Service) {
     let expensive = Cost::try_from(9).expect("9 is a valid cost");
     let app = server_with(&database, place, |options| options.settings.password.bcrypt_cost = expensive).await;
     let unused = ManualClock::new(app.clock.now());
-    let real = |builder: ficha_resource::Builder| builder.clock(Arc::new(SystemClock)).lease(LEASE);
+    let real = |builder: ficha_resource::BearerBuilder| builder.clock(Arc::new(SystemClock)).lease(LEASE);
     let service = Service::with_clock(&place.issuer(), unused, real).await;
     (database, app, service)
 }

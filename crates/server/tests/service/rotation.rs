@@ -39,7 +39,7 @@ ficha_store::on_both_databases! {
         let place = Place::free();
         let app = server_at(&database, place).await;
         // Time passes a hundred times faster than polls are answered, so a lease of the usual length would run out.
-        let lease = |builder: ficha_resource::Builder| builder.lease(Duration::from_secs(3_600));
+        let lease = |builder: ficha_resource::BearerBuilder| builder.lease(Duration::from_secs(3_600));
         let service = Service::sharing(&place.issuer(), app.clock.clone(), lease).await;
         let old = app.login("alice").await;
         let work = Arc::new(Work { app, service, over: AtomicBool::new(false), taken: Mutex::default() });

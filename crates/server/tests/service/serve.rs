@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use ficha_resource::{Bearer, Builder, MaybeBearer, OAuth2PasswordBearer, Stats, scopes};
+use ficha_resource::{Bearer, BearerBuilder, MaybeBearer, OAuth2PasswordBearer, Stats, scopes};
 use ficha_token::{Clock, ManualClock};
 use reqwest::Response;
 use reqwest::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -34,18 +34,26 @@ impl Service {
     }
 
     /// A service with its own clock, and settings other than the defaults.
-    pub async fn with_clock(issuer: &str, clock: ManualClock, change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub async fn with_clock(
+        issuer: &str,
+        clock: ManualClock,
+        change: impl FnOnce(BearerBuilder) -> BearerBuilder,
+    ) -> Self {
         Self::sharing(issuer, Arc::new(clock), change).await
     }
 
     /// A service that shares its clock.
-    pub async fn sharing(issuer: &str, clock: Arc<ManualClock>, change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub async fn sharing(
+        issuer: &str,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(BearerBuilder) -> BearerBuilder,
+    ) -> Self {
         let http = client();
         let builder = OAuth2PasswordBearer::discover(issuer).audience(AUDIENCE).clock(clock.clone());
         let oauth2 = change(builder).build().await.expect("a bearer");
         let (url, handle) = serve(oauth2.clone());
         let service = Self { clock, oauth2, url, http, handle };
-        assert!(service.oauth2.ready().is_ready(), "{}", service.oauth2.ready());
+        assert!(service.oauth2.readiness().is_ready(), "{}", service.oauth2.readiness());
         service
     }
 
@@ -160,7 +168,7 @@ async fn feed(user: MaybeBearer) -> &'static str {
 }
 
 async fn ready(oauth2: web::Data<OAuth2PasswordBearer>) -> HttpResponse {
-    let ready = oauth2.ready();
+    let ready = oauth2.readiness();
     if ready.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() }.body(ready.to_string())
 }
 

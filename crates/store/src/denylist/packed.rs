@@ -50,7 +50,7 @@ fn unpack_row(text: &str) -> Option<DenyRow> {
     // With or without hyphens.
     let id = Uuid::try_parse(next()?).ok()?;
     let (until, tag) = (next()?.parse().ok()?, next()?.parse().ok()?);
-    Some(DenyRow { number, tag, entry: DenyEntry { id: DenyId::from(id), until } })
+    Some(DenyRow { number, tag, entry: DenyEntry::new(DenyId::from(id), until) })
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn rows_are_taken_apart_as_the_database_packs_them() {
         let id: Uuid = "0198abcd-0000-7000-8000-000000000001".parse().unwrap();
-        let row = |number, until, tag| DenyRow { number, tag, entry: DenyEntry { id: DenyId::from(id), until } };
+        let row = |number, until, tag| DenyRow { number, tag, entry: DenyEntry::new(DenyId::from(id), until) };
         let packed = "7,0198ABCD000070008000000000000001,1800000000,-5;8,0198abcd-0000-7000-8000-000000000001,1,9";
         assert_eq!(unpack(packed).unwrap(), [row(7, 1_800_000_000, -5), row(8, 1, 9)]);
         for bad in

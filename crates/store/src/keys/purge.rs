@@ -62,7 +62,7 @@ impl Store {
             insert_key(transaction, refresh.clone()).await?;
             let detail = json!({ "purged": kids, "kid": sign.kid, "again": only.is_some() });
             record(self, transaction, NewEvent::new(EventKind::KeyPurged, cause).detail(detail)).await?;
-            let entries: Vec<_> = kids.iter().map(|kid| DenyEntry { id: DenyId::of_key(kid), until }).collect();
+            let entries: Vec<_> = kids.iter().map(|kid| DenyEntry::new(DenyId::of_key(kid), until)).collect();
             deny(self, transaction, &entries).await?;
             Ok(Some(Revoked { sessions: 0, entries, rest: None }))
         })

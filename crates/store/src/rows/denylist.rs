@@ -22,6 +22,6 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl From<Model> for DenyRow {
     fn from(row: Model) -> Self {
-        Self { number: row.number, tag: row.tag, entry: DenyEntry { id: DenyId::from(row.id), until: row.until } }
+        Self { number: row.number, tag: row.tag, entry: DenyEntry::new(DenyId::from(row.id), row.until) }
     }
 }

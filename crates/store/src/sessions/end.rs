@@ -42,7 +42,7 @@ pub(crate) fn is_endable(row: &session::Model, now: i64) -> bool {
 /// The denylist entry for a session's tokens, if any of them may still be valid.
 pub(crate) fn deny_entry(row: &session::Model, now: i64) -> Option<DenyEntry> {
     let until = row.access_exp + DENY_MARGIN_SECONDS;
-    (until > now).then(|| DenyEntry { id: DenyId::from(row.id), until })
+    (until > now).then(|| DenyEntry::new(DenyId::from(row.id), until))
 }
 
 /// Locks these sessions in the order of their ids and then reads them. `ids` must be sorted.

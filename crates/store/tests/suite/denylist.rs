@@ -57,7 +57,7 @@ on_both_databases! {
         let store = db.store().await;
         let entry = token();
         deny(&store, &[entry]).await;
-        let longer = DenyEntry { until: entry.until + 100, ..entry };
+        let longer = DenyEntry::new(entry.id, entry.until + 100);
         assert_eq!(deny(&store, &[longer]).await, [true]);
         let rows = store.deny_rows_after(0, 10).await.unwrap();
         assert_eq!(rows.iter().map(|row| (row.number, row.entry)).collect::<Vec<_>>(), [(2, longer)]);
@@ -72,7 +72,7 @@ on_both_databases! {
             let store = stores[n % 2].clone();
             let [first, second] = pair else { unreachable!() };
             // Two sessions and a token of its own, and a token that all writers revoke.
-            let shared = DenyEntry { id: DenyId::from([9; 16]), until: NOW + 500 };
+            let shared = DenyEntry::new(DenyId::from([9; 16]), NOW + 500);
             let work = vec![
                 revocation(second.id, ficha_store::RevokeReason::Logout),
                 revocation_of_token(token()),
@@ -95,8 +95,8 @@ on_both_databases! {
 
     async fn live_rows_are_those_in_force(db: TestDatabase) {
         let store = db.store().await;
-        let early = DenyEntry { until: NOW + 10, ..token() };
-        let late = DenyEntry { until: NOW + 20, ..token() };
+        let early = DenyEntry::new(token().id, NOW + 10);
+        let late = DenyEntry::new(token().id, NOW + 20);
         deny(&store, &[early]).await;
         deny(&store, &[late]).await;
         assert_eq!(store.live_deny_rows(NOW, 0, 10).await.unwrap().len(), 2);
@@ -144,7 +144,7 @@ on_both_databases! {
     async fn rows_in_force_are_returned_after_a_known_row_and_none_after_an_unknown_one(db: TestDatabase) {
         let store = db.store().await;
         for until in [NOW + 10, NOW + 10, NOW + 20, NOW + 10, NOW + 20] {
-            deny(&store, &[DenyEntry { until, ..token() }]).await;
+            deny(&store, &[DenyEntry::new(token().id, until)]).await;
         }
         let rows = store.deny_rows_after(0, 10).await.unwrap();
         let numbers = async |now, after, limit| {
@@ -167,7 +167,7 @@ on_both_databases! {
 
     async fn many_entries_are_written_in_one_transaction(db: TestDatabase) {
         let store = db.store().await;
-        let entries: Vec<_> = (0..2_201).map(|_| DenyEntry { id: DenyId::from(id()), until: NOW + 9 }).collect();
+        let entries: Vec<_> = (0..2_201).map(|_| DenyEntry::new(DenyId::from(id()), NOW + 9)).collect();
         assert!(deny(&store, &entries).await.iter().all(|newly| *newly));
         assert_eq!(store.head().await.unwrap().number, 2_201);
         assert_eq!(store.prune_denylist(NOW + 9, 5_000).await.unwrap(), 1_201);

@@ -16,7 +16,7 @@ on_both_databases! {
         let purged = store.purge(NewKeys { sign, refresh, now: NOW + 100, until: NOW + 900 }, &cause()).await.unwrap();
         let mut denied: Vec<_> = purged.entries.clone();
         denied.sort_by_key(|entry| entry.id);
-        let mut expected = ["sign-0", "s1"].map(|kid| DenyEntry { id: DenyId::of_key(kid), until: NOW + 900 });
+        let mut expected = ["sign-0", "s1"].map(|kid| DenyEntry::new(DenyId::of_key(kid), NOW + 900));
         expected.sort_by_key(|entry| entry.id);
         assert_eq!(denied, expected);
         let after = store.head().await.unwrap();

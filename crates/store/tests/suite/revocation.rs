@@ -11,7 +11,7 @@ on_both_databases! {
         let session = sessions(&store, 1).await.remove(0);
         let (newly, revoked) = revoke(&store, session.id, RevokeReason::Logout, NOW + 5).await.unwrap();
         assert!(newly);
-        let entry = DenyEntry { id: DenyId::from(session.id), until: session.access_exp + DENY_MARGIN_SECONDS };
+        let entry = DenyEntry::new(DenyId::from(session.id), session.access_exp + DENY_MARGIN_SECONDS);
         assert_eq!((revoked.sessions, revoked.entries.as_slice()), (1, &[entry][..]));
         assert_eq!(store.deny_rows_after(0, 10).await.unwrap()[0].entry, entry);
         let stored = store.session(session.id).await.unwrap().unwrap();
@@ -53,7 +53,7 @@ on_both_databases! {
             revocation(made[0].id, RevokeReason::Replay),
             revocation(made[1].id, RevokeReason::Admin),
             revocation_of_token(jti),
-            revocation_of_token(DenyEntry { until: NOW, ..token() }),
+            revocation_of_token(DenyEntry::new(token().id, NOW)),
         ];
         let applied = store.revoke_batch(&batch, NOW).await.unwrap();
         assert_eq!(applied.newly, [true, true, false, true, false, false, false]);

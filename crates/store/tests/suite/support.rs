@@ -179,7 +179,7 @@ pub fn terms(now: i64) -> RotationTerms {
 }
 
 pub fn token() -> DenyEntry {
-    DenyEntry { id: DenyId::from(id()), until: NOW + 500 }
+    DenyEntry::new(DenyId::from(id()), NOW + 500)
 }
 
 pub fn key(purpose: KeyPurpose, kid: &str) -> NewKey {

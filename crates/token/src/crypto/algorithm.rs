@@ -41,6 +41,7 @@ pub enum Algorithm {
 
 /// The name is not a supported algorithm, such as `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 #[error("not a supported signature algorithm")]
 pub struct UnknownAlgorithm;
 
@@ -55,7 +56,7 @@ pub(crate) enum Family {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: &'static [Self] = &[
         Self::ES256,
         Self::ES384,
         Self::ES512,
@@ -132,7 +133,7 @@ impl FromStr for Algorithm {
         if name == "Ed25519" {
             return Ok(Self::EdDSA);
         }
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
     }
 }
 
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_name_reads_as_itself() {
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
             assert_eq!(serde_json::to_string(&algorithm).unwrap(), format!("\"{algorithm}\""));
         }

@@ -56,9 +56,17 @@ impl fmt::Debug for DenyId {
 
 /// One row of the denylist: until `until` (Unix seconds, exclusive) everything with `id` is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DenyEntry {
     /// What is refused.
     pub id: DenyId,
     /// Unix seconds: the latest `exp` under the id plus [`DENY_MARGIN_SECONDS`].
     pub until: i64,
+}
+
+impl DenyEntry {
+    /// An entry that refuses `id` until `until`, in Unix seconds.
+    pub fn new(id: impl Into<DenyId>, until: i64) -> Self {
+        Self { id: id.into(), until }
+    }
 }

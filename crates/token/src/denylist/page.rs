@@ -17,6 +17,7 @@ use crate::denylist::deny_id::DenyEntry;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DenyPage {
     /// Where the next request continues: its `after`. Opaque.
     pub cursor: String,
@@ -32,6 +33,13 @@ pub struct DenyPage {
     pub more: bool,
     /// What is denied, in the order in which it was committed.
     pub entries: Vec<DenyEntry>,
+}
+
+impl DenyPage {
+    /// The last page of these entries, for a request without a nonce.
+    pub fn new(cursor: impl Into<String>, entries: Vec<DenyEntry>) -> Self {
+        Self { cursor: cursor.into(), nonce: None, reset: false, more: false, entries }
+    }
 }
 
 /// As the feed writes it: `["0198…", 1763800000]`, the id in UUID form and `until` in Unix seconds.

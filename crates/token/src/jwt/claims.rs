@@ -1,5 +1,7 @@
 //! The claims of an access token (RFC 9068 §2.2).
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -13,8 +15,31 @@ use crate::protocol::scope::Scope;
 /// The last second of the year 9999. A time beyond it, or before 1970, is a mistake or an attack.
 pub const MAX_TIME: i64 = 253_402_300_799;
 
-/// The claims of an access token. Times are Unix seconds.
+/// The claims of an access token: Ficha's profile of RFC 9068 §2.2, in which `sub`, `jti` and `sid` are UUIDs. Times are
+/// Unix seconds.
+///
+/// Later versions may add claims, so [`AccessClaims::new`] creates it:
+///
+/// ```
+/// use ficha_token::AccessClaims;
+/// use uuid::Uuid;
+///
+/// let (user, session, token) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+/// let mut claims = AccessClaims::new(
+///     "https://auth.example.com",
+///     user,
+///     ["notes"],
+///     "app",
+///     session,
+///     token,
+///     1_763_800_000..1_763_800_600,
+/// );
+/// claims.scope = "notes:read".parse()?;
+/// assert_eq!((claims.iat, claims.exp), (1_763_800_000, 1_763_800_600));
+/// # Ok::<(), ficha_token::ScopeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AccessClaims {
     /// The issuer.
     pub iss: String,
@@ -50,14 +75,44 @@ pub struct AccessClaims {
 
 impl AccessClaims {
     /// The names that [`AccessClaims::extra`] must not contain.
-    pub const NAMES: [&'static str; 12] =
-        ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid", "auth_time", "roles"];
+    pub const NAMES: &'static [&'static str] =
+        &["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "sid", "auth_time", "roles"];
+
+    /// Claims without scope, roles and custom claims, of a user who has logged in when the token is issued.
+    ///
+    /// `sub` is the user, or the client's own id if there is no user; `sid` the session; `jti` the token itself. `life`
+    /// begins with `iat` and ends with `exp`, in Unix seconds.
+    pub fn new(
+        iss: impl Into<String>,
+        sub: Uuid,
+        aud: impl IntoIterator<Item = impl Into<String>>,
+        client_id: impl Into<String>,
+        sid: Uuid,
+        jti: Uuid,
+        life: Range<i64>,
+    ) -> Self {
+        Self {
+            iss: iss.into(),
+            sub,
+            aud: aud.into_iter().map(Into::into).collect(),
+            exp: life.end,
+            iat: life.start,
+            nbf: None,
+            jti,
+            client_id: client_id.into(),
+            scope: Scope::empty(),
+            sid,
+            auth_time: life.start,
+            roles: Vec::new(),
+            extra: Map::new(),
+        }
+    }
 
     /// The ids by which the token can be denied: its own, its session's, and that of the key that signed it.
     ///
     /// [`VerifyingKey::deny_id`](crate::VerifyingKey::deny_id) has the third without hashing.
-    pub fn deny_ids(&self, kid: &str) -> [DenyId; 3] {
-        [self.jti.into(), self.sid.into(), DenyId::of_key(kid)]
+    pub fn deny_ids(&self, kid: &str) -> Vec<DenyId> {
+        vec![self.jti.into(), self.sid.into(), DenyId::of_key(kid)]
     }
 
     /// Reads the claims into a type of the caller's: custom ones and those of the RFCs, under the names that they have in
@@ -102,7 +157,7 @@ impl AccessClaims {
             return Some(name);
         }
         // A member would occur twice.
-        if let Some(name) = Self::NAMES.into_iter().find(|name| self.extra.contains_key(*name)) {
+        if let Some(name) = Self::NAMES.iter().find(|name| self.extra.contains_key(**name)) {
             return Some(name);
         }
         if !json::is_readable(&self.extra) {

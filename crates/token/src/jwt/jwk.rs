@@ -14,6 +14,7 @@ pub const MAX_KID_BYTES: usize = 256;
 /// A public key as a JSON Web Key. It has no member for a private or symmetric key, so neither can end up in a key set;
 /// unknown members are ignored when it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Jwk {
     /// The key type: `EC`, `OKP` or `RSA`.
     pub kty: String,

@@ -16,6 +16,7 @@ pub const MAX_SET_KEYS: usize = 100;
 
 /// A key set (RFC 7517 §5), as it is published.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JwkSet {
     /// The public keys. Empty if tokens are signed with a shared secret.
     pub keys: Vec<Jwk>,
@@ -24,6 +25,7 @@ pub struct JwkSet {
 /// One key of a set that can't be used, and why. The others are not affected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("key {position} of the set: {error}")]
+#[non_exhaustive]
 pub struct KeyProblem {
     /// Its position in the set, from 0.
     pub position: usize,
@@ -35,6 +37,7 @@ pub struct KeyProblem {
 
 /// Why a whole key set can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeySetError {
     /// More than [`MAX_SET_BYTES`].
     #[error("the key set is larger than 256 KiB")]
@@ -53,6 +56,11 @@ struct RawSet {
 }
 
 impl JwkSet {
+    /// A set of these keys.
+    pub fn new(keys: Vec<Jwk>) -> Self {
+        Self { keys }
+    }
+
     /// Reads a published key set, one key at a time: a key that can't be used becomes a [`KeyProblem`] and the rest is
     /// kept (RFC 7517 §5: unknown keys should be ignored).
     pub fn parse(bytes: &[u8]) -> Result<(Vec<VerifyingKey>, Vec<KeyProblem>), KeySetError> {

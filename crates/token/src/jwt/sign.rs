@@ -35,6 +35,7 @@ pub struct SigningKey {
 
 /// Why a token could not be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignError {
     /// A claim has a value that our verifier would reject, or appears in `extra` as well.
     #[error("the claim {0} can't be signed")]

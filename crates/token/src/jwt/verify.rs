@@ -217,8 +217,9 @@ fn rsa_parameters(algorithm: Algorithm) -> Result<&'static RsaParameters, KeyErr
     }
 }
 
-/// What a service requires of a token.
+/// What a service requires of a token. [`Expected::new`] creates it; later versions may add requirements.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Expected {
     /// The issuer. Compared byte by byte (RFC 8414 §3.3 has no normalisation).
     pub issuer: String,
@@ -229,6 +230,34 @@ pub struct Expected {
     /// The algorithms that this service accepts, in addition to the rule that each key has only one. If empty, no token
     /// is accepted.
     pub algorithms: Vec<Algorithm>,
+}
+
+impl Expected {
+    /// Tokens of this issuer for at least one of these audiences, signed with one of these algorithms, without leeway. If
+    /// there is no audience, tokens for any audience are accepted.
+    pub fn new(
+        issuer: impl Into<String>,
+        audiences: impl IntoIterator<Item = impl Into<String>>,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audiences: audiences.into_iter().map(Into::into).collect(),
+            leeway: 0,
+            algorithms: algorithms.into_iter().collect(),
+        }
+    }
+
+    /// Tokens of this issuer for any audience: also those that were issued for another service.
+    pub fn for_any_audience(issuer: impl Into<String>, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        Self::new(issuer, std::iter::empty::<String>(), algorithms)
+    }
+
+    /// Sets [`Expected::leeway`], in seconds.
+    pub fn with_leeway(mut self, seconds: u32) -> Self {
+        self.leeway = seconds;
+        self
+    }
 }
 
 /// Checks issuer, audience and times at `now` (Unix seconds). A token is valid from `nbf - leeway` on, and before

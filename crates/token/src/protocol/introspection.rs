@@ -9,6 +9,7 @@ use crate::protocol::scope::Scope;
 
 /// What the server says about a token. For an inactive one it says nothing more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Introspection {
     /// True if the token is valid now.
     pub active: bool,

@@ -8,12 +8,10 @@ use zeroize::Zeroize as _;
 
 use crate::protocol::scope::Scope;
 
-pub use crate::protocol::introspection::Introspection;
-pub use crate::protocol::metadata::ServerMetadata;
-
 /// An error code of the OAuth family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OAuthErrorCode {
     /// `invalid_request`: [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), and for bearer tokens
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1).
@@ -44,7 +42,7 @@ pub enum OAuthErrorCode {
 
 impl OAuthErrorCode {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &'static [Self] = &[
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -144,6 +142,7 @@ impl<'de> Deserialize<'de> for TokenType {
 
 /// A successful response of the token endpoint (RFC 6749 §5.1). `Debug` does not show the tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: Secret,
@@ -174,6 +173,7 @@ impl TokenResponse {
 
 /// An error response (RFC 6749 §5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ErrorBody {
     /// The code.
     pub error: OAuthErrorCode,
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_code_is_sent_as_its_name() {
-        for code in OAuthErrorCode::ALL {
+        for &code in OAuthErrorCode::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The metadata document. Empty lists are left out: RFC 8414 §3.2 requires that for claims with zero elements, and so
 /// `response_types_supported` is left out, since there is no authorization endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ServerMetadata {
     /// The issuer, exactly as in `iss`.
     pub issuer: String,
@@ -44,6 +45,13 @@ pub struct ServerMetadata {
     /// A page for developers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,
+}
+
+impl ServerMetadata {
+    /// The metadata of an issuer that offers nothing yet.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), ..Self::default() }
+    }
 }
 
 #[cfg(test)]

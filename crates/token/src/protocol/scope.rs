@@ -15,6 +15,7 @@ pub struct Scope(BTreeSet<String>);
 
 /// Why a text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScopeError {
     /// A byte outside %x21 / %x23-5B / %x5D-7E, or two spaces in a row, or one at an end.
     #[error(

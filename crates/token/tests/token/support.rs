@@ -18,30 +18,26 @@ pub static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg
 pub static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256).unwrap());
 
 pub fn claims() -> AccessClaims {
-    AccessClaims {
-        iss: "https://auth.example.com".into(),
-        sub: "01981234-5678-7abc-8def-0123456789ab".parse().unwrap(),
-        aud: vec!["notes".into()],
-        exp: NOW + 600,
-        iat: NOW,
-        nbf: None,
-        jti: "3f2504e0-4f89-41d3-9a0c-0305e82c3301".parse().unwrap(),
-        client_id: "first-party".into(),
-        scope: "notes:read notes:write".parse().unwrap(),
-        sid: "01981234-5678-7abc-8def-aaaaaaaaaaaa".parse().unwrap(),
-        auth_time: NOW - 5,
-        roles: Vec::new(),
-        extra: serde_json::Map::new(),
-    }
+    let mut claims = AccessClaims::new(
+        "https://auth.example.com",
+        "01981234-5678-7abc-8def-0123456789ab".parse().unwrap(),
+        ["notes"],
+        "first-party",
+        "01981234-5678-7abc-8def-aaaaaaaaaaaa".parse().unwrap(),
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301".parse().unwrap(),
+        NOW..NOW + 600,
+    );
+    claims.scope = "notes:read notes:write".parse().unwrap();
+    claims.auth_time = NOW - 5;
+    claims
 }
 
 pub fn expected() -> Expected {
-    Expected {
-        issuer: "https://auth.example.com".into(),
-        audiences: vec!["calendar".into(), "notes".into()],
-        leeway: 0,
-        algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256],
-    }
+    Expected::new(
+        "https://auth.example.com",
+        ["calendar", "notes"],
+        [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256],
+    )
 }
 
 pub fn b64(bytes: impl AsRef<[u8]>) -> String {
@@ -102,4 +98,10 @@ pub fn verify_header(header: &Value) -> Result<AccessClaims, TokenError> {
 
 pub fn verify_payload(payload: &Value) -> Result<AccessClaims, TokenError> {
     verify(&forge(&header().to_string(), &payload.to_string()))
+}
+
+/// The same value with a change.
+pub fn changed<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
 }

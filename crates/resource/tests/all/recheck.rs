@@ -19,7 +19,7 @@ type Gate = Arc<Semaphore>;
 async fn events(user: Bearer, gate: Data<Gate>) -> impl Responder {
     let events = futures_util::stream::unfold((user, gate), |(user, gate)| async move {
         gate.acquire().await.unwrap().forget();
-        user.revalidate().ok()?;
+        user.recheck().ok()?;
         Some((Ok::<_, Infallible>(Bytes::from("data: tick\n\n")), (user, gate)))
     });
     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
@@ -78,7 +78,7 @@ async fn a_stream_ends_when_its_token_is_no_longer_valid() {
 
 async fn again(user: Bearer, issuer: Data<TestIssuer>) -> String {
     let mut said = Vec::new();
-    let mut look = || said.push(user.revalidate().map_err(|error| (error.refusal().clone(), error.is_temporary())));
+    let mut look = || said.push(user.recheck().map_err(|error| (error.refusal().clone(), error.is_temporary())));
     look();
     issuer.set_stale(true);
     look();
@@ -95,7 +95,7 @@ async fn again(user: Bearer, issuer: Data<TestIssuer>) -> String {
 }
 
 #[actix_web::test]
-async fn revalidate_marks_temporary_errors_and_keeps_to_the_routes_choice() {
+async fn recheck_marks_temporary_errors_and_keeps_to_the_routes_choice() {
     for kind in ["one", "several"] {
         for (path, expected) in [("/again", "stale"), ("/lenient/again", "fresh enough")] {
             let issuer = TestIssuer::new();

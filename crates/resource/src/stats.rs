@@ -1,4 +1,4 @@
-//! What a health endpoint and a metrics endpoint want to know.
+//! What a metrics endpoint wants to know.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,36 +10,6 @@ use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
 
 use crate::cache::CacheStats;
-
-/// Why a service can't decide about tokens at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum NotReady {
-    /// The issuer's metadata has not been read yet.
-    NoMetadata,
-    /// The signing keys have not been read yet.
-    NoKeys,
-    /// The signing keys could not be read for longer than the outage limit.
-    KeysTooOld,
-    /// The denylist has not been read to its end yet.
-    NoDenylist,
-    /// The lease is over: the denylist could not be read for too long. It is not a reason if stale lists are accepted
-    /// ([`OnStale::Accept`](crate::OnStale::Accept)).
-    LeaseOver,
-}
-
-/// Whether a service can decide about tokens at the moment, and if not, why.
-///
-/// ```
-/// # async fn example(oauth2: ficha_resource::OAuth2PasswordBearer) {
-/// let readiness = oauth2.ready();
-/// let (status, body) = if readiness.is_ready() { (200, "ready".to_owned()) } else { (503, readiness.to_string()) };
-/// # }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Readiness {
-    reasons: Vec<NotReady>,
-}
 
 /// Statistics about one issuer. Counters begin at the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +25,11 @@ pub struct Stats {
     pub key_fetches_ok: u64,
     /// Failed fetches of the key set.
     pub key_fetches_failed: u64,
+    /// Why the issuer's metadata could not be read, if the last attempt failed. Like the other errors here it is text for
+    /// people, and contains no secret.
+    pub metadata_error: Option<String>,
+    /// Why the keys could not be read, if the last attempt failed.
+    pub keys_error: Option<String>,
     /// The denylist, if there is one.
     pub denylist: Option<DenylistStats>,
     /// The verified-token cache.
@@ -62,7 +37,7 @@ pub struct Stats {
 }
 
 /// The denylist's part of [`Stats`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DenylistStats {
     /// Time since the last poll was sent that made the replica current. `None` before the first.
@@ -77,47 +52,8 @@ pub struct DenylistStats {
     pub polls_failed: u64,
     /// How often the server did not know the cursor and sent the whole list.
     pub resets: u64,
-}
-
-impl Readiness {
-    pub(crate) fn new(reasons: Vec<NotReady>) -> Self {
-        Self { reasons }
-    }
-
-    /// True if the service can decide about tokens.
-    pub fn is_ready(&self) -> bool {
-        self.reasons.is_empty()
-    }
-
-    /// Why not.
-    pub fn reasons(&self) -> &[NotReady] {
-        &self.reasons
-    }
-}
-
-impl fmt::Display for Readiness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_ready() {
-            return f.write_str("ready");
-        }
-        for (position, reason) in self.reasons.iter().enumerate() {
-            let separator = if position == 0 { "not ready: " } else { "; " };
-            write!(f, "{separator}{reason}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for NotReady {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoMetadata => "the issuer's metadata has not been read yet",
-            Self::NoKeys => "the signing keys have not been read yet",
-            Self::KeysTooOld => "the signing keys could not be read for too long",
-            Self::NoDenylist => "the denylist has not been read to its end yet",
-            Self::LeaseOver => "the denylist is stale",
-        })
-    }
+    /// Why the denylist could not be read, if the last attempt failed.
+    pub error: Option<String>,
 }
 
 impl Stats {
@@ -136,7 +72,7 @@ impl Stats {
         for (name, help, value) in GAUGES {
             registry.register(*name, *help, Samples::of(&all, value, ConstGauge::new));
         }
-        let staleness = |stats: &Self| Some(stats.denylist?.staleness?.as_secs_f64());
+        let staleness = |stats: &Self| Some(stats.denylist.as_ref()?.staleness?.as_secs_f64());
         registry.register(
             "ficha_resource_denylist_staleness_seconds",
             "Time since the last poll was sent that made the replica current",
@@ -153,17 +89,17 @@ type Value = fn(&Stats) -> Option<u64>;
 
 const COUNTERS: &[(&str, &str, Value)] = &[
     ("ficha_resource_denylist_polls", "Polls of the denylist, the failed ones included", |stats| {
-        Some(stats.denylist?.polls_ok + stats.denylist?.polls_failed)
+        stats.denylist.as_ref().map(|list| list.polls_ok + list.polls_failed)
     }),
     (
         "ficha_resource_denylist_polls_failed",
         "Polls of the denylist that failed, or whose answer could not be used",
-        |stats| Some(stats.denylist?.polls_failed),
+        |stats| Some(stats.denylist.as_ref()?.polls_failed),
     ),
     (
         "ficha_resource_denylist_resets",
         "How often the server did not know the cursor and sent the whole list",
-        |stats| Some(stats.denylist?.resets),
+        |stats| Some(stats.denylist.as_ref()?.resets),
     ),
     ("ficha_resource_key_fetches", "Successful fetches of the key set", |stats| Some(stats.key_fetches_ok)),
     ("ficha_resource_key_fetches_failed", "Failed fetches of the key set", |stats| Some(stats.key_fetches_failed)),
@@ -178,8 +114,10 @@ const COUNTERS: &[(&str, &str, Value)] = &[
 
 const GAUGES: &[(&str, &str, Value)] = &[
     ("ficha_resource_ready", "1 if the service can decide about tokens", |stats| Some(u64::from(stats.ready))),
-    ("ficha_resource_denylist_entries", "Denied ids", |stats| Some(stats.denylist?.entries as u64)),
-    ("ficha_resource_denylist_bytes", "Memory used by the replica", |stats| Some(stats.denylist?.bytes as u64)),
+    ("ficha_resource_denylist_entries", "Denied ids", |stats| Some(stats.denylist.as_ref()?.entries as u64)),
+    ("ficha_resource_denylist_bytes", "Memory used by the replica", |stats| {
+        Some(stats.denylist.as_ref()?.bytes as u64)
+    }),
     ("ficha_resource_keys", "Known signing keys", |stats| Some(stats.keys as u64)),
     ("ficha_resource_token_cache_entries", "Tokens in the cache", |stats| Some(stats.cache.entries as u64)),
     ("ficha_resource_token_cache_bytes", "Memory used by the cache, estimated", |stats| Some(stats.cache.bytes as u64)),
@@ -234,14 +172,5 @@ mod tests {
     fn what_is_not_there_is_left_out() {
         let text = Stats { denylist: None, ..stats("https://a") }.prometheus();
         assert!(!text.contains("denylist") && text.contains("ficha_resource_keys"), "{text}");
-    }
-
-    #[test]
-    fn not_being_ready_says_why() {
-        assert_eq!(Readiness::default().to_string(), "ready");
-        let readiness = Readiness::new(vec![NotReady::NoKeys, NotReady::LeaseOver]);
-        assert!(!readiness.is_ready());
-        let said = readiness.to_string();
-        assert_eq!(said, "not ready: the signing keys have not been read yet; the denylist is stale");
     }
 }

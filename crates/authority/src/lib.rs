@@ -24,7 +24,7 @@ mod tasks;
 mod tokens;
 
 pub use admin::{
-    Actor, Admin, AdminError, ClientChange, EventQuery, NewClient, NewPassword, NewUser, Purged, SessionQuery,
+    Actor, Admin, AdminError, ClientChange, Erased, EventQuery, NewClient, NewPassword, NewUser, Purged, SessionQuery,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};

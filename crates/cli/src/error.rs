@@ -41,7 +41,7 @@ pub enum CliError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The event log is not what was written.
-    #[error("the event log is damaged: {0} places")]
+    #[error("the event log is damaged; found: {0}")]
     EventsDamaged(usize),
     /// The server is not ready, or can't be asked.
     #[error("not healthy: {0}")]

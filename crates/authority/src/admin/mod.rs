@@ -6,6 +6,7 @@
 mod actor;
 mod bulk;
 mod clients;
+mod erase;
 mod events;
 mod keys;
 mod powers;
@@ -22,6 +23,7 @@ use ficha_token::Scope;
 pub use actor::Actor;
 pub(crate) use bulk::Stopped;
 pub use clients::{ClientChange, NewClient};
+pub use erase::Erased;
 pub use events::EventQuery;
 pub use keys::Purged;
 pub use sessions::SessionQuery;

@@ -83,15 +83,23 @@ impl Authority {
         attempt: &Attempt,
     ) -> Result<Outcome, AuthorityError> {
         let typical = self.inner.hashing.typical(attempt.share(), self.floor_cost()) + self.inner.counting.typical();
-        let counted = async {
-            let user = self.find_user(username).await?;
-            let login = self.failed_login(client, source, attempt, user.as_ref());
-            let key = random_uuid(&*self.inner.base.entropy);
-            Ok::<_, AuthorityError>(self.inner.refusals.submit(RefusalJob { key, login }).await?)
-        };
+        let counted = self.record_refusal(client, source, username);
         let ((), counted) = tokio::join!(tokio::time::sleep(typical), counted);
         counted?;
         Err(AuthorityError::BadCredentials)
+    }
+
+    /// Records a login that was refused for another reason than its password. It does not count for the throttle.
+    pub(crate) async fn record_refusal(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        username: &str,
+    ) -> Result<(), AuthorityError> {
+        let user = self.find_user(username).await?;
+        let login = self.failed_login(client, source, &self.attempt(client, source, username), user.as_ref());
+        let key = random_uuid(&*self.inner.base.entropy);
+        Ok(self.inner.refusals.submit(RefusalJob { key, login }).await?)
     }
 
     fn failed_login(

@@ -52,7 +52,11 @@ impl Authority {
             client_version: client.record().auth_version,
             cause: self.cause(EventActor::User { id: user.id, name: Some(user.name) }, source),
         };
-        let session = self.inserted(self.store().insert_session(session).await?)?;
+        let outcome = self.store().insert_session(session).await?;
+        if outcome == InsertOutcome::Outdated {
+            self.record_refusal(client, source, &request.username).await?;
+        }
+        let session = self.inserted(outcome)?;
         let keys = self.keys_for(&session, AuthorityError::Purged).await?;
         self.inner.metrics.logins.count();
         let now = session.created_at;

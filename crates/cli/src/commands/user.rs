@@ -53,6 +53,14 @@ pub enum Command {
         /// The user name
         name: String,
     },
+    /// Remove a user, and delete what is personal about them from sessions and events
+    Erase {
+        /// The user name, or the id of a user who was removed
+        user: String,
+        /// Don't ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// Remove a user; all their sessions end
     Rm {
         /// The user name
@@ -131,6 +139,15 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
         Command::Disable { name } => {
             let sessions = open().await?.admin.set_user_enabled(&actor(), &name, false).await?;
             output::say(&format!("user {name} disabled; {}", ended(sessions)))
+        }
+        Command::Erase { user, yes } => {
+            let context = open().await?;
+            ask::confirm(
+                "The user is removed, and their names and addresses are deleted; nobody can restore them.",
+                yes,
+            )?;
+            let erased = context.admin.erase_user(&actor(), &user).await?;
+            output::say(&format!("user erased from {} events; {}", erased.events, ended(erased.sessions)))
         }
         Command::Rm { name } => {
             let sessions = open().await?.admin.delete_user(&actor(), &name).await?;

@@ -242,6 +242,20 @@ ficha_store::on_both_databases! {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
         intact(&app).await;
+        app.add_user("bob", "").await;
+        let tokens_of_bob = app.login("bob").await;
+        let erased = app.admin.erase_user(&tester(), "bob").await.expect("he is there");
+        assert_eq!((erased.sessions, erased.events), (1, 4), "created, login, sessions, deleted");
+        let of_bob = EventQuery { user: Some(subject(&tokens_of_bob.access).to_string()), ..EventQuery::default() };
+        numbered(&app).await;
+        let left = app.admin.events_after(&tester(), &of_bob, 0, 10).await.expect("an answer");
+        assert!(!format!("{left:?}").contains("bob") && left.iter().any(|event| event.event == "user.erased"), "{left:?}");
+        let session = row(&database, sid(&tokens_of_bob.access)).await;
+        assert_eq!((session.address, session.user_agent), (None, None));
+        // Nothing is left for a second time.
+        let id = subject(&tokens_of_bob.access).to_string();
+        assert_eq!(app.admin.erase_user(&tester(), &id).await.expect("an id").events, 1, "the event of the erasure");
+        intact(&app).await;
         while app.store.erase_events_of(subject(&tokens.access), 10).await.expect("an answer") > 0 {}
         app.advance(days(366)).await;
         app.login("alice").await;

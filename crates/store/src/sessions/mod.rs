@@ -9,7 +9,7 @@ pub(crate) mod revoke;
 mod rotate;
 
 use ficha_token::DENY_MARGIN_SECONDS;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -63,6 +63,25 @@ impl Store {
             }
             after = page.last().copied();
         }
+    }
+
+    /// Deletes address and user agent from at most `limit` sessions of a user. Returns how many it changed; call it until
+    /// that is 0.
+    pub async fn erase_sessions_of(&self, user: Uuid, limit: u64) -> Result<u64> {
+        let personal = session::Column::Address.is_not_null().or(session::Column::UserAgent.is_not_null());
+        let query = session::Entity::find().select_only().column(session::Column::Id);
+        let query = query.filter(session::Column::UserId.eq(user)).filter(personal).limit(limit);
+        let ids: Vec<Uuid> = query.into_tuple().all(self.reader()).await?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        statement!(self, |database| {
+            let update = session::Entity::update_many()
+                .col_expr(session::Column::Address, Expr::value(None::<String>))
+                .col_expr(session::Column::UserAgent, Expr::value(None::<String>))
+                .filter(session::Column::Id.is_in(ids.iter().copied()));
+            Ok(update.exec(database).await?.rows_affected)
+        })
     }
 
     /// Examines the next `limit` sessions after the id `after`, and deletes those that have expired and whose last

@@ -1,0 +1,54 @@
+//! Erasing a person: deleting the user, and what is personal about them elsewhere.
+
+use ficha_store::{EventKind, NewEvent};
+use uuid::Uuid;
+
+use super::powers::{Access, Area};
+use super::{Actor, Admin, AdminError};
+
+/// How many rows one transaction changes.
+const BATCH: u64 = 500;
+
+/// What was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// How many sessions were ended.
+    pub sessions: u64,
+    /// In how many events something personal was deleted.
+    pub events: u64,
+}
+
+impl Admin {
+    /// Deletes a user, and deletes name, address, user agent and what was changed from their sessions and events. The log
+    /// stays whole: its hashes cover commitments. `who` is a name; or the id of a user who was deleted, also to complete
+    /// what was interrupted.
+    pub async fn erase_user(&self, actor: &Actor, who: &str) -> Result<Erased, AdminError> {
+        actor.require(Access::Write, Area::Users)?;
+        let store = &self.base.store;
+        let (id, sessions) = match store.user_by_name(who).await? {
+            Some(user) => (user.id, self.delete_user(actor, who).await?),
+            None => (self.id_of_deleted(who).await?, 0),
+        };
+        while store.erase_sessions_of(id, BATCH).await? > 0 {}
+        let mut events = 0;
+        loop {
+            match store.erase_events_of(id, BATCH).await? {
+                0 => break,
+                erased => events += erased,
+            }
+        }
+        let event = NewEvent::new(EventKind::UserErased, &self.cause(actor)).user(id);
+        store.record_events(&[event.detail(serde_json::json!({ "events": events }))]).await?;
+        Ok(Erased { sessions, events })
+    }
+
+    async fn id_of_deleted(&self, who: &str) -> Result<Uuid, AdminError> {
+        let id = who.parse::<Uuid>().map_err(|_| AdminError::NoSuch { kind: "user", name: who.to_owned() })?;
+        match self.base.store.user_by_id(id).await? {
+            Some(user) => {
+                Err(AdminError::Invalid(format!("this is the id of the user {:?}: give the name", user.name)))
+            }
+            None => Ok(id),
+        }
+    }
+}

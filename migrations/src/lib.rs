@@ -22,8 +22,8 @@ mod m0015_unreported_failures;
 mod m0016_compatibility;
 
 /// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
-/// release before, which knows this one but not all, can be restarted while a release is rolled out. Contracting raises
-/// it.
+/// release before that knows this one, but not all, can be restarted while a release is rolled out; servers from before
+/// m0016 don't look at it, and only go on running. Contracting raises it.
 pub const NEEDED: &str = "m0012_heartbeat_settings";
 
 /// All migrations, in order.

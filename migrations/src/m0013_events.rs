@@ -74,6 +74,18 @@ impl MigrationTrait for Step {
             .and_where(Expr::col("user_id").is_not_null())
             .take();
         manager.create_index(by_user).await?;
+        // The same for what an erased person did to others. What somebody did to themselves is found by the index above,
+        // so a login has no entry here.
+        let others = Expr::col("user_id").is_null().or(Expr::col("user_id").ne(Expr::col("actor_id")));
+        let by_actor = Index::create()
+            .name("events_actor_id")
+            .table("events")
+            .col("actor_id")
+            .col("id")
+            .and_where(Expr::col("actor_id").is_not_null())
+            .and_where(others)
+            .take();
+        manager.create_index(by_actor).await?;
         // Who began a revocation of many sessions, for the events of whoever continues it.
         let cause = Table::alter().table("bulk_revocations").add_column(text_null("cause")).take();
         manager.alter_table(cause).await?;

@@ -9,7 +9,7 @@ use ficha_authority::{Authority, Verdict};
 use ficha_resource::{BearerGuard, DenySource, DenyVerdict, KeyLookup, KeySource, Verifier, VerifierSettings};
 use ficha_token::Algorithm;
 use ficha_token::DenyId;
-use ficha_token::{Expected, SystemEntropy};
+use ficha_token::Expected;
 
 use crate::http::connections::Connections;
 use crate::http::request_id::{RequestId, RequestIds};
@@ -47,7 +47,7 @@ impl State {
         let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
-        let request_ids = RequestIds::new(Arc::new(SystemEntropy));
+        let request_ids = RequestIds::default();
         Self { authority, proxies: Arc::new(proxies), guard, request_ids, connections, stopping: Arc::default() }
     }
 

@@ -27,7 +27,11 @@ impl Admin {
         let store = &self.base.store;
         let (id, sessions) = match store.user_by_name(who).await? {
             Some(user) => (user.id, self.delete_user(actor, who).await?),
-            None => (self.id_of_deleted(who).await?, 0),
+            None => {
+                // What they held is not known any more.
+                actor.require_any_scope()?;
+                (self.id_of_deleted(who).await?, 0)
+            }
         };
         while store.erase_sessions_of(id, BATCH).await? > 0 {}
         let mut events = 0;

@@ -1,5 +1,6 @@
 //! The event log.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use ficha_store::{EventFilter, EventRecord};
@@ -12,8 +13,14 @@ use super::{Actor, Admin, AdminError};
 use crate::events::sequencer::{Sequencer, Step};
 use crate::events::verify::{Verified, verify};
 
+/// How many of the events without a number are waited for.
+const MOST_WAITING: u64 = 10_000;
 /// How often it is looked whether the waiting events have numbers.
 const LOOK: Duration = Duration::from_millis(100);
+
+fn ids(events: &[EventRecord]) -> impl Iterator<Item = Uuid> {
+    events.iter().map(|event| event.id)
+}
 
 /// Which events are listed.
 #[derive(Debug, Clone, Default)]
@@ -38,17 +45,21 @@ impl Admin {
         let key = master.chain_key();
         let mut sequencer = Sequencer::new(store, &key, random_uuid(&*self.base.entropy));
         let (began, mut numbered) = (Instant::now(), false);
-        while began.elapsed() < limit {
+        let mut waiting: HashSet<Uuid> = ids(&store.pending_events(MOST_WAITING).await?).collect();
+        while began.elapsed() < limit && !waiting.is_empty() {
             match sequencer.step(&store.event_chain().await?).await? {
                 Step::Idle => break,
-                Step::Numbered => numbered = true,
+                Step::Numbered(_) => numbered = true,
                 Step::NotMine => tokio::time::sleep(LOOK).await,
             }
+            // Not those that have come since: while a server works, there are always some.
+            let still: HashSet<Uuid> = ids(&store.pending_events(MOST_WAITING).await?).collect();
+            waiting.retain(|id| still.contains(id));
         }
         if numbered {
             sequencer.release().await?;
         }
-        Ok(store.count_pending_events().await?)
+        Ok(waiting.len() as u64)
     }
 
     /// At most `limit` events with a higher number than `after`, in the order of their numbers.

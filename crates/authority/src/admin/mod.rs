@@ -29,6 +29,7 @@ pub use keys::Purged;
 pub use sessions::SessionQuery;
 pub use users::{NewPassword, NewUser};
 
+use self::powers::{Access, Area};
 use crate::clock::issuer::IssuerClock;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
@@ -137,7 +138,9 @@ impl Admin {
 
     /// Declares the scopes that are new.
     async fn declare(&self, actor: &Actor, scopes: &Scope) -> Result<(), AdminError> {
-        for name in scopes.iter() {
+        let known = self.base.store.list_scopes().await?;
+        for name in scopes.iter().filter(|name| known.iter().all(|(known, _)| known != name)) {
+            actor.require(Access::Write, Area::Scopes)?;
             self.base.store.declare_scope(name, "", &self.cause(actor)).await?;
         }
         Ok(())

@@ -37,7 +37,7 @@ impl Authority {
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
-            return self.refuse_throttled(client, source, username, &attempt).await;
+            return self.refuse_throttled(client, source, username, &attempt, &history).await;
         }
         let began = Instant::now();
         let found_user = self.find_user(username).await?;
@@ -81,23 +81,30 @@ impl Authority {
         source: &RequestSource,
         username: &str,
         attempt: &Attempt,
+        history: &LoginHistory,
     ) -> Result<Outcome, AuthorityError> {
         let typical = self.inner.hashing.typical(attempt.share(), self.floor_cost()) + self.inner.counting.typical();
-        let counted = self.record_refusal(client, source, username);
+        // A name that this source has not tried before is counted for the source as a whole: with other names each time,
+        // it would otherwise write a row for each.
+        let account = (history.source_failures > 0).then_some(username);
+        let counted = self.record_refusal(client, source, account);
         let ((), counted) = tokio::join!(tokio::time::sleep(typical), counted);
         counted?;
         Err(AuthorityError::BadCredentials)
     }
 
-    /// Records a login that was refused for another reason than its password. It does not count for the throttle.
+    /// Records a login that was refused for another reason than its password; `None` counts it for the source alone. It
+    /// does not count for the throttle.
     pub(crate) async fn record_refusal(
         &self,
         client: &AuthenticatedClient,
         source: &RequestSource,
-        username: &str,
+        username: Option<&str>,
     ) -> Result<(), AuthorityError> {
-        let user = self.find_user(username).await?;
-        let login = self.failed_login(client, source, &self.attempt(client, source, username), user.as_ref());
+        let user = self.find_user(username.unwrap_or_default()).await?;
+        let attempt = self.attempt(client, source, username.unwrap_or_default());
+        let account = if username.is_some() { attempt.account } else { FailedLogin::ANY_ACCOUNT };
+        let login = self.failed_login(client, source, &Attempt { account, ..attempt }, user.as_ref());
         let key = random_uuid(&*self.inner.base.entropy);
         Ok(self.inner.refusals.submit(RefusalJob { key, login }).await?)
     }

@@ -47,9 +47,25 @@ impl ChainKey {
         parts.finish()
     }
 
+    /// True if the event has this number and follows from `previous`, and nothing in it is uncovered.
+    pub fn fits(&self, previous: &ChainEnd, event: &EventRecord) -> bool {
+        let number = previous.number + 1;
+        event.number == Some(number)
+            && event.hash == Some(self.hash(&previous.hash, number, event))
+            && !event.has_uncovered_values()
+    }
+
     /// Numbers events that come after `end`, in their order. Returns them and the new end.
+    ///
+    /// An end without a right seal was changed by somebody else. The log goes on, but never fits what is before: the
+    /// damage can't be healed by waiting for the next event.
     pub fn extend(&self, end: ChainEnd, events: &[EventRecord]) -> (Vec<Numbered>, ChainEnd) {
         let mut end = end;
+        if !self.is_sealed(Sealed::Newest, &end) {
+            let mut parts = Parts::new(&self.0, b"broken");
+            parts.add(&end.hash);
+            end.hash = parts.finish();
+        }
         let mut numbered = Vec::with_capacity(events.len());
         for event in events {
             end.number += 1;

@@ -22,6 +22,9 @@ impl EventOutput {
 
     /// Logs an event, and hands it to the sink.
     pub(crate) fn put(&self, event: EventRecord) {
+        if self.0.get().is_none() && !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
         let view = EventView::from(event);
         log(&view);
         if let Some(sink) = self.0.get() {
@@ -39,19 +42,23 @@ impl fmt::Debug for EventOutput {
 /// Events that are as frequent as requests are logged at the level `debug` only.
 fn log(event: &EventView) {
     let name = &*event.event;
+    // A log can't be erased, so it has neither the names of users nor what was changed about them.
+    let is_user = event.actor.kind == "user";
+    let actor = event.actor.name.as_deref().filter(|_| !is_user).unwrap_or(&event.actor.kind);
+    let detail = event.detail.as_ref().filter(|_| !name.starts_with("user."));
     let is_frequent = name.starts_with("login.") || name == "refresh.retried";
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 number = event.number,
                 event = name,
-                actor = event.actor.name.as_deref().unwrap_or(&event.actor.kind),
+                actor = actor,
                 user = event.user.map(tracing::field::display),
                 client = event.client,
                 session = event.session.map(tracing::field::display),
                 address = event.address,
                 request = event.request_id,
-                detail = event.detail.as_ref().map(tracing::field::display),
+                detail = detail.map(tracing::field::display),
                 "audit"
             )
         };

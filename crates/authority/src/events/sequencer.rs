@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use ficha_store::{ChainEnd, EventChain, EventFilter, Store, StoreError};
+use ficha_store::{ChainEnd, EventChain, EventFilter, EventRecord, Store, StoreError};
 use ficha_token::random_uuid;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -35,8 +35,11 @@ pub(crate) struct Sequencer<'a> {
     key: &'a ChainKey,
     me: Uuid,
     /// What is expected to move: the oldest event without a number, and the chain as it was then.
-    waiting: Option<(Uuid, EventChain, Instant)>,
+    waiting: Option<(Waiting, Instant)>,
 }
+
+/// The oldest event without a number, the newest number, and the sequencer.
+type Waiting = (Uuid, i64, Option<Uuid>);
 
 /// What one step has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +48,8 @@ pub(crate) enum Step {
     Idle,
     /// Another process numbers events.
     NotMine,
-    /// Events were numbered; there may be more.
-    Numbered,
+    /// These events were numbered; there may be more.
+    Numbered(Vec<EventRecord>),
 }
 
 impl<'a> Sequencer<'a> {
@@ -58,7 +61,7 @@ impl<'a> Sequencer<'a> {
     /// stopped.
     pub(crate) async fn step(&mut self, chain: &EventChain) -> Result<Step, StoreError> {
         // After the chain was read: if another numbers them in between, the compare-and-set fails.
-        let pending = self.store.pending_events(BATCH).await?;
+        let mut pending = self.store.pending_events(BATCH).await?;
         let Some(first) = pending.first().map(|event| event.id) else {
             self.waiting = None;
             return Ok(Step::Idle);
@@ -76,7 +79,13 @@ impl<'a> Sequencer<'a> {
         }
         let (numbered, end) = self.key.extend(chain.newest, &pending);
         let done = self.store.number_events(&numbered, &chain, end).await?;
-        Ok(if done { Step::Numbered } else { Step::NotMine })
+        if !done {
+            return Ok(Step::NotMine);
+        }
+        for (event, numbered) in pending.iter_mut().zip(numbered) {
+            (event.number, event.hash) = (Some(numbered.number), Some(numbered.hash));
+        }
+        Ok(Step::Numbered(pending))
     }
 
     /// Lets another process take over at once.
@@ -85,11 +94,11 @@ impl<'a> Sequencer<'a> {
     }
 
     fn has_stopped(&mut self, first: Uuid, chain: &EventChain) -> bool {
-        let now = Instant::now();
+        let (now, waiting) = (Instant::now(), (first, chain.newest.number, chain.sequencer));
         match &self.waiting {
-            Some((event, seen, since)) if *event == first && seen == chain => now - *since >= STOPPED_AFTER,
+            Some((seen, since)) if *seen == waiting => now - *since >= STOPPED_AFTER,
             _ => {
-                self.waiting = Some((first, chain.clone(), now));
+                self.waiting = Some((waiting, now));
                 false
             }
         }
@@ -131,38 +140,42 @@ impl Authority {
         loop {
             let chain = self.store().event_chain().await?;
             watched.look(&chain, sequencer.key, &self.inner.metrics);
-            let step = sequencer.step(&chain).await?;
-            if step == Step::NotMine {
+            if chain.sequencer != Some(sequencer.me) || watched.passed_on.is_some_and(|last| last > chain.newest.number)
+            {
+                // Another numbers events, or the database has lost some.
                 watched.passed_on = None;
-                return Ok(());
             }
-            // What an earlier step numbered and could not confirm is passed on as well.
-            let mine = step == Step::Numbered || chain.sequencer == Some(sequencer.me);
-            if mine {
+            if chain.sequencer == Some(sequencer.me) {
+                // What an earlier step numbered and could not confirm is passed on as well.
                 let from = *watched.passed_on.get_or_insert(chain.newest.number);
-                watched.passed_on = Some(pass_on(self.store(), &self.inner.events, from).await?);
+                watched.passed_on = Some(pass_on(self.store(), &self.inner.events, from, chain.newest.number).await?);
             }
-            if step == Step::Idle {
-                return Ok(());
+            match sequencer.step(&chain).await? {
+                Step::Idle => return Ok(()),
+                Step::NotMine => return Ok(()),
+                Step::Numbered(events) => {
+                    watched.passed_on = events.last().and_then(|event| event.number);
+                    events.into_iter().for_each(|event| self.inner.events.put(event));
+                }
             }
         }
     }
 }
 
-/// Passes on the events after `from`. Returns the number of the last one.
-async fn pass_on(store: &Store, output: &EventOutput, from: i64) -> Result<i64, StoreError> {
+/// Passes on the events after `from`, up to `to`. Returns the number of the last one.
+async fn pass_on(store: &Store, output: &EventOutput, from: i64, to: i64) -> Result<i64, StoreError> {
     let mut last = from;
-    loop {
+    while last < to {
         let events = store.events_after(&EventFilter::default(), last, BATCH).await?;
-        let is_last = (events.len() as u64) < BATCH;
+        if events.is_empty() {
+            break;
+        }
         for event in events {
             last = event.number.unwrap_or(last);
             output.put(event);
         }
-        if is_last {
-            return Ok(last);
-        }
     }
+    Ok(last.max(to))
 }
 
 /// The end of the chain as this server has seen it. It only ever grows.

@@ -62,6 +62,9 @@ pub enum Damage {
     NotAsExpected(i64),
 }
 
+/// How often checking begins anew because old events were removed meanwhile.
+const ATTEMPTS: u32 = 5;
+
 /// Checks every event, from the oldest to the newest. `expected` is the number and the beginning of the hash of an event
 /// that was noted elsewhere.
 pub(crate) async fn verify(
@@ -69,6 +72,19 @@ pub(crate) async fn verify(
     key: &ChainKey,
     expected: Option<(i64, &str)>,
 ) -> Result<Verified, StoreError> {
+    let mut attempt = 1;
+    loop {
+        let pruned = store.event_chain().await?.pruned;
+        let found = verify_once(store, key, expected).await?;
+        // What a server has pruned meanwhile looks removed.
+        if found.damages.is_empty() || attempt == ATTEMPTS || store.event_chain().await?.pruned == pruned {
+            return Ok(found);
+        }
+        attempt += 1;
+    }
+}
+
+async fn verify_once(store: &Store, key: &ChainKey, expected: Option<(i64, &str)>) -> Result<Verified, StoreError> {
     let chain = store.event_chain().await?;
     let mut walk = Walk { key, last: chain.pruned, events: 0, first: None, damages: Vec::new(), expected, met: false };
     if !key.is_sealed(Sealed::Pruned, &chain.pruned) {
@@ -125,7 +141,7 @@ impl Walk<'_> {
         if number != self.last.number + 1 {
             // What stood before this event is gone, so its own hash can't be checked.
             self.damages.push(Damage::Removed { from: self.last.number + 1, to: number - 1 });
-        } else if self.key.hash(&self.last.hash, number, event) != hash {
+        } else if !self.key.fits(&self.last, event) {
             self.damages.push(Damage::Changed(number));
         }
         self.note_expected(number, &hash);

@@ -43,7 +43,14 @@ impl Authority {
             ClientScopes::Any => user.scopes.clone(),
             ClientScopes::Only(scopes) => user.scopes.intersection(scopes),
         };
-        let scope = granted(&allowed, request.scope)?;
+        let scope = match granted(&allowed, request.scope) {
+            Ok(scope) => scope,
+            Err(error) => {
+                // The password was right: nobody should learn that without an event.
+                self.record_refusal(client, source, Some(&request.username)).await?;
+                return Err(error);
+            }
+        };
         let session = self.new_user_session(client, source, &user, how, scope);
         let has_refresh = client.record().grants.contains(&Grant::RefreshToken);
         let session = NewSession {
@@ -53,8 +60,8 @@ impl Authority {
             cause: self.cause(EventActor::User { id: user.id, name: Some(user.name) }, source),
         };
         let outcome = self.store().insert_session(session).await?;
-        if outcome == InsertOutcome::Outdated {
-            self.record_refusal(client, source, &request.username).await?;
+        if !matches!(outcome, InsertOutcome::Inserted(_)) {
+            self.record_refusal(client, source, Some(&request.username)).await?;
         }
         let session = self.inserted(outcome)?;
         let keys = self.keys_for(&session, AuthorityError::Purged).await?;

@@ -1,5 +1,5 @@
 //! Logins that were refused without checking the password: those that wait at the same time share a commit, and those of
-//! one source for one account a row. So a flood of them costs a few rows a commit.
+//! one source for one account, or for accounts that it had not tried before, a row. So a flood costs few rows.
 
 use ficha_store::{FailedLogin, Store, StoreError};
 use uuid::Uuid;

@@ -66,7 +66,7 @@ impl Authority {
             tracing::debug!(sessions, denylist_rows = rows, "removed expired rows");
         }
         store.prune_login_failures(now - FORGET_FAILURES, PRUNE_BATCH).await?;
-        while store.adopt_audit(PRUNE_BATCH).await? == PRUNE_BATCH {}
+        store.adopt_audit(PRUNE_BATCH).await?;
         store.report_failures(self.clock().unix_millis(), PRUNE_BATCH).await?;
         self.prune_events(now - FORGET_EVENTS).await?;
         store.prune_bulk_revocations(now - FORGET_REVOCATIONS).await?;
@@ -83,10 +83,19 @@ impl Authority {
         let store = self.store();
         let chain = store.event_chain().await?;
         let oldest = store.events_after(&EventFilter::default(), chain.pruned.number, PRUNE_BATCH).await?;
-        let old = oldest.iter().take_while(|event| event.at / 1_000 < older_than).last();
-        let Some((number, hash)) = old.and_then(|event| event.number.zip(event.hash)) else { return Ok(()) };
-        let end = ChainEnd { number, hash, seal: None };
-        let end = self.inner.master.chain_key().sealed(Sealed::Pruned, end);
+        let (key, mut end) = (self.inner.master.chain_key(), chain.pruned);
+        if !key.is_sealed(Sealed::Pruned, &end) {
+            return Ok(());
+        }
+        // Only what fits: a seal over what somebody else has changed would hide the change for ever.
+        for event in oldest.iter().take_while(|event| event.at / 1_000 < older_than) {
+            let (Some(number), Some(hash), true) = (event.number, event.hash, key.fits(&end, event)) else { break };
+            end = ChainEnd { number, hash, seal: None };
+        }
+        if end.number == chain.pruned.number {
+            return Ok(());
+        }
+        let (number, end) = (end.number, key.sealed(Sealed::Pruned, end));
         let pruned = store.prune_events(chain.pruned, end).await?;
         tracing::debug!(events = pruned, up_to = number, "removed old events");
         Ok(())

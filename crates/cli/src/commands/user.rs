@@ -147,7 +147,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
                 yes,
             )?;
             let erased = context.admin.erase_user(&actor(), &user).await?;
-            output::say(&format!("user erased from {} events; {}", erased.events, ended(erased.sessions)))
+            output::say(&format!("personal data deleted from {} events; {}", erased.events, ended(erased.sessions)))
         }
         Command::Rm { name } => {
             let sessions = open().await?.admin.delete_user(&actor(), &name).await?;

@@ -1,10 +1,10 @@
 //! A name for each request: in the answer's header, and in the events that the request causes.
 
-use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use ficha_token::Entropy;
 
 /// The header, in requests from a trusted proxy and in every answer.
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,16 +16,14 @@ const LONGEST: usize = 64;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 
-/// Makes ids: 64 random bits. A number that is counted up would tell everybody how much the server has to do.
-#[derive(Clone)]
-pub struct RequestIds(Arc<dyn Entropy>);
+/// Makes ids: a keyed hash of a number. The number itself would tell everybody how much the server has to do.
+#[derive(Debug, Clone, Default)]
+pub struct RequestIds {
+    key: RandomState,
+    next: Arc<AtomicU64>,
+}
 
 impl RequestIds {
-    /// Ids from this source.
-    pub fn new(entropy: Arc<dyn Entropy>) -> Self {
-        Self(entropy)
-    }
-
     /// The id that a trusted proxy sent, or a new one.
     pub fn of(&self, headers: &HeaderMap, from_trusted_proxy: bool) -> RequestId {
         let given = from_trusted_proxy.then(|| headers.get(&X_REQUEST_ID)).flatten();
@@ -36,15 +34,8 @@ impl RequestIds {
     }
 
     fn next(&self) -> RequestId {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
-        RequestId(format!("{:016x}", u64::from_le_bytes(bytes)).into())
-    }
-}
-
-impl fmt::Debug for RequestIds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RequestIds")
+        let id = self.key.hash_one(self.next.fetch_add(1, Ordering::Relaxed));
+        RequestId(format!("{id:016x}").into())
     }
 }
 
@@ -64,11 +55,10 @@ fn is_usable(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ficha_token::SystemEntropy;
 
     #[test]
     fn only_a_trusted_proxy_names_a_request_and_only_plainly() {
-        let ids = RequestIds::new(Arc::new(SystemEntropy));
+        let ids = RequestIds::default();
         let of = |id: &str, trusted| {
             let mut headers = HeaderMap::new();
             headers.insert(X_REQUEST_ID.clone(), HeaderValue::from_bytes(id.as_bytes()).unwrap());

@@ -66,6 +66,7 @@ async fn refused(app: &App, actor: &Actor) -> String {
         ('U', is_forbidden(admin.set_user_email(actor, "nosuch", None).await)),
         ('U', is_forbidden(admin.delete_user(actor, "nosuch").await)),
         ('U', is_forbidden(admin.unlock_user(actor, "nosuch").await)),
+        ('U', is_forbidden(admin.erase_user(actor, "nosuch").await)),
         ('c', is_forbidden(admin.client(actor, "nosuch").await)),
         ('c', is_forbidden(admin.clients(actor, None, 1).await)),
         ('C', is_forbidden(admin.add_client(actor, new_client("", ClientScopes::Only(scope("")))).await)),
@@ -87,7 +88,7 @@ async fn refused(app: &App, actor: &Actor) -> String {
 ficha_store::on_both_databases! {
     async fn every_rule_asks_the_table(database: TestDatabase) {
         let app = app_with_alice(&database).await;
-        let all = "sssSSSuuUUUUUUUccCCCCCpPPkeee";
+        let all = "sssSSSuuUUUUUUUUccCCCCCpPPkeee";
         let without = |letters: &str| all.chars().filter(|letter| !letters.contains(*letter)).collect::<String>();
         assert_eq!(refused(&app, &tester()).await, "");
         assert_eq!(refused(&app, &with("")).await, all);
@@ -95,7 +96,8 @@ ficha_store::on_both_databases! {
         assert_eq!(refused(&app, &with("ficha:admin")).await, "");
         assert_eq!(refused(&app, &with("ficha:admin:read")).await, without("sucpke"));
         assert_eq!(refused(&app, &with("ficha:sessions")).await, without("sS"));
-        assert_eq!(refused(&app, &with("ficha:users")).await, without("suU"));
+        // It erases users by name, but not those of whom nobody knows what they held.
+        assert_eq!(refused(&app, &with("ficha:users")).await, "SSSUccCCCCCpPPkeee");
         assert_eq!(refused(&app, &with("ficha:clients")).await, without("scCpP"));
         assert_eq!(refused(&app, &with("ficha:audit")).await, without("e"));
         // Those that can't be tried on something that is missing.
@@ -124,6 +126,8 @@ ficha_store::on_both_databases! {
         assert!(is_forbidden(admin.add_user(&users, new_user("new", "ficha:admin:read")).await));
         admin.set_password(&users, "peer", password()).await.expect("they hold the same");
         admin.set_user_rights(&users, "alice", &scope("notes:read ficha:account"), &[]).await.expect("it is allowed");
+        // Naming a new scope would declare it.
+        assert!(is_forbidden(admin.add_user(&users, new_user("new", "undeclared")).await));
         admin.add_user(&users, new_user("new", "ficha:users notes:write")).await.expect("they hold it themselves");
         let all = with("ficha:admin");
         admin.set_password(&all, "chief", password()).await.expect("ficha:admin contains all");

@@ -1,5 +1,7 @@
 //! The event log of a running server: what is in it, its numbers, and its chain.
 
+use std::time::Duration;
+
 use ficha_authority::{Damage, EventQuery, EventView, Verified};
 use ficha_store::testing::{RawConnection, TestDatabase};
 use ficha_store::{DatabaseKind, EventRecord};
@@ -120,6 +122,33 @@ ficha_store::on_both_databases! {
         assert_eq!(counted(&app.store.all_events().await).0, 31);
     }
 
+    /// A flood of names costs no row for each.
+    async fn throttled_logins_with_ever_new_names_are_counted_for_their_source(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        // From here on, the source is throttled for accounts to which it never logged in.
+        let raw = database.raw().await;
+        wrong(&app, "first").await;
+        raw.execute("UPDATE login_failures SET failures = 500").await;
+        let rows = raw.number("SELECT COUNT(*) FROM login_failures").await;
+        let before = app.store.all_events().await.len();
+        for n in 0..30 {
+            wrong(&app, &format!("name {n}")).await;
+        }
+        assert_eq!(raw.number("SELECT COUNT(*) FROM login_failures").await, rows);
+        assert_eq!(app.store.all_events().await.len(), before + 1);
+        app.advance(seconds(61)).await;
+        eventually("they are all counted", async || counted(&app.store.all_events().await).0 == 31).await;
+    }
+
+    /// Somebody who knows a password can't find that out in silence.
+    async fn a_right_password_with_a_scope_too_many_is_an_event(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let form =
+            [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("scope", "notes:admin")];
+        error(app.post("/token", &form).await, 400, "invalid_scope").await;
+        assert_eq!(events(&database, "login.failed").await.len(), 1);
+    }
+
     async fn a_retry_is_an_event_of_its_own_for_each_time(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
@@ -205,6 +234,17 @@ ficha_store::on_both_databases! {
             raw.execute("DROP TABLE kept").await;
         }
         assert_eq!(verified(&app, Some((newest, &hash))).await.damages, []);
+        // A commitment without its salt covers nothing: whoever writes values beside it forges them.
+        let event = app.store.events_after(&ficha_store::EventFilter::default(), at - 1, 1).await.expect("an answer");
+        let digest = blob(&ficha_authority::hex(&event[0].origin_digest().expect("a name")));
+        raw.execute(&format!("CREATE TABLE kept AS SELECT origin_salt AS value FROM events WHERE number = {at}")).await;
+        let forge = format!("origin_erased = {digest}, origin_salt = NULL, actor_name = 'bob'");
+        change(&raw, &format!("UPDATE events SET {forge} WHERE number = {at}")).await;
+        assert_eq!(verified(&app, None).await.damages, [Damage::Changed(at)]);
+        let back = "origin_erased = NULL, origin_salt = (SELECT value FROM kept), actor_name = 'alice'";
+        change(&raw, &format!("UPDATE events SET {back} WHERE number = {at}")).await;
+        raw.execute("DROP TABLE kept").await;
+        assert_eq!(verified(&app, None).await.damages, []);
         // Reordered.
         for (from, to) in [(5, -5), (6, 5), (-5, 6)] {
             change(&raw, &format!("UPDATE events SET number = {to} WHERE number = {from}")).await;
@@ -231,32 +271,54 @@ ficha_store::on_both_databases! {
         change(&raw, &format!("UPDATE event_chain SET number = {}, hash = {last}", newest - 1)).await;
         let damages = verified(&app, Some((newest, &hash))).await.damages;
         assert_eq!(damages, [Damage::Seal("newest event"), Damage::NotAsExpected(newest)]);
-        // The next event does not make it whole.
+        // The next event does not make it whole, whether or not there is a note.
         app.login("alice").await;
         numbered(&app).await;
         let damages = verified(&app, Some((newest, &hash[..12]))).await.damages;
-        assert_eq!(damages, [Damage::NotAsExpected(newest)]);
+        assert_eq!(damages, [Damage::Changed(newest), Damage::NotAsExpected(newest)]);
     }
 
     async fn a_log_can_be_pruned_and_persons_erased_without_a_damage(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let tokens = app.login("alice").await;
         intact(&app).await;
+        let created = numbered(&app).await.remove(0);
         app.add_user("bob", "").await;
         let tokens_of_bob = app.login("bob").await;
+        refreshed(&app, &tokens_of_bob.refresh).await;
+        refreshed(&app, &tokens_of_bob.refresh).await;
+        for _ in 0..2 {
+            wrong(&app, "bob").await;
+        }
         let erased = app.admin.erase_user(&tester(), "bob").await.expect("he is there");
-        assert_eq!((erased.sessions, erased.events), (1, 4), "created, login, sessions, deleted");
+        assert_eq!((erased.sessions, erased.events), (1, 6), "created, login, retry, failure, sessions, deleted");
         let of_bob = EventQuery { user: Some(subject(&tokens_of_bob.access).to_string()), ..EventQuery::default() };
         numbered(&app).await;
         let left = app.admin.events_after(&tester(), &of_bob, 0, 10).await.expect("an answer");
+        assert!(!format!("{left:?}").contains("127.0.0.1"), "{left:?}");
         assert!(!format!("{left:?}").contains("bob") && left.iter().any(|event| event.event == "user.erased"), "{left:?}");
         let session = row(&database, sid(&tokens_of_bob.access)).await;
         assert_eq!((session.address, session.user_agent), (None, None));
+        // Nor does what was counted until now say later whose it was.
+        app.advance(seconds(61)).await;
+        eventually("it is reported", async || events(&database, "login.failed").await.len() == 2).await;
+        numbered(&app).await;
+        let left = app.admin.events_after(&tester(), &of_bob, 0, 10).await.expect("an answer");
+        assert!(!format!("{left:?}").contains("127.0.0.1"), "{left:?}");
         // Nothing is left for a second time.
         let id = subject(&tokens_of_bob.access).to_string();
         assert_eq!(app.admin.erase_user(&tester(), &id).await.expect("an id").events, 1, "the event of the erasure");
         intact(&app).await;
         while app.store.erase_events_of(subject(&tokens.access), 10).await.expect("an answer") > 0 {}
+        // What was changed is never pruned: a seal over it would hide that.
+        let raw = database.raw().await;
+        change(&raw, "UPDATE events SET at = 0 WHERE number = 1").await;
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(verified(&app, None).await.damages, [Damage::Changed(1)]);
+        let first = app.store.event_chain().await.expect("an answer").pruned.number;
+        assert_eq!(first, 0, "a seal hides a change");
+        change(&raw, &format!("UPDATE events SET at = {} WHERE number = 1", created.at)).await;
+        intact(&app).await;
         app.advance(days(366)).await;
         app.login("alice").await;
         eventually("old events are removed", async || {
@@ -273,7 +335,6 @@ ficha_store::on_both_databases! {
         // A forged end of what was pruned is noticed.
         app.login("alice").await;
         numbered(&app).await;
-        let raw = database.raw().await;
         let last = login.number.expect("a number");
         assert!(raw.execute(&format!("DELETE FROM events WHERE number <= {last}")).await > 0);
         change(&raw, &format!("UPDATE event_chain SET pruned_number = {last}")).await;

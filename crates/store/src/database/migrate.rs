@@ -21,6 +21,13 @@ use crate::{DatabaseKind, Result, Store, StoreError};
 const LOCK: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
                     SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock(439905053793)";
 
+/// Locks what transactions of running servers lock, in the same order: a step that changes an earlier table after a later
+/// one would deadlock with them.
+const LOCK_TABLES: &str = "DO $$ DECLARE t text; BEGIN \
+    FOREACH t IN ARRAY ARRAY['globals', 'clients', 'users', 'bulk_revocations', 'sessions', 'login_failures', 'denylist_head'] LOOP \
+        IF to_regclass(t) IS NOT NULL THEN EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', t); END IF; \
+    END LOOP; END $$";
+
 /// Asks for the table of applied migrations without an error, which PostgreSQL would log, if it is not there.
 const HAS_TABLES: &str = "SELECT to_regclass('seaql_migrations') IS NOT NULL AS here";
 
@@ -115,6 +122,7 @@ async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>> {
     let transaction = connection.begin_with_options(options).await?;
     if !on_sqlite {
         transaction.execute_unprepared(LOCK).await?;
+        transaction.execute_unprepared(LOCK_TABLES).await?;
     }
     let steps = apply(&transaction).await?;
     transaction.commit().await.map_err(|error| StoreError::OutcomeUnknown(error.to_string()))?;

@@ -21,8 +21,8 @@ use crate::error::Fault;
 use crate::rows::event;
 use crate::{NewEvent, Result, Store};
 
-/// How many events one statement writes.
-const CHUNK: usize = 200;
+/// The most events that one statement writes. A power of two, see [`parts`].
+const CHUNK: usize = 64;
 
 impl Store {
     /// Writes events that record nothing else that is stored.
@@ -50,8 +50,8 @@ pub(crate) async fn record_all(
 ) -> Result<Vec<Uuid>, Fault> {
     let rows: Vec<_> = events.iter().map(|event| row(store, event.clone())).collect();
     let ids = rows.iter().map(|row| row.id).collect();
-    for chunk in rows.chunks(CHUNK) {
-        let models = chunk.iter().map(|row| row.clone().into_active_model());
+    for part in parts(&rows) {
+        let models = part.iter().map(|row| row.clone().into_active_model());
         event::Entity::insert_many(models).exec_without_returning(transaction).await?;
     }
     Ok(ids)
@@ -83,6 +83,16 @@ fn row(store: &Store, event: NewEvent) -> event::Model {
     }
 }
 
+/// Cuts rows into parts whose lengths are powers of two, so that a connection prepares few different statements.
+fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = 1 << rows.len().min(CHUNK).checked_ilog2()?;
+        let (part, rest) = rows.split_at(length);
+        rows = rest;
+        Some(part)
+    })
+}
+
 /// A UUIDv7 that is larger than all before it in this process: several events of one transaction keep their order, and
 /// so do those on both sides of a clock that is put back. The counter is the part of 12 bits (RFC 9562 §6.2, method 1).
 fn next_id(store: &Store, at: i64) -> Uuid {
@@ -101,4 +111,19 @@ fn salt(store: &Store) -> Vec<u8> {
     let mut salt = vec![0; 16];
     store.options().entropy.fill(&mut salt);
     salt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_powers_of_two_and_leave_nothing_out() {
+        for length in [0, 1, 2, 3, 37, 64, 65, 200] {
+            let rows: Vec<usize> = (0..length).collect();
+            let cut: Vec<&[usize]> = parts(&rows).collect();
+            assert_eq!(cut.concat(), rows);
+            assert!(cut.iter().all(|part| part.len().is_power_of_two() && part.len() <= CHUNK));
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Numbering committed events.
 //!
 //! One process does it. The row of `event_chain` names it, and every step compares that name and the newest number, and
-//! sets the next one, in one statement: of two that both believe to be the sequencer, one changes nothing. No other
-//! transaction locks this row.
+//! sets the next one, in one statement: of two that both believe to be the sequencer, one changes nothing. Apart from
+//! pruning, no other transaction locks this row.
 
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -15,7 +15,7 @@ use crate::rows::{event, event_chain};
 use crate::{ChainEnd, EventChain, Numbered, Result, Store, StoreError};
 
 /// How many events one statement numbers.
-const CHUNK: usize = 100;
+const CHUNK: usize = 32;
 
 impl Store {
     /// Gives events their numbers and hashes, which end at `newest`. False, and nothing has changed, if the chain is not
@@ -64,18 +64,20 @@ fn sequencer_is(process: Option<Uuid>) -> SimpleExpr {
     }
 }
 
-/// One statement for all of them. It searches the primary key; `UPDATE … FROM (VALUES …)` may read the whole table on
-/// SQLite.
+/// One statement for all of them, padded to a power of two, so that a connection prepares few different ones. It searches
+/// the primary key; `UPDATE … FROM (VALUES …)` may read the whole table on SQLite.
 fn number(chunk: &[Numbered]) -> sea_orm::UpdateMany<event::Entity> {
     let id = || Expr::col(event::Column::Id);
     let (mut numbers, mut hashes) = (CaseStatement::new(), CaseStatement::new());
-    for one in chunk {
+    let padding = chunk.last().into_iter().cycle();
+    let padded = || chunk.iter().chain(padding.clone()).take(chunk.len().next_power_of_two());
+    for one in padded() {
         numbers = numbers.case(id().eq(one.id), one.number);
         hashes = hashes.case(id().eq(one.id), one.hash.to_vec());
     }
     event::Entity::update_many()
         .col_expr(event::Column::Number, numbers.into())
         .col_expr(event::Column::Hash, hashes.into())
-        .filter(event::Column::Id.is_in(chunk.iter().map(|one| one.id)))
+        .filter(event::Column::Id.is_in(padded().map(|one| one.id)))
         .filter(event::Column::Number.is_null())
 }

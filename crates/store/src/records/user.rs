@@ -54,6 +54,11 @@ pub struct FailedLogin {
     pub cause: Cause,
 }
 
+impl FailedLogin {
+    /// Stands for a source as a whole.
+    pub const ANY_ACCOUNT: [u8; 16] = [0; 16];
+}
+
 /// The login history of an account and a source, as used by the throttle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoginHistory {

@@ -10,19 +10,22 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::database::transaction::transaction;
+use crate::database::transaction::{statement, transaction};
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::events::record;
 use crate::rows::login_failure::{Column, Entity, Model};
 use crate::{Cause, EventActor, EventKind, FailedLogin, NewEvent, Result, Store};
 
+/// How many rows one transaction changes.
+const ROWS: usize = 100;
+
 /// How long failures are counted before the next event, in milliseconds.
 const EVERY: i64 = 60_000;
 
 impl Store {
     /// Records attempts that were refused without checking the password: they become part of events, and do not count
-    /// for the throttle. Those of one source for one account share a row, so a flood of them costs no more than a few.
+    /// for the throttle. Those of one source for one account share a row.
     pub async fn logins_refused(&self, refused: &[FailedLogin]) -> Result<()> {
         // In the order of the keys: two batches lock their rows in the same order.
         let mut by_row: BTreeMap<_, (i64, &FailedLogin)> = BTreeMap::new();
@@ -32,11 +35,28 @@ impl Store {
                 .and_modify(|(times, last)| (*times, *last) = (*times + 1, one))
                 .or_insert((1, one));
         }
-        transaction!(self, |transaction| {
-            for (times, last) in by_row.values() {
-                note(self, transaction, last, *times).await?;
-            }
-            Ok(())
+        // Others wait for each of these on SQLite.
+        for part in by_row.into_values().collect::<Vec<_>>().chunks(ROWS) {
+            transaction!(self, |transaction| {
+                for (times, last) in part {
+                    note(self, transaction, last, *times).await?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Deletes from counted failures whom they concern and where they came from.
+    pub(crate) async fn erase_failures_of(&self, user: Uuid) -> Result<()> {
+        statement!(self, |database| {
+            // Only rows with failures to report have a user, and an index finds those.
+            let update = Entity::update_many()
+                .col_expr(Column::UserId, Expr::value(None::<Uuid>))
+                .col_expr(Column::Address, Expr::value(None::<String>))
+                .filter(Column::Unreported.gt(0_i64))
+                .filter(Column::UserId.eq(user));
+            update.exec(database).await.map(drop)
         })
     }
 

@@ -96,6 +96,14 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
+    /// True if there are values that no commitment covers: somebody else has written them. Or a salt is left beside what
+    /// was erased.
+    pub fn has_uncovered_values(&self) -> bool {
+        let uncovered = |commitment: &Commitment, values: bool| !matches!(commitment, Commitment::Salted(_)) && values;
+        uncovered(&self.origin, self.actor_name.is_some() || self.address.is_some())
+            || uncovered(&self.detail_commitment, self.detail.is_some())
+    }
+
     /// What the chain's hash covers in place of name and address.
     pub fn origin_digest(&self) -> Option<[u8; 32]> {
         self.origin.digest(&[self.actor_name.as_deref(), self.address.as_deref()])

@@ -3,7 +3,7 @@
 use ficha_store::testing::TestDatabase;
 use ficha_store::{
     Cause, ChainEnd, Commitment, DatabaseKind, EventActor, EventFilter, EventKind, EventRecord, NewEvent, Numbered,
-    RevokeReason, Store, StoreError, on_both_databases,
+    RevokeReason, SessionFilter, Store, StoreError, on_both_databases,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -177,6 +177,7 @@ on_both_databases! {
         refused(store.login_failed(&failed(bytes(), bytes(), NOW), NOW).await.map(drop));
         store.run_sql(repair).await.unwrap();
         assert_eq!(pending(&store).await.len(), before);
+        assert_eq!(store.count_sessions(&SessionFilter::default()).await.unwrap(), 1, "a session without its event");
         assert_eq!(store.session(session.id).await.unwrap().unwrap().revoked, None);
         assert_eq!(store.user_by_id(alice.id).await.unwrap(), Some(alice));
         assert_eq!(store.head().await.unwrap().number, 0);

@@ -21,8 +21,8 @@ pub enum Error {
     SessionOver,
     /// The server refreshes this session no longer, but does not say that it is over (RFC 6749 §5.2,
     /// `unauthorized_client`, `unsupported_grant_type` or `invalid_scope` in response to a refresh): the client has lost
-    /// the grant `refresh_token`, or the session's scope is no longer allowed. The tokens are kept. A new login leads on,
-    /// or else says what is refused.
+    /// the grant `refresh_token`, or the session's scope is no longer allowed. The tokens are kept. Log in
+    /// again: that works, or says what is refused.
     #[error("the server does not refresh this session any more: {0}")]
     RefreshRefused(String),
     /// The user name or password is wrong, or the user may not log in. The server does not say which.

@@ -121,7 +121,7 @@ impl Parts {
         self.0.update(part);
     }
 
-    /// A part that may be missing. A missing one is no empty one.
+    /// A part that may be missing. A missing part and an empty one differ.
     fn maybe(&mut self, part: Option<impl AsRef<[u8]>>) {
         match part {
             Some(part) => self.add(part.as_ref()),

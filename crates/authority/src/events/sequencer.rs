@@ -1,6 +1,6 @@
 //! Numbering events: one server does it, and another takes over if it stops.
 //!
-//! The database says who the sequencer is. Nobody renews anything: whoever sees that an event without a number waits and
+//! The database says who the sequencer is. There is no lease to renew: whoever sees that an event without a number waits and
 //! that the newest number does not move for [`STOPPED_AFTER`] replaces the sequencer by compare-and-set. This goes by
 //! the observer's own time, so no clocks are compared. The old one, if it still runs, changes nothing any more: each of
 //! its steps compares its name under the lock of the row.

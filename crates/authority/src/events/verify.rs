@@ -62,7 +62,7 @@ pub enum Damage {
     NotAsExpected(i64),
 }
 
-/// How often checking begins anew because old events were removed meanwhile.
+/// How often the check starts over because old events were pruned meanwhile.
 const ATTEMPTS: u32 = 5;
 
 /// Checks every event, from the oldest to the newest. `expected` is the number and the beginning of the hash of an event

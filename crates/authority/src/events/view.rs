@@ -1,10 +1,8 @@
 //! An event as it is shown: by `ficha audit`, on standard output, and over HTTP.
 
-use ficha_store::EventRecord;
+use ficha_store::{EventRecord, time_text};
 use serde::Serialize;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 /// An event as JSON.
@@ -57,7 +55,7 @@ impl From<EventRecord> for EventView {
             session: event.session_id,
             address: event.address,
             request_id: event.request_id,
-            // A text that is no JSON is shown as it is: it was changed by somebody else.
+            // Text that is not JSON was changed by somebody else, and is shown as it is.
             detail: event.detail.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
             hash: event.hash.as_ref().map(hex),
         }
@@ -79,11 +77,6 @@ pub fn hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn time_text(milliseconds: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| milliseconds.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,7 +94,7 @@ mod tests {
         fields.sort_unstable();
         let all = "actor address at client detail event hash number request_id session user";
         assert_eq!(fields.join(" "), all);
-        assert_eq!(read["at"], "2027-01-15T08:00:00Z");
+        assert_eq!(read["at"], "2027-01-15T08:00:00.000Z");
         assert_eq!(read["actor"]["name"], "alice");
         assert_eq!(read["detail"]["text"], "two\nlines");
         assert_eq!(read["hash"].as_str().unwrap().len(), 64);

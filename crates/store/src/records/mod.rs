@@ -13,7 +13,9 @@ mod user;
 pub use bulk_revocation::{BulkRevocation, BulkStep, BulkWork, SessionsOf};
 pub use client::{ClientRecord, ClientScopes};
 pub use denylist::{DenyRow, Head, History};
-pub use event::{Cause, ChainEnd, Commitment, EventActor, EventChain, EventKind, EventRecord, NewEvent, Numbered};
+pub use event::{
+    Cause, ChainEnd, Commitment, EventActor, EventChain, EventKind, EventRecord, NewEvent, Numbered, time_text,
+};
 pub use key::{KeyPurpose, KeyRecord, NewKey, SealedKey};
 pub use session::{
     Authentication, InsertOutcome, NewSession, RevokeReason, Revoked, Rotation, RotationTerms, SessionRecord,

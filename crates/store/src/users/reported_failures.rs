@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::database::transaction::{statement, transaction};
@@ -15,7 +13,7 @@ use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::events::record;
 use crate::rows::login_failure::{Column, Entity, Model};
-use crate::{Cause, EventActor, EventKind, FailedLogin, NewEvent, Result, Store};
+use crate::{Cause, EventActor, EventKind, FailedLogin, NewEvent, Result, Store, time_text};
 
 /// How many rows one transaction changes.
 const ROWS: usize = 100;
@@ -124,7 +122,7 @@ pub(super) async fn note(
 async fn report(store: &Store, transaction: &WriteConnection, row: Model, cause: &Cause) -> Result<(), Fault> {
     let first = row.first_unreported.unwrap_or(cause.at);
     let last = row.last_unreported.unwrap_or(cause.at);
-    let detail = json!({ "count": row.unreported, "first": text(first), "last": text(last) });
+    let detail = json!({ "count": row.unreported, "first": time_text(first), "last": time_text(last) });
     let event = NewEvent::new(EventKind::LoginFailed, cause).user(row.user_id).detail(detail);
     record(store, transaction, NewEvent { client_id: row.client_id, ..event }).await?;
     let reset = Entity::update_many()
@@ -139,10 +137,4 @@ async fn report(store: &Store, transaction: &WriteConnection, row: Model, cause:
         .filter(Column::Source.eq(row.source));
     reset.exec(transaction).await?;
     Ok(())
-}
-
-/// RFC 3339, UTC.
-fn text(milliseconds: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| milliseconds.to_string())
 }

@@ -3,6 +3,7 @@
 mod cause;
 mod commitment;
 mod kind;
+mod time_text;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 pub use cause::{Cause, EventActor};
 pub use commitment::Commitment;
 pub use kind::EventKind;
+pub use time_text::time_text;
 
 /// An event to be written in the transaction of what it records. It never contains a password, a secret or a token.
 #[derive(Debug, Clone, PartialEq)]

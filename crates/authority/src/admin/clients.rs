@@ -1,6 +1,6 @@
 //! Clients and scopes.
 
-use ficha_store::{BulkWork, ClientRecord, ClientScopes, Revoked, StoreError};
+use ficha_store::{BulkWork, ClientRecord, ClientScopes, Revoked};
 use ficha_token::{Grant, Scope, ordered_uuid};
 
 use super::powers::{Access, Area};
@@ -154,13 +154,13 @@ impl Admin {
 
     /// Enables a client, or disables it and ends its sessions.
     pub async fn set_client_enabled(&self, actor: &Actor, id: &str, enabled: bool) -> Result<u64, AdminError> {
-        self.changeable_client(actor, id).await?;
+        let client = self.changeable_client(actor, id).await?;
         let cause = self.cause(actor);
         if enabled {
-            let is_there = self.base.store.enable_client(id, &cause).await?;
+            let is_there = self.base.store.enable_client(&client, &cause).await?;
             return if is_there { Ok(0) } else { Err(no_client(id)) };
         }
-        let work = self.base.store.disable_client(id, self.ending_now(), &cause).await?;
+        let work = self.base.store.disable_client(&client, self.ending_now(), &cause).await?;
         self.finish(rest(work).ok_or_else(|| no_client(id))?).await
     }
 
@@ -175,12 +175,9 @@ impl Admin {
     /// Ends a client's sessions, then deletes it.
     pub async fn delete_client(&self, actor: &Actor, id: &str) -> Result<u64, AdminError> {
         let sessions = self.set_client_enabled(actor, id, false).await?;
-        match self.base.store.delete_client(id, self.ending_now(), &self.cause(actor)).await {
-            Ok(true) => Ok(sessions),
-            Ok(false) => Err(no_client(id)),
-            Err(StoreError::Conflict(why)) => Err(AdminError::Conflict(why)),
-            Err(error) => Err(error.into()),
-        }
+        let client = self.changeable_client(actor, id).await?;
+        let is_there = self.base.store.delete_client(&client, self.ending_now(), &self.cause(actor)).await?;
+        if is_there { Ok(sessions) } else { Err(no_client(id)) }
     }
 
     /// Declares a scope, or changes its description.

@@ -74,10 +74,19 @@ pub enum AdminError {
     Conflict(String),
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] StartError),
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(why) => Self::Conflict(why),
+            other => Self::Store(other),
+        }
+    }
 }
 
 /// The administrator's operations on a database.

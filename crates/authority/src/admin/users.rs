@@ -72,7 +72,8 @@ impl Admin {
         self.base.store.user_by_name(name).await?.ok_or_else(|| no_user(name))
     }
 
-    /// The user with that name, if the actor may change it.
+    /// The user with that name, if the actor may change it. The change has to be made to the user as it was read here: the
+    /// store compares the version.
     async fn changeable_user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
         actor.require(Access::Write, Area::Users)?;
         let user = self.find_user(name).await?;
@@ -99,7 +100,7 @@ impl Admin {
         let text = PasswordHashText(hash.to_string());
         let cost = hash.cost().unwrap_or(0);
         let (now, cause) = (self.ending_now(), self.cause(actor));
-        let revoked = self.base.store.change_password(user.id, &text, cost, now, &cause).await?;
+        let revoked = self.base.store.change_password(&user, &text, cost, now, &cause).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
         self.clear_failures(name).await?;
         Ok(sessions)
@@ -109,7 +110,7 @@ impl Admin {
     pub async fn set_user_enabled(&self, actor: &Actor, name: &str, enabled: bool) -> Result<u64, AdminError> {
         let user = self.changeable_user(actor, name).await?;
         let (now, cause) = (self.ending_now(), self.cause(actor));
-        let revoked = self.base.store.set_user_enabled(user.id, enabled, now, &cause).await?;
+        let revoked = self.base.store.set_user_enabled(&user, enabled, now, &cause).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
         if enabled {
             self.clear_failures(name).await?;
@@ -130,23 +131,23 @@ impl Admin {
         check_roles(roles)?;
         self.declare(actor, scopes).await?;
         let (now, cause) = (self.ending_now(), self.cause(actor));
-        let revoked = self.base.store.set_user_rights(user.id, scopes, roles, now, &cause).await?;
+        let revoked = self.base.store.set_user_rights(&user, scopes, roles, now, &cause).await?;
         self.finish(revoked.ok_or_else(|| no_user(name))?).await
     }
 
     /// Sets or removes a user's email address.
     pub async fn set_user_email(&self, actor: &Actor, name: &str, email: Option<&str>) -> Result<(), AdminError> {
         let user = self.changeable_user(actor, name).await?;
-        let is_there = self.base.store.set_user_email(user.id, email, &self.cause(actor)).await?;
+        let is_there = self.base.store.set_user_email(&user, email, &self.cause(actor)).await?;
         if is_there { Ok(()) } else { Err(no_user(name)) }
     }
 
     /// Deletes a user and ends their sessions.
     pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
-        let user = self.changeable_user(actor, name).await?;
         let mut sessions = 0;
         loop {
-            let revoked = self.base.store.delete_user(user.id, self.ending_now(), &self.cause(actor)).await?;
+            let user = self.changeable_user(actor, name).await?;
+            let revoked = self.base.store.delete_user(&user, self.ending_now(), &self.cause(actor)).await?;
             let revoked = revoked.ok_or_else(|| no_user(name))?;
             // If they were too many for one transaction, the user is only disabled so far.
             let is_deleted = revoked.rest.is_none();
@@ -169,7 +170,7 @@ impl Admin {
     pub async fn unlock_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
         let user = self.changeable_user(actor, name).await?;
         let Some(account) = self.account(name)? else { return Ok(0) };
-        Ok(self.base.store.unlock_user(account, user.id, &self.cause(actor)).await?)
+        Ok(self.base.store.unlock_user(account, &user, &self.cause(actor)).await?)
     }
 
     async fn clear_failures(&self, name: &str) -> Result<(), AdminError> {

@@ -85,7 +85,45 @@ async fn refused(app: &App, actor: &Actor) -> String {
     outcomes.into_iter().filter(|(_, refused)| *refused).map(|(letter, _)| letter).collect()
 }
 
+/// How often two changes are let loose on each other.
+const RACES: u128 = 20;
+
 ficha_store::on_both_databases! {
+    /// Rights are checked, the password is hashed, and then it is changed. Whoever gets rights in between keeps their own
+    /// password.
+    async fn rights_given_during_a_change_are_not_overlooked(database: TestDatabase) {
+        let app = app_with_alice(&database).await;
+        let (admin, chief, helper) = (&app.admin, tester(), with("ficha:users"));
+        let (mut changed, mut refused) = (0, 0);
+        for race in 0..RACES {
+            let name = format!("user{race}");
+            app.add_user(&name, SCOPES).await;
+            let all = scope("ficha:admin");
+            let (by_helper, given) = tokio::join!(
+                admin.set_password(&helper, &name, password()),
+                admin.set_user_rights(&chief, &name, &all, &[]),
+            );
+            match by_helper {
+                Ok(_) => changed += 1,
+                Err(AdminError::Forbidden(_) | AdminError::Conflict(_)) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+            if let Err(AdminError::Conflict(_)) = given {
+                admin.set_user_rights(&chief, &name, &all, &[]).await.expect("nobody else changes it");
+            }
+        }
+        assert_eq!(changed + refused, RACES);
+        let mut chiefs = Vec::new();
+        for event in database.store().await.all_events().await {
+            match &*event.event {
+                "user.changed" => chiefs.push(event.user_id),
+                "user.password_changed" => assert!(!chiefs.contains(&event.user_id), "changed after rights were given"),
+                _ => {}
+            }
+        }
+        assert_eq!(chiefs.len(), RACES as usize);
+    }
+
     async fn every_rule_asks_the_table(database: TestDatabase) {
         let app = app_with_alice(&database).await;
         let all = "sssSSSuuUUUUUUUUccCCCCCpPPkeee";

@@ -15,7 +15,9 @@ use crate::events::described::{described_client, difference};
 use crate::events::{record, record_all};
 use crate::rows::{client, session};
 use crate::sessions::end::endable;
-use crate::{BulkWork, Cause, ClientRecord, EventKind, NewEvent, Result, RevokeReason, SessionsOf, Store, StoreError};
+use crate::{
+    BulkWork, Cause, ClientAt, ClientRecord, EventKind, NewEvent, Result, RevokeReason, SessionsOf, Store, StoreError,
+};
 
 impl Store {
     /// Adds a client. False if the id is taken.
@@ -50,7 +52,7 @@ impl Store {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let before = lock(transaction, &row.id).await?;
+            let before = lock(transaction, ClientAt::from(&*row.id)).await?;
             let is_current = write(change(&row.id), &row).exec(transaction).await?.rows_affected == 1;
             if let Some(before) = before.filter(|_| is_current) {
                 record_all(self, transaction, &changes(&before, &row, cause)).await?;
@@ -64,17 +66,19 @@ impl Store {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let Some(before) = lock(transaction, &row.id).await? else { return Ok(None) };
+            let Some(before) = lock(transaction, ClientAt::from(&*row.id)).await? else { return Ok(None) };
             let events = changes(&before, &row, cause);
             self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, &events, now, cause).await
         })
     }
 
     /// Enables a client. False if there is no such client.
-    pub async fn enable_client(&self, id: &str, cause: &Cause) -> Result<bool> {
+    pub async fn enable_client<'a>(&self, client: impl Into<ClientAt<'a>>, cause: &Cause) -> Result<bool> {
+        let client = client.into();
+        let id = client.id;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let Some(before) = lock(transaction, id).await? else { return Ok(false) };
+            let Some(before) = lock(transaction, client).await? else { return Ok(false) };
             change(id).col_expr(client::Column::Enabled, Expr::value(true)).exec(transaction).await?;
             if !before.enabled {
                 record(self, transaction, NewEvent::new(EventKind::ClientEnabled, cause).client(id)).await?;
@@ -84,10 +88,17 @@ impl Store {
     }
 
     /// Disables a client, and begins to end its sessions in the same transaction. `None`: there is no such client.
-    pub async fn disable_client(&self, id: &str, now: i64, cause: &Cause) -> Result<Option<BulkWork>> {
+    pub async fn disable_client<'a>(
+        &self,
+        client: impl Into<ClientAt<'a>>,
+        now: i64,
+        cause: &Cause,
+    ) -> Result<Option<BulkWork>> {
+        let client = client.into();
+        let id = client.id;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            let Some(before) = lock(transaction, client).await? else { return Ok(None) };
             let event = before.enabled.then(|| NewEvent::new(EventKind::ClientDisabled, cause).client(id));
             let update = block(id).col_expr(client::Column::Enabled, Expr::value(false));
             self.block_and_begin(transaction, update, id, event.as_slice(), now, cause).await
@@ -123,11 +134,13 @@ impl Store {
 
     /// Deletes a client. False if there is no such client; a conflict while it has sessions that have not ended or
     /// whose tokens may still be valid: revoke them first.
-    pub async fn delete_client(&self, id: &str, now: i64, cause: &Cause) -> Result<bool> {
+    pub async fn delete_client<'a>(&self, client: impl Into<ClientAt<'a>>, now: i64, cause: &Cause) -> Result<bool> {
+        let client = client.into();
+        let id = client.id;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             // Locked before its sessions are counted: a concurrent login waits, and then finds no client.
-            let Some(before) = lock(transaction, id).await? else { return Ok(false) };
+            let Some(before) = lock(transaction, client).await? else { return Ok(false) };
             let of_client = session::Entity::find().filter(session::Column::ClientId.eq(id));
             if of_client.filter(endable(now)).limit(1).one(transaction).await?.is_some() {
                 return Err(Fault::Store(StoreError::Conflict(format!("client {id:?} still has live sessions"))));
@@ -167,9 +180,16 @@ fn write(update: UpdateMany<client::Entity>, row: &client::Model) -> UpdateMany<
         .filter(client::Column::AuthVersion.eq(row.auth_version))
 }
 
-/// Locks a client until the commit.
-async fn lock(transaction: &WriteConnection, id: &str) -> Result<Option<client::Model>, Fault> {
-    Ok(client::Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
+/// Locks a client until the commit. A conflict if it is not at the version that the caller has read.
+async fn lock(transaction: &WriteConnection, client: ClientAt<'_>) -> Result<Option<client::Model>, Fault> {
+    let row = client::Entity::find_by_id(client.id).lock_exclusive().one(transaction).await?;
+    match (&row, client.version) {
+        (Some(row), Some(version)) if row.auth_version != version => {
+            let what = format!("the client {:?} was changed meanwhile; look at it and try again", row.id);
+            Err(Fault::Store(StoreError::Conflict(what)))
+        }
+        _ => Ok(row),
+    }
 }
 
 /// What was changed: its secret, and everything else.

@@ -40,3 +40,24 @@ pub struct ClientRecord {
     /// When the client was created.
     pub created_at: i64,
 }
+
+/// A client to be changed, only if it is still at the version that was read: see [`UserAt`](crate::UserAt).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAt<'a> {
+    /// The client.
+    pub id: &'a str,
+    /// The `auth_version` that was read; `None` if the change does not depend on it.
+    pub version: Option<i64>,
+}
+
+impl<'a> From<&'a ClientRecord> for ClientAt<'a> {
+    fn from(client: &'a ClientRecord) -> Self {
+        Self { id: &client.id, version: Some(client.auth_version) }
+    }
+}
+
+impl<'a> From<&'a str> for ClientAt<'a> {
+    fn from(id: &'a str) -> Self {
+        Self { id, version: None }
+    }
+}

@@ -11,7 +11,7 @@ mod session;
 mod user;
 
 pub use bulk_revocation::{BulkRevocation, BulkStep, BulkWork, SessionsOf};
-pub use client::{ClientRecord, ClientScopes};
+pub use client::{ClientAt, ClientRecord, ClientScopes};
 pub use denylist::{DenyRow, Head, History};
 pub use event::{
     Cause, ChainEnd, Commitment, EventActor, EventChain, EventKind, EventRecord, NewEvent, Numbered, time_text,
@@ -20,4 +20,4 @@ pub use key::{KeyPurpose, KeyRecord, NewKey, SealedKey};
 pub use session::{
     Authentication, InsertOutcome, NewSession, RevokeReason, Revoked, Rotation, RotationTerms, SessionRecord,
 };
-pub use user::{FailedLogin, LoginHistory, PasswordHashText, UserRecord};
+pub use user::{FailedLogin, LoginHistory, PasswordHashText, UserAt, UserRecord};

@@ -29,6 +29,30 @@ pub struct UserRecord {
     pub created_at: i64,
 }
 
+/// A user to be changed.
+///
+/// Whether the caller may change it depends on what it holds, and that was read before. So the change is made only if
+/// the user is still at the version that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserAt {
+    /// The user.
+    pub id: Uuid,
+    /// The `auth_version` that was read; `None` if the change does not depend on it.
+    pub version: Option<i64>,
+}
+
+impl From<&UserRecord> for UserAt {
+    fn from(user: &UserRecord) -> Self {
+        Self { id: user.id, version: Some(user.auth_version) }
+    }
+}
+
+impl From<Uuid> for UserAt {
+    fn from(id: Uuid) -> Self {
+        Self { id, version: None }
+    }
+}
+
 /// The text of a stored password hash. `Debug` shows none of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHashText(pub String);

@@ -16,7 +16,8 @@ use crate::database::write_connection::WriteConnection;
 use crate::events::record;
 use crate::rows::login_failure::{Column, Entity, Model};
 use crate::users::reported_failures::note;
-use crate::{Cause, EventKind, FailedLogin, LoginHistory, NewEvent, Result, Store};
+use crate::users::update::lock;
+use crate::{Cause, EventKind, FailedLogin, LoginHistory, NewEvent, Result, Store, UserAt};
 
 /// The source of the row for the account as a whole.
 const WHOLE_ACCOUNT: Uuid = Uuid::nil();
@@ -58,11 +59,12 @@ impl Store {
     }
 
     /// The same as an administrator's change, for the user of that account.
-    pub async fn unlock_user(&self, account: [u8; 16], user: Uuid, cause: &Cause) -> Result<u64> {
-        let account = Uuid::from_bytes(account);
+    pub async fn unlock_user(&self, account: [u8; 16], user: impl Into<UserAt>, cause: &Cause) -> Result<u64> {
+        let (account, user) = (Uuid::from_bytes(account), user.into());
         transaction!(self, |transaction| {
+            lock(transaction, user).await?;
             let cleared = clear(account).exec(transaction).await?.rows_affected;
-            let event = NewEvent::new(EventKind::UserUnlocked, cause).user(user);
+            let event = NewEvent::new(EventKind::UserUnlocked, cause).user(user.id);
             record(self, transaction, event.detail(json!({ "cleared": cleared }))).await?;
             Ok(cleared)
         })

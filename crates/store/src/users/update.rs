@@ -1,6 +1,9 @@
 //! Changes to a user that end sessions. Each is one transaction and raises the user's `auth_version`, which a login
 //! compares when it commits, so no concurrent login slips through. If the sessions are too many for one transaction, it
 //! blocks the user, and the sessions end in batches.
+//!
+//! The version that the caller has read is compared under the row's lock ([`UserAt`]): rights that were given meanwhile are
+//! not overlooked.
 
 use ficha_token::Scope;
 use sea_orm::sea_query::{Expr, SimpleExpr};
@@ -18,13 +21,15 @@ use crate::rows::user::stored_cost;
 use crate::rows::{join_names, user};
 use crate::sessions::bulk::fits;
 use crate::sessions::end::{end_sessions, lock_sessions_of_user, write_roles};
-use crate::{Cause, EventKind, NewEvent, PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store};
+use crate::{
+    Cause, EventKind, NewEvent, PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store, StoreError, UserAt,
+};
 
 impl Store {
     /// Changes the password and ends all sessions of the user. `None`: there is no such user.
     pub async fn change_password(
         &self,
-        id: Uuid,
+        user: impl Into<UserAt>,
         new: &PasswordHashText,
         cost: u32,
         now: i64,
@@ -34,21 +39,32 @@ impl Store {
             (user::Column::PasswordHash, Expr::value(new.0.as_str())),
             (user::Column::PasswordCost, Expr::value(stored_cost(cost))),
         ];
+        let user = user.into();
+        let id = user.id;
         transaction!(self, |transaction| {
             // The new cost may be the highest of all users.
             raise_changes(transaction).await?;
-            if !change(transaction, id, &changed).await? {
+            if lock(transaction, user).await?.is_none() {
                 return Ok(None);
             }
+            change(transaction, id, &changed).await?;
             record(self, transaction, NewEvent::new(EventKind::UserPasswordChanged, cause).user(id)).await?;
             self.end_all(transaction, id, RevokeReason::PasswordChanged, now, cause).await.map(Some)
         })
     }
 
     /// Enables or disables a user; disabling ends all sessions. `None`: there is no such user.
-    pub async fn set_user_enabled(&self, id: Uuid, enabled: bool, now: i64, cause: &Cause) -> Result<Option<Revoked>> {
+    pub async fn set_user_enabled(
+        &self,
+        user: impl Into<UserAt>,
+        enabled: bool,
+        now: i64,
+        cause: &Cause,
+    ) -> Result<Option<Revoked>> {
+        let user = user.into();
+        let id = user.id;
         transaction!(self, |transaction| {
-            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            let Some(before) = lock(transaction, user).await? else { return Ok(None) };
             change(transaction, id, &[(user::Column::Enabled, Expr::value(enabled))]).await?;
             if before.enabled != enabled {
                 let kind = if enabled { EventKind::UserEnabled } else { EventKind::UserDisabled };
@@ -73,10 +89,12 @@ impl Store {
 
     /// Deletes a user and ends all sessions; if they are too many for one transaction, it only disables the user.
     /// `None`: there is no such user.
-    pub async fn delete_user(&self, id: Uuid, now: i64, cause: &Cause) -> Result<Option<Revoked>> {
+    pub async fn delete_user(&self, user: impl Into<UserAt>, now: i64, cause: &Cause) -> Result<Option<Revoked>> {
+        let user = user.into();
+        let id = user.id;
         transaction!(self, |transaction| {
             // A login that holds the share lock commits before this continues; one that comes later finds the change.
-            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            let Some(before) = lock(transaction, user).await? else { return Ok(None) };
             change(transaction, id, &[(user::Column::Enabled, Expr::value(false))]).await?;
             let revoked = self.end_all(transaction, id, RevokeReason::UserDisabled, now, cause).await?;
             let event = NewEvent::new(EventKind::UserDeleted, cause).user(id);
@@ -94,7 +112,7 @@ impl Store {
     /// others get the new roles. `None`: there is no such user.
     pub async fn set_user_rights(
         &self,
-        id: Uuid,
+        user: impl Into<UserAt>,
         scopes: &Scope,
         roles: &[String],
         now: i64,
@@ -105,9 +123,11 @@ impl Store {
             (user::Column::Scopes, Expr::value(scopes.to_string())),
             (user::Column::Roles, Expr::value(roles_text.as_str())),
         ];
+        let user = user.into();
+        let id = user.id;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            let Some(before) = lock(transaction, id).await? else { return Ok(None) };
+            let Some(before) = lock(transaction, user).await? else { return Ok(None) };
             change(transaction, id, &changed).await?;
             let after = user::Model { scopes: scopes.to_string(), roles: roles_text.clone(), ..before.clone() };
             if let Some(detail) = difference(&described(&before), &described(&after)) {
@@ -118,9 +138,11 @@ impl Store {
     }
 
     /// Sets or clears a user's e-mail address. False if there is no such user.
-    pub async fn set_user_email(&self, id: Uuid, email: Option<&str>, cause: &Cause) -> Result<bool> {
+    pub async fn set_user_email(&self, user: impl Into<UserAt>, email: Option<&str>, cause: &Cause) -> Result<bool> {
+        let user = user.into();
+        let id = user.id;
         transaction!(self, |transaction| {
-            let Some(before) = lock(transaction, id).await? else { return Ok(false) };
+            let Some(before) = lock(transaction, user).await? else { return Ok(false) };
             let after = user::Model { email: email.map(str::to_owned), ..before.clone() };
             let Some(detail) = difference(&described(&before), &described(&after)) else { return Ok(true) };
             let update = user::Entity::update_many()
@@ -192,9 +214,16 @@ impl Store {
     }
 }
 
-/// Locks a user until the commit.
-async fn lock(transaction: &WriteConnection, id: Uuid) -> Result<Option<user::Model>, Fault> {
-    Ok(user::Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
+/// Locks a user until the commit. A conflict if it is not at the version that the caller has read.
+pub(super) async fn lock(transaction: &WriteConnection, user: UserAt) -> Result<Option<user::Model>, Fault> {
+    let row = user::Entity::find_by_id(user.id).lock_exclusive().one(transaction).await?;
+    match (&row, user.version) {
+        (Some(row), Some(version)) if row.auth_version != version => {
+            let what = format!("the user {:?} was changed meanwhile; look at it and try again", row.name);
+            Err(Fault::Store(StoreError::Conflict(what)))
+        }
+        _ => Ok(row),
+    }
 }
 
 /// Writes columns and raises the version. Locks the row until the commit, so a concurrent login waits and then sees it.

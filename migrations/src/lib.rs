@@ -16,7 +16,7 @@ mod m0009_audit;
 mod m0010_heartbeats;
 mod m0011_bulk_revocations;
 mod m0012_heartbeat_settings;
-mod m0013_events;
+mod m0013_event_log;
 mod m0014_authentication;
 mod m0015_unreported_failures;
 mod m0016_compatibility;
@@ -45,7 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_heartbeats::Step),
             Box::new(m0011_bulk_revocations::Step),
             Box::new(m0012_heartbeat_settings::Step),
-            Box::new(m0013_events::Step),
+            Box::new(m0013_event_log::Step),
             Box::new(m0014_authentication::Step),
             Box::new(m0015_unreported_failures::Step),
             Box::new(m0016_compatibility::Step),

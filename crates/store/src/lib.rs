@@ -23,6 +23,7 @@ pub use database::health::Writes;
 pub use database::heartbeat::{BeatTime, Heartbeat, LastBeat, Neighbour};
 pub use database::postgres::notify::Listener;
 pub use database::{DatabaseKind, Store, StoreOptions};
+pub use denylist::carry_over::CarriedOver;
 pub use error::StoreError;
 pub use events::read::EventFilter;
 pub use keys::purge::NewKeys;

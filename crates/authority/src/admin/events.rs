@@ -49,7 +49,7 @@ impl Admin {
         while began.elapsed() < limit && !waiting.is_empty() {
             match sequencer.step(&store.event_chain().await?).await? {
                 Step::Idle => break,
-                Step::Numbered(_) => numbered = true,
+                Step::Numbered(..) => numbered = true,
                 Step::NotMine => tokio::time::sleep(LOOK).await,
             }
             // Not those that have come since: while a server works, there are always some.

@@ -48,8 +48,8 @@ pub(crate) enum Step {
     Idle,
     /// Another process numbers events.
     NotMine,
-    /// These events were numbered; there may be more.
-    Numbered(Vec<EventRecord>),
+    /// These events were numbered, and this is the chain's end now; there may be more.
+    Numbered(Vec<EventRecord>, ChainEnd),
 }
 
 impl<'a> Sequencer<'a> {
@@ -85,7 +85,7 @@ impl<'a> Sequencer<'a> {
         for (event, numbered) in pending.iter_mut().zip(numbered) {
             (event.number, event.hash) = (Some(numbered.number), Some(numbered.hash));
         }
-        Ok(Step::Numbered(pending))
+        Ok(Step::Numbered(pending, end))
     }
 
     /// Lets another process take over at once.
@@ -114,7 +114,7 @@ pub(crate) async fn sequence(authority: Authority, mut stopped: watch::Receiver<
     let mut failing = false;
     loop {
         let stopping = tokio::time::timeout(EVERY, stopped.wait_for(|stopped| *stopped)).await.is_ok();
-        match authority.number_waiting(&mut sequencer, &mut watched).await {
+        match authority.number_waiting(&mut sequencer, &mut watched, stopping).await {
             // An outage has its own log lines.
             Err(error) if error.is_outage() => tracing::debug!(%error, "events could not be numbered"),
             Err(error) if !failing => {
@@ -135,11 +135,18 @@ pub(crate) async fn sequence(authority: Authority, mut stopped: watch::Receiver<
 }
 
 impl Authority {
-    /// Numbers the events that wait if this server is the sequencer, and passes on what has numbers.
-    async fn number_waiting(&self, sequencer: &mut Sequencer<'_>, watched: &mut Watched) -> Result<(), StoreError> {
+    /// Numbers the events that wait if this server is the sequencer, and passes on what has numbers. Events that come
+    /// while it does are left for the next time, unless these are the `last`: a transaction for few of them takes the
+    /// database's writer as long as one for many.
+    async fn number_waiting(
+        &self,
+        sequencer: &mut Sequencer<'_>,
+        watched: &mut Watched,
+        last: bool,
+    ) -> Result<(), StoreError> {
         loop {
             let chain = self.store().event_chain().await?;
-            watched.look(&chain, sequencer.key, &self.inner.metrics);
+            watched.look(chain.newest, sequencer.key, &self.inner.metrics);
             if chain.sequencer != Some(sequencer.me) || watched.passed_on.is_some_and(|last| last > chain.newest.number)
             {
                 // Another numbers events, or the database has lost some.
@@ -153,9 +160,14 @@ impl Authority {
             match sequencer.step(&chain).await? {
                 Step::Idle => return Ok(()),
                 Step::NotMine => return Ok(()),
-                Step::Numbered(events) => {
+                Step::Numbered(events, end) => {
+                    watched.look(end, sequencer.key, &self.inner.metrics);
+                    let is_full = events.len() as u64 == BATCH;
                     watched.passed_on = events.last().and_then(|event| event.number);
                     events.into_iter().for_each(|event| self.inner.events.put(event));
+                    if !is_full && !last {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -189,8 +201,8 @@ struct Watched {
 }
 
 impl Watched {
-    fn look(&mut self, chain: &EventChain, key: &ChainKey, metrics: &Metrics) {
-        let (before, now) = (self.newest, chain.newest);
+    fn look(&mut self, now: ChainEnd, key: &ChainKey, metrics: &Metrics) {
+        let before = self.newest;
         if now == before {
             return;
         }

@@ -38,6 +38,9 @@ pub enum Damage {
     /// The hash does not fit: the event or the one before it was changed, or they were reordered.
     #[error("event {0} does not follow from what is before it: it was changed, or put in another place")]
     Changed(i64),
+    /// A value has a type that it never has.
+    #[error("event {0} can't be read: it was changed")]
+    Unreadable(i64),
     /// The newest events are missing.
     #[error("the log ends at {last}, but events up to {newest} had numbers: they were cut off")]
     CutOff {
@@ -95,12 +98,16 @@ async fn verify_once(store: &Store, key: &ChainKey, expected: Option<(i64, &str)
     }
     walk.note_expected(chain.pruned.number, &chain.pruned.hash);
     loop {
-        let page = store.events_after(&EventFilter::default(), walk.last.number, PAGE).await?;
-        let is_last = (page.len() as u64) < PAGE;
-        for event in &page {
-            walk.check(event);
-        }
-        if is_last || walk.damages.len() >= MOST_DAMAGES {
+        let page = match store.events_after(&EventFilter::default(), walk.last.number, PAGE).await {
+            Ok(page) => page,
+            Err(StoreError::Corrupt(_)) => {
+                walk.check_one_by_one(store).await?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        page.iter().for_each(|event| walk.check(event));
+        if (page.len() as u64) < PAGE || walk.damages.len() >= MOST_DAMAGES {
             break;
         }
     }
@@ -138,13 +145,44 @@ impl Walk<'_> {
     fn check(&mut self, event: &EventRecord) {
         let number = event.number.unwrap_or_default();
         let hash = event.hash.unwrap_or_default();
-        if number != self.last.number + 1 {
-            // What stood before this event is gone, so its own hash can't be checked.
-            self.damages.push(Damage::Removed { from: self.last.number + 1, to: number - 1 });
-        } else if !self.key.fits(&self.last, event) {
+        // If what stood before this event is gone, its own hash can't be checked.
+        if !self.find_gap(number) && !self.key.fits(&self.last, event) {
             self.damages.push(Damage::Changed(number));
         }
         self.note_expected(number, &hash);
+        self.go_to(number, hash);
+    }
+
+    /// Checks events up to one that can't be read, and notes that.
+    async fn check_one_by_one(&mut self, store: &Store) -> Result<(), StoreError> {
+        loop {
+            match store.events_after(&EventFilter::default(), self.last.number, 1).await {
+                Ok(page) => match page.first() {
+                    Some(event) => self.check(event),
+                    None => return Ok(()),
+                },
+                Err(StoreError::Corrupt(_)) => {
+                    let Some(number) = store.event_number_after(self.last.number).await? else { return Ok(()) };
+                    self.find_gap(number);
+                    self.damages.push(Damage::Unreadable(number));
+                    self.go_to(number, [0; 32]);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// True, and noted, if events are missing before this number.
+    fn find_gap(&mut self, number: i64) -> bool {
+        let is_missing = number != self.last.number + 1;
+        if is_missing {
+            self.damages.push(Damage::Removed { from: self.last.number + 1, to: number - 1 });
+        }
+        is_missing
+    }
+
+    fn go_to(&mut self, number: i64, hash: [u8; 32]) {
         self.first.get_or_insert(number);
         self.events += 1;
         self.last = ChainEnd { number, hash, seal: None };

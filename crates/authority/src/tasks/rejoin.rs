@@ -8,9 +8,8 @@
 
 use std::sync::atomic::Ordering;
 
-use ficha_store::{EventKind, KeyPurpose, NewEvent, StoreError};
+use ficha_store::{CarriedOver, KeyPurpose, StoreError};
 use ficha_token::DenyId;
-use serde_json::json;
 
 use crate::denylist::replica::read_in_time;
 use crate::{AdminError, Authority};
@@ -41,12 +40,14 @@ impl Authority {
         let cause = self.cause_of_server("rejoin");
         let (mut written, mut sessions) = (0, 0);
         for part in missing {
-            sessions += store.carry_over(&part, now, &cause).await?;
-            written += part.len();
+            let carried = store.carry_over(&part, now, &cause).await?;
+            written += carried.denied;
+            sessions += carried.sessions;
         }
-        let detail = json!({ "denied_again": written, "sessions": sessions, "purged": purged });
-        let event = NewEvent::new(EventKind::ServerHistoryChanged, &cause).detail(detail);
-        store.record_events(&[event]).await?;
+        if written + sessions == 0 {
+            // That it happened is worth an event, too.
+            store.record_events(&[CarriedOver::default().event(&cause)]).await?;
+        }
         // The counter of changes may have gone back to a value that was seen before.
         self.inner.loaded_changes.store(-1, Ordering::Release);
         self.inner.cleared_changes.store(-1, Ordering::Release);

@@ -245,6 +245,22 @@ ficha_store::on_both_databases! {
         change(&raw, &format!("UPDATE events SET {back} WHERE number = {at}")).await;
         raw.execute("DROP TABLE kept").await;
         assert_eq!(verified(&app, None).await.damages, []);
+        // Values that the server would never write.
+        for (column, value) in [("origin_salt", blob("00")), ("detail_salt", blob("00")), ("hash", blob("00"))] {
+            raw.execute(&format!("CREATE TABLE kept AS SELECT {column} AS value FROM events WHERE number = {at}")).await;
+            change(&raw, &format!("UPDATE events SET {column} = {value} WHERE number = {at}")).await;
+            let damages = verified(&app, None).await.damages;
+            assert_eq!(damages[0], Damage::Changed(at), "{column}: {damages:?}");
+            change(&raw, &format!("UPDATE events SET {column} = (SELECT value FROM kept) WHERE number = {at}")).await;
+            raw.execute("DROP TABLE kept").await;
+        }
+        if database.kind() == DatabaseKind::Sqlite {
+            change(&raw, &format!("UPDATE events SET at = 'x' || at WHERE number = {at}")).await;
+            let damages = verified(&app, None).await.damages;
+            assert_eq!(damages, [Damage::Unreadable(at), Damage::Changed(at + 1)]);
+            change(&raw, &format!("UPDATE events SET at = CAST(substr(at, 2) AS INTEGER) WHERE number = {at}")).await;
+        }
+        assert_eq!(verified(&app, None).await.damages, []);
         // Reordered.
         for (from, to) in [(5, -5), (6, 5), (-5, 6)] {
             change(&raw, &format!("UPDATE events SET number = {to} WHERE number = {from}")).await;

@@ -55,7 +55,7 @@ impl Store {
             let before = lock(transaction, ClientAt::from(&*row.id)).await?;
             let is_current = write(change(&row.id), &row).exec(transaction).await?.rows_affected == 1;
             if let Some(before) = before.filter(|_| is_current) {
-                record_all(self, transaction, &changes(&before, &row, cause)).await?;
+                record_all(self, transaction, changes(&before, &row, cause)).await?;
             }
             Ok(is_current)
         })
@@ -68,7 +68,7 @@ impl Store {
             raise_changes(transaction).await?;
             let Some(before) = lock(transaction, ClientAt::from(&*row.id)).await? else { return Ok(None) };
             let events = changes(&before, &row, cause);
-            self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, &events, now, cause).await
+            self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, events, now, cause).await
         })
     }
 
@@ -101,7 +101,7 @@ impl Store {
             let Some(before) = lock(transaction, client).await? else { return Ok(None) };
             let event = before.enabled.then(|| NewEvent::new(EventKind::ClientDisabled, cause).client(id));
             let update = block(id).col_expr(client::Column::Enabled, Expr::value(false));
-            self.block_and_begin(transaction, update, id, event.as_slice(), now, cause).await
+            self.block_and_begin(transaction, update, id, event.into_iter().collect(), now, cause).await
         })
     }
 
@@ -110,7 +110,7 @@ impl Store {
     pub async fn begin_revoking_client(&self, id: &str, now: i64, cause: &Cause) -> Result<Option<BulkWork>> {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            self.block_and_begin(transaction, block(id), id, &[], now, cause).await
+            self.block_and_begin(transaction, block(id), id, Vec::new(), now, cause).await
         })
     }
 
@@ -119,7 +119,7 @@ impl Store {
         transaction: &WriteConnection,
         update: UpdateMany<client::Entity>,
         id: &str,
-        events: &[NewEvent],
+        events: Vec<NewEvent>,
         now: i64,
         cause: &Cause,
     ) -> Result<Option<BulkWork>, Fault> {

@@ -1,6 +1,6 @@
 //! The denylist's rows and their numbering.
 
-mod carry_over;
+pub(crate) mod carry_over;
 mod head;
 mod packed;
 

@@ -1,7 +1,7 @@
 //! Writing events, in the transaction of what they record.
 //!
-//! A row gets no number here: numbers in the order of commits need a lock, and no login waits for another's. The
-//! sequencer gives them afterwards ([`sequence`]).
+//! A row gets no number here: numbers in the order of commits need a lock, and no login waits for another's. It waits in
+//! a table of its own, without indexes, until the sequencer moves it to the log ([`sequence`]).
 
 pub(crate) mod described;
 mod erase;
@@ -12,16 +12,17 @@ mod sequence;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sea_orm::ActiveValue::NotSet;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
-use crate::rows::event;
+use crate::rows::pending_event;
 use crate::{NewEvent, Result, Store};
 
-/// The most events that one statement writes. A power of two, see [`parts`].
+/// The most events that one statement writes.
 const CHUNK: usize = 64;
 
 impl Store {
@@ -30,7 +31,7 @@ impl Store {
         if events.is_empty() {
             return Ok(());
         }
-        transaction!(self, |transaction| record_all(self, transaction, events).await.map(drop))
+        transaction!(self, |transaction| record_all(self, transaction, events.to_vec()).await.map(drop))
     }
 }
 
@@ -38,7 +39,7 @@ impl Store {
 pub(crate) async fn record(store: &Store, transaction: &WriteConnection, event: NewEvent) -> Result<Uuid, Fault> {
     let row = row(store, event);
     let id = row.id;
-    event::Entity::insert(row.into_active_model()).exec_without_returning(transaction).await?;
+    pending_event::Entity::insert(new_row(row)).exec_without_returning(transaction).await?;
     Ok(id)
 }
 
@@ -46,50 +47,39 @@ pub(crate) async fn record(store: &Store, transaction: &WriteConnection, event: 
 pub(crate) async fn record_all(
     store: &Store,
     transaction: &WriteConnection,
-    events: &[NewEvent],
+    events: Vec<NewEvent>,
 ) -> Result<Vec<Uuid>, Fault> {
-    let rows: Vec<_> = events.iter().map(|event| row(store, event.clone())).collect();
+    let rows: Vec<_> = events.into_iter().map(|event| row(store, event)).collect();
     let ids = rows.iter().map(|row| row.id).collect();
-    for part in parts(&rows) {
-        let models = part.iter().map(|row| row.clone().into_active_model());
-        event::Entity::insert_many(models).exec_without_returning(transaction).await?;
+    let mut rows = rows.into_iter();
+    for length in parts(rows.len()) {
+        let part = rows.by_ref().take(length).map(new_row);
+        pending_event::Entity::insert_many(part).exec_without_returning(transaction).await?;
     }
     Ok(ids)
 }
 
-fn row(store: &Store, event: NewEvent) -> event::Model {
-    let NewEvent { kind, cause, user_id, client_id, session_id, detail } = event;
-    let actor_name = cause.actor.name().map(str::to_owned);
-    let has_origin = actor_name.is_some() || cause.address.is_some();
-    event::Model {
-        id: next_id(store, cause.at),
-        number: None,
-        at: cause.at,
-        event: kind.as_str().to_owned(),
-        actor_kind: cause.actor.kind().to_owned(),
-        actor_id: cause.actor.user_id(),
-        user_id,
-        client_id,
-        session_id,
-        request_id: cause.request_id,
-        actor_name,
-        address: cause.address,
-        origin_salt: has_origin.then(|| salt(store)),
-        origin_erased: None,
-        detail_salt: detail.is_some().then(|| salt(store)),
-        detail: detail.map(|detail| detail.to_string()),
-        detail_erased: None,
-        hash: None,
-    }
+fn row(store: &Store, event: NewEvent) -> pending_event::Model {
+    pending_event::Model::new(next_id(store, event.cause.at), event, || salt(store))
 }
 
-/// Cuts rows into parts whose lengths are powers of two, so that a connection prepares few different statements.
-fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// Without the columns that a new event does not have.
+fn new_row(row: pending_event::Model) -> pending_event::ActiveModel {
+    pending_event::ActiveModel { origin_erased: NotSet, detail_erased: NotSet, ..row.into_active_model() }
+}
+
+/// Cuts `rows` rows into parts of few different lengths, so that a connection prepares few different statements: at most
+/// one part of less than 8, after parts of [`CHUNK`] and one that is as long as possible.
+fn parts(mut rows: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let length = 1 << rows.len().min(CHUNK).checked_ilog2()?;
-        let (part, rest) = rows.split_at(length);
-        rows = rest;
-        Some(part)
+        let length = match rows.min(CHUNK) {
+            0 => return None,
+            few @ 1..8 => few,
+            some @ 8..32 => some / 4 * 4,
+            many => many / 8 * 8,
+        };
+        rows -= length;
+        Some(length)
     })
 }
 
@@ -118,12 +108,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_powers_of_two_and_leave_nothing_out() {
-        for length in [0, 1, 2, 3, 37, 64, 65, 200] {
-            let rows: Vec<usize> = (0..length).collect();
-            let cut: Vec<&[usize]> = parts(&rows).collect();
-            assert_eq!(cut.concat(), rows);
-            assert!(cut.iter().all(|part| part.len().is_power_of_two() && part.len() <= CHUNK));
+    fn rows_are_cut_into_two_parts_of_few_lengths() {
+        let mut lengths = std::collections::HashSet::new();
+        for rows in 0..=CHUNK {
+            let cut: Vec<usize> = parts(rows).collect();
+            assert_eq!(cut.iter().sum::<usize>(), rows);
+            assert!(cut.len() <= 2 && !cut.contains(&0), "{rows}: {cut:?}");
+            lengths.extend(cut);
         }
+        assert!(lengths.len() < 20, "{lengths:?}");
+        assert_eq!(parts(3 * CHUNK + 1).collect::<Vec<_>>(), [CHUNK, CHUNK, CHUNK, 1]);
     }
 }

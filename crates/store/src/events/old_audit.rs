@@ -22,7 +22,7 @@ impl Store {
             let taken = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).lock_exclusive();
             let rows = taken.all(transaction).await?;
             let events: Vec<_> = rows.iter().filter_map(event).collect();
-            record_all(self, transaction, &events).await?;
+            record_all(self, transaction, events).await?;
             let gone = Entity::delete_many().filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
             Ok(gone.exec(transaction).await?.rows_affected)
         })

@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Condition, Order};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use crate::rows::{event, event_chain};
+use crate::rows::{event, event_chain, pending_event};
 use crate::{EventChain, EventRecord, Result, Store, StoreError};
 
 /// Which events are read.
@@ -54,15 +54,22 @@ impl Store {
         self.events(query.order_by(event::Column::Number, Order::Desc).limit(limit)).await
     }
 
+    /// The lowest number above `after` that is there, also if the rest of its row can't be read.
+    pub async fn event_number_after(&self, after: i64) -> Result<Option<i64>> {
+        let query = event::Entity::find().select_only().column(event::Column::Number);
+        let query = query.filter(event::Column::Number.gt(after)).order_by_asc(event::Column::Number);
+        Ok(query.limit(1).into_tuple().one(self.reader()).await?)
+    }
+
     /// At most `limit` events without a number, the oldest first.
     pub async fn pending_events(&self, limit: u64) -> Result<Vec<EventRecord>> {
-        let query = event::Entity::find().filter(event::Column::Number.is_null());
-        self.events(query.order_by_asc(event::Column::Id).limit(limit)).await
+        let query = pending_event::Entity::find().order_by_asc(pending_event::Column::Id).limit(limit);
+        Ok(query.all(self.reader()).await?.into_iter().map(EventRecord::from).collect())
     }
 
     /// How many events have no number.
     pub async fn count_pending_events(&self) -> Result<u64> {
-        Ok(event::Entity::find().filter(event::Column::Number.is_null()).count(self.reader()).await?)
+        Ok(pending_event::Entity::find().count(self.reader()).await?)
     }
 
     /// The ends of the chain, and who continues it.
@@ -72,7 +79,7 @@ impl Store {
     }
 
     async fn events(&self, query: sea_orm::Select<event::Entity>) -> Result<Vec<EventRecord>> {
-        query.all(self.reader()).await?.into_iter().map(EventRecord::try_from).collect()
+        Ok(query.all(self.reader()).await?.into_iter().map(EventRecord::from).collect())
     }
 }
 

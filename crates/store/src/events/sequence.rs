@@ -1,21 +1,20 @@
-//! Numbering committed events.
+//! Numbering committed events: moving them from `events_pending` to `events`.
 //!
 //! One process does it. The row of `event_chain` names it, and every step compares that name and the newest number, and
 //! sets the next one, in one statement: of two that both believe to be the sequencer, one changes nothing. Apart from
-//! pruning, no other transaction locks this row.
+//! pruning and erasing, no other transaction locks this row.
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Iden, Iterable, QueryFilter, Statement};
 use uuid::Uuid;
 
 use crate::database::transaction::{statement, transaction};
+use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::parts;
 use crate::events::read::ONLY;
-use crate::rows::{event, event_chain};
+use crate::rows::{event_chain, pending_event};
 use crate::{ChainEnd, EventChain, Numbered, Result, Store, StoreError};
-
-/// How many events one statement numbers.
-const CHUNK: usize = 32;
 
 impl Store {
     /// Gives events their numbers and hashes, which end at `newest`. False, and nothing has changed, if the chain is not
@@ -33,12 +32,11 @@ impl Store {
             if update.exec(transaction).await?.rows_affected == 0 {
                 return Ok(false);
             }
-            for chunk in numbered.chunks(CHUNK) {
-                let done = number(chunk).exec(transaction).await?.rows_affected;
-                if done != chunk.len() as u64 {
-                    // Nothing but this gives numbers, and nothing deletes events without one.
-                    return Err(Fault::Store(StoreError::Corrupt("events without a number have disappeared".into())));
-                }
+            let mut rest = numbered;
+            for length in parts(numbered.len()) {
+                let (part, after) = rest.split_at(length);
+                move_to_log(transaction, part).await?;
+                rest = after;
             }
             Ok(true)
         })
@@ -64,20 +62,34 @@ fn sequencer_is(process: Option<Uuid>) -> SimpleExpr {
     }
 }
 
-/// One statement for all of them, padded to a power of two, so that a connection prepares few different ones. It searches
-/// the primary key; `UPDATE … FROM (VALUES …)` may read the whole table on SQLite.
-fn number(chunk: &[Numbered]) -> sea_orm::UpdateMany<event::Entity> {
-    let id = || Expr::col(event::Column::Id);
-    let (mut numbers, mut hashes) = (CaseStatement::new(), CaseStatement::new());
-    let padding = chunk.last().into_iter().cycle();
-    let padded = || chunk.iter().chain(padding.clone()).take(chunk.len().next_power_of_two());
-    for one in padded() {
-        numbers = numbers.case(id().eq(one.id), one.number);
-        hashes = hashes.case(id().eq(one.id), one.hash.to_vec());
+/// Moves events to the log. They are copied inside the database: what was erased since they were read stays erased.
+async fn move_to_log(transaction: &WriteConnection, numbered: &[Numbered]) -> Result<(), Fault> {
+    let copied = transaction.execute_raw(copy(transaction.get_database_backend(), numbered)).await?.rows_affected();
+    let ids = numbered.iter().map(|one| one.id);
+    let gone = pending_event::Entity::delete_many().filter(pending_event::Column::Id.is_in(ids));
+    let deleted = gone.exec(transaction).await?.rows_affected;
+    if copied != deleted || deleted != numbered.len() as u64 {
+        // Nothing but this deletes events without a number.
+        return Err(Fault::Store(StoreError::Corrupt("events without a number have disappeared".into())));
     }
-    event::Entity::update_many()
-        .col_expr(event::Column::Number, numbers.into())
-        .col_expr(event::Column::Hash, hashes.into())
-        .filter(event::Column::Id.is_in(padded().map(|one| one.id)))
-        .filter(event::Column::Number.is_null())
+    Ok(())
+}
+
+/// `CROSS JOIN` makes SQLite search each event by its key, even if very many wait.
+fn copy(backend: DbBackend, numbered: &[Numbered]) -> Statement {
+    let columns: Vec<String> = pending_event::Column::iter().map(|column| column.to_string()).collect();
+    let (into, from) = (columns.join(", "), columns.join(", p."));
+    let place = |at: usize| match backend {
+        DbBackend::Postgres => format!("${at}"),
+        _ => "?".into(),
+    };
+    let rows = (0..numbered.len()).map(|row| 3 * row + 1);
+    let rows: Vec<_> = rows.map(|at| format!("({}, {}, {})", place(at), place(at + 1), place(at + 2))).collect();
+    let sql = format!(
+        "INSERT INTO events (number, hash, {into}) SELECT v.column2, v.column3, p.{from} \
+         FROM (VALUES {}) AS v CROSS JOIN events_pending AS p WHERE p.id = v.column1",
+        rows.join(", ")
+    );
+    let values = numbered.iter().flat_map(|one| [one.id.into(), one.number.into(), one.hash.to_vec().into()]);
+    Statement::from_sql_and_values(backend, sql, values)
 }

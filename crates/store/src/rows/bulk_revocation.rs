@@ -48,6 +48,17 @@ impl Model {
         Cause { at, ..begun.unwrap_or_else(unknown) }
     }
 
+    /// The cause without what is personal about a user, if that user began it.
+    pub fn cause_without(&self, user: Uuid) -> Option<String> {
+        let mut cause = serde_json::from_str::<Cause>(self.cause.as_deref()?).ok()?;
+        let EventActor::User { id, name } = &mut cause.actor else { return None };
+        if *id != user || (name.is_none() && cause.address.is_none()) {
+            return None;
+        }
+        (*name, cause.address) = (None, None);
+        serde_json::to_string(&cause).ok()
+    }
+
     /// Why they end.
     pub fn why(&self) -> Result<RevokeReason> {
         RevokeReason::parse(&self.reason)

@@ -1,15 +1,16 @@
-//! Rows of `events`.
+//! Rows of `events`: the log, by number.
 
 use sea_orm::entity::prelude::*;
 
-use crate::{Commitment, EventRecord, Result, StoreError};
+use crate::{Commitment, EventRecord};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "events")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i64,
     pub id: Uuid,
-    pub number: Option<i64>,
+    pub hash: Vec<u8>,
     pub at: i64,
     pub event: String,
     pub actor_kind: String,
@@ -25,7 +26,6 @@ pub struct Model {
     pub detail: Option<String>,
     pub detail_salt: Option<Vec<u8>>,
     pub detail_erased: Option<Vec<u8>>,
-    pub hash: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -33,16 +33,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<Model> for EventRecord {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self> {
-        let origin = commitment(row.origin_salt.as_deref(), row.origin_erased.as_deref(), row.id)?;
-        let detail_commitment = commitment(row.detail_salt.as_deref(), row.detail_erased.as_deref(), row.id)?;
-        let hash = row.hash.as_deref().map(|hash| exactly(hash, row.id)).transpose()?;
-        Ok(Self {
+impl From<Model> for EventRecord {
+    fn from(row: Model) -> Self {
+        Self {
             id: row.id,
-            number: row.number,
+            number: Some(row.number),
             at: row.at,
             event: row.event,
             actor_kind: row.actor_kind,
@@ -53,23 +48,21 @@ impl TryFrom<Model> for EventRecord {
             request_id: row.request_id,
             actor_name: row.actor_name,
             address: row.address,
-            origin,
+            origin: commitment(row.origin_salt.as_deref(), row.origin_erased.as_deref()),
             detail: row.detail,
-            detail_commitment,
-            hash,
-        })
+            detail_commitment: commitment(row.detail_salt.as_deref(), row.detail_erased.as_deref()),
+            // One of another length was written by somebody else, and fits nothing.
+            hash: row.hash.try_into().ok(),
+        }
     }
 }
 
-/// What was erased counts first: a salt beside it would only be a leftover.
-fn commitment(salt: Option<&[u8]>, erased: Option<&[u8]>, id: Uuid) -> Result<Commitment> {
+/// What was erased counts first: a salt beside it would only be a leftover. What has another length than ours was written
+/// by somebody else.
+pub(crate) fn commitment(salt: Option<&[u8]>, erased: Option<&[u8]>) -> Commitment {
     match (salt, erased) {
-        (_, Some(digest)) => exactly(digest, id).map(Commitment::Erased),
-        (Some(salt), None) => exactly(salt, id).map(Commitment::Salted),
-        (None, None) => Ok(Commitment::Nothing),
+        (_, Some(digest)) => digest.try_into().map_or(Commitment::Unreadable, Commitment::Erased),
+        (Some(salt), None) => salt.try_into().map_or(Commitment::Unreadable, Commitment::Salted),
+        (None, None) => Commitment::Nothing,
     }
-}
-
-fn exactly<const N: usize>(bytes: &[u8], id: Uuid) -> Result<[u8; N]> {
-    bytes.try_into().map_err(|_| StoreError::Corrupt(format!("event {id}: {} bytes in place of {N}", bytes.len())))
 }

@@ -11,6 +11,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod key;
 pub(crate) mod login_failure;
 pub(crate) mod old_audit;
+pub(crate) mod pending_event;
 pub(crate) mod scope;
 pub(crate) mod session;
 pub(crate) mod user;

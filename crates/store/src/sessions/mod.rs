@@ -65,15 +65,16 @@ impl Store {
         }
     }
 
-    /// Deletes address and user agent from at most `limit` sessions of a user, and the address from what is counted of
-    /// failed logins. Returns how many sessions it changed; call it until that is 0.
+    /// Deletes address and user agent from at most `limit` sessions of a user, the address from what is counted of failed
+    /// logins, and name and address from revocations that the user began. Returns how many sessions it changed; call it until that is 0.
     pub async fn erase_sessions_of(&self, user: Uuid, limit: u64) -> Result<u64> {
         let personal = session::Column::Address.is_not_null().or(session::Column::UserAgent.is_not_null());
         let query = session::Entity::find().select_only().column(session::Column::Id);
         let query = query.filter(session::Column::UserId.eq(user)).filter(personal).limit(limit);
         let ids: Vec<Uuid> = query.into_tuple().all(self.reader()).await?;
         if ids.is_empty() {
-            return self.erase_failures_of(user).await.map(|()| 0);
+            self.erase_failures_of(user).await?;
+            return self.erase_causes_of(user).await.map(|()| 0);
         }
         statement!(self, |database| {
             let update = session::Entity::update_many()

@@ -63,7 +63,7 @@ impl Store {
         let ending = to_end(&rows, revocations);
         let events: Vec<_> = ending.iter().map(|(row, _, revocation)| of_session(row, &revocation.event)).collect();
         // Before the denylist's counter is locked, which is the last lock.
-        let ids = record_all(self, transaction, &events).await?;
+        let ids = record_all(self, transaction, events).await?;
         let ended: Vec<_> =
             ending.iter().zip(ids).map(|((row, reason, _), event)| Ended { row, reason: *reason, event }).collect();
         mark_revoked(transaction, &ended, now).await?;
@@ -73,7 +73,7 @@ impl Store {
         let mut newly = vec![false; revocations.len()];
         let tokens = new_tokens(revocations, &mut new_ids, &mut newly);
         // Only now is it known which tokens were not denied before. Writing an event locks nothing that others wait for.
-        record_all(self, transaction, &tokens).await?;
+        record_all(self, transaction, tokens).await?;
         for (newly, revocation) in newly.iter_mut().zip(revocations) {
             *newly |= ending.iter().any(|(_, _, ended)| std::ptr::eq(*ended, revocation));
         }

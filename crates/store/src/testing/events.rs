@@ -19,14 +19,13 @@ pub fn revocation(session: Uuid) -> Revocation {
 }
 
 impl Store {
-    /// Every committed event, with or without a number.
+    /// Every committed event: those with a number by number, then the others.
     pub async fn all_events(&self) -> Vec<EventRecord> {
-        let mut all = Vec::new();
         // The ones without a number first: an event may get one in between, and is then found twice.
-        all.extend(self.pending_events(100_000).await.expect("the database answers"));
-        let numbered = self.events_after(&EventFilter::default(), 0, 100_000).await.expect("the database answers");
-        all.retain(|event| numbered.iter().all(|other| other.id != event.id));
-        all.extend(numbered);
+        let mut pending = self.pending_events(100_000).await.expect("the database answers");
+        let mut all = self.events_after(&EventFilter::default(), 0, 100_000).await.expect("the database answers");
+        pending.retain(|event| all.iter().all(|other| other.id != event.id));
+        all.extend(pending);
         all
     }
 }

@@ -1,5 +1,7 @@
 //! Events are written in the transaction of what they record, and get their numbers afterwards.
 
+use std::time::Duration;
+
 use ficha_store::testing::TestDatabase;
 use ficha_store::{
     Cause, ChainEnd, Commitment, DatabaseKind, EventActor, EventFilter, EventKind, EventRecord, NewEvent, Numbered,
@@ -40,12 +42,12 @@ async fn number_all(store: &Store) -> bool {
 fn sabotage(kind: DatabaseKind) -> (&'static str, &'static str) {
     match kind {
         DatabaseKind::Sqlite => (
-            "CREATE TRIGGER spoil BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'spoiled'); END",
+            "CREATE TRIGGER spoil BEFORE INSERT ON events_pending BEGIN SELECT RAISE(ABORT, 'spoiled'); END",
             "DROP TRIGGER spoil",
         ),
         DatabaseKind::Postgres => (
-            "ALTER TABLE events ADD CONSTRAINT spoil CHECK (event = 'none') NOT VALID",
-            "ALTER TABLE events DROP CONSTRAINT spoil",
+            "ALTER TABLE events_pending ADD CONSTRAINT spoil CHECK (event = 'none') NOT VALID",
+            "ALTER TABLE events_pending DROP CONSTRAINT spoil",
         ),
     }
 }
@@ -193,7 +195,7 @@ on_both_databases! {
         let id = if db.kind() == DatabaseKind::Sqlite { format!("x'{id}'") } else { format!("'{id}'") };
         if db.kind() == DatabaseKind::Postgres {
             open.execute("BEGIN").await;
-            open.execute(&format!("INSERT INTO events (id, at, event, actor_kind) VALUES ({id}, 1, 'late', 'cli')")).await;
+            open.execute(&format!("INSERT INTO events_pending (id, at, event, actor_kind) VALUES ({id}, 1, 'late', 'cli')")).await;
         }
         more_sessions(&store, &alice, &app, 3).await;
         assert!(number_all(&store).await);
@@ -201,7 +203,7 @@ on_both_databases! {
         if db.kind() == DatabaseKind::Postgres {
             open.execute("COMMIT").await;
         } else {
-            open.execute(&format!("INSERT INTO events (id, at, event, actor_kind) VALUES ({id}, 1, 'late', 'cli')")).await;
+            open.execute(&format!("INSERT INTO events_pending (id, at, event, actor_kind) VALUES ({id}, 1, 'late', 'cli')")).await;
         }
         assert!(number_all(&store).await);
         assert!(!number_all(&store).await, "nothing is left");
@@ -210,6 +212,41 @@ on_both_databases! {
         // It is the last one, although it happened before all others.
         assert_eq!((&*all[5].event, all[5].hash), ("late", Some([6; 32])));
         assert_eq!(store.count_pending_events().await.unwrap(), 0);
+    }
+
+    /// An event must not be copied to the log as it was before, and found nowhere meanwhile.
+    async fn erasing_waits_for_events_that_get_their_numbers(db: TestDatabase) {
+        let (store, numbering) = (db.store().await, db.raw().await);
+        let person = id();
+        let event = NewEvent::new(EventKind::UserChanged, &cause()).user(person).detail(json!({ "after": "alice" }));
+        store.record_events(&[event]).await.unwrap();
+        numbering.execute(if db.kind() == DatabaseKind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await;
+        numbering.execute("UPDATE event_chain SET number = number").await;
+        let mut erasing = tokio::spawn(async move { store.erase_events_of(person, 10).await });
+        assert!(tokio::time::timeout(Duration::from_millis(300), &mut erasing).await.is_err(), "it did not wait");
+        numbering.execute("COMMIT").await;
+        assert_eq!(erasing.await.unwrap(), Ok(1));
+    }
+
+    async fn what_is_erased_while_it_gets_its_number_stays_erased(db: TestDatabase) {
+        let (store, other) = (db.store().await, db.store().await);
+        for _ in 0..10 {
+            let person = id();
+            let address = Some("192.0.2.1".to_owned());
+            let actor = EventActor::User { id: person, name: Some("alice".into()) };
+            let cause = Cause { actor, address, ..cause() };
+            let event = NewEvent::new(EventKind::UserChanged, &cause).user(person).detail(json!({ "after": "alice" }));
+            store.record_events(&vec![event; 40]).await.unwrap();
+            let erase = async || while store.erase_events_of(person, 15).await.unwrap() > 0 {};
+            futures_util::future::join(number_all(&other), erase()).await;
+        }
+        number_all(&store).await;
+        let all = store.events_after(&ALL, 0, 10_000).await.unwrap();
+        assert_eq!(all.len(), 10 * 40);
+        for event in all {
+            assert_eq!((&event.actor_name, &event.address, &event.detail), (&None, &None, &None));
+            assert!(matches!((event.origin, event.detail_commitment), (Commitment::Erased(_), Commitment::Erased(_))));
+        }
     }
 
     async fn of_two_sequencers_one_gives_the_numbers(db: TestDatabase) {
@@ -281,21 +318,45 @@ on_both_databases! {
             event(EventKind::LoginFailed, &Cause { actor: EventActor::Anonymous, ..cause() }, &alice),
             event(EventKind::LoginSucceeded, &by(&bob), &bob),
         ];
-        store.record_events(&events).await.unwrap();
-        let before = pending(&store).await;
-        while store.erase_events_of(alice.id, 2).await.unwrap() > 0 {}
-        let after = pending(&store).await;
-        for (before, after) in before.iter().zip(&after) {
-            assert_eq!(before.origin_digest(), after.origin_digest());
-            assert_eq!(before.detail_digest(), after.detail_digest());
-            let (did, is_about) = (before.actor_id == Some(alice.id), before.user_id == Some(alice.id));
-            let origin_gone = did || (is_about && before.actor_kind == "anonymous");
-            assert_eq!((after.actor_name.is_none(), after.address.is_none()), (origin_gone || before.actor_name.is_none(), origin_gone));
-            assert_eq!(matches!(after.origin, Commitment::Erased(_)), origin_gone);
-            assert_eq!(after.detail.is_none(), is_about);
-            assert_eq!(matches!(after.detail_commitment, Commitment::Erased(_)), is_about);
+        for have_numbers in [false, true] {
+            store.record_events(&events).await.unwrap();
+            if have_numbers {
+                number_all(&store).await;
+            }
+            let before = store.all_events().await;
+            while store.erase_events_of(alice.id, 2).await.unwrap() > 0 {}
+            let after = store.all_events().await;
+            for (before, after) in before.iter().zip(&after) {
+                assert_eq!(before.origin_digest(), after.origin_digest());
+                assert_eq!(before.detail_digest(), after.detail_digest());
+                let (did, is_about) = (before.actor_id == Some(alice.id), before.user_id == Some(alice.id));
+                let origin_gone = did || (is_about && before.actor_kind == "anonymous");
+                assert_eq!(after.actor_name.is_none(), origin_gone || before.actor_name.is_none());
+                assert_eq!(after.address.is_none(), origin_gone);
+                assert_eq!(matches!(after.origin, Commitment::Erased(_)), origin_gone);
+                assert_eq!(after.detail.is_none(), is_about);
+                assert_eq!(matches!(after.detail_commitment, Commitment::Erased(_)), is_about);
+            }
+            let by_bob = after.iter().filter(|event| event.actor_name.as_deref() == Some("bob")).count();
+            assert_eq!(by_bob, after.len() / 5 * 2);
         }
-        assert_eq!(after.iter().filter(|event| event.actor_name.as_deref() == Some("bob")).count(), 2);
+    }
+
+    async fn what_an_erased_person_began_does_not_name_them_any_more(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, _) = alice_and_app(&store).await;
+        let actor = EventActor::User { id: alice.id, name: Some("alice".into()) };
+        let by_alice = Cause { actor, address: Some("192.0.2.1".into()), ..cause() };
+        store.begin_revoking_client("app", NOW, &by_alice).await.unwrap().unwrap();
+        let raw = db.raw().await;
+        let named = "SELECT count(*) FROM bulk_revocations WHERE cause LIKE '%alice%' OR cause LIKE '%192.0.2.1%'";
+        assert_eq!(raw.number(named).await, 1);
+        store.erase_sessions_of(id(), 10).await.unwrap();
+        assert_eq!(raw.number(named).await, 1, "somebody else");
+        store.erase_sessions_of(alice.id, 10).await.unwrap();
+        assert_eq!(raw.number(named).await, 0);
+        let begun = format!("SELECT count(*) FROM bulk_revocations WHERE cause LIKE '%{}%'", alice.id);
+        assert_eq!(raw.number(&begun).await, 1, "by whom, it is still known");
     }
 
     async fn old_events_are_pruned_by_one_of_two(db: TestDatabase) {

@@ -26,6 +26,7 @@ async fn fill(store: &Store) {
             "gen_random_uuid()::text",
         ),
     };
+    let hash = if store.kind() == DatabaseKind::Sqlite { "zeroblob(32)" } else { "decode(repeat('00', 32), 'hex')" };
     let no = if store.kind() == DatabaseKind::Sqlite { "0" } else { "false" };
     let yes = if store.kind() == DatabaseKind::Sqlite { "1" } else { "true" };
     for rows in [
@@ -49,8 +50,8 @@ async fn fill(store: &Store) {
              SELECT {id}, {id}, 1, 1, 1, n FROM s"
         ),
         format!(
-            "INSERT INTO events (id, number, at, event, actor_kind, user_id) {series} \
-             SELECT {id}, n, n, 'e', 'cli', {id} FROM s"
+            "INSERT INTO events (id, number, hash, at, event, actor_kind, user_id, client_id, session_id) {series} \
+             SELECT {id}, n, {hash}, n, {hex}, 'cli', {id}, {hex}, {id} FROM s"
         ),
         format!("UPDATE event_chain SET number = {ROWS}"),
         "ANALYZE".into(),
@@ -167,6 +168,17 @@ on_both_databases! {
             let all = EventFilter::default();
             assert_eq!(store.events_after(&all, ROWS - 3, 100).await.unwrap().len(), 3);
             assert_eq!(store.events_before(&all, Some(ROWS), 5).await.unwrap().len(), 5);
+            let id = uuid::Uuid::from_u128(1);
+            for filter in [
+                EventFilter { event: Some("login.failed".into()), ..EventFilter::default() },
+                EventFilter { user: Some(id), ..EventFilter::default() },
+                EventFilter { client: Some("app".into()), ..EventFilter::default() },
+                EventFilter { session: Some(id), ..EventFilter::default() },
+            ] {
+                assert_eq!(store.events_after(&filter, 0, 5).await.unwrap(), []);
+                assert_eq!(store.events_before(&filter, None, 5).await.unwrap(), []);
+            }
+            assert_eq!(store.erase_events_of(id, 5).await.unwrap(), 0);
             store.record_events(&[NewEvent::new(EventKind::LoginFailed, &cause())]).await.unwrap();
             let pending = store.pending_events(100).await.unwrap();
             let chain = store.event_chain().await.unwrap();

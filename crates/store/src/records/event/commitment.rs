@@ -12,14 +12,16 @@ pub enum Commitment {
     Salted([u8; 16]),
     /// They were deleted. This is what was committed to.
     Erased([u8; 32]),
+    /// Salt or digest have another length than ours: somebody else has written them.
+    Unreadable,
 }
 
 impl Commitment {
     /// What is committed to: SHA-256 of the salt and the values, each preceded by its length. `None` if there are no
-    /// values.
+    /// values, or if it is not known.
     pub fn digest(&self, values: &[Option<&str>]) -> Option<[u8; 32]> {
         let salt = match self {
-            Self::Nothing => return None,
+            Self::Nothing | Self::Unreadable => return None,
             Self::Erased(digest) => return Some(*digest),
             Self::Salted(salt) => salt,
         };

@@ -98,10 +98,14 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
-    /// True if there are values that no commitment covers: somebody else has written them. Or a salt is left beside what
-    /// was erased.
+    /// True if there are values that no commitment covers, or a commitment that can't be read: somebody else has written
+    /// them.
     pub fn has_uncovered_values(&self) -> bool {
-        let uncovered = |commitment: &Commitment, values: bool| !matches!(commitment, Commitment::Salted(_)) && values;
+        let uncovered = |commitment: &Commitment, values: bool| match commitment {
+            Commitment::Salted(_) => false,
+            Commitment::Unreadable => true,
+            Commitment::Nothing | Commitment::Erased(_) => values,
+        };
         uncovered(&self.origin, self.actor_name.is_some() || self.address.is_some())
             || uncovered(&self.detail_commitment, self.detail.is_some())
     }

@@ -66,6 +66,21 @@ impl Store {
         })
     }
 
+    /// Deletes name and address of a user from the revocations that they began: events that are written from then on
+    /// don't have them.
+    pub(crate) async fn erase_causes_of(&self, user: Uuid) -> Result<()> {
+        use bulk_revocation::{Column, Entity};
+        let begun = Entity::find().filter(Column::Cause.contains(user.to_string())).all(self.reader()).await?;
+        for row in begun {
+            let Some(without) = row.cause_without(user) else { continue };
+            statement!(self, |database| {
+                let update = Entity::update_many().col_expr(Column::Cause, Expr::value(without.as_str()));
+                update.filter(Column::Id.eq(row.id)).exec(database).await.map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
     fn work_on(&self, revocation: Uuid) -> BulkWork {
         BulkWork { revocation, worker: random_uuid(&*self.options().entropy) }
     }

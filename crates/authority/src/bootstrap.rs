@@ -12,6 +12,7 @@ use crate::foundation::{Foundation, start_hashing};
 use crate::keys::key_ring::{new_refresh_key, new_signing_key, sealed_name};
 use crate::keys::master_key::{MasterKey, MasterKeySource};
 use crate::keys::secret::Secret;
+use crate::own_clients::add_own_clients;
 use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY};
 
 /// What the first start created, to be shown once.
@@ -26,6 +27,7 @@ pub struct FirstStart {
 pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartError> {
     base.settings.check()?;
     if base.store.head().await?.bootstrapped {
+        add_own_clients(base).await?;
         return Ok(None);
     }
     let (clock, entropy) = (&*base.clock, &*base.entropy);
@@ -44,7 +46,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
         keys,
         client: Some(first_party(base)),
         user: Some((user, base.settings.password.bcrypt_cost.get())),
-        scopes: vec![(ADMIN_SCOPE.into(), "Administer this server".into())],
+        scopes: Vec::new(),
         now: clock.unix_now(),
         at: clock.unix_millis(),
     };
@@ -61,6 +63,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     if let Err(error) = base.store.checkpoint().await {
         tracing::warn!(%error, "the write-ahead log could not be checkpointed");
     }
+    add_own_clients(base).await?;
     Ok(match outcome {
         BootstrapOutcome::AlreadyDone => {
             // Another server was faster. If it has a master key of its own, ours would only hide that the right one is
@@ -113,6 +116,7 @@ fn first_party(base: &Foundation) -> ClientRecord {
         audience: None,
         serves: Vec::new(),
         forwards_address: false,
+        own_scopes: false,
         enabled: true,
         revoking: false,
         auth_version: 0,

@@ -18,6 +18,7 @@ mod grants;
 mod group_commit;
 mod keys;
 mod metrics;
+mod own_clients;
 mod request_source;
 mod settings;
 mod tasks;
@@ -43,10 +44,11 @@ pub use keys::key_ring::{KeyRing, Keys};
 pub use keys::master_key::MasterKeySource;
 pub use keys::secret::Secret;
 pub use metrics::{Counter, Gauge, Metrics};
+pub use own_clients::OWN_SCOPES;
 pub use request_source::RequestSource;
 pub use settings::{
-    ADMIN, ADMIN_SCOPE, DenylistSettings, FIRST_PARTY, Issuer, JWKS_MAX_AGE, PasswordSettings, Settings,
-    SigningSettings, TokenSettings,
+    ACCOUNT_SCOPE, ADMIN, ADMIN_CLI, ADMIN_SCOPE, AdminSettings, CONSOLE, DenylistSettings, FIRST_PARTY, Issuer,
+    JWKS_MAX_AGE, PasswordSettings, Settings, SigningSettings, TokenSettings,
 };
 pub use tasks::Background;
 pub use tasks::supervise::Tasks;

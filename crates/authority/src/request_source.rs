@@ -23,7 +23,7 @@ impl RequestSource {
 
     /// The cause of what `actor` does from here. `at` is the time in Unix milliseconds.
     pub(crate) fn cause(&self, actor: EventActor, at: i64) -> Cause {
-        Cause { actor, address: self.address_text(), request_id: self.request_id.clone(), at }
+        Cause { actor, address: self.address_text(), request_id: self.request_id.clone(), at, session: None }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Settings {
     pub signing: SigningSettings,
     /// Who may follow the denylist, and how many followers at once.
     pub denylist: DenylistSettings,
+    /// How long sessions with the server's own scopes live.
+    pub admin: AdminSettings,
 }
 
 /// `token.*`
@@ -69,6 +71,21 @@ pub struct DenylistSettings {
     pub max_waiting: usize,
     /// How many of those may come from one client at one address.
     pub max_waiting_per_source: usize,
+}
+
+/// `admin.*`
+#[derive(Debug, Clone)]
+pub struct AdminSettings {
+    /// How long a session with one of the server's own scopes lives at most.
+    pub session_ttl: Duration,
+    /// How long it lives without a refresh.
+    pub session_idle_ttl: Duration,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self { session_ttl: Duration::from_secs(8 * 3_600), session_idle_ttl: Duration::from_secs(15 * 60) }
+    }
 }
 
 impl Default for DenylistSettings {
@@ -130,6 +147,8 @@ impl Settings {
         range("token.access_ttl", token.access_ttl, 10, 86_400)?;
         range("token.session_ttl", token.session_ttl, 60, 10 * 365 * 86_400)?;
         range("token.refresh_idle_ttl", token.refresh_idle_ttl, 60, 10 * 365 * 86_400)?;
+        range("admin.session_ttl", self.admin.session_ttl, 60, 90 * 86_400)?;
+        range("admin.session_idle_ttl", self.admin.session_idle_ttl, 60, 90 * 86_400)?;
         // A retry answers with a token that reaches no further than the row says, so that token must still be alive.
         range("token.refresh_grace", token.refresh_grace, 0, token.access_ttl.as_secs() / 2)?;
         if let SigningSettings::KeyPair { algorithm, rotate_after } = &self.signing {
@@ -184,6 +203,15 @@ pub const ADMIN: &str = "admin";
 
 /// The scope that is reserved for administration.
 pub const ADMIN_SCOPE: &str = "ficha:admin";
+
+/// The scope that every user has: it is about themselves alone.
+pub const ACCOUNT_SCOPE: &str = "ficha:account";
+
+/// The client with which administrators sign in from the command line.
+pub const ADMIN_CLI: &str = "ficha-cli";
+
+/// The client of the console. It gets no tokens from `/token`: the console alone signs in with it.
+pub const CONSOLE: &str = "ficha-console";
 
 /// An issuer identifier (RFC 8414 §2): a URL with no query and no fragment, kept exactly as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

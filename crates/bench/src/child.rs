@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 use ficha_authority::{
-    Admin, Authority, Cost, DatabaseClock, DenylistSettings, Foundation, Issuer, MasterKeySource, PasswordSettings,
-    Settings, SigningSettings, Store, TokenSettings, first_start,
+    Admin, AdminSettings, Authority, Cost, DatabaseClock, DenylistSettings, Foundation, Issuer, MasterKeySource,
+    PasswordSettings, Settings, SigningSettings, Store, TokenSettings, first_start,
 };
 use ficha_server::{Server, ServerSettings};
 use ficha_token::Algorithm;
@@ -59,6 +59,7 @@ impl ServeOptions {
                 max_queue_per_source: self.queue,
             },
             signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
+            admin: AdminSettings::default(),
             denylist: DenylistSettings::default(),
         })
     }

@@ -68,6 +68,7 @@ impl Setup {
             audience: None,
             serves: vec![ISSUER.into()],
             forwards_address: false,
+            own_scopes: false,
         };
         let (_, secret) = admin.add_client(&Actor::command_line("bench"), client).await?;
         let secret = secret.ok_or("a confidential client has a secret")?;

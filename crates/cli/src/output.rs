@@ -20,6 +20,12 @@ pub fn say(line: &str) -> Result<(), CliError> {
     print(&format!("{line}\n"))
 }
 
+/// Prints a warning on standard error: it is not part of the output.
+pub fn warn(line: &str) {
+    // Standard error without a reader ends nothing.
+    let _ = writeln!(std::io::stderr(), "warning: {line}");
+}
+
 /// Prints one JSON document.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;

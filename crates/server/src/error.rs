@@ -30,6 +30,9 @@ pub enum ApiError {
     /// The scope is not well-formed.
     #[error("malformed scope; separate names by single spaces, and use printable ASCII without quotes or backslashes")]
     MalformedScope,
+    /// A client with the server's own scopes gets no tokens in a browser.
+    #[error("this client gets no tokens in a browser, and the console's own client gets none here")]
+    NotForPages,
     /// The Authorization header is not a well-formed Basic header.
     #[error("the Authorization header is not a well-formed Basic header")]
     BadClientHeader,
@@ -78,6 +81,7 @@ impl ApiError {
             Self::BodyTooSlow => answer(StatusCode::REQUEST_TIMEOUT, Code::InvalidRequest),
             Self::UnsupportedGrantType => answer(bad, Code::UnsupportedGrantType),
             Self::MalformedScope => answer(bad, Code::InvalidScope),
+            Self::NotForPages => answer(bad, Code::UnauthorizedClient),
             Self::BadClientHeader => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
             Self::MethodNotAllowed(_) => answer(StatusCode::METHOD_NOT_ALLOWED, Code::InvalidRequest),
             Self::NotFound => answer(StatusCode::NOT_FOUND, Code::InvalidRequest),
@@ -192,6 +196,7 @@ mod tests {
             (ApiError::BodyTooSlow, 408, Code::InvalidRequest),
             (ApiError::UnsupportedGrantType, 400, Code::UnsupportedGrantType),
             (ApiError::MalformedScope, 400, Code::InvalidScope),
+            (ApiError::NotForPages, 400, Code::UnauthorizedClient),
             (ApiError::BadClientHeader, 401, Code::InvalidClient),
             (ApiError::MethodNotAllowed("POST"), 405, Code::InvalidRequest),
             (ApiError::NotFound, 404, Code::InvalidRequest),

@@ -7,6 +7,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{OpenApi as Description, Server};
 
+use ficha_authority::OWN_SCOPES;
+
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -31,7 +33,9 @@ struct Endpoints;
 
 /// `GET /openapi.json`: built for each request, since the scopes are in the database.
 pub async fn openapi(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let scopes = state.authority.declared_scopes().await?;
+    let mut scopes = state.authority.declared_scopes().await?;
+    // No client obtains the server's own scopes in a page, so Authorize offers none.
+    scopes.retain(|(name, _)| OWN_SCOPES.iter().all(|(own, _)| own != name));
     let description = describe(state.authority.settings().issuer.path(), scopes);
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(description))
 }

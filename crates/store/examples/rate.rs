@@ -69,13 +69,14 @@ async fn sessions(store: &Store) -> Vec<Rotation> {
         audience: None,
         serves: Vec::new(),
         forwards_address: false,
+        own_scopes: false,
         enabled: true,
         revoking: false,
         auth_version: 1,
         created_at: NOW,
     };
     let actor = EventActor::Cli { name: "rate".into() };
-    let cause = Cause { actor, address: None, request_id: None, at: NOW * 1_000 };
+    let cause = Cause { actor, address: None, request_id: None, at: NOW * 1_000, session: None };
     store.add_user(user.clone(), 10, &cause).await.expect("the database answers");
     store.add_client(client.clone(), &cause).await.expect("the database answers");
     let mut made = Vec::new();
@@ -95,6 +96,7 @@ async fn sessions(store: &Store) -> Vec<Rotation> {
             created_at: NOW,
             expires_at: NOW + 100_000,
             idle_expires_at: NOW + 3_600,
+            idle_seconds: None,
             address: Some("192.0.2.1".into()),
             user_agent: Some("rate".into()),
             authentication: None,

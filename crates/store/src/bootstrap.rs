@@ -56,6 +56,7 @@ impl Store {
             address: None,
             request_id: None,
             at: first.at,
+            session: None,
         };
         transaction!(self, |transaction| {
             // Two first starts at once: the second waits for this lock and then sees the mark.

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The change conflicts with what is stored. Nothing was changed.
     #[error("{0}")]
     Conflict(String),
+    /// The session of who does it has ended meanwhile. Nothing was changed.
+    #[error("the session of who does this has ended")]
+    ActorEnded,
     /// A commit failed, or its answer was lost: the change may or may not have been made.
     #[error("it is unknown whether the change was committed: {0}")]
     OutcomeUnknown(String),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_authority::{
-    Actor, Admin, Authority, Background, ClientScopes, Cost, DenylistSettings, Foundation, Grant, Issuer,
-    MasterKeySource, NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, Settings, SigningSettings,
-    TokenSettings, first_start,
+    Actor, Admin, AdminSettings, Authority, Background, ClientScopes, Cost, DenylistSettings, Foundation, Grant,
+    Issuer, MasterKeySource, NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, Settings,
+    SigningSettings, TokenSettings, first_start,
 };
 use ficha_server::{Server, ServerSettings, TlsSettings};
 use ficha_store::testing::TestDatabase;
@@ -59,6 +59,7 @@ impl Default for Options {
                 },
                 signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
                 denylist: DenylistSettings::default(),
+                admin: AdminSettings::default(),
             },
             server: ServerSettings {
                 metrics_bind: None,
@@ -264,6 +265,7 @@ impl App {
             audience: None,
             serves: Vec::new(),
             forwards_address: false,
+            own_scopes: false,
         };
         change(&mut new);
         if new.public {

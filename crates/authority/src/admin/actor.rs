@@ -14,6 +14,7 @@ pub struct Actor {
     who: EventActor,
     source: RequestSource,
     powers: Powers,
+    session: Option<Uuid>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,29 +29,44 @@ impl Actor {
     /// A command on the server's own machine, run by this account of the operating system.
     pub fn command_line(account: &str) -> Self {
         let who = EventActor::Cli { name: account.to_owned() };
-        Self { who, source: RequestSource::default(), powers: Powers::Everything }
+        Self { who, source: RequestSource::default(), powers: Powers::Everything, session: None }
     }
 
     /// A part of the server that acts by itself, such as `rotate_after`.
     pub fn server(part: &str) -> Self {
         let who = EventActor::Server { name: part.to_owned() };
-        Self { who, source: RequestSource::default(), powers: Powers::Everything }
+        Self { who, source: RequestSource::default(), powers: Powers::Everything, session: None }
     }
 
     /// A user whose token has these scopes.
     pub fn user(id: Uuid, name: &str, scopes: &Scope, source: RequestSource) -> Self {
         let who = EventActor::User { id, name: Some(name.to_owned()) };
-        Self { who, source, powers: Powers::Scopes(scopes.clone()) }
+        Self { who, source, powers: Powers::Scopes(scopes.clone()), session: None }
     }
 
     /// A client whose own token has these scopes.
     pub fn client(id: &str, scopes: &Scope, source: RequestSource) -> Self {
-        Self { who: EventActor::Client { id: id.to_owned() }, source, powers: Powers::Scopes(scopes.clone()) }
+        Self {
+            who: EventActor::Client { id: id.to_owned() },
+            source,
+            powers: Powers::Scopes(scopes.clone()),
+            session: None,
+        }
     }
 
     /// The cause of what it does at `at`, in Unix milliseconds.
     pub(crate) fn cause(&self, at: i64) -> Cause {
-        self.source.cause(self.who.clone(), at)
+        Cause { session: self.session, ..self.source.cause(self.who.clone(), at) }
+    }
+
+    /// The session to which its token belongs: once that has ended, nothing is changed any more.
+    pub fn in_session(self, session: Uuid) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// The session to which its token belongs.
+    pub fn session(&self) -> Option<Uuid> {
+        self.session
     }
 
     /// Refuses what the table does not allow.

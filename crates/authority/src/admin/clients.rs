@@ -24,6 +24,8 @@ pub struct NewClient {
     pub serves: Vec<String>,
     /// True if it may forward the user's IP address.
     pub forwards_address: bool,
+    /// True if it may obtain the server's own scopes. Only `ficha:admin` sets it.
+    pub own_scopes: bool,
 }
 
 /// Changes to a client; `None` leaves the value as it is.
@@ -39,6 +41,8 @@ pub struct ClientChange {
     pub serves: Option<Vec<String>>,
     /// See [`NewClient`].
     pub forwards_address: Option<bool>,
+    /// See [`NewClient`].
+    pub own_scopes: Option<bool>,
 }
 
 impl Admin {
@@ -60,12 +64,16 @@ impl Admin {
             audience: new.audience,
             serves: new.serves,
             forwards_address: new.forwards_address,
+            own_scopes: new.own_scopes,
             enabled: true,
             revoking: false,
             auth_version: 0,
             created_at: self.now(),
         };
         may_touch(actor, &client)?;
+        if client.own_scopes {
+            actor.require_any_scope()?;
+        }
         check(&client)?;
         check_own_scopes(&client)?;
         if let ClientScopes::Only(scopes) = &client.scopes {
@@ -117,6 +125,9 @@ impl Admin {
         let changes_scopes = change.grants.is_some() || change.scopes.is_some();
         let client = change.apply(before.clone());
         may_touch(actor, &client)?;
+        if client.own_scopes != before.own_scopes {
+            actor.require_any_scope()?;
+        }
         check(&client)?;
         if changes_scopes {
             check_own_scopes(&client)?;
@@ -212,16 +223,18 @@ impl ClientChange {
             audience: self.audience.unwrap_or(client.audience),
             serves: self.serves.unwrap_or(client.serves),
             forwards_address: self.forwards_address.unwrap_or(client.forwards_address),
+            own_scopes: self.own_scopes.unwrap_or(client.own_scopes),
             ..client
         }
     }
 }
 
 /// A client that may obtain one of the server's own scopes may be changed only by who holds that scope. One that takes
-/// any scope may obtain all that its users have.
+/// any scope may obtain all that its users have, if it has the flag; only `ficha:admin` sets that.
 fn may_touch(actor: &Actor, client: &ClientRecord) -> Result<(), AdminError> {
     match &client.scopes {
-        ClientScopes::Any => actor.require_any_scope(),
+        ClientScopes::Any if client.own_scopes => actor.require_any_scope(),
+        ClientScopes::Any => Ok(()),
         ClientScopes::Only(scopes) => actor.require_scopes_of(scopes),
     }
 }
@@ -246,7 +259,11 @@ fn narrows(before: &ClientRecord, after: &ClientRecord) -> bool {
         (ClientScopes::Any, ClientScopes::Only(_)) => true,
         (ClientScopes::Only(before), ClientScopes::Only(after)) => !before.is_subset(after),
     };
-    fewer_scopes || before.audience != after.audience || before.grants.iter().any(|grant| !after.grants.contains(grant))
+    let no_own_scopes = before.own_scopes && !after.own_scopes;
+    fewer_scopes
+        || no_own_scopes
+        || before.audience != after.audience
+        || before.grants.iter().any(|grant| !after.grants.contains(grant))
 }
 
 /// RFC 6749 appendix A.1: printable ASCII.

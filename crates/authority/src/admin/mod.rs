@@ -72,6 +72,9 @@ pub enum AdminError {
     /// Another process was faster, or a recent change is not in effect yet.
     #[error("{0}")]
     Conflict(String),
+    /// The session of who asks has ended meanwhile.
+    #[error("your session has ended")]
+    ActorEnded,
     /// The database.
     #[error(transparent)]
     Store(StoreError),
@@ -84,6 +87,7 @@ impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(why) => Self::Conflict(why),
+            StoreError::ActorEnded => Self::ActorEnded,
             other => Self::Store(other),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use ficha_token::Scope;
 
 use crate::grants::is_own;
-use crate::settings::ADMIN_SCOPE;
+use crate::settings::{ACCOUNT_SCOPE, ADMIN_SCOPE};
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,9 +58,6 @@ const TABLE: [(&str, &[(Area, Access)]); 6] = [
     ("ficha:clients", &[(Area::Clients, Access::Write), (Area::Scopes, Access::Write), (Area::Sessions, Access::Read)]),
     ("ficha:audit", &[(Area::Events, Access::Read)]),
 ];
-
-/// What every user has by default: it is about themselves alone.
-const ACCOUNT_SCOPE: &str = "ficha:account";
 
 /// True if one of the scopes allows it.
 pub(crate) fn allows(scopes: &Scope, access: Access, area: Area) -> bool {

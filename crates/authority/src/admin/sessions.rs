@@ -1,6 +1,6 @@
 //! Sessions.
 
-use ficha_store::{EventKind, NewEvent, Revocation, RevokeReason, SessionFilter, SessionRecord, Target};
+use ficha_store::{EventKind, NewEvent, Revocation, RevokeReason, SessionFilter, SessionRecord, StoreError, Target};
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -74,7 +74,7 @@ impl Admin {
         }
         let event = NewEvent::new(EventKind::SessionRevoked, &self.cause(actor));
         let revocation = Revocation { target: Target::Session(id, RevokeReason::Admin), event };
-        let newly = self.revocations.submit(revocation).await?;
+        let newly = self.revocations.submit(revocation).await?.ok_or(StoreError::ActorEnded)?;
         if newly {
             self.metrics.revocations.count();
         }

@@ -10,6 +10,7 @@ use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
 use crate::authn::password::MAX_NAME_BYTES;
 use crate::authn::throttle::Attempt;
+use crate::settings::ACCOUNT_SCOPE;
 
 /// A password, or the hash of one that another system made.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ impl Admin {
             name: new.name,
             email: new.email,
             password_hash: PasswordHashText(hash.to_string()),
-            scopes: new.scopes,
+            scopes: with_account(&new.scopes),
             roles: new.roles,
             enabled: true,
             auth_version: 0,
@@ -210,6 +211,11 @@ impl Admin {
 
 fn no_user(name: &str) -> AdminError {
     AdminError::NoSuch { kind: "user", name: name.to_owned() }
+}
+
+/// Everybody may look after themselves. Setting the scopes without it takes that away.
+fn with_account(scopes: &Scope) -> Scope {
+    format!("{scopes} {ACCOUNT_SCOPE}").trim_start().parse().unwrap_or_else(|_| scopes.clone())
 }
 
 fn check_name(name: &str) -> Result<(), AdminError> {

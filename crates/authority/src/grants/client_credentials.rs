@@ -6,7 +6,7 @@ use ficha_token::{Grant, Scope};
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::grants::{granted, require_grant};
+use crate::grants::{granted, is_own, obtainable, require_grant};
 use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
 
@@ -43,13 +43,16 @@ impl Authority {
             ClientScopes::Any => Scope::empty(),
             ClientScopes::Only(scopes) => scopes.clone(),
         };
-        let scope = granted(&allowed, scope)?;
+        let scope = granted(&obtainable(client, allowed), scope)?;
         let now = self.now();
         let life = self.settings().token.access_seconds();
         // The session's horizon is committed two token lives ahead and extended when half of that is left, so issuing
         // rarely writes. No token outlives it, so revoking the session covers them all.
         let horizon = now + 2 * life;
-        let expires_at = now + (self.settings().token.session_ttl.as_secs() as i64).max(2 * life);
+        let settings = self.settings();
+        let is_own = scope.iter().any(is_own);
+        let ttl = if is_own { settings.admin.session_ttl } else { settings.token.session_ttl };
+        let expires_at = now + (ttl.as_secs() as i64).max(2 * life);
         let session = SessionRecord {
             expires_at,
             idle_expires_at: expires_at,

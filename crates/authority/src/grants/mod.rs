@@ -52,6 +52,7 @@ impl Authority {
             created_at: now,
             expires_at: now,
             idle_expires_at: now,
+            idle_seconds: None,
             address: source.address_text(),
             user_agent: source.user_agent.clone(),
             authentication: None,
@@ -74,6 +75,11 @@ pub(crate) fn require_grant(client: &AuthenticatedClient, grant: Grant) -> Resul
         return Err(AuthorityError::Revoking);
     }
     if client.record().grants.contains(&grant) { Ok(()) } else { Err(AuthorityError::GrantNotAllowed) }
+}
+
+/// What a client may obtain of `allowed`: the server's own scopes only with the flag for them.
+fn obtainable(client: &AuthenticatedClient, allowed: Scope) -> Scope {
+    if client.record().own_scopes { allowed } else { allowed.filter(|name| !is_own(name)) }
 }
 
 /// What is granted of `allowed`: all that was asked for, or nothing. Without a `scope` it is everything but the

@@ -8,8 +8,9 @@ use crate::Authority;
 use crate::authn::outcome::Authenticated;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::grants::{granted, require_grant};
+use crate::grants::{granted, is_own, obtainable, require_grant};
 use crate::request_source::RequestSource;
+use crate::settings::Settings;
 use crate::tokens::issue::Issued;
 
 /// A request with the password grant.
@@ -43,6 +44,7 @@ impl Authority {
             ClientScopes::Any => user.scopes.clone(),
             ClientScopes::Only(scopes) => user.scopes.intersection(scopes),
         };
+        let allowed = obtainable(client, allowed);
         let scope = match granted(&allowed, request.scope) {
             Ok(scope) => scope,
             Err(error) => {
@@ -83,16 +85,22 @@ impl Authority {
         how: Authentication,
         scope: Scope,
     ) -> SessionRecord {
-        let token = &self.settings().token;
-        let now = self.now();
-        let expires_at = now + token.session_ttl.as_secs() as i64;
+        let Settings { token, admin, .. } = self.settings();
+        let is_own = scope.iter().any(is_own);
+        let (ttl, idle_ttl) = match is_own {
+            true => (admin.session_ttl, admin.session_idle_ttl),
+            false => (token.session_ttl, token.refresh_idle_ttl),
+        };
+        let (now, idle) = (self.now(), idle_ttl.as_secs() as i64);
+        let expires_at = now + ttl.as_secs() as i64;
         SessionRecord {
             user_id: Some(user.id),
             authentication: Some(how),
             roles: user.roles.clone(),
             access_exp: (now + token.access_seconds()).min(expires_at),
             expires_at,
-            idle_expires_at: (now + token.refresh_idle_ttl.as_secs() as i64).min(expires_at),
+            idle_expires_at: (now + idle).min(expires_at),
+            idle_seconds: is_own.then_some(idle),
             ..self.blank_session(client, source, user.id, scope, now)
         }
     }

@@ -24,8 +24,8 @@ impl RevocationBatch {
 
 impl Batch for RevocationBatch {
     type Job = Revocation;
-    /// True if it was not revoked before.
-    type Outcome = bool;
+    /// True if it was not revoked before; `None` if the session of who revokes has ended, so that nothing was changed.
+    type Outcome = Option<bool>;
     type Key = [u8; 16];
 
     fn key(job: &Revocation) -> [u8; 16] {
@@ -35,11 +35,11 @@ impl Batch for RevocationBatch {
         }
     }
 
-    async fn run(&self, jobs: Vec<Revocation>) -> Result<Vec<bool>, StoreError> {
+    async fn run(&self, jobs: Vec<Revocation>) -> Result<Vec<Option<bool>>, StoreError> {
         // By the earliest possible time: tokens that only a fast clock calls expired are still denied.
         let applied = self.store.revoke_batch(&jobs, self.denylist.expiry_now(&*self.clock)).await?;
         // In memory before the caller gets its answer, so that this server refuses at once.
         self.denylist.add(&applied.revoked.entries);
-        Ok(applied.newly)
+        Ok(applied.newly.into_iter().zip(applied.refused).map(|(newly, refused)| (!refused).then_some(newly)).collect())
     }
 }

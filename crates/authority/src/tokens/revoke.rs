@@ -100,7 +100,7 @@ impl Authority {
 
     /// Commits a revocation, together with others that wait. Once it returns, this server refuses what it covers.
     pub(crate) async fn submit_revocation(&self, revocation: Revocation) -> Result<(), AuthorityError> {
-        if self.inner.revocations.submit(revocation).await? {
+        if self.inner.revocations.submit(revocation).await? == Some(true) {
             self.inner.metrics.revocations.count();
         } else {
             // Another server may have just committed it: load its rows before reporting success.

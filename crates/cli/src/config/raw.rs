@@ -21,6 +21,7 @@ pub struct Raw {
     pub keys: Keys,
     pub token: Token,
     pub denylist: Denylist,
+    pub admin: Admin,
     pub password: Password,
     pub log: Log,
 }
@@ -83,6 +84,13 @@ pub struct Denylist {
     pub anonymous: Option<Is<bool>>,
     pub max_waiting: Is<Whole<1, 1_000_000>>,
     pub max_waiting_per_source: Is<Whole<1, 1_000_000>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    pub session_ttl: Is<Seconds>,
+    pub session_idle_ttl: Is<Seconds>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ficha_authority::{
-    Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError, SigningSettings,
-    TokenSettings,
+    AdminSettings, Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError,
+    SigningSettings, TokenSettings,
 };
 use ficha_server::{ServerSettings, TlsSettings};
 
@@ -38,6 +38,10 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
         password: password(&raw.password, merged)?,
         signing: signing(raw),
         denylist: denylist(&raw.denylist),
+        admin: AdminSettings {
+            session_ttl: raw.admin.session_ttl.0.duration(),
+            session_idle_ttl: raw.admin.session_idle_ttl.0.duration(),
+        },
         issuer,
     };
     settings.check().map_err(refused)?;

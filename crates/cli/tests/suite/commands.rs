@@ -31,7 +31,7 @@ fn a_user_is_added_shown_changed_and_removed() {
     let bench = Bench::new();
     bench.add_user("alice", &["--scope", "notes:write notes:read", "--role", "editor", "--email", "a@example.com"]);
     let user = bench.json(&["user", "show", "alice", "--json"]);
-    assert_eq!(user["scope"], "notes:read notes:write");
+    assert_eq!(user["scope"], "ficha:account notes:read notes:write");
     assert_eq!(user["roles"], json!(["editor"]));
     assert_eq!(user["email"], "a@example.com");
     assert_eq!(only(&bench.json(&["scope", "list", "--json"]), "name", "notes:read")["description"], "");

@@ -1,8 +1,9 @@
 //! `POST /token` (RFC 6749 §3.2).
 
+use actix_web::http::header::ORIGIN;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use ficha_authority::{Grant, Issued, Password, PasswordRequest};
+use ficha_authority::{AuthenticatedClient, CONSOLE, Grant, Issued, Password, PasswordRequest};
 use ficha_token::Scope;
 use ficha_token::TokenResponse;
 use utoipa::ToSchema;
@@ -35,6 +36,7 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
     let grant = Grant::parse(form.require("grant_type")?).ok_or(ApiError::UnsupportedGrantType)?;
     let scope = requested_scope(&form)?;
     let (client, trace) = authenticate(&state, &request, &form).await?;
+    refuse_page(&request, &client)?;
     let source = trace.on_behalf(client.record().forwards_address);
     let issued = match grant {
         Grant::Password => {
@@ -53,6 +55,13 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
     };
     mark_authenticated(&request);
     Ok(answer(issued))
+}
+
+/// The console's client gets its tokens in the console, and no page of a browser gets one that may administer: what runs
+/// there is not as safe as a command line.
+fn refuse_page(request: &HttpRequest, client: &AuthenticatedClient) -> Result<(), ApiError> {
+    let is_page = client.record().own_scopes && request.headers().contains_key(ORIGIN);
+    if is_page || client.id() == CONSOLE { Err(ApiError::NotForPages) } else { Ok(()) }
 }
 
 fn requested_scope(form: &Form) -> Result<Option<Scope>, ApiError> {

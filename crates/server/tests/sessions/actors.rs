@@ -40,6 +40,7 @@ fn new_client(id: &str, scopes: ClientScopes) -> NewClient {
         audience: None,
         serves: Vec::new(),
         forwards_address: false,
+        own_scopes: false,
     }
 }
 
@@ -145,7 +146,7 @@ ficha_store::on_both_databases! {
         }
         assert!(!is_forbidden(app.admin.user_names(&with("ficha:sessions"), &[]).await));
         assert!(is_forbidden(app.admin.user_names(&with("ficha:clients"), &[]).await));
-        assert_eq!(app.admin.user(&tester(), "alice").await.expect("she is there").scopes, scope(SCOPES));
+        assert_eq!(app.admin.user(&tester(), "alice").await.expect("she is there").scopes, scope(&format!("{SCOPES} ficha:account")));
     }
 
     /// A password, a secret or a right of somebody who has more would be a way to get more.
@@ -175,17 +176,23 @@ ficha_store::on_both_databases! {
         admin.add_client(&tester(), new_client("any", ClientScopes::Any)).await.expect("it is new");
         admin.add_client(&tester(), new_client("plain", ClientScopes::Only(scope("notes:read")))).await.expect("new");
         let forwards = || ClientChange { forwards_address: Some(true), ..ClientChange::default() };
-        for id in ["automation", "any"] {
+        let flagged = NewClient { own_scopes: true, ..new_client("flagged", ClientScopes::Any) };
+        assert!(is_forbidden(admin.add_client(&clients, flagged.clone()).await));
+        admin.add_client(&tester(), flagged).await.expect("it is new");
+        admin.new_client_secret(&clients, "any").await.expect("it obtains nothing of the server's own");
+        let flag = |own_scopes| ClientChange { own_scopes: Some(own_scopes), ..ClientChange::default() };
+        assert!(is_forbidden(admin.change_client(&clients, "any", flag(true)).await));
+        assert!(is_forbidden(admin.change_client(&clients, "plain", flag(true)).await));
+        assert!(is_forbidden(admin.change_client(&clients, "ficha-cli", flag(false)).await));
+        for id in ["automation", "flagged", "ficha-cli", "ficha-console"] {
             assert!(is_forbidden(admin.new_client_secret(&clients, id).await), "{id}");
             assert!(is_forbidden(admin.change_client(&clients, id, forwards()).await), "{id}");
             assert!(is_forbidden(admin.set_client_enabled(&clients, id, false).await), "{id}");
             assert!(is_forbidden(admin.delete_client(&clients, id).await), "{id}");
         }
-        for wider in [ClientScopes::Any, automation.clone()] {
-            let change = ClientChange { scopes: Some(wider.clone()), ..ClientChange::default() };
-            assert!(is_forbidden(admin.change_client(&clients, "plain", change).await));
-            assert!(is_forbidden(admin.add_client(&clients, new_client("new", wider)).await));
-        }
+        let change = ClientChange { scopes: Some(automation.clone()), ..ClientChange::default() };
+        assert!(is_forbidden(admin.change_client(&clients, "plain", change).await));
+        assert!(is_forbidden(admin.add_client(&clients, new_client("new", automation.clone())).await));
         admin.change_client(&clients, "plain", forwards()).await.expect("it is allowed");
         let both = with("ficha:clients ficha:users");
         admin.new_client_secret(&both, "automation").await.expect("they hold what it may obtain");

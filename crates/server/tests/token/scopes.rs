@@ -137,10 +137,16 @@ ficha_store::on_both_databases! {
     async fn the_servers_own_scopes_must_be_named_and_are_for_the_server_alone(database: TestDatabase) {
         let app = App::start_with(&database, |options| options.settings.token.audience = Some("api".into())).await;
         app.add_user("alice", "ficha:admin notes:read").await;
-        let client = app.add_client("shop", |new| new.audience = Some("notes".into())).await;
+        let client = app
+            .add_client("shop", |new| {
+                new.audience = Some("notes".into());
+                new.own_scopes = true;
+            })
+            .await;
         let machine = app
             .add_client("machine", |new| {
                 new.audience = Some("notes".into());
+                new.own_scopes = true;
                 only("ficha:admin notes:read")(new);
             })
             .await;
@@ -163,6 +169,69 @@ ficha_store::on_both_databases! {
         let plain = Tokens::of(ask(&app, &client, "").await).await;
         assert_eq!((plain.body["scope"].as_str(), plain.claims()["aud"].as_str()), (Some("notes:read"), Some("notes")));
         error(refresh(&app, &client, &plain.refresh, "ficha:admin").await, 400, "invalid_scope").await;
+    }
+
+    /// Whoever has an administrator's password in an app of a third party does not administer with it.
+    async fn only_clients_with_the_flag_obtain_the_servers_own_scopes(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "ficha:admin notes:read").await;
+        let any = app.add_client("any", |_| ()).await;
+        let named = app.add_client("named", only("ficha:admin ficha:account notes:read")).await;
+        for client in [&any, &named] {
+            for scope in ["ficha:admin", "ficha:account", "notes:read ficha:admin"] {
+                error(ask(&app, client, scope).await, 400, "invalid_scope").await;
+            }
+            let plain = Tokens::of(ask(&app, client, "").await).await;
+            error(refresh(&app, client, &plain.refresh, "ficha:admin").await, 400, "invalid_scope").await;
+        }
+        error(ask_for_itself(&app, &named, "ficha:admin").await, 400, "invalid_scope").await;
+        assert_eq!(granted(ask_for_itself(&app, &named, "").await).await, "notes:read");
+        // The server's own client for the command line has the flag, but not in a page.
+        let cli = |origin: Option<&'static str>, scope: &'static str| {
+            let form = [
+                ("grant_type", "password"), ("client_id", "ficha-cli"), ("username", "alice"), ("password", PASSWORD),
+                ("scope", scope),
+            ];
+            let request = app.http.post(app.url("/token")).form(&form);
+            let request = if let Some(origin) = origin { request.header("origin", origin) } else { request };
+            async move { request.send().await.expect("a response") }
+        };
+        let own = Tokens::of(cli(None, "ficha:admin").await).await;
+        assert_eq!((&own.claims()["aud"], own.body["scope"].as_str()), (&ISSUER.into(), Some("ficha:admin")));
+        error(cli(Some("http://localhost:3000"), "ficha:admin").await, 400, "unauthorized_client").await;
+        error(cli(None, "notes:read").await, 400, "invalid_scope").await;
+        let console = [
+            ("grant_type", "password"), ("client_id", "ficha-console"), ("username", "alice"), ("password", PASSWORD),
+        ];
+        let console = app.http.post(app.url("/token")).form(&console).send().await.expect("a response");
+        error(console, 400, "unauthorized_client").await;
+        // Without the flag, what it obtained ends.
+        let change = ficha_authority::ClientChange { own_scopes: Some(false), ..Default::default() };
+        app.admin.change_client(&ficha_testing::tester(), "ficha-cli", change).await.expect("it is there");
+        assert_eq!(app.me(&own.access).await, 401);
+        error(cli(None, "ficha:admin").await, 400, "invalid_scope").await;
+    }
+
+    async fn sessions_with_own_scopes_are_short(database: TestDatabase) {
+        let app = App::start(&database).await;
+        app.add_user("alice", "ficha:admin").await;
+        let cli = app.add_client("cli", |new| new.own_scopes = true).await;
+        let hours = |count: u64| Duration::from_secs(count * 3_600);
+        let mut kept = Tokens::of(ask(&app, &cli, "ficha:admin").await).await;
+        let idle = Tokens::of(ask(&app, &cli, "ficha:account").await).await;
+        let plain = Tokens::of(ask(&app, &cli, "").await).await;
+        app.advance(Duration::from_secs(14 * 60)).await;
+        kept = Tokens::of(refresh(&app, &cli, &kept.refresh, "").await).await;
+        app.advance(Duration::from_secs(61)).await;
+        error(refresh(&app, &cli, &idle.refresh, "").await, 400, "invalid_grant").await;
+        for _ in 0..35 {
+            app.advance(Duration::from_secs(13 * 60)).await;
+            kept = Tokens::of(refresh(&app, &cli, &kept.refresh, "").await).await;
+        }
+        app.advance(Duration::from_secs(10 * 60)).await;
+        error(refresh(&app, &cli, &kept.refresh, "").await, 400, "invalid_grant").await;
+        app.advance(hours(24)).await;
+        assert_eq!(refresh(&app, &cli, &plain.refresh, "").await.status(), 200);
     }
 
     async fn a_tokens_audience_is_its_clients_or_else_the_servers_default(database: TestDatabase) {

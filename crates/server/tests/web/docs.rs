@@ -73,7 +73,7 @@ async fn sign_in_and_look(browser: &Browser, url: &str) {
     assert_eq!(client, "first-party", "the client id is preset");
     browser.type_into("//input[@id='oauth_username']", "alice").await;
     browser.type_into("//input[@id='oauth_password']", PASSWORD).await;
-    for scope in ["ficha:admin", "notes:read", "notes:write"] {
+    for scope in ["notes:read", "notes:write"] {
         let scope = format!("//input[@id='{scope}-password-checkbox-password']");
         assert_eq!(browser.property(&scope, "type").await, "checkbox");
         assert_eq!(browser.property(&scope, "checked").await, false);

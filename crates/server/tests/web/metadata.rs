@@ -1,6 +1,6 @@
 //! Authorization server metadata (RFC 8414).
 
-use ficha_authority::{Grant, Issuer, NewClient};
+use ficha_authority::{Grant, Issuer, NewClient, OWN_SCOPES};
 use ficha_store::testing::TestDatabase;
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -146,7 +146,7 @@ ficha_store::on_both_databases! {
         let app = App::start(&database).await;
         let body = metadata(&app).await;
         assert_full(&body, "");
-        assert_eq!(texts(&body["scopes_supported"]), ["ficha:admin"]);
+        assert_eq!(texts(&body["scopes_supported"]), OWN_SCOPES.map(|(name, _)| name));
         // Without any scope, the member must be omitted.
         database.store().await.run_sql("DELETE FROM scopes").await.expect("the scopes can be deleted");
         let body = metadata(&app).await;
@@ -213,7 +213,8 @@ ficha_store::on_both_databases! {
                 assert!(status == 400 || status == 401, "{member} answers {status}");
             }
         }
-        assert_eq!(texts(&body["scopes_supported"]), ["ficha:admin", "notes:read"]);
+        let own = OWN_SCOPES.iter().map(|(name, _)| *name);
+        assert_eq!(texts(&body["scopes_supported"]), own.chain(["notes:read"]).collect::<Vec<_>>());
         app.add_user("alice", "notes:read").await;
         let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("scope", "notes:read")];
         assert_eq!(Tokens::of(app.post("/token", &form).await).await.body["scope"], "notes:read");

@@ -177,6 +177,7 @@ fn write(update: UpdateMany<client::Entity>, row: &client::Model) -> UpdateMany<
         .col_expr(client::Column::Audience, Expr::value(row.audience.clone()))
         .col_expr(client::Column::Serves, Expr::value(row.serves.as_str()))
         .col_expr(client::Column::ForwardsAddress, Expr::value(row.forwards_address))
+        .col_expr(client::Column::OwnScopes, Expr::value(row.own_scopes))
         .filter(client::Column::AuthVersion.eq(row.auth_version))
 }
 

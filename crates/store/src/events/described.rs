@@ -24,6 +24,7 @@ pub(crate) fn described_client(client: &client::Model) -> Value {
         "audience": client.audience,
         "serves": split_names(&client.serves),
         "forwards_address": client.forwards_address,
+        "own_scopes": client.own_scopes,
         "enabled": client.enabled,
     })
 }

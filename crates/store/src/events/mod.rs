@@ -3,6 +3,7 @@
 //! A row gets no number here: numbers in the order of commits need a lock, and no login waits for another's. It waits in
 //! a table of its own, without indexes, until the sequencer moves it to the log ([`sequence`]).
 
+pub(crate) mod actor;
 pub(crate) mod described;
 mod erase;
 mod old_audit;
@@ -35,20 +36,23 @@ impl Store {
     }
 }
 
-/// Writes an event inside a transaction. Returns its id.
+/// Writes an event inside a transaction. Returns its id. If the session of its actor has ended, nothing of the transaction
+/// happens.
 pub(crate) async fn record(store: &Store, transaction: &WriteConnection, event: NewEvent) -> Result<Uuid, Fault> {
+    actor::require_live(transaction, std::slice::from_ref(&event)).await?;
     let row = row(store, event);
     let id = row.id;
     pending_event::Entity::insert(new_row(row)).exec_without_returning(transaction).await?;
     Ok(id)
 }
 
-/// Writes several events inside a transaction. Returns their ids, in their order.
+/// Writes several events inside a transaction, as [`record`]. Returns their ids, in their order.
 pub(crate) async fn record_all(
     store: &Store,
     transaction: &WriteConnection,
     events: Vec<NewEvent>,
 ) -> Result<Vec<Uuid>, Fault> {
+    actor::require_live(transaction, &events).await?;
     let rows: Vec<_> = events.into_iter().map(|event| row(store, event)).collect();
     let ids = rows.iter().map(|row| row.id).collect();
     let mut rows = rows.into_iter();

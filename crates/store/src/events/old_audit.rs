@@ -35,7 +35,8 @@ fn event(row: &Model) -> Option<NewEvent> {
         Some(name) => EventActor::Server { name: name.to_owned() },
         None => row.client_id.clone().map_or(EventActor::Anonymous, |id| EventActor::Client { id }),
     };
-    let cause = Cause { actor, address: row.address.clone(), request_id: None, at: row.at.saturating_mul(1_000) };
+    let at = row.at.saturating_mul(1_000);
+    let cause = Cause { actor, address: row.address.clone(), request_id: None, at, session: None };
     Some(NewEvent {
         user_id: row.user_id,
         client_id: row.client_id.clone(),

@@ -31,6 +31,8 @@ pub struct ClientRecord {
     pub serves: Vec<String>,
     /// True for a confidential client that may forward the user's own address.
     pub forwards_address: bool,
+    /// True if it may obtain the server's own scopes (`ficha:*`).
+    pub own_scopes: bool,
     /// A disabled client gets no token and can't authenticate.
     pub enabled: bool,
     /// Set while its sessions are being revoked, one batch per transaction. Until the last is, it gets no token.

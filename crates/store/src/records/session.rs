@@ -90,6 +90,8 @@ pub struct SessionRecord {
     pub expires_at: i64,
     /// When it ends unless it is refreshed.
     pub idle_expires_at: i64,
+    /// How long it lives without a refresh, in seconds; `None`: as [`RotationTerms::idle_ttl`] says at each refresh.
+    pub idle_seconds: Option<i64>,
     /// The address from which it was created, as text.
     pub address: Option<String>,
     /// The user agent that created it.
@@ -155,7 +157,7 @@ pub struct RotationTerms {
     pub now: i64,
     /// The `exp` of the new access tokens, before it is capped by the session's own end.
     pub access_exp: i64,
-    /// How long an unused session lives, in seconds.
+    /// How long an unused session lives that has no time of its own, in seconds.
     pub idle_ttl: i64,
 }
 

@@ -44,6 +44,7 @@ impl Model {
             address: None,
             request_id: None,
             at,
+            session: None,
         };
         Cause { at, ..begun.unwrap_or_else(unknown) }
     }

@@ -12,6 +12,7 @@ pub struct Model {
     pub bootstrapped_at: Option<i64>,
     /// The newest migration that a server must know to work on this database.
     pub needed_migration: Option<String>,
+    pub own_clients_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

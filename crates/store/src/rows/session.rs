@@ -33,6 +33,7 @@ pub struct Model {
     pub acr: Option<String>,
     pub auth_time: Option<i64>,
     pub revoked_event: Option<Uuid>,
+    pub idle_seconds: Option<i64>,
 }
 
 /// RFC 8176.
@@ -72,6 +73,7 @@ impl TryFrom<Model> for SessionRecord {
             created_at: row.created_at,
             expires_at: row.expires_at,
             idle_expires_at: row.idle_expires_at,
+            idle_seconds: row.idle_seconds,
             address: row.address,
             user_agent: row.user_agent,
         })
@@ -106,6 +108,7 @@ impl Model {
             auth_time: authentication.as_ref().map(|how| how.at),
             acr: authentication.and_then(|how| how.acr),
             revoked_event: None,
+            idle_seconds: session.idle_seconds,
         })
     }
 }

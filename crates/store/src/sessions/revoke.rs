@@ -9,6 +9,7 @@ use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
 use crate::error::Fault;
+use crate::events::actor::ended as ended_actors;
 use crate::events::record_all;
 use crate::rows::session;
 use crate::sessions::end::{Ended, deny_entry, lock_sessions, mark_revoked};
@@ -38,6 +39,8 @@ pub struct RevokedBatch {
     /// For each revocation: true if it changed anything; false if the session or token was already revoked, or there is
     /// no such session.
     pub newly: Vec<bool>,
+    /// For each revocation: true if the session of its actor has ended, so that nothing was changed.
+    pub refused: Vec<bool>,
     /// All of them together. The entries include those that were already denied, perhaps by another server a moment
     /// ago.
     pub revoked: Revoked,
@@ -59,8 +62,13 @@ impl Store {
         revocations: &[Revocation],
         now: i64,
     ) -> Result<RevokedBatch, Fault> {
-        let rows = lock_sessions(transaction, &session_ids(revocations)).await?;
-        let ending = to_end(&rows, revocations);
+        // One that is refused does not stop the others, which may be somebody else's.
+        let gone = ended_actors(transaction, revocations.iter().map(|revocation| &revocation.event)).await?;
+        let is_refused = |revocation: &Revocation| revocation.event.cause.session.is_some_and(|id| gone.contains(&id));
+        let refused: Vec<bool> = revocations.iter().map(is_refused).collect();
+        let standing: Vec<&Revocation> = revocations.iter().filter(|revocation| !is_refused(revocation)).collect();
+        let rows = lock_sessions(transaction, &session_ids(&standing)).await?;
+        let ending = to_end(&rows, &standing);
         let events: Vec<_> = ending.iter().map(|(row, _, revocation)| of_session(row, &revocation.event)).collect();
         // Before the denylist's counter is locked, which is the last lock.
         let ids = record_all(self, transaction, events).await?;
@@ -68,28 +76,28 @@ impl Store {
             ending.iter().zip(ids).map(|((row, reason, _), event)| Ended { row, reason: *reason, event }).collect();
         mark_revoked(transaction, &ended, now).await?;
         let mut entries: Vec<_> = rows.iter().filter_map(|row| deny_entry(row, now)).collect();
-        entries.extend(tokens(revocations).filter(|entry| entry.until > now));
+        entries.extend(tokens(&standing).filter(|entry| entry.until > now));
         let mut new_ids = deny(self, transaction, &entries).await?;
         let mut newly = vec![false; revocations.len()];
-        let tokens = new_tokens(revocations, &mut new_ids, &mut newly);
+        let tokens = new_tokens(revocations, &refused, &mut new_ids, &mut newly);
         // Only now is it known which tokens were not denied before. Writing an event locks nothing that others wait for.
         record_all(self, transaction, tokens).await?;
         for (newly, revocation) in newly.iter_mut().zip(revocations) {
             *newly |= ending.iter().any(|(_, _, ended)| std::ptr::eq(*ended, revocation));
         }
-        Ok(RevokedBatch { newly, revoked: Revoked { sessions: ended.len() as u64, entries, rest: None } })
+        Ok(RevokedBatch { newly, refused, revoked: Revoked { sessions: ended.len() as u64, entries, rest: None } })
     }
 }
 
 /// The sessions that have not ended, each with the first revocation that names it.
 fn to_end<'a>(
     rows: &'a [session::Model],
-    revocations: &'a [Revocation],
+    revocations: &[&'a Revocation],
 ) -> Vec<(&'a session::Model, RevokeReason, &'a Revocation)> {
     let mut open: HashMap<Uuid, _> =
         rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
     let ending = revocations.iter().filter_map(|revocation| match revocation.target {
-        Target::Session(id, reason) => open.remove(&id).map(|row| (row, reason, revocation)),
+        Target::Session(id, reason) => open.remove(&id).map(|row| (row, reason, *revocation)),
         Target::Token(_) => None,
     });
     ending.collect()
@@ -100,7 +108,7 @@ fn of_session(row: &session::Model, event: &NewEvent) -> NewEvent {
 }
 
 /// Sorted and without duplicates, as the lock order requires.
-fn session_ids(revocations: &[Revocation]) -> Vec<Uuid> {
+fn session_ids(revocations: &[&Revocation]) -> Vec<Uuid> {
     let mut ids: Vec<_> = revocations
         .iter()
         .filter_map(|revocation| match revocation.target {
@@ -113,7 +121,7 @@ fn session_ids(revocations: &[Revocation]) -> Vec<Uuid> {
     ids
 }
 
-fn tokens(revocations: &[Revocation]) -> impl Iterator<Item = DenyEntry> {
+fn tokens(revocations: &[&Revocation]) -> impl Iterator<Item = DenyEntry> {
     revocations.iter().filter_map(|revocation| match revocation.target {
         Target::Session(..) => None,
         Target::Token(entry) => Some(entry),
@@ -121,9 +129,15 @@ fn tokens(revocations: &[Revocation]) -> impl Iterator<Item = DenyEntry> {
 }
 
 /// Marks the tokens that were not denied before, and returns their events.
-fn new_tokens(revocations: &[Revocation], new_ids: &mut HashSet<DenyId>, newly: &mut [bool]) -> Vec<NewEvent> {
+fn new_tokens(
+    revocations: &[Revocation],
+    refused: &[bool],
+    new_ids: &mut HashSet<DenyId>,
+    newly: &mut [bool],
+) -> Vec<NewEvent> {
     let mut events = Vec::new();
-    for (newly, revocation) in newly.iter_mut().zip(revocations) {
+    let standing = newly.iter_mut().zip(revocations).zip(refused).filter(|(_, refused)| !**refused);
+    for ((newly, revocation), _) in standing {
         if let Target::Token(entry) = revocation.target
             && new_ids.remove(&entry.id)
         {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{CaseStatement, Expr, SimpleExpr};
+use sea_orm::sea_query::{CaseStatement, Expr, Func, SimpleExpr};
 use sea_orm::{EntityTrait, ExprTrait, QueryFilter, UpdateMany};
 use uuid::Uuid;
 
@@ -43,9 +43,10 @@ pub(crate) fn statement(batch: &[Rotation], terms: RotationTerms) -> UpdateMany<
         .case(Expr::col(Column::AccessExp).gt(new_exp.clone()), Expr::col(Column::AccessExp))
         .finally(new_exp);
     // Never earlier than before: a refresh while the clock is behind must not shorten a session.
-    let idle = terms.now.saturating_add(terms.idle_ttl);
+    let own = Expr::col(Column::IdleSeconds).add(terms.now);
+    let idle = Func::coalesce([own, Expr::value(terms.now.saturating_add(terms.idle_ttl))]);
     let idle = CaseStatement::new()
-        .case(Expr::col(Column::IdleExpiresAt).gt(idle), Expr::col(Column::IdleExpiresAt))
+        .case(Expr::col(Column::IdleExpiresAt).gt(idle.clone()), Expr::col(Column::IdleExpiresAt))
         .finally(idle);
     let idle_expires_at = smaller(Column::ExpiresAt, idle);
     session::Entity::update_many()

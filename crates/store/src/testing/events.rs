@@ -9,7 +9,7 @@ use crate::{
 /// Why a test changes something.
 pub fn cause() -> Cause {
     let actor = EventActor::Cli { name: "tester".into() };
-    Cause { actor, address: None, request_id: None, at: 0 }
+    Cause { actor, address: None, request_id: None, at: 0, session: None }
 }
 
 /// A revocation of a session, as an administrator would.

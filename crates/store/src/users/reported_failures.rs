@@ -77,7 +77,13 @@ impl Store {
                 .await?;
             let reported = rows.len() as u64;
             for row in rows {
-                let cause = Cause { actor: EventActor::Anonymous, address: row.address.clone(), request_id: None, at };
+                let cause = Cause {
+                    actor: EventActor::Anonymous,
+                    address: row.address.clone(),
+                    request_id: None,
+                    at,
+                    session: None,
+                };
                 report(self, transaction, row, &cause).await?;
             }
             Ok(reported)

@@ -47,6 +47,7 @@ pub fn client(id: &str) -> ClientRecord {
         audience: None,
         serves: vec!["notes".into()],
         forwards_address: false,
+        own_scopes: false,
         enabled: true,
         revoking: false,
         auth_version: 1,
@@ -71,6 +72,7 @@ pub fn login(user: &UserRecord, client: &ClientRecord) -> NewSession {
         created_at: NOW,
         expires_at: NOW + 100_000,
         idle_expires_at: NOW + IDLE_TTL,
+        idle_seconds: None,
         address: Some("192.0.2.1".into()),
         user_agent: Some("tests".into()),
         authentication: Some(Authentication { amr: vec!["pwd".into()], acr: None, at: NOW }),
@@ -120,7 +122,7 @@ pub fn cause() -> Cause {
 /// The same at another time, in Unix milliseconds.
 pub fn cause_at(at: i64) -> Cause {
     let actor = EventActor::Cli { name: "tester".into() };
-    Cause { actor, address: Some("192.0.2.1".into()), request_id: Some("r1".into()), at }
+    Cause { actor, address: Some("192.0.2.1".into()), request_id: Some("r1".into()), at, session: None }
 }
 
 /// A revocation of a session.

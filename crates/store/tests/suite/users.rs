@@ -1,7 +1,10 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{PasswordHashText, RevokeReason, StoreError, on_both_databases};
+use ficha_store::{
+    Cause, EventKind, NewEvent, PasswordHashText, Revocation, RevokeReason, StoreError, Target, on_both_databases,
+};
+use uuid::Uuid;
 
-use crate::support::{NOW, alice_and_app, cause, id, inserted, login, more_sessions, user};
+use crate::support::{NOW, alice_and_app, cause, id, inserted, login, more_sessions, revocation, revoke, user};
 
 on_both_databases! {
     async fn a_user_is_read_back_as_it_was_stored(db: TestDatabase) {
@@ -131,5 +134,33 @@ on_both_databases! {
         assert_eq!(revoked.sessions, 1);
         let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
         assert_eq!((alice.auth_version, alice.roles.len(), &alice.scopes), (3, 1, &scopes));
+    }
+
+    /// The check and the change are one transaction, so it does not matter how shortly before it was.
+    async fn who_has_been_signed_out_changes_nothing(db: TestDatabase) {
+        let store = db.store().await;
+        let (alice, app) = alice_and_app(&store).await;
+        let mut sessions = more_sessions(&store, &alice, &app, 3).await;
+        let (of_admin, first, second) = (sessions.remove(0), sessions.remove(0), sessions.remove(0));
+        let by_admin = Cause { session: Some(of_admin.id), at: NOW * 1_000, ..cause() };
+        let change = async || store.change_password(alice.id, &alice.password_hash, 5, NOW, &by_admin).await;
+        let by_admin_revoked = |session: Uuid| {
+            let event = NewEvent::new(EventKind::SessionRevoked, &by_admin);
+            Revocation { target: Target::Session(session, RevokeReason::Admin), event }
+        };
+        let applied = store.revoke_batch(&[by_admin_revoked(first.id)], NOW).await.unwrap();
+        assert_eq!((applied.newly, applied.refused), (vec![true], vec![false]));
+        revoke(&store, of_admin.id, RevokeReason::Logout, NOW).await.unwrap();
+        let before = store.user_by_id(alice.id).await.unwrap();
+        let events = store.all_events().await.len();
+        assert_eq!(change().await, Err(StoreError::ActorEnded));
+        assert_eq!(store.set_user_email(alice.id, Some("x@example.com"), &by_admin).await, Err(StoreError::ActorEnded));
+        assert_eq!(store.user_by_id(alice.id).await.unwrap(), before);
+        // In a batch, only what is theirs is refused.
+        let batch = [by_admin_revoked(second.id), revocation(first.id, RevokeReason::Admin)];
+        let applied = store.revoke_batch(&batch, NOW).await.unwrap();
+        assert_eq!((applied.newly, applied.refused), (vec![false, false], vec![true, false]));
+        assert_eq!(store.session(second.id).await.unwrap().unwrap().revoked, None);
+        assert_eq!(store.all_events().await.len(), events);
     }
 }

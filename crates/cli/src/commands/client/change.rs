@@ -1,7 +1,7 @@
 //! `ficha client add`, `ficha client set`
 
 use clap::{ArgAction, ArgGroup, Args};
-use ficha_authority::{ClientChange, Grant, NewClient};
+use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient};
 
 use super::{Scopes, grant, show};
 use crate::admin_context::{self, AdminContext, Empty, actor};
@@ -33,6 +33,9 @@ pub struct Add {
     /// Trust it to say which IP address its users come from
     #[arg(long)]
     forwards_address: bool,
+    /// Let it obtain the server's own scopes (ficha:admin and the like), if they are named
+    #[arg(long)]
+    own_scopes: bool,
     /// Print one JSON document, with client_id and client_secret
     #[arg(long)]
     json: bool,
@@ -40,7 +43,7 @@ pub struct Add {
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true).args([
-    "grants", "no_grants", "scope", "audience", "no_audience", "serves", "no_serves", "forwards_address",
+    "grants", "no_grants", "scope", "audience", "no_audience", "serves", "no_serves", "forwards_address", "own_scopes",
 ]))]
 pub struct Set {
     /// The client_id
@@ -69,6 +72,9 @@ pub struct Set {
     /// Whether it is trusted to say which IP address its users come from
     #[arg(long, value_name = "TRUE_OR_FALSE", action = ArgAction::Set)]
     forwards_address: Option<bool>,
+    /// Whether it may obtain the server's own scopes (ficha:admin and the like); if it loses that, its sessions end
+    #[arg(long, value_name = "TRUE_OR_FALSE", action = ArgAction::Set)]
+    own_scopes: Option<bool>,
 }
 
 /// Adds a client.
@@ -88,7 +94,15 @@ pub async fn add(arguments: Add, configuration: &Configuration) -> Result<(), Cl
         audience: arguments.audience,
         serves: arguments.serves,
         forwards_address: arguments.forwards_address,
+        own_scopes: arguments.own_scopes,
     };
+    let useless = match &new.scopes {
+        ClientScopes::Only(scopes) if !new.own_scopes => scopes.iter().find(|name| name.starts_with("ficha:")),
+        _ => None,
+    };
+    if let Some(name) = useless {
+        output::warn(&format!("{} never gets the scope {name} without --own-scopes", new.id));
+    }
     let (client, secret) = context.admin.add_client(&actor(), new).await?;
     show::added(&client, secret.as_ref(), arguments.json)
 }
@@ -102,6 +116,7 @@ pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError>
         audience: list(arguments.audience.is_some(), arguments.no_audience).then_some(arguments.audience),
         serves: list(!arguments.serves.is_empty(), arguments.no_serves).then_some(arguments.serves),
         forwards_address: arguments.forwards_address,
+        own_scopes: arguments.own_scopes,
     };
     let client = context.admin.change_client(&actor(), &arguments.id, change).await?;
     output::say(&format!("client {} changed", client.id))

@@ -18,6 +18,7 @@ struct Shown {
     audience: Option<String>,
     serves: Vec<String>,
     forwards_address: bool,
+    own_scopes: bool,
     enabled: bool,
     /// Its sessions are being ended, and it gets no token until that is done.
     revoking: bool,
@@ -37,6 +38,7 @@ impl Shown {
             audience: client.audience.clone(),
             serves: client.serves.clone(),
             forwards_address: client.forwards_address,
+            own_scopes: client.own_scopes,
             enabled: client.enabled,
             revoking: client.revoking,
             created_at: time(client.created_at),
@@ -111,6 +113,7 @@ pub fn one(client: &ClientRecord, json: bool) -> Result<(), CliError> {
         ("audience", or_dash(client.audience.as_deref())),
         ("serves", or_dash(Some(&client.serves.join(" ")))),
         ("forwards address", yes_no(client.forwards_address)),
+        ("own scopes", yes_no(client.own_scopes)),
         ("enabled", yes_no(client.enabled)),
         ("sessions are being ended", yes_no(client.revoking)),
         ("created", client.created_at),

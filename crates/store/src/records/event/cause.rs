@@ -74,4 +74,8 @@ pub struct Cause {
     pub request_id: Option<String>,
     /// When, in Unix milliseconds.
     pub at: i64,
+    /// The session that must not have ended when it commits; `None` if it does not depend on one. Not stored: what has
+    /// begun is also completed if the session of who began it ends.
+    #[serde(skip)]
+    pub session: Option<Uuid>,
 }

@@ -15,6 +15,9 @@ pub enum AuthorityError {
     /// The client may not use this grant.
     #[error("the client may not use this grant")]
     GrantNotAllowed,
+    /// The client may not have the server's own scopes.
+    #[error("this client gets none of the server's own scopes (ficha:*); use the client ficha-cli")]
+    OwnScope,
     /// The request asks for more than the user, the client or the session has.
     #[error("the scope exceeds what may be granted")]
     ScopeExceeded,

@@ -25,7 +25,8 @@ mod tasks;
 mod tokens;
 
 pub use admin::{
-    Actor, Admin, AdminError, ClientChange, Erased, EventQuery, NewClient, NewPassword, NewUser, Purged, SessionQuery,
+    Actor, Admin, AdminError, ClientChange, Erased, EventQuery, NewClient, NewPassword, NewUser, PageFrom, Purged,
+    RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage, SessionQuery, SessionSearch, reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};

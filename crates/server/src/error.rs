@@ -113,7 +113,7 @@ fn authority_answer(error: &AuthorityError) -> Answer {
     match error {
         AuthorityError::ClientAuthentication => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
         AuthorityError::GrantNotAllowed => answer(bad, Code::UnauthorizedClient),
-        AuthorityError::ScopeExceeded => answer(bad, Code::InvalidScope),
+        AuthorityError::ScopeExceeded | AuthorityError::OwnScope => answer(bad, Code::InvalidScope),
         AuthorityError::BadCredentials | AuthorityError::BadRefreshToken | AuthorityError::NotYours => {
             answer(bad, Code::InvalidGrant)
         }
@@ -204,6 +204,7 @@ mod tests {
             (AuthorityError::ClientAuthentication.into(), 401, Code::InvalidClient),
             (AuthorityError::GrantNotAllowed.into(), 400, Code::UnauthorizedClient),
             (AuthorityError::ScopeExceeded.into(), 400, Code::InvalidScope),
+            (AuthorityError::OwnScope.into(), 400, Code::InvalidScope),
             (AuthorityError::BadCredentials.into(), 400, Code::InvalidGrant),
             (AuthorityError::BadRefreshToken.into(), 400, Code::InvalidGrant),
             (AuthorityError::NotYours.into(), 400, Code::InvalidGrant),

@@ -1,6 +1,7 @@
 //! The HTTP endpoints over [`ficha_authority::Authority`].
 #![forbid(unsafe_code)]
 
+mod api;
 mod denylist;
 mod docs;
 mod error;

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::http::run_to_completion::run_to_completion;
 use crate::http::unknown_key::load_unknown_key;
 use crate::state::State;
-use crate::{denylist, docs, health, oauth, openapi, users};
+use crate::{api, denylist, docs, health, oauth, openapi, users};
 
 /// Which routes an address has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,10 @@ pub fn configure(app: &mut ServiceConfig, state: &State, routes: Routes) {
             .service(get("/openapi.json", read().to(openapi::openapi)))
             .service(get("/docs", read().to(docs::redirect)))
             .service(get("/docs/{file:.*}", read().to(docs::file)))
+            .service(get("/problems/{name}", read().to(api::problems::page)))
             .service(get("/health/live", read().to(health::live)))
-            .service(get("/health/ready", read().to(health::ready))),
+            .service(get("/health/ready", read().to(health::ready)))
+            .service(api::routes()),
     );
 }
 

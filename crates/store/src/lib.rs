@@ -33,5 +33,6 @@ pub use records::*;
 pub use sessions::SessionFilter;
 pub use sessions::live::SessionState;
 pub use sessions::revoke::{Revocation, RevokedBatch, Target};
+pub use sessions::scan::{Direction, SessionRange};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -69,6 +69,17 @@ impl Actor {
         self.session
     }
 
+    /// Refuses who may not see sessions. Every rule asks by itself; this is for looking at a request's parameters only
+    /// after that.
+    pub fn require_seeing_sessions(&self) -> Result<(), AdminError> {
+        self.require(Access::Read, Area::Sessions)
+    }
+
+    /// The same for ending sessions.
+    pub fn require_ending_sessions(&self) -> Result<(), AdminError> {
+        self.require(Access::Write, Area::Sessions)
+    }
+
     /// Refuses what the table does not allow.
     pub(crate) fn require(&self, access: Access, area: Area) -> Result<(), AdminError> {
         match &self.powers {

@@ -10,6 +10,8 @@ mod erase;
 mod events;
 mod keys;
 mod powers;
+mod revoke_matching;
+mod session_search;
 mod sessions;
 mod users;
 
@@ -26,6 +28,8 @@ pub use clients::{ClientChange, NewClient};
 pub use erase::Erased;
 pub use events::EventQuery;
 pub use keys::Purged;
+pub use revoke_matching::{RevokeMatching, RevokedMatching};
+pub use session_search::{PageFrom, SearchedState, SessionCount, SessionPage, SessionSearch, reason_of};
 pub use sessions::SessionQuery;
 pub use users::{NewPassword, NewUser};
 

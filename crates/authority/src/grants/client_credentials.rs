@@ -6,7 +6,7 @@ use ficha_token::{Grant, Scope};
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::grants::{granted, is_own, obtainable, require_grant};
+use crate::grants::{granted, is_own, require_grant};
 use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
 
@@ -43,7 +43,7 @@ impl Authority {
             ClientScopes::Any => Scope::empty(),
             ClientScopes::Only(scopes) => scopes.clone(),
         };
-        let scope = granted(&obtainable(client, allowed), scope)?;
+        let scope = granted(&allowed, scope, client.record().own_scopes)?;
         let now = self.now();
         let life = self.settings().token.access_seconds();
         // The session's horizon is committed two token lives ahead and extended when half of that is left, so issuing

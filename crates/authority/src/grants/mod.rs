@@ -77,15 +77,11 @@ pub(crate) fn require_grant(client: &AuthenticatedClient, grant: Grant) -> Resul
     if client.record().grants.contains(&grant) { Ok(()) } else { Err(AuthorityError::GrantNotAllowed) }
 }
 
-/// What a client may obtain of `allowed`: the server's own scopes only with the flag for them.
-fn obtainable(client: &AuthenticatedClient, allowed: Scope) -> Scope {
-    if client.record().own_scopes { allowed } else { allowed.filter(|name| !is_own(name)) }
-}
-
 /// What is granted of `allowed`: all that was asked for, or nothing. Without a `scope` it is everything but the
-/// server's own scopes, which must be named.
-fn granted(allowed: &Scope, asked: Option<Scope>) -> Result<Scope, AuthorityError> {
+/// server's own scopes, which must be named. They are for clients with a flag: `has_flag`.
+fn granted(allowed: &Scope, asked: Option<Scope>, has_flag: bool) -> Result<Scope, AuthorityError> {
     match asked {
+        Some(asked) if !has_flag && asked.iter().any(is_own) => Err(AuthorityError::OwnScope),
         Some(asked) if asked.is_subset(allowed) => Ok(asked),
         Some(_) => Err(AuthorityError::ScopeExceeded),
         None => Ok(allowed.filter(|name| !is_own(name))),
@@ -104,8 +100,11 @@ mod tests {
     fn own_scopes_are_granted_only_when_named_and_never_more_than_allowed() {
         let scope = |text: &str| text.parse::<Scope>().unwrap();
         let allowed = scope("notes:read ficha:admin");
-        assert_eq!(granted(&allowed, None).unwrap(), scope("notes:read"));
-        assert_eq!(granted(&allowed, Some(scope("ficha:admin"))).unwrap(), scope("ficha:admin"));
-        assert!(matches!(granted(&allowed, Some(scope("notes:read x"))), Err(AuthorityError::ScopeExceeded)));
+        assert_eq!(granted(&allowed, None, true).unwrap(), scope("notes:read"));
+        assert_eq!(granted(&allowed, Some(scope("ficha:admin")), true).unwrap(), scope("ficha:admin"));
+        assert!(matches!(granted(&allowed, Some(scope("notes:read x")), true), Err(AuthorityError::ScopeExceeded)));
+        let without_flag = granted(&allowed, Some(scope("notes:read ficha:admin")), false);
+        assert!(matches!(without_flag, Err(AuthorityError::OwnScope)));
+        assert_eq!(granted(&allowed, Some(scope("notes:read")), false).unwrap(), scope("notes:read"));
     }
 }

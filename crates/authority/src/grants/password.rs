@@ -8,7 +8,7 @@ use crate::Authority;
 use crate::authn::outcome::Authenticated;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::grants::{granted, is_own, obtainable, require_grant};
+use crate::grants::{granted, is_own, require_grant};
 use crate::request_source::RequestSource;
 use crate::settings::Settings;
 use crate::tokens::issue::Issued;
@@ -44,8 +44,7 @@ impl Authority {
             ClientScopes::Any => user.scopes.clone(),
             ClientScopes::Only(scopes) => user.scopes.intersection(scopes),
         };
-        let allowed = obtainable(client, allowed);
-        let scope = match granted(&allowed, request.scope) {
+        let scope = match granted(&allowed, request.scope, client.record().own_scopes) {
             Ok(scope) => scope,
             Err(error) => {
                 // The password was right: nobody should learn that without an event.

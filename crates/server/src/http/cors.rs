@@ -48,9 +48,17 @@ impl fmt::Display for WebOrigin {
 }
 
 /// Lets pages of these origins read responses, and pages of any loopback origin if the issuer is a loopback address.
-pub fn cors(allowed: Vec<WebOrigin>, loopback: bool) -> Cors {
+/// Below `closed`, no page may.
+pub fn cors(allowed: Vec<WebOrigin>, loopback: bool, closed: String) -> Cors {
     Cors::default()
-        .allowed_origin_fn(move |origin, _| is_allowed(origin, &allowed, loopback))
+        .allowed_origin_fn(move |origin, request| {
+            let is_closed = request
+                .uri
+                .path()
+                .strip_prefix(&*closed)
+                .is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'/', ..]));
+            !is_closed && is_allowed(origin, &allowed, loopback)
+        })
         .allowed_methods(["GET", "POST", "DELETE", "PATCH", "PUT"])
         .allow_any_header()
         .max_age(PREFLIGHT_MAX_AGE)

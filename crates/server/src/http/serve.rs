@@ -20,6 +20,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::api;
 use crate::http::connections::Connections;
 use crate::http::cors::{WebOrigin, cors};
 use crate::http::headers::common_headers;
@@ -152,8 +153,9 @@ where
 {
     let Site { state, routes, allowed, address } = site;
     let loopback = state.authority.settings().issuer.is_loopback();
+    let closed = format!("{}{}", state.authority.settings().issuer.path(), api::PREFIX);
     let app = App::new()
-        .wrap(cors(allowed, loopback))
+        .wrap(cors(allowed, loopback, closed))
         .wrap(from_fn(common_headers))
         .wrap(from_fn(close_on_unread_body))
         .configure(move |app| routes::configure(app, &state, routes));

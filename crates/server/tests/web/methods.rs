@@ -100,7 +100,7 @@ ficha_store::on_both_databases! {
         let mut paths = vec![
             "/", "/nothing", "/token/", "//token", "/TOKEN", "/users", "/users/me/", "/docs/nothing.js",
             "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/tenant", "/authorize",
-            "/api/v1/users", "/console",
+            "/api", "/api/v2/users", "/console",
         ];
         // No path reads a file from disk.
         paths.extend(["/docs/%2e%2e%2fCargo.toml", "/docs/..%5cCargo.toml", "/docs/%00", "/docs/%ff"]);

@@ -43,6 +43,20 @@ pub fn all() -> Vec<Route> {
     routes
 }
 
+/// Every operation of the admin API: method and path, parsed from `src/api/mod.rs`. Its own tests are in `tests/admin`.
+pub fn of_the_admin_api() -> Vec<(String, String)> {
+    let mut operations = Vec::new();
+    for line in include_str!("../../src/api/mod.rs").lines() {
+        let Some((_, rest)) = line.split_once("resource(\"") else { continue };
+        let (path, rest) = rest.split_once('"').expect("the path ends on its line");
+        let methods = rest.split('"').nth(1).expect("the methods stand behind it");
+        let methods = methods.split(", ").filter(|method| *method != "HEAD");
+        operations.extend(methods.map(|method| (method.to_owned(), format!("/api/v1{path}"))));
+    }
+    assert!(operations.len() >= 4, "src/api/mod.rs is not in the expected format: {operations:?}");
+    operations
+}
+
 /// The routes with this method.
 pub fn with(method: Method) -> impl Iterator<Item = Route> {
     all().into_iter().filter(move |route| route.method == method)

@@ -3,7 +3,7 @@
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
 use sea_orm::sea_query::{CaseStatement, Condition, Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::database::write_connection::WriteConnection;
@@ -90,7 +90,7 @@ pub(crate) async fn write_roles(transaction: &WriteConnection, ids: &[Uuid], rol
 }
 
 /// Ends locked sessions for one reason, and puts those with a token that may still be valid on the denylist. Their end
-/// is recorded as one event, with how many there were; if there were none, there is none.
+/// is recorded as one event, with how many there were beside the detail that it has; if there were none, there is none.
 pub(crate) async fn end_sessions(
     store: &Store,
     transaction: &WriteConnection,
@@ -102,7 +102,10 @@ pub(crate) async fn end_sessions(
     if sessions.is_empty() {
         return Ok(Revoked::default());
     }
-    let detail = json!({ "reason": reason.as_str(), "count": sessions.len() });
+    let mut detail = json!({ "reason": reason.as_str(), "count": sessions.len() });
+    if let (Some(Value::Object(more)), Some(detail)) = (&event.detail, detail.as_object_mut()) {
+        detail.extend(more.clone());
+    }
     let event = record(store, transaction, event.detail(detail)).await?;
     let ended: Vec<_> = sessions.iter().map(|row| Ended { row, reason, event }).collect();
     mark_revoked(transaction, &ended, now).await?;

@@ -7,6 +7,7 @@ pub(crate) mod end;
 pub(crate) mod live;
 pub(crate) mod revoke;
 mod rotate;
+pub(crate) mod scan;
 
 use ficha_token::DENY_MARGIN_SECONDS;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};

@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::events::actor::ended as ended_actors;
 use crate::events::record_all;
 use crate::rows::session;
-use crate::sessions::end::{Ended, deny_entry, lock_sessions, mark_revoked};
+use crate::sessions::end::{Ended, deny_entry, end_sessions, lock_sessions, mark_revoked};
 use crate::{NewEvent, Result, RevokeReason, Revoked, Store};
 
 /// One of the revocations that share a transaction.
@@ -54,6 +54,24 @@ impl Store {
             return Ok(RevokedBatch::default());
         }
         transaction!(self, |transaction| self.apply_in(transaction, revocations, now).await)
+    }
+
+    /// Ends those of these sessions that have not ended, in one transaction and with one event.
+    pub async fn revoke_sessions(
+        &self,
+        ids: &[Uuid],
+        reason: RevokeReason,
+        event: &NewEvent,
+        now: i64,
+    ) -> Result<Revoked> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        transaction!(self, |transaction| {
+            let rows = lock_sessions(transaction, &ids).await?;
+            let open: Vec<_> = rows.iter().filter(|row| row.revoked_at.is_none()).collect();
+            end_sessions(self, transaction, &open, reason, event.clone(), now).await
+        })
     }
 
     async fn apply_in(

@@ -1,0 +1,94 @@
+//! Who calls the admin API: looked at before anything else of a request.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::http::uri::Authority as HostAndPort;
+use ficha_authority::{Actor, AuthorityError, SigningSettings};
+use ficha_resource::{Presented, Refusal};
+use url::Url;
+
+use super::problem::Problem;
+use crate::http::unread_body::mark_authenticated;
+use crate::state::State;
+
+/// The administrator who sent this request: whose token has one of the server's own scopes, and is for the server.
+pub async fn caller(request: &HttpRequest, state: &State) -> Result<Actor, Problem> {
+    if matches!(state.authority.settings().signing, SigningSettings::SharedSecret(_)) {
+        let why = "every service has the secret that signs tokens (token.secret_key), so there is no admin API";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not-available", why));
+    }
+    let refused = |refusal: Refusal| Problem::refused(&refusal);
+    let presented = Presented::from_authorization(request.headers().get_all(AUTHORIZATION));
+    let presented =
+        presented.map_err(|malformed| refused(malformed.into()))?.ok_or_else(|| refused(Refusal::Missing))?;
+    let loaded = state.authority.load_unknown_key(presented.token).await;
+    loaded.map_err(|error| {
+        tracing::debug!(%error, "the keys could not be read");
+        Problem::from(ficha_authority::AdminError::from(error))
+    })?;
+    let verified = state.guard.verify_now(presented).map_err(|error| refused(error.into()))?;
+    let claims = &verified.claims;
+    let is_for_us = claims.aud.iter().any(|audience| audience == state.authority.settings().issuer.as_str());
+    if !is_for_us || !claims.scope.iter().any(|name| name.starts_with("ficha:")) {
+        let why = "the token has none of the server's own scopes; request it with the client ficha-cli, and name them";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", why));
+    }
+    require_own_host(request, state)?;
+    mark_authenticated(request);
+    let source = state.proxies.trace(request).sender();
+    let user = state.authority.user(claims.sub).await.map_err(unavailable)?;
+    let actor = match user {
+        Some(user) => Actor::user(user.id, &user.name, &claims.scope, source),
+        None => Actor::client(&claims.client_id, &claims.scope, source),
+    };
+    Ok(actor.in_session(claims.sid))
+}
+
+fn unavailable(error: AuthorityError) -> Problem {
+    match error {
+        AuthorityError::Store(error) => Problem::from(ficha_authority::AdminError::from(error)),
+        error => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string()),
+    }
+}
+
+/// A page that has its own name resolve to this server's address (DNS rebinding) sends that name as Host.
+fn require_own_host(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = request.uri().authority().map(HostAndPort::as_str).or(header);
+    if host.is_some_and(|host| is_own(host, state.authority.settings().issuer.as_str())) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "the Host header is not that of the issuer"))
+}
+
+/// True for the issuer's own host and port; for a loopback issuer, at any loopback name and port.
+fn is_own(host: &str, issuer: &str) -> bool {
+    let Ok(own) = Url::parse(issuer) else { return false };
+    let Ok(asked) = Url::parse(&format!("{}://{host}/", own.scheme())) else { return false };
+    let is_loopback = |url: &Url| match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let same = asked.host() == own.host() && asked.port_or_known_default() == own.port_or_known_default();
+    same || (is_loopback(&own) && is_loopback(&asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_host_is_told_apart() {
+        let issuer = "https://auth.example.com";
+        assert!(is_own("auth.example.com", issuer) && is_own("AUTH.example.com:443", issuer));
+        for foreign in ["evil.example", "auth.example.com:8443", "auth.example.com.evil.example", "127.0.0.1", ""] {
+            assert!(!is_own(foreign, issuer), "{foreign}");
+        }
+        let local = "http://127.0.0.1:8080";
+        assert!(is_own("localhost:8080", local) && is_own("[::1]:9", local) && is_own("127.0.0.1:8080", local));
+        assert!(!is_own("evil.example:8080", local) && !is_own("localhost.evil.example", local));
+    }
+}

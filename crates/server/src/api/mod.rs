@@ -1,0 +1,53 @@
+//! The admin API, `/api/v1`: HTTP over the rules of [`ficha_authority::Admin`]. Nothing is decided here.
+
+mod caller;
+pub mod problem;
+pub mod problems;
+mod query;
+pub mod revoke_sessions;
+pub mod sessions;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, HttpResponse, Resource, guard};
+
+use self::caller::caller;
+use self::problem::Problem;
+use crate::http::run_to_completion::run_to_completion;
+use crate::state::State;
+
+/// Where it is, below the issuer's path.
+pub const PREFIX: &str = "/api/v1";
+
+/// Its routes.
+pub fn routes() -> impl HttpServiceFactory + use<> {
+    web::scope(PREFIX)
+        .service(resource("/sessions", "GET, HEAD").route(read().to(sessions::list)))
+        .service(resource("/sessions/revoke", "POST").route(web::post().to(revoke_sessions::revoke)))
+        .service(
+            resource("/sessions/{id}", "GET, HEAD, DELETE")
+                .route(read().to(sessions::show))
+                .route(web::delete().to(sessions::revoke)),
+        )
+        .default_service(web::to(unknown))
+        .wrap(from_fn(run_to_completion))
+}
+
+fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// A path whose other methods are refused, after the caller was looked at.
+fn resource(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move |request: HttpRequest, state: Data<State>| async move {
+        let refused = caller(&request, &state).await.err();
+        refused.unwrap_or_else(|| Problem::method_not_allowed(allowed)).response(&state)
+    };
+    web::resource(path).default_service(web::to(refuse))
+}
+
+async fn unknown(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    let refused = caller(&request, &state).await.err();
+    refused.unwrap_or_else(|| Problem::not_found("there is nothing at this path")).response(&state)
+}

@@ -1,0 +1,127 @@
+//! `POST /api/v1/sessions/revoke`: ending all sessions that a filter fits.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use ficha_authority::RevokeMatching;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::caller::caller;
+use super::problem::{FieldError, Problem, ProblemAnswer};
+use super::query::Parameters;
+use super::sessions::{Revoked, answered, search};
+use crate::request::form::read_body;
+use crate::state::State;
+
+/// Which sessions to end.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdminRevokeSessions)]
+pub struct Request {
+    /// The filter, with the parameters of the list; and `ids`, to name sessions. It needs one of `user`, `client`, `address`
+    /// and `ids`.
+    #[schema(value_type = Object, example = json!({ "user": "alice", "state": "live" }))]
+    filter: Map<String, Value>,
+    /// Sessions to spare.
+    #[serde(default)]
+    except: Vec<Uuid>,
+    /// True to end the caller's own session as well, if the filter fits it.
+    #[serde(default)]
+    include_self: bool,
+    /// True to only count them.
+    dry_run: bool,
+    /// How many there were at the dry run. If there are more by now, nothing is done.
+    expected: Option<u64>,
+    /// Why, for the event log.
+    reason: Option<String>,
+}
+
+/// How many sessions would be ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminMatched)]
+struct Matched {
+    matched: u64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Matched(Matched),
+    Revoked(Revoked),
+}
+
+/// The longest reason, in characters.
+const MOST_REASON: usize = 200;
+
+/// Ends all sessions that a filter fits: first `"dry_run": true`, then the same with the number that this answered.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions/revoke",
+    tag = "Admin",
+    operation_id = "revoke_sessions",
+    security(("token" = [])),
+    request_body = Request,
+    responses(
+        (status = 200, description = "They have ended; or, for a dry run, how many they are (`matched` alone)", body = Revoked),
+        (status = 400, description = "The filter is unknown, wrong or too wide", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 409, description = "There are more than expected; nothing was done", body = ProblemAnswer),
+        (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 503, description = "Some of them may have ended; try again", body = ProblemAnswer),
+    )
+)]
+pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    answered(&state, revoked(&request, payload, &state).await)
+}
+
+async fn revoked(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_ending_sessions()?;
+    Parameters::of(request.query_string()).finish()?;
+    let body = read_body(payload).await.map_err(|error| Problem::of_body(&error))?;
+    let body: Request = serde_json::from_slice(&body).map_err(|error| Problem::invalid_body(&error.to_string()))?;
+    let (what, is_dry_run) = body.parse()?;
+    let admin = state.authority.admin();
+    if is_dry_run {
+        return Ok(Answer::Matched(Matched { matched: admin.count_matching(&actor, &what).await? }));
+    }
+    let done = admin.revoke_matching(&actor, &what).await?;
+    Ok(Answer::Revoked(Revoked { matched: done.matched, revoked: done.revoked }))
+}
+
+impl Request {
+    fn parse(self) -> Result<(RevokeMatching, bool), Problem> {
+        let Self { mut filter, except, include_self, dry_run, expected, reason } = self;
+        let ids = filter.remove("ids");
+        let mut parameters = Parameters::of_object(filter);
+        let search = search(&mut parameters);
+        let ids = ids.and_then(|ids| match serde_json::from_value::<Vec<Uuid>>(ids) {
+            Ok(ids) => Some(ids),
+            Err(_) => {
+                parameters.error("ids", "it must be a list of session ids");
+                None
+            }
+        });
+        if !dry_run && expected.is_none() {
+            parameters.error("expected", "it must be the number that the dry run answered");
+        }
+        if reason.as_ref().is_some_and(|text| text.chars().count() > MOST_REASON || text.chars().any(char::is_control))
+        {
+            parameters.error("reason", "it must be at most 200 characters without control characters");
+        }
+        parameters.finish()?;
+        let expected = expected.unwrap_or(0);
+        Ok((RevokeMatching { search, ids, except, include_self, expected, reason }, dry_run))
+    }
+}
+
+impl Problem {
+    fn invalid_body(why: &str) -> Self {
+        // serde's words name the member and the place, and quote at most a value that the caller has sent.
+        Self::invalid(vec![FieldError { field: "body".into(), problem: why.to_owned() }])
+    }
+}

@@ -1,0 +1,6 @@
+//! The admin API over HTTP.
+
+mod problems;
+mod sessions;
+mod support;
+mod table;

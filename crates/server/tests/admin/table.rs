@@ -1,0 +1,96 @@
+//! Who may do what, for every route.
+
+use ficha_authority::ClientScopes;
+use ficha_store::testing::TestDatabase;
+use ficha_testing::{PASSWORD, Tokens};
+use reqwest::Method;
+
+use crate::support::*;
+
+/// Each route, and the scopes that may use it. A new route gets a line here.
+const ROUTES: [(&str, &str, &str); 5] = [
+    ("GET", "/sessions", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
+    ("GET", "/sessions?count=only", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
+    ("GET", "/sessions/{id}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
+    ("DELETE", "/sessions/{id}", "ficha:admin ficha:sessions"),
+    // Without a body it is refused after the caller was looked at.
+    ("POST", "/sessions/revoke", "ficha:admin ficha:sessions"),
+];
+
+const SCOPES: [&str; 7] = [
+    "ficha:admin",
+    "ficha:admin:read",
+    "ficha:sessions",
+    "ficha:users",
+    "ficha:clients",
+    "ficha:audit",
+    "ficha:account",
+];
+
+ficha_store::on_both_databases! {
+    async fn every_route_asks_the_table(database: TestDatabase) {
+        let app = app(&database).await;
+        let (victim, stranger) = (app.login("alice").await, app.login("alice").await);
+        let id = victim.claims()["sid"].as_str().expect("a sid").to_owned();
+        let missing = uuid::Uuid::from_u128(9).to_string();
+        // A third party has the administrator's password, and even a client with such a scope in its list.
+        let third = app.add_client("third", |new| {
+            new.scopes = ClientScopes::Only("ficha:admin notes:read".parse().expect("scopes"));
+        });
+        let third = third.await;
+        let form = [("grant_type", "password"), ("username", "chief"), ("password", PASSWORD)];
+        let third = Tokens::of(app.post_as(&third, "/token", &form).await).await.access;
+        for (method, route, allowed) in ROUTES {
+            let method: Method = method.parse().expect("a method");
+            // A refused one, and one of somebody that is not there: nothing tells them apart.
+            for id in [&id, &missing] {
+                let path = route.replace("{id}", id);
+                let url = app.url(&format!("/api/v1{path}"));
+                let none = app.http.request(method.clone(), url).send().await.expect("an answer");
+                problem(none, 401, "unauthorized").await;
+                problem(send(&app, method.clone(), &path, "nonsense").await, 401, "unauthorized").await;
+                for foreign in [&third, &stranger.access] {
+                    problem(send(&app, method.clone(), &path, foreign).await, 403, "forbidden").await;
+                }
+                for scope in SCOPES {
+                    let own = token(&app, "chief", scope).await;
+                    let response = send(&app, method.clone(), &path, &own.access).await;
+                    let is_allowed = allowed.split(' ').any(|name| name == scope);
+                    if !is_allowed {
+                        problem(response, 403, "forbidden").await;
+                    } else if method == Method::POST {
+                        problem(response, 400, "invalid").await;
+                    } else if id == &missing && route.contains("{id}") {
+                        problem(response, 404, "not-found").await;
+                    } else {
+                        assert_eq!(response.status(), 200, "{method} {path} {scope}");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn what_is_not_there_and_what_is_not_allowed_say_nothing_to_strangers(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:admin").await;
+        for (method, path) in [(Method::GET, "/nothing"), (Method::POST, "/sessions"), (Method::PUT, "/sessions/x")] {
+            problem(send(&app, method.clone(), path, "nonsense").await, 401, "unauthorized").await;
+            let expected = if path == "/nothing" { (404, "not-found") } else { (405, "method-not-allowed") };
+            problem(send(&app, method, path, &chief.access).await, expected.0, expected.1).await;
+        }
+    }
+
+    /// A token stops working with its session, and so does what it was about to change.
+    async fn who_is_signed_out_administers_nothing(database: TestDatabase) {
+        let app = app(&database).await;
+        let victim = app.login("alice").await;
+        let path = format!("/sessions/{}", victim.claims()["sid"].as_str().expect("a sid"));
+        let chief = token(&app, "chief", "ficha:admin").await;
+        let other = token(&app, "chief", "ficha:sessions").await;
+        let own = format!("/sessions/{}", chief.claims()["sid"].as_str().expect("a sid"));
+        let ended = good(&app, Method::DELETE, &own, &other.access).await;
+        assert_eq!(ended, serde_json::json!({ "matched": 1, "revoked": 1 }));
+        problem(send(&app, Method::DELETE, &path, &chief.access).await, 401, "unauthorized").await;
+        assert_eq!(app.me(&victim.access).await, 200);
+    }
+}

@@ -1,6 +1,6 @@
 //! What anybody, or the bearer of a token, may look up.
 
-use ficha_store::UserRecord;
+use ficha_store::{ClientRecord, UserRecord};
 use uuid::Uuid;
 
 use crate::Authority;
@@ -10,6 +10,11 @@ impl Authority {
     /// The user with that id, if there is one.
     pub async fn user(&self, id: Uuid) -> Result<Option<UserRecord>, AuthorityError> {
         Ok(self.store().user_by_id(id).await?)
+    }
+
+    /// The client with this id, as the database has it now.
+    pub async fn client_record(&self, id: &str) -> Result<Option<ClientRecord>, AuthorityError> {
+        Ok(self.store().client(id).await?)
     }
 
     /// Every declared scope: name and description.

@@ -1,14 +1,18 @@
 //! The server's own clients and scopes, added once per database: at the first start, or when a server of this version
 //! first runs on an older one. A mark in `globals` records it, so what is deleted later does not come back.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::HashMap;
+
+use ficha_token::Scope;
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
 
 use crate::clients::insert_client;
 use crate::clients::scopes::upsert_scope;
 use crate::database::globals::{ONLY, lock, raise_changes};
-use crate::database::transaction::transaction;
-use crate::rows::{client, globals, user};
+use crate::database::transaction::{statement, transaction};
+use crate::rows::{client, globals, parse_scope, user};
 use crate::{Cause, ClientRecord, Result, Store};
 
 /// What is added.
@@ -29,6 +33,7 @@ impl Store {
         if row.is_some_and(|row| row.own_clients_at.is_some()) {
             return Ok(false);
         }
+        self.give_to_users(&own.scope_of_users).await?;
         let clients: Vec<_> = own.clients.iter().cloned().map(client::Model::try_from).collect::<Result<_>>()?;
         transaction!(self, |transaction| {
             // Two servers at once: the second waits for this lock and then sees the mark.
@@ -39,7 +44,6 @@ impl Store {
             for row in &clients {
                 insert_client(self, transaction, row.clone(), cause).await?;
             }
-            give_to_users(&own.scope_of_users).exec(transaction).await?;
             let known = crate::rows::scope::Entity::find().all(transaction).await?;
             for (name, description) in own.scopes.iter().filter(|(name, _)| known.iter().all(|row| row.name != *name)) {
                 upsert_scope(self, transaction, name, description, cause).await?;
@@ -51,14 +55,38 @@ impl Store {
             Ok(true)
         })
     }
+
+    /// Page by page, and before the mark: one statement over very many users could take longer than PostgreSQL allows. It
+    /// takes nothing away, so no session is concerned, and doing it twice changes nothing.
+    async fn give_to_users(&self, scope: &str) -> Result<()> {
+        use user::{Column, Entity};
+        let mut after = None;
+        loop {
+            let query = Entity::find().select_only().columns([Column::Id, Column::Scopes]).order_by_asc(Column::Id);
+            let query = query.filter(Condition::all().add_option(after.map(|id| Column::Id.gt(id)))).limit(PAGE);
+            let page: Vec<(Uuid, String)> = query.into_tuple().all(self.reader()).await?;
+            let mut lacking: HashMap<&str, Vec<Uuid>> = HashMap::new();
+            for (id, scopes) in page.iter().filter(|(_, scopes)| scopes.split(' ').all(|name| name != scope)) {
+                lacking.entry(scopes).or_default().push(*id);
+            }
+            for (before, ids) in lacking {
+                let with: Scope = parse_scope(format!("{before} {scope}").trim_start())?;
+                statement!(self, |database| {
+                    // Not if somebody has changed them meanwhile: they know of the scope then.
+                    let update = Entity::update_many()
+                        .col_expr(Column::Scopes, Expr::value(with.to_string()))
+                        .filter(Column::Id.is_in(ids.iter().copied()))
+                        .filter(Column::Scopes.eq(before));
+                    update.exec(database).await.map(drop)
+                })?;
+            }
+            match page.last() {
+                Some((last, _)) if page.len() as u64 == PAGE => after = Some(*last),
+                _ => return Ok(()),
+            }
+        }
+    }
 }
 
-/// One statement over all users. It takes nothing away, so no session is concerned.
-fn give_to_users(scope: &str) -> sea_orm::UpdateMany<user::Entity> {
-    let scopes = || Expr::col(user::Column::Scopes);
-    let surrounded = Expr::cust_with_exprs("(' ' || $1 || ' ')", [scopes()]);
-    let with = Expr::cust_with_exprs("TRIM($1 || $2)", [scopes(), Expr::value(format!(" {scope}"))]);
-    user::Entity::update_many()
-        .col_expr(user::Column::Scopes, with)
-        .filter(surrounded.like(format!("% {scope} %")).not())
-}
+/// How many users are read at a time.
+const PAGE: u64 = 1_000;

@@ -1,6 +1,6 @@
 //! Clients and scopes.
 
-use ficha_store::{BulkWork, ClientRecord, ClientScopes, Revoked};
+use ficha_store::{BulkWork, Cause, ClientRecord, ClientScopes, Revoked};
 use ficha_token::{Grant, Scope, ordered_uuid};
 
 use super::powers::{Access, Area};
@@ -187,7 +187,9 @@ impl Admin {
     pub async fn delete_client(&self, actor: &Actor, id: &str) -> Result<u64, AdminError> {
         let sessions = self.set_client_enabled(actor, id, false).await?;
         let client = self.changeable_client(actor, id).await?;
-        let is_there = self.base.store.delete_client(&client, self.ending_now(), &self.cause(actor)).await?;
+        // The first step may have ended the session of who deletes; what has begun is completed.
+        let cause = Cause { session: None, ..self.cause(actor) };
+        let is_there = self.base.store.delete_client(&client, self.ending_now(), &cause).await?;
         if is_there { Ok(sessions) } else { Err(no_client(id)) }
     }
 

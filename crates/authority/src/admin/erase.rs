@@ -25,6 +25,7 @@ impl Admin {
     pub async fn erase_user(&self, actor: &Actor, who: &str) -> Result<Erased, AdminError> {
         actor.require(Access::Write, Area::Users)?;
         let store = &self.base.store;
+        let cause = store.check_actor(&self.cause(actor)).await?;
         let (id, sessions) = match store.user_by_name(who).await? {
             Some(user) => (user.id, self.delete_user(actor, who).await?),
             None => {
@@ -41,7 +42,7 @@ impl Admin {
                 erased => events += erased,
             }
         }
-        let event = NewEvent::new(EventKind::UserErased, &self.cause(actor)).user(id);
+        let event = NewEvent::new(EventKind::UserErased, &cause).user(id);
         store.record_events(&[event.detail(serde_json::json!({ "events": events }))]).await?;
         Ok(Erased { sessions, events })
     }

@@ -89,7 +89,9 @@ impl Admin {
             Some(ids) => self.fitting_of(actor, &what.search, ids).await?,
             None => self.all_fitting(actor, &what.search, MOST + spared.len()).await?,
         };
-        let found: Vec<Uuid> = found.into_iter().filter(|id| !spared.contains(id)).collect();
+        let mut found: Vec<Uuid> = found.into_iter().filter(|id| !spared.contains(id)).collect();
+        // Their own comes last: without it, nothing more would be ended.
+        found.sort_by_key(|id| actor.session() == Some(*id));
         if found.len() > MOST {
             return Err(AdminError::Invalid(format!(
                 "more than {MOST} sessions fit: narrow the filter, or revoke the whole user or client"

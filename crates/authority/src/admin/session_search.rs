@@ -64,7 +64,7 @@ pub enum PageFrom {
     Newest,
     /// With the next older one.
     OlderThan(Uuid),
-    /// It ends with the next newer one.
+    /// The page just before this session: it ends with the next newer one.
     NewerThan(Uuid),
 }
 
@@ -90,7 +90,7 @@ pub enum SessionCount {
     AtLeast(u64),
 }
 
-/// The moment at which states are told.
+/// The time and the epoch by which a session's state is determined.
 #[derive(Clone, Copy)]
 struct Moment {
     now: i64,
@@ -179,11 +179,20 @@ impl Admin {
         if direction == Direction::OldestFirst {
             found.reverse();
             let oldest = found.last().map(|(session, _)| session.id);
-            let next = oldest.or(scan.range.newer_than);
+            // After an empty page, what comes next begins with the session at which it ended.
+            let begin = match from {
+                PageFrom::NewerThan(id) => Some(after(id)),
+                _ => None,
+            };
+            let next = oldest.or(begin);
             return Ok(SessionPage { sessions: found, next, previous: further, scanned: scan.told(is_full, is_end) });
         }
         let is_first = from == PageFrom::Newest;
-        let previous = found.first().map(|(session, _)| session.id).filter(|_| !is_first);
+        let begin = match from {
+            PageFrom::OlderThan(id) => Some(before(id)),
+            _ => None,
+        };
+        let previous = found.first().map(|(session, _)| session.id).or(begin).filter(|_| !is_first);
         Ok(SessionPage { sessions: found, next: further, previous, scanned: scan.told(is_full, is_end) })
     }
 
@@ -222,12 +231,13 @@ impl Admin {
         search: &SessionSearch,
         most: usize,
     ) -> Result<Vec<Uuid>, AdminError> {
-        let mut scan = Scan { moment: self.moment().await?, range: SessionRange::default(), at: None, scanned: 0 };
+        let mut scan =
+            Scan { moment: self.ending_moment().await?, range: SessionRange::default(), at: None, scanned: 0 };
         let (mut found, mut is_end) = (Vec::new(), !self.narrow(actor, search, &mut scan.range).await?);
         while !is_end && found.len() <= most {
             if scan.scanned >= MOST_COUNTED {
                 return Err(AdminError::Invalid(format!(
-                    "more than {MOST_COUNTED} sessions would have to be looked at: name a user or a client, or a time"
+                    "more than {MOST_COUNTED} sessions would have to be looked at: name `created_after` as well"
                 )));
             }
             let mut part = Vec::new();
@@ -244,7 +254,7 @@ impl Admin {
         search: &SessionSearch,
         ids: &[Uuid],
     ) -> Result<Vec<Uuid>, AdminError> {
-        let (moment, mut range) = (self.moment().await?, SessionRange::default());
+        let (moment, mut range) = (self.ending_moment().await?, SessionRange::default());
         let mut found = Vec::new();
         if !self.narrow(actor, search, &mut range).await? {
             return Ok(found);
@@ -260,7 +270,16 @@ impl Admin {
     }
 
     async fn moment(&self) -> Result<Moment, AdminError> {
-        Ok(Moment { now: self.now(), epoch: self.base.store.head().await?.epoch })
+        self.moment_at(self.now()).await
+    }
+
+    /// The earliest that it may be, as for every revocation: nothing is skipped because a clock is ahead.
+    async fn ending_moment(&self) -> Result<Moment, AdminError> {
+        self.moment_at(self.ending_now()).await
+    }
+
+    async fn moment_at(&self, now: i64) -> Result<Moment, AdminError> {
+        Ok(Moment { now, epoch: self.base.store.head().await?.epoch })
     }
 
     /// Narrows a range to what has an index. False if nothing can fit: there is no such user.
@@ -298,8 +317,10 @@ impl Admin {
         found: &mut Vec<(SessionRecord, SessionState)>,
     ) -> Result<bool, AdminError> {
         let batch = limit.saturating_sub(found.len() as u64).clamp(LEAST_BATCH, BATCH);
-        let read = self.base.store.scan_sessions(&scan.range, direction, batch).await?;
-        let is_end = (read.len() as u64) < batch;
+        // One more than is looked at tells whether it is the end.
+        let mut read = self.base.store.scan_sessions(&scan.range, direction, batch + 1).await?;
+        let is_end = (read.len() as u64) <= batch;
+        read.truncate(batch as usize);
         let count = read.len();
         for (position, session) in read.into_iter().enumerate() {
             scan.scanned += 1;
@@ -318,6 +339,16 @@ impl Admin {
         }
         Ok(is_end)
     }
+}
+
+/// The id that follows: reading older sessions than that one begins with `id`.
+fn after(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_add(1))
+}
+
+/// The id that precedes: reading newer sessions than that one begins with `id`.
+fn before(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_sub(1))
 }
 
 /// The least id of a session that is created at this time, in Unix seconds.

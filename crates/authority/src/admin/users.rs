@@ -145,10 +145,12 @@ impl Admin {
 
     /// Deletes a user and ends their sessions.
     pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
-        let mut sessions = 0;
+        let (mut sessions, mut cause) = (0, self.cause(actor));
         loop {
             let user = self.changeable_user(actor, name).await?;
-            let revoked = self.base.store.delete_user(&user, self.ending_now(), &self.cause(actor)).await?;
+            let revoked = self.base.store.delete_user(&user, self.ending_now(), &cause).await?;
+            // It may have been their own session; what has begun is completed.
+            cause.session = None;
             let revoked = revoked.ok_or_else(|| no_user(name))?;
             // If they were too many for one transaction, the user is only disabled so far.
             let is_deleted = revoked.rest.is_none();

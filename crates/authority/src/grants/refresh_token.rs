@@ -6,7 +6,7 @@ use ficha_token::{DenyId, Grant, Scope, random_uuid};
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::grants::require_grant;
+use crate::grants::{is_own, require_grant};
 use crate::group_commit::event::EventJob;
 use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
@@ -49,7 +49,7 @@ impl Authority {
         match self.inner.rotations.submit(rotation).await? {
             Some(session) => {
                 self.inner.metrics.refreshes.count();
-                self.answer(&session, scope, session.rotated_at).await
+                self.answer(client, &session, scope, session.rotated_at).await
             }
             None => self.answer_unmatched(client, source, token, scope).await,
         }
@@ -74,9 +74,17 @@ impl Authority {
     }
 
     /// A new access token, valid for one token life but no longer than the row says, and the row's own refresh token.
-    async fn answer(&self, session: &SessionRecord, scope: Option<Scope>, now: i64) -> Result<Issued, AuthorityError> {
+    /// Without the server's own scopes if the session is of a time when the client needed no flag for them.
+    async fn answer(
+        &self,
+        client: &AuthenticatedClient,
+        session: &SessionRecord,
+        scope: Option<Scope>,
+        now: i64,
+    ) -> Result<Issued, AuthorityError> {
         let exp = (now + self.settings().token.access_seconds()).min(session.access_exp).min(session.expires_at);
         let scope = scope.map_or_else(|| session.scopes.clone(), |asked| asked.intersection(&session.scopes));
+        let scope = if client.record().own_scopes { scope } else { scope.filter(|name| !is_own(name)) };
         let keys = self.keys_for(session, AuthorityError::BadRefreshToken).await?;
         Ok(Issued {
             access_token: self.sign_access_token(&keys, session, &scope, now, exp)?,
@@ -105,7 +113,7 @@ impl Authority {
                 // Within the grace a thief looks like a retry, so none is answered that is not recorded.
                 self.inner.event_batches.submit(EventJob { key, event }).await?;
                 // It expires no later than the row says, so a revocation of the session covers it.
-                return self.answer(&session, scope, self.now()).await;
+                return self.answer(client, &session, scope, self.now()).await;
             }
             Unmatched::Replay => {
                 self.inner.metrics.refresh_replays.count();

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HOST};
 use actix_web::http::uri::Authority as HostAndPort;
 use ficha_authority::{Actor, AuthorityError, SigningSettings};
-use ficha_resource::{Presented, Refusal};
+use ficha_resource::{Presented, Refusal, VerifyError};
 use url::Url;
 
 use super::problem::Problem;
@@ -37,10 +37,18 @@ pub async fn caller(request: &HttpRequest, state: &State) -> Result<Actor, Probl
     require_own_host(request, state)?;
     mark_authenticated(request);
     let source = state.proxies.trace(request).sender();
+    // Its session may be older than the flag, or another server may not know the flag yet.
+    let client = state.authority.client_record(&claims.client_id).await.map_err(unavailable)?;
+    let Some(client) = client.filter(|client| client.own_scopes && client.enabled) else {
+        let why = "the token's client may not have the server's own scopes; sign in with the client ficha-cli";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", why));
+    };
     let user = state.authority.user(claims.sub).await.map_err(unavailable)?;
     let actor = match user {
         Some(user) => Actor::user(user.id, &user.name, &claims.scope, source),
-        None => Actor::client(&claims.client_id, &claims.scope, source),
+        None if client.subject == claims.sub => Actor::client(&client.id, &claims.scope, source),
+        // The user was deleted, and this server has not heard of it yet.
+        None => return Err(refused(VerifyError::Denied.into())),
     };
     Ok(actor.in_session(claims.sid))
 }
@@ -59,7 +67,11 @@ fn require_own_host(request: &HttpRequest, state: &State) -> Result<(), Problem>
     if host.is_some_and(|host| is_own(host, state.authority.settings().issuer.as_str())) {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "the Host header is not that of the issuer"))
+    Err(Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "misdirected",
+        "the Host header is not that of the issuer; a proxy must pass it on",
+    ))
 }
 
 /// True for the issuer's own host and port; for a loopback issuer, at any loopback name and port.

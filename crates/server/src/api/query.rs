@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -29,11 +29,12 @@ impl Parameters {
         all
     }
 
-    /// The same as a JSON object whose values are texts, numbers or true and false.
-    pub fn of_object(object: Map<String, Value>) -> Self {
+    /// The same as the members of a JSON object whose values are texts, numbers or true and false.
+    pub fn of_members(members: Vec<(String, Value)>) -> Self {
         let mut all = Self { left: Vec::new(), errors: Vec::new() };
-        for (name, value) in object {
+        for (name, value) in members {
             match value {
+                _ if all.left.iter().any(|(known, _)| *known == name) => all.error(&name, "it is given twice"),
                 Value::String(text) => all.left.push((name, text)),
                 Value::Number(_) | Value::Bool(_) => all.left.push((name, value.to_string())),
                 Value::Null | Value::Array(_) | Value::Object(_) => all.error(&name, "it must be a text"),
@@ -46,8 +47,8 @@ impl Parameters {
     pub fn text(&mut self, name: &str) -> Option<String> {
         let at = self.left.iter().position(|(known, _)| known == name)?;
         let (_, value) = self.left.swap_remove(at);
-        if value.is_empty() {
-            self.error(name, "it is empty");
+        if value.is_empty() || value.chars().any(char::is_control) {
+            self.error(name, "it is empty, or has control characters");
             return None;
         }
         Some(value)

@@ -1,10 +1,13 @@
 //! `POST /api/v1/sessions/revoke`: ending all sessions that a filter fits.
 
+use std::fmt;
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::RevokeMatching;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,7 +26,7 @@ pub struct Request {
     /// The filter, with the parameters of the list; and `ids`, to name sessions. It needs one of `user`, `client`, `address`
     /// and `ids`.
     #[schema(value_type = Object, example = json!({ "user": "alice", "state": "live" }))]
-    filter: Map<String, Value>,
+    filter: Members,
     /// Sessions to spare.
     #[serde(default)]
     except: Vec<Uuid>,
@@ -36,6 +39,33 @@ pub struct Request {
     expected: Option<u64>,
     /// Why, for the event log.
     reason: Option<String>,
+}
+
+/// The members of a JSON object, as they were written: a map would keep the last of two with one name.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Visit)
+    }
 }
 
 /// How many sessions would be ended.
@@ -96,8 +126,12 @@ async fn revoked(request: &HttpRequest, payload: Payload, state: &State) -> Resu
 impl Request {
     fn parse(self) -> Result<(RevokeMatching, bool), Problem> {
         let Self { mut filter, except, include_self, dry_run, expected, reason } = self;
-        let ids = filter.remove("ids");
-        let mut parameters = Parameters::of_object(filter);
+        let ids: Vec<_> = filter.0.extract_if(.., |(name, _)| name == "ids").map(|(_, value)| value).collect();
+        let mut parameters = Parameters::of_members(filter.0);
+        if ids.len() > 1 {
+            parameters.error("ids", "it is given twice");
+        }
+        let ids = ids.into_iter().next();
         let search = search(&mut parameters);
         let ids = ids.and_then(|ids| match serde_json::from_value::<Vec<Uuid>>(ids) {
             Ok(ids) => Some(ids),

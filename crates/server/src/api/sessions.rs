@@ -96,7 +96,7 @@ pub struct SessionList {
 #[derive(Serialize, ToSchema)]
 #[schema(as = AdminRevoked)]
 pub struct Revoked {
-    /// How many sessions it was about.
+    /// How many sessions fit.
     pub matched: u64,
     /// How many it ended; the others had ended before.
     pub revoked: u64,

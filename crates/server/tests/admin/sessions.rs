@@ -76,6 +76,42 @@ ficha_store::on_both_databases! {
         assert_eq!((&counted["count"], ids(&counted).len()), (&json!(7), 1));
     }
 
+    /// Also where a page ends exactly with a batch that is read, and at the last page of a whole number of pages.
+    async fn exact_pages_skip_nothing_in_either_direction(database: TestDatabase) {
+        let app = app(&database).await;
+        let (alice, store) = (app.login("alice").await, database.store().await);
+        let template = store.session(sid(&alice).parse().expect("an id")).await.expect("an answer").expect("a session");
+        for _ in 0..99 {
+            app.clock.advance(Duration::from_millis(2));
+            let id = ficha_token::ordered_uuid(&*app.clock, &ficha_token::SystemEntropy);
+            let session = ficha_store::SessionRecord { id, ..template.clone() };
+            let client = store.client("first-party").await.expect("an answer").expect("a client");
+            let user = store.user_by_name("alice").await.expect("an answer").expect("a user");
+            let new = ficha_store::NewSession {
+                session,
+                user_version: Some(user.auth_version),
+                client_version: client.auth_version,
+                cause: ficha_store::testing::cause(),
+            };
+            assert!(matches!(store.insert_session(new).await, Ok(ficha_store::InsertOutcome::Inserted(_))));
+        }
+        let chief = token(&app, "chief", "ficha:admin:read").await.access;
+        let page = async |cursor: String| good(&app, Method::GET, &format!("/sessions?user=alice{cursor}"), &chief).await;
+        let first = page(String::new()).await;
+        let second = page(format!("&after={}", first["next"].as_str().expect("more"))).await;
+        assert_eq!((ids(&first).len(), ids(&second).len(), &second["next"]), (50, 50, &Value::Null));
+        let back = page(format!("&before={}", second["previous"].as_str().expect("newer ones"))).await;
+        assert_eq!((ids(&back), &back["previous"]), (ids(&first), &Value::Null));
+        // Beyond either end there is nothing, and the way back begins with the first that was there.
+        let beyond = page(format!("&before={}", ids(&first)[0])).await;
+        assert_eq!(ids(&beyond), [""; 0]);
+        let again = page(format!("&after={}", beyond["next"].as_str().expect("older ones"))).await;
+        assert_eq!(ids(&again), ids(&first));
+        let beyond = page(format!("&after={}", ids(&second)[49])).await;
+        let again = page(format!("&before={}", beyond["previous"].as_str().expect("newer ones"))).await;
+        assert_eq!((ids(&beyond).len(), ids(&again)), (0, ids(&second)));
+    }
+
     async fn each_filter_fits_what_it_says_and_lists_and_counts_agree(database: TestDatabase) {
         let app = app(&database).await;
         let bob = app.add_user("bob", "notes:read").await;
@@ -142,6 +178,7 @@ ficha_store::on_both_databases! {
             ("after=x", "after"),
             ("address=here", "address"),
             ("count=yes", "count"),
+            ("client=%00", "client"),
         ] {
             let body = problem(send(&app, Method::GET, &format!("/sessions?{query}"), &chief).await, 400, "invalid").await;
             assert_eq!(body["errors"][0]["field"], field, "{query}: {body}");
@@ -235,6 +272,10 @@ ficha_store::on_both_databases! {
                 assert_eq!(refused["errors"][0]["field"], field, "{text}: {refused}");
             }
         }
+        let twice = r#"{"filter":{"user":"alice","user":"chief"},"dry_run":true}"#;
+        let twice = app.http.post(app.url("/api/v1/sessions/revoke")).bearer_auth(&chief.access).body(twice);
+        let twice = problem(twice.send().await.expect("an answer"), 400, "invalid").await;
+        assert_eq!(twice["errors"][0]["field"], "user");
         assert_eq!((app.me(&one.access).await.as_u16(), app.me(&two.access).await.as_u16()), (200, 200));
         let body = json!({ "filter": { "user": "alice" }, "except": [sid(&one)], "dry_run": false, "expected": 1 });
         assert_eq!(post(body).await.json::<Value>().await.expect("JSON"), json!({ "matched": 1, "revoked": 1 }));
@@ -256,6 +297,10 @@ ficha_store::on_both_databases! {
         let chief = token(&app, "chief", "ficha:admin").await.access;
         let list = good(&app, Method::GET, "/sessions?user=alice", &chief).await;
         assert_eq!((&list["items"][0]["state"], &list["items"][0]["ended"]["reason"]), (&json!("revoked"), &json!("purge")));
+        // It ended then, and for that reason.
+        let path = format!("/sessions/{}", list["items"][0]["id"].as_str().expect("an id"));
+        assert_eq!(good(&app, Method::DELETE, &path, &chief).await, json!({ "matched": 1, "revoked": 0 }));
+        assert_eq!(good(&app, Method::GET, &path, &chief).await["ended"]["reason"], "purge");
         let live = good(&app, Method::GET, "/sessions?user=alice&state=live", &chief).await;
         assert_eq!(ids(&live), [""; 0]);
     }

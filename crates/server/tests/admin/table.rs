@@ -80,6 +80,44 @@ ficha_store::on_both_databases! {
         }
     }
 
+    /// As before an upgrade: the session has the scope, and its client has no flag.
+    async fn a_session_from_before_the_flag_administers_nothing(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:admin").await;
+        database.store().await.run_sql("UPDATE clients SET own_scopes = (1 = 0)").await.expect("the clients are there");
+        problem(send(&app, Method::GET, "/sessions", &chief.access).await, 403, "forbidden").await;
+        let second = app.another(&database).await;
+        let form = [("grant_type", "refresh_token"), ("client_id", "ficha-cli"), ("refresh_token", &chief.refresh)];
+        assert_eq!(Tokens::of(second.post("/token", &form).await).await.body["scope"], "");
+    }
+
+    /// What ends their own session, an administrator can do as well.
+    async fn an_administrator_can_purge_and_delete_themselves(database: TestDatabase) {
+        let app = app(&database).await;
+        app.add_user("other", "ficha:admin").await;
+        let scope = "ficha:admin".parse().expect("a scope");
+        let actor = async |name: &str| {
+            let own = token(&app, name, "ficha:admin").await;
+            let id = |claim: &str| own.claims()[claim].as_str().expect("an id").parse().expect("a UUID");
+            let source = ficha_authority::RequestSource::default();
+            ficha_authority::Actor::user(id("sub"), name, &scope, source).in_session(id("sid"))
+        };
+        let other = actor("other").await;
+        app.admin.delete_user(&other, "other").await.expect("it is their right");
+        let ended = app.admin.set_user_email(&other, "alice", Some("x@example.com")).await;
+        assert!(matches!(ended, Err(ficha_authority::AdminError::ActorEnded)), "{ended:?}");
+        assert!(app.admin.revoke_user(&other, "alice").await.is_err());
+        assert!(app.admin.erase_user(&other, "alice").await.is_err());
+        let chief = actor("chief").await;
+        app.admin.purge_keys(&chief).await.expect("it is their right");
+        let chief = actor("chief").await;
+        app.admin.delete_client(&chief, "ficha-cli").await.expect("it is their right");
+        let events = database.store().await.all_events().await;
+        for name in ["user.deleted", "key.purged", "client.deleted"] {
+            assert!(events.iter().any(|event| event.event == name), "{name}");
+        }
+    }
+
     /// A token stops working with its session, and so does what it was about to change.
     async fn who_is_signed_out_administers_nothing(database: TestDatabase) {
         let app = app(&database).await;

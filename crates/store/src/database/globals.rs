@@ -26,6 +26,12 @@ pub(crate) async fn share_epoch(transaction: &WriteConnection) -> Result<i64, Fa
     Ok(row.ok_or_else(missing)?.epoch)
 }
 
+/// The current epoch, without a lock.
+pub(crate) async fn current_epoch(transaction: &WriteConnection) -> Result<i64, Fault> {
+    let row = globals::Entity::find_by_id(ONLY).one(transaction).await?;
+    Ok(row.ok_or_else(missing)?.epoch)
+}
+
 /// Locks the row for a change that depends on its values.
 pub(crate) async fn lock(transaction: &WriteConnection) -> Result<globals::Model, Fault> {
     let row = globals::Entity::find_by_id(ONLY).lock_exclusive().one(transaction).await?;

@@ -5,16 +5,31 @@ use std::collections::HashSet;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::rows::session;
 use crate::sessions::live::live;
-use crate::{NewEvent, StoreError};
+use crate::{Cause, EventKind, NewEvent, Result as StoreResult, Store, StoreError};
+
+impl Store {
+    /// Refuses what consists of several transactions if the session of who does it has ended. Returns the cause for the
+    /// events of what follows: what has begun is completed.
+    pub async fn check_actor(&self, cause: &Cause) -> StoreResult<Cause> {
+        transaction!(self, |transaction| check(transaction, cause).await)
+    }
+}
 
 /// Refuses a change whose actor's session has ended. The session is locked until the commit: a revocation of it is seen
 /// here, or waits and then comes later than the change.
 pub(super) async fn require_live(transaction: &WriteConnection, events: &[NewEvent]) -> Result<(), Fault> {
     if ended(transaction, events.iter()).await?.is_empty() { Ok(()) } else { Err(Fault::Store(StoreError::ActorEnded)) }
+}
+
+/// The same at the beginning of a transaction that may end the actor's own session. Returns the cause for its events.
+pub(crate) async fn check(transaction: &WriteConnection, cause: &Cause) -> Result<Cause, Fault> {
+    require_live(transaction, &[NewEvent::new(EventKind::SessionsRevoked, cause)]).await?;
+    Ok(Cause { session: None, ..cause.clone() })
 }
 
 /// The sessions of actors that have ended.

@@ -46,22 +46,20 @@ impl Store {
     async fn purge_if(&self, only: Option<&[String]>, new: NewKeys, cause: &Cause) -> Result<Option<Revoked>> {
         let NewKeys { sign, refresh, now, until } = new;
         transaction!(self, |transaction| {
-            if let Some(only) = only {
-                // Another purge waits for this lock, and then finds the keys purged.
-                lock(transaction).await?;
-                let kids = unpurged_signing_keys(transaction, now).await?;
-                if !kids.iter().any(|kid| only.contains(kid)) {
-                    return Ok(None);
-                }
-            }
-            // Waits for the logins that hold a share lock on this row; later ones get the new epoch.
-            raise_epoch(transaction).await?;
+            // Waits for the logins that hold a share lock on this row; later ones get the new epoch. Another purge waits
+            // for this lock, and then finds the keys purged.
+            lock(transaction).await?;
             let kids = unpurged_signing_keys(transaction, now).await?;
+            if only.is_some_and(|only| !kids.iter().any(|kid| only.contains(kid))) {
+                return Ok(None);
+            }
+            // First: it ends the session of who purges as well.
+            let detail = json!({ "purged": kids, "kid": sign.kid, "again": only.is_some() });
+            record(self, transaction, NewEvent::new(EventKind::KeyPurged, cause).detail(detail)).await?;
+            raise_epoch(transaction).await?;
             mark_purged(transaction, now, until).await?;
             insert_key(transaction, sign.clone()).await?;
             insert_key(transaction, refresh.clone()).await?;
-            let detail = json!({ "purged": kids, "kid": sign.kid, "again": only.is_some() });
-            record(self, transaction, NewEvent::new(EventKind::KeyPurged, cause).detail(detail)).await?;
             let entries: Vec<_> = kids.iter().map(|kid| DenyEntry::new(DenyId::of_key(kid), until)).collect();
             deny(self, transaction, &entries).await?;
             Ok(Some(Revoked { sessions: 0, entries, rest: None }))

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ficha_token::{DenyEntry, DenyId};
 use uuid::Uuid;
 
+use crate::database::globals::current_epoch;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
@@ -12,7 +13,7 @@ use crate::error::Fault;
 use crate::events::actor::ended as ended_actors;
 use crate::events::record_all;
 use crate::rows::session;
-use crate::sessions::end::{Ended, deny_entry, end_sessions, lock_sessions, mark_revoked};
+use crate::sessions::end::{Ended, deny_entry, end_sessions, is_endable, lock_sessions, mark_revoked};
 use crate::{NewEvent, Result, RevokeReason, Revoked, Store};
 
 /// One of the revocations that share a transaction.
@@ -64,12 +65,17 @@ impl Store {
         event: &NewEvent,
         now: i64,
     ) -> Result<Revoked> {
-        let mut ids = ids.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
+        // With the actor's own session, in one order: two that end each other's don't wait for each other.
+        let mut locked: Vec<Uuid> = ids.iter().copied().chain(event.cause.session).collect();
+        locked.sort_unstable();
+        locked.dedup();
+        let wanted: HashSet<Uuid> = ids.iter().copied().collect();
         transaction!(self, |transaction| {
-            let rows = lock_sessions(transaction, &ids).await?;
-            let open: Vec<_> = rows.iter().filter(|row| row.revoked_at.is_none()).collect();
+            let rows = lock_sessions(transaction, &locked).await?;
+            let epoch = current_epoch(transaction).await?;
+            let is_open =
+                |row: &&session::Model| row.epoch == epoch && is_endable(row, now) && wanted.contains(&row.id);
+            let open: Vec<_> = rows.iter().filter(is_open).collect();
             end_sessions(self, transaction, &open, reason, event.clone(), now).await
         })
     }
@@ -80,12 +86,19 @@ impl Store {
         revocations: &[Revocation],
         now: i64,
     ) -> Result<RevokedBatch, Fault> {
+        // Those of the actors among them, in one order: two that end each other's don't wait for each other.
+        let mut locked = session_ids(&revocations.iter().collect::<Vec<_>>());
+        locked.extend(revocations.iter().filter_map(|revocation| revocation.event.cause.session));
+        locked.sort_unstable();
+        locked.dedup();
+        let mut rows = lock_sessions(transaction, &locked).await?;
         // One that is refused does not stop the others, which may be somebody else's.
         let gone = ended_actors(transaction, revocations.iter().map(|revocation| &revocation.event)).await?;
         let is_refused = |revocation: &Revocation| revocation.event.cause.session.is_some_and(|id| gone.contains(&id));
         let refused: Vec<bool> = revocations.iter().map(is_refused).collect();
         let standing: Vec<&Revocation> = revocations.iter().filter(|revocation| !is_refused(revocation)).collect();
-        let rows = lock_sessions(transaction, &session_ids(&standing)).await?;
+        let targets = session_ids(&standing);
+        rows.retain(|row| targets.binary_search(&row.id).is_ok());
         let ending = to_end(&rows, &standing);
         let events: Vec<_> = ending.iter().map(|(row, _, revocation)| of_session(row, &revocation.event)).collect();
         // Before the denylist's counter is locked, which is the last lock.

@@ -15,6 +15,7 @@ use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::actor::check;
 use crate::events::described::{described, difference};
 use crate::events::record;
 use crate::rows::user::stored_cost;
@@ -83,6 +84,7 @@ impl Store {
             if !change(transaction, id, &[]).await? {
                 return Ok(None);
             }
+            let cause = &check(transaction, cause).await?;
             self.end_all(transaction, id, RevokeReason::Admin, now, cause).await.map(Some)
         })
     }
@@ -95,6 +97,7 @@ impl Store {
         transaction!(self, |transaction| {
             // A login that holds the share lock commits before this continues; one that comes later finds the change.
             let Some(before) = lock(transaction, user).await? else { return Ok(None) };
+            let cause = &check(transaction, cause).await?;
             change(transaction, id, &[(user::Column::Enabled, Expr::value(false))]).await?;
             let revoked = self.end_all(transaction, id, RevokeReason::UserDisabled, now, cause).await?;
             let event = NewEvent::new(EventKind::UserDeleted, cause).user(id);

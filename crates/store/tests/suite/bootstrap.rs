@@ -52,4 +52,30 @@ on_both_databases! {
         assert_eq!(store.user_by_name("admin").await.unwrap(), Some(admin));
         assert_eq!(store.keys().await.unwrap().len(), 2);
     }
+
+    async fn the_servers_own_clients_and_scopes_are_added_once(db: TestDatabase) {
+        let store = db.store().await;
+        for (name, scopes) in [("alice", "notes:read"), ("bob", ""), ("carol", "ficha:account z")] {
+            let user = ficha_store::UserRecord { scopes: scopes.parse().unwrap(), ..user(name) };
+            assert!(store.add_user(user, 10, &cause()).await.unwrap());
+        }
+        store.declare_scope("ficha:admin", "mine", &cause()).await.unwrap();
+        let own = ficha_store::OwnClients {
+            clients: vec![client("own")],
+            scopes: vec![("ficha:admin".into(), "theirs".into()), ("ficha:account".into(), "account".into())],
+            scope_of_users: "ficha:account".into(),
+        };
+        assert!(store.add_own_clients(&own, NOW, &cause()).await.unwrap());
+        let scopes = async |name| store.user_by_name(name).await.unwrap().unwrap().scopes.to_string();
+        assert_eq!(scopes("alice").await, "ficha:account notes:read");
+        assert_eq!((scopes("bob").await, scopes("carol").await), ("ficha:account".into(), "ficha:account z".into()));
+        let declared = [("ficha:account".into(), "account".into()), ("ficha:admin".into(), "mine".into())];
+        assert_eq!(store.list_scopes().await.unwrap(), declared);
+        // What is removed later does not come back.
+        assert!(store.delete_client("own", NOW, &cause()).await.unwrap());
+        let bob = store.user_by_name("bob").await.unwrap().unwrap();
+        store.set_user_rights(bob.id, &ficha_token::Scope::empty(), &[], NOW, &cause()).await.unwrap();
+        assert!(!store.add_own_clients(&own, NOW, &cause()).await.unwrap());
+        assert_eq!((store.client("own").await.unwrap(), scopes("bob").await), (None, String::new()));
+    }
 }

@@ -63,7 +63,6 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     if let Err(error) = base.store.checkpoint().await {
         tracing::warn!(%error, "the write-ahead log could not be checkpointed");
     }
-    add_own_clients(base).await?;
     Ok(match outcome {
         BootstrapOutcome::AlreadyDone => {
             // Another server was faster. If it has a master key of its own, ours would only hide that the right one is
@@ -71,9 +70,14 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
             if made && !fits(&master, &base.store.sealed_keys().await?) {
                 base.master_key.discard()?;
             }
+            add_own_clients(base).await?;
             None
         }
         BootstrapOutcome::Done { user_added, .. } => {
+            // The password is committed and shown only this once, so from here on nothing fails.
+            if let Err(error) = add_own_clients(base).await {
+                tracing::warn!(%error, "the server's own clients could not be added; the next start adds them");
+            }
             Some(FirstStart { admin_password: user_added.then_some(password) })
         }
     })

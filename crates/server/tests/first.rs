@@ -1,6 +1,7 @@
 //! One pass from end to end: a first start, a login, and use of the token.
 
 use ficha_authority::{Authority, StartError, first_start};
+use ficha_store::DatabaseKind;
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, error};
 
@@ -55,5 +56,36 @@ ficha_store::on_both_databases! {
                 Authority::open(base).await.expect("the key matches");
             }
         }
+    }
+
+    /// The password is shown only once: what comes after its commit must not lose it.
+    async fn a_first_start_that_is_not_complete_still_tells_the_password(database: TestDatabase) {
+        let empty = database.another_empty().await;
+        let store = empty.store().await;
+        store.migrate().await.expect("an empty database can be migrated");
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = ficha_testing::foundation(&empty, folder.path()).await;
+        let (spoil, repair) = match empty.kind() {
+            DatabaseKind::Sqlite => (
+                "CREATE TRIGGER spoil BEFORE UPDATE ON globals WHEN NEW.own_clients_at IS NOT NULL \
+                 BEGIN SELECT RAISE(ABORT, 'spoiled'); END",
+                "DROP TRIGGER spoil",
+            ),
+            DatabaseKind::Postgres => (
+                "ALTER TABLE globals ADD CONSTRAINT spoil CHECK (own_clients_at IS NULL)",
+                "ALTER TABLE globals DROP CONSTRAINT spoil",
+            ),
+        };
+        store.run_sql(spoil).await.expect("it can be spoiled");
+        let first = first_start(&base).await.expect("a first start").expect("it was the first");
+        assert!(first.admin_password.is_some());
+        assert!(store.client("ficha-cli").await.expect("an answer").is_none());
+        // Not a success for a server that finds it so: it would run without them for ever.
+        assert!(first_start(&base).await.is_err());
+        store.run_sql(repair).await.expect("it can be repaired");
+        assert!(first_start(&base).await.expect("a start").is_none());
+        assert!(store.client("ficha-cli").await.expect("an answer").is_some());
+        let admin = store.user_by_name("admin").await.expect("an answer").expect("the first user");
+        assert_eq!(admin.scopes.to_string(), "ficha:account ficha:admin");
     }
 }

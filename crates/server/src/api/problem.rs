@@ -23,7 +23,7 @@ pub const KINDS: [(&str, &str, &str); 11] = [
         "The token does not allow this",
         "The detail says which scope is missing. A token has only the scopes that were named when it was requested.",
     ),
-    ("not-found", "There is no such thing", "It was deleted, it never was, or the path is wrong."),
+    ("not-found", "Not found", "It was deleted, it never was, or the path is wrong."),
     ("invalid", "The request can't be understood", "The errors say which fields are wrong, and how."),
     ("conflict", "It has changed meanwhile", "Read it again, and repeat what you want to change."),
     ("taken", "The name is taken", "Choose another name."),

@@ -243,6 +243,21 @@ ficha_store::on_both_databases! {
         assert_eq!(detail, json!({ "reason": "admin", "count": 2, "why": "a drill" }));
     }
 
+    /// Another server has revoked it a moment ago, and this one has not heard of it: what it answers is true of itself.
+    async fn a_bulk_revocation_of_what_another_server_has_just_ended_is_in_effect_here(database: TestDatabase) {
+        let deaf = app_with(&database, |options| options.background = false).await;
+        let alice = deaf.login("alice").await;
+        let chief = token(&deaf, "chief", "ficha:sessions").await.access;
+        let second = deaf.another(&database).await;
+        second.admin.revoke_user(&ficha_testing::tester(), "alice").await.expect("she is there");
+        assert_eq!(deaf.me(&alice.access).await, 200, "it has not heard of it");
+        let body = json!({ "filter": { "user": "alice" }, "dry_run": false, "expected": 1 });
+        let url = deaf.url("/api/v1/sessions/revoke");
+        let done = deaf.http.post(url).bearer_auth(&chief).json(&body).send().await.expect("an answer");
+        assert_eq!(done.json::<Value>().await.expect("JSON"), json!({ "matched": 1, "revoked": 0 }));
+        assert_eq!(deaf.me(&alice.access).await, 401);
+    }
+
     async fn a_bulk_revocation_spares_whom_it_should_and_refuses_what_is_too_wide(database: TestDatabase) {
         let app = app(&database).await;
         let (one, two) = (app.login("alice").await, app.login("alice").await);

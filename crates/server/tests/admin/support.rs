@@ -1,13 +1,18 @@
 //! Shared by these tests.
 
 use ficha_store::testing::TestDatabase;
-use ficha_testing::{App, PASSWORD, Tokens};
+use ficha_testing::{App, Options, PASSWORD, Tokens};
 use reqwest::{Method, Response};
 use serde_json::Value;
 
 /// A server with the user alice, and the administrator chief, who holds every scope.
 pub async fn app(database: &TestDatabase) -> App {
-    let app = App::start(database).await;
+    app_with(database, |_| ()).await
+}
+
+/// The same with settings other than the defaults.
+pub async fn app_with(database: &TestDatabase, change: impl FnOnce(&mut Options)) -> App {
+    let app = App::start_with(database, change).await;
     app.add_user("alice", "notes:read notes:write").await;
     app.add_user("chief", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients ficha:audit").await;
     app

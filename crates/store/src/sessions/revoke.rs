@@ -57,7 +57,8 @@ impl Store {
         transaction!(self, |transaction| self.apply_in(transaction, revocations, now).await)
     }
 
-    /// Ends those of these sessions that have not ended, in one transaction and with one event.
+    /// Ends those of these sessions that have not ended, in one transaction and with one event. The entries include those
+    /// that were already denied, as those of [`RevokedBatch`].
     pub async fn revoke_sessions(
         &self,
         ids: &[Uuid],
@@ -76,7 +77,10 @@ impl Store {
             let is_open =
                 |row: &&session::Model| row.epoch == epoch && is_endable(row, now) && wanted.contains(&row.id);
             let open: Vec<_> = rows.iter().filter(is_open).collect();
-            end_sessions(self, transaction, &open, reason, event.clone(), now).await
+            let revoked = end_sessions(self, transaction, &open, reason, event.clone(), now).await?;
+            let ended = rows.iter().filter(|row| wanted.contains(&row.id) && row.revoked_at.is_some());
+            let entries = revoked.entries.into_iter().chain(ended.filter_map(|row| deny_entry(row, now))).collect();
+            Ok(Revoked { entries, ..revoked })
         })
     }
 

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// The JSON member in which WebDriver sends an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -45,8 +45,13 @@ pub struct Browser {
     _profile: tempfile::TempDir,
 }
 
-impl Browser {
-    pub async fn start(programs: &Programs) -> Self {
+/// How often ChromeDriver is started.
+const STARTS: u32 = 5;
+
+/// Starts ChromeDriver, and returns its port. It looks for a free one, then opens it, and ends if another program was
+/// faster: then it is started again.
+async fn start_driver(programs: &Programs) -> (Child, Lines<BufReader<ChildStdout>>, String) {
+    for _ in 0..STARTS {
         let mut driver = Command::new(&programs.driver)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -56,12 +61,19 @@ impl Browser {
             .spawn()
             .expect("ChromeDriver starts");
         let mut lines = BufReader::new(driver.stdout.take().expect("it is piped")).lines();
-        let port = loop {
-            let line = lines.next_line().await.expect("ChromeDriver writes").expect("ChromeDriver names its port");
+        while let Some(line) = lines.next_line().await.expect("ChromeDriver writes") {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+                let port = port.trim_end_matches('.').to_owned();
+                return (driver, lines, port);
             }
-        };
+        }
+    }
+    panic!("ChromeDriver was started {STARTS} times, and never named its port");
+}
+
+impl Browser {
+    pub async fn start(programs: &Programs) -> Self {
+        let (driver, mut lines, port) = start_driver(programs).await;
         // Keep reading, so that it never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let profile = tempfile::tempdir().expect("a folder for the profile");

@@ -21,6 +21,7 @@ mod m0014_authentication;
 mod m0015_unreported_failures;
 mod m0016_compatibility;
 mod m0017_own_scopes;
+mod m0018_followers;
 
 /// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
 /// release before that knows this one, but not all, can be restarted while a release is rolled out; servers from before
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_unreported_failures::Step),
             Box::new(m0016_compatibility::Step),
             Box::new(m0017_own_scopes::Step),
+            Box::new(m0018_followers::Step),
         ]
     }
 }

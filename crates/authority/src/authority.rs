@@ -18,6 +18,7 @@ use crate::denylist::feed::Feed;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
 use crate::events::output::EventOutput;
+use crate::followers::registry::Registry;
 use crate::foundation::{Foundation, start_hashing};
 use crate::group_commit::GroupCommit;
 use crate::group_commit::event::EventBatch;
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) clients: ClientCache,
     pub(crate) denylist: Arc<Denylist>,
     pub(crate) feed: Feed,
+    /// Who follows the denylist here.
+    pub(crate) followers: Arc<Registry>,
     pub(crate) rotations: GroupCommit<RotationBatch>,
     pub(crate) revocations: Arc<GroupCommit<RevocationBatch>>,
     pub(crate) event_batches: GroupCommit<EventBatch>,
@@ -118,6 +121,7 @@ impl Authority {
                 clients: ClientCache::default(),
                 denylist,
                 feed: Feed::new(&base.settings.denylist),
+                followers: Arc::default(),
                 rotations: GroupCommit::start(rotations, workers, MOST_IN_A_BATCH),
                 // Revocations take their numbers from one counter row, which stays locked until the commit. A second
                 // batch would only wait for it, and each would be half as large.
@@ -186,6 +190,7 @@ impl Authority {
         let inner = &*self.inner;
         let (hashing, denylist) = (inner.hashing.clone(), inner.denylist.clone());
         Admin::new(inner.base.clone(), hashing, denylist, inner.revocations.clone(), inner.metrics.clone())
+            .with_followers(inner.followers.clone())
     }
 
     /// Elapsed seconds, for what is kept only in memory: setting the wall clock does not change them.

@@ -13,6 +13,7 @@ mod denylist;
 mod directory;
 mod error;
 mod events;
+mod followers;
 mod foundation;
 mod grants;
 mod group_commit;
@@ -25,8 +26,9 @@ mod tasks;
 mod tokens;
 
 pub use admin::{
-    Actor, Admin, AdminError, ClientChange, Erased, EventQuery, NewClient, NewPassword, NewUser, PageFrom, Purged,
-    RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage, SessionQuery, SessionSearch, reason_of,
+    Actor, Admin, AdminError, Began, ClientChange, Erased, EventQuery, NewClient, NewPassword, NewUser, PageFrom,
+    Purged, RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage, SessionQuery, SessionSearch,
+    reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};
@@ -39,6 +41,9 @@ pub use error::{AuthorityError, SettingsError, StartError};
 pub use events::output::EventOutput;
 pub use events::verify::{Damage, Verified};
 pub use events::view::{ActorView, EventView, hex};
+pub use followers::collect::{FollowerState, Receipt, Standing};
+pub use followers::declared::{Declared, Parameters as DeclaredParameters};
+pub use followers::registry::FollowerPoll;
 pub use foundation::Foundation;
 pub use grants::password::PasswordRequest;
 pub use keys::key_ring::{KeyRing, Keys};

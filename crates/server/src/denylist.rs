@@ -10,7 +10,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use ficha_authority::{FeedPage, Follower, LONGEST_WAIT, Poll};
+use ficha_authority::{Declared, DeclaredParameters, FeedPage, Follower, FollowerPoll, LONGEST_WAIT, Poll};
 
 use crate::error::{ApiError, no_store};
 use crate::http::unread_body::{connection, mark_authenticated};
@@ -44,6 +44,31 @@ const LONGEST_NONCE: usize = 128;
             description = "Repeated in the response; up to 128 printable ASCII characters",
             max_length = 128
         ),
+        (
+            "service" = Option<String>, Query,
+            description = "The follower's service, for receipts; 1 to 64 of A-Z a-z 0-9 . _ : -",
+            pattern = "^[A-Za-z0-9._:-]{1,64}$"
+        ),
+        (
+            "instance" = Option<String>, Query,
+            description = "Which instance of the service it is, unique per follower; required with `service`",
+            pattern = "^[A-Za-z0-9._:-]{1,64}$"
+        ),
+        (
+            "lease" = Option<u64>, Query,
+            description = "How many seconds it relies on an answer, counted from when it sent the request",
+            minimum = 1, maximum = 86400
+        ),
+        (
+            "stale" = Option<String>, Query,
+            description = "What it does with tokens after that: `refuse` or `accept`",
+            pattern = "^(refuse|accept)$"
+        ),
+        (
+            "version" = Option<String>, Query,
+            description = "The version of what it runs",
+            pattern = "^[A-Za-z0-9._:-]{1,64}$"
+        ),
     ),
     responses(
         (status = 200, description = "What was added after the cursor, possibly nothing", body = DenylistAnswer),
@@ -72,18 +97,27 @@ pub async fn denylist(request: HttpRequest, state: Data<State>) -> Result<HttpRe
     let query = Form::parse(request.query_string().as_bytes())?;
     let start = response_start(query.get("nonce"))?;
     let poll = Poll { after: query.get("after"), wait: parse_wait(query.get("wait"))? };
-    let held = state.authority.poll_denylist(&follower, &source, poll);
+    let declared = Declared::parse(DeclaredParameters {
+        service: query.get("service"),
+        instance: query.get("instance"),
+        lease: query.get("lease"),
+        stale: query.get("stale"),
+        version: query.get("version"),
+    });
+    let declared = declared.map_err(ApiError::InvalidRequest)?;
+    let shows = state.authority.arrive(&follower, &source, declared.as_ref());
+    let held = state.authority.poll_denylist(&follower, &source, poll, &shows);
     let page = tokio::select! {
         page = held => page?,
         // A client that has only shut down its side of the connection still gets a response.
         () = hung_up(&request) => {
             let now = Poll { wait: Duration::ZERO, ..poll };
-            state.authority.poll_denylist(&follower, &source, now).await?
+            state.authority.poll_denylist(&follower, &source, now, &shows).await?
         }
     };
     let mut response = HttpResponse::Ok();
     no_store(&mut response);
-    Ok(response.insert_header(ContentType::json()).body(Body::new(start, &page)))
+    Ok(response.insert_header(ContentType::json()).body(Body::new(start, &page, shows)))
 }
 
 /// Ready once the client of this request has hung up.
@@ -119,11 +153,13 @@ fn parse_wait(text: Option<&str>) -> Result<Duration, ApiError> {
 struct Body {
     start: Bytes,
     rest: Bytes,
+    /// Ends with it.
+    poll: Option<FollowerPoll>,
 }
 
 impl Body {
-    fn new(start: Bytes, page: &FeedPage) -> Self {
-        Self { start, rest: page.after_brace() }
+    fn new(start: Bytes, page: &FeedPage, poll: FollowerPoll) -> Self {
+        Self { start, rest: page.after_brace(), poll: Some(poll) }
     }
 }
 
@@ -142,6 +178,11 @@ impl MessageBody for Body {
         } else {
             start
         };
+        if self.rest.is_empty()
+            && let Some(mut poll) = self.poll.take()
+        {
+            poll.answered();
+        }
         Ready::Ready((!next.is_empty()).then_some(Ok(next)))
     }
 }
@@ -180,7 +221,7 @@ mod tests {
     #[test]
     fn a_body_is_handed_out_whole_in_slices() {
         let text: Bytes = (0..100_000_u32).map(|at| at as u8).collect::<Vec<_>>().into();
-        let mut body = Body { start: Bytes::from_static(b"{"), rest: text.clone() };
+        let mut body = Body { start: Bytes::from_static(b"{"), rest: text.clone(), poll: None };
         assert!(matches!(body.size(), BodySize::Sized(100_001)));
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut handed = Vec::new();

@@ -28,6 +28,7 @@ use crate::state::State;
         crate::api::sessions::show,
         crate::api::sessions::revoke,
         crate::api::revoke_sessions::revoke,
+        crate::api::resource_servers::list,
         crate::health::live,
         crate::health::ready,
         crate::health::metrics,

@@ -80,6 +80,11 @@ impl Actor {
         self.require(Access::Write, Area::Sessions)
     }
 
+    /// The same for seeing who follows the denylist.
+    pub fn require_seeing_resource_servers(&self) -> Result<(), AdminError> {
+        self.require(Access::Read, Area::ResourceServers)
+    }
+
     /// Refuses what the table does not allow.
     pub(crate) fn require(&self, access: Access, area: Area) -> Result<(), AdminError> {
         match &self.powers {

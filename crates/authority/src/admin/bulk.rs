@@ -44,10 +44,12 @@ impl Admin {
     /// Ends the sessions that are still to be ended. The change itself is committed, and so is its event.
     pub(crate) async fn finish(&self, revoked: Revoked) -> Result<u64, AdminError> {
         self.publish(&revoked);
-        match revoked.rest {
-            None => Ok(revoked.sessions),
-            Some(work) => Ok(revoked.sessions + self.finish_bulk(work).await?),
-        }
+        let sessions = match revoked.rest {
+            None => revoked.sessions,
+            Some(work) => revoked.sessions + self.finish_bulk(work).await?,
+        };
+        self.catch_up().await?;
+        Ok(sessions)
     }
 
     /// Ends the rest of the sessions, and returns how many it has ended in all. If another process has taken the work

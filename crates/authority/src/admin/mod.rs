@@ -10,6 +10,7 @@ mod erase;
 mod events;
 mod keys;
 mod powers;
+mod receipts;
 mod revoke_matching;
 mod session_search;
 mod sessions;
@@ -28,6 +29,7 @@ pub use clients::{ClientChange, NewClient};
 pub use erase::Erased;
 pub use events::EventQuery;
 pub use keys::Purged;
+pub use receipts::Began;
 pub use revoke_matching::{RevokeMatching, RevokedMatching};
 pub use session_search::{PageFrom, SearchedState, SessionCount, SessionPage, SessionSearch, reason_of};
 pub use sessions::SessionQuery;
@@ -37,6 +39,7 @@ use self::powers::{Access, Area};
 use crate::clock::issuer::IssuerClock;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
+use crate::followers::registry::Registry;
 use crate::foundation::{Foundation, start_hashing};
 use crate::group_commit::GroupCommit;
 use crate::group_commit::revocation::RevocationBatch;
@@ -106,6 +109,8 @@ pub struct Admin {
     /// Shared with the endpoints: revocations that wait at the same time share a commit.
     revocations: Arc<GroupCommit<RevocationBatch>>,
     metrics: Arc<Metrics>,
+    /// Of a server: who follows the denylist here.
+    followers: Option<Arc<Registry>>,
 }
 
 impl Admin {
@@ -116,7 +121,12 @@ impl Admin {
         revocations: Arc<GroupCommit<RevocationBatch>>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { base, hashing, denylist, revocations, metrics }
+        Self { base, hashing, denylist, revocations, metrics, followers: None }
+    }
+
+    /// The same in a server that has these followers.
+    pub(crate) fn with_followers(self, followers: Arc<Registry>) -> Self {
+        Self { followers: Some(followers), ..self }
     }
 
     /// The rules for a process other than the server, while it runs or before the first start: no keys are needed.
@@ -147,6 +157,15 @@ impl Admin {
     /// Makes this process refuse what was revoked at once.
     fn publish(&self, revoked: &Revoked) {
         self.denylist.add(&revoked.entries);
+    }
+
+    /// Loads what other processes have committed: what had ended before this change is refused here, too, before
+    /// success is reported. A process that is not a server refuses no tokens, and has nothing to load.
+    async fn catch_up(&self) -> Result<(), AdminError> {
+        if self.denylist.is_followed() {
+            self.denylist.follow(&self.base.store, &*self.base.clock).await?;
+        }
+        Ok(())
     }
 
     fn cause(&self, actor: &Actor) -> Cause {

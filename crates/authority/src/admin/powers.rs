@@ -27,6 +27,7 @@ pub(crate) enum Area {
     Scopes,
     Keys,
     Events,
+    ResourceServers,
 }
 
 /// What each scope allows. An area that is not named, it does not.
@@ -40,6 +41,7 @@ const TABLE: [(&str, &[(Area, Access)]); 6] = [
             (Area::Scopes, Access::Write),
             (Area::Keys, Access::Write),
             (Area::Events, Access::Read),
+            (Area::ResourceServers, Access::Read),
         ],
     ),
     (
@@ -51,9 +53,18 @@ const TABLE: [(&str, &[(Area, Access)]); 6] = [
             (Area::Scopes, Access::Read),
             (Area::Keys, Access::Read),
             (Area::Events, Access::Read),
+            (Area::ResourceServers, Access::Read),
         ],
     ),
-    ("ficha:sessions", &[(Area::Sessions, Access::Write), (Area::Users, Access::Name), (Area::Clients, Access::Name)]),
+    (
+        "ficha:sessions",
+        &[
+            (Area::Sessions, Access::Write),
+            (Area::Users, Access::Name),
+            (Area::Clients, Access::Name),
+            (Area::ResourceServers, Access::Read),
+        ],
+    ),
     ("ficha:users", &[(Area::Users, Access::Write), (Area::Sessions, Access::Read)]),
     ("ficha:clients", &[(Area::Clients, Access::Write), (Area::Scopes, Access::Write), (Area::Sessions, Access::Read)]),
     ("ficha:audit", &[(Area::Events, Access::Read)]),
@@ -89,6 +100,7 @@ impl fmt::Display for Area {
             Self::Scopes => "scopes",
             Self::Keys => "keys",
             Self::Events => "the event log",
+            Self::ResourceServers => "resource servers",
         })
     }
 }
@@ -104,17 +116,18 @@ mod tests {
     /// The table as the documentation has it.
     #[test]
     fn the_table_allows_exactly_what_is_documented() {
-        let areas = [Area::Sessions, Area::Users, Area::Clients, Area::Scopes, Area::Keys, Area::Events];
+        let areas =
+            [Area::Sessions, Area::Users, Area::Clients, Area::Scopes, Area::Keys, Area::Events, Area::ResourceServers];
         let rows = [
-            ("ficha:admin", "w w w w w r"),
-            ("ficha:admin:read", "r r r r r r"),
-            ("ficha:sessions", "w n n - - -"),
-            ("ficha:users", "r w - - - -"),
-            ("ficha:clients", "r - w w - -"),
-            ("ficha:audit", "- - - - - r"),
-            ("ficha:account", "- - - - - -"),
-            ("notes:admin", "- - - - - -"),
-            ("", "- - - - - -"),
+            ("ficha:admin", "w w w w w r r"),
+            ("ficha:admin:read", "r r r r r r r"),
+            ("ficha:sessions", "w n n - - - r"),
+            ("ficha:users", "r w - - - - -"),
+            ("ficha:clients", "r - w w - - -"),
+            ("ficha:audit", "- - - - - r -"),
+            ("ficha:account", "- - - - - - -"),
+            ("notes:admin", "- - - - - - -"),
+            ("", "- - - - - - -"),
         ];
         for (name, row) in rows {
             for (area, cell) in areas.iter().zip(row.split(' ')) {

@@ -19,6 +19,8 @@ use crate::denylist::pages::{Begin, Pages};
 use crate::denylist::poll_slots::PollSlots;
 use crate::denylist::replica::VOUCH_LIMIT;
 use crate::error::AuthorityError;
+use crate::followers::declared::Declared;
+use crate::followers::registry::FollowerPoll;
 use crate::request_source::RequestSource;
 use crate::settings::DenylistSettings;
 
@@ -129,17 +131,24 @@ impl Authority {
         Ok(Follower::Client(client))
     }
 
+    /// A poll has arrived: what it shows about its follower is noted as long as this is not dropped.
+    pub fn arrive(&self, follower: &Follower, source: &RequestSource, declared: Option<&Declared>) -> FollowerPoll {
+        self.inner.followers.arrive(follower.id(), source, declared)
+    }
+
     /// Answers one poll: what came after the cursor, as soon as there is something or the wait is over.
     pub async fn poll_denylist(
         &self,
         follower: &Follower,
         source: &RequestSource,
         poll: Poll<'_>,
+        shows: &FollowerPoll,
     ) -> Result<Arc<FeedPage>, AuthorityError> {
         // Subscribed before the list is read, so that later changes wake this poll.
         let mut wakes = self.inner.feed.wake.subscribe();
         let newest = self.read_again().await?;
         let cursor = poll.after.map(str::parse::<Cursor>);
+        let is_known = self.note_cursor(cursor, shows);
         if cursor == Some(Ok(newest)) && !poll.wait.is_zero() {
             let slot = self.inner.feed.slots.take(follower.id(), source).ok_or_else(|| {
                 self.inner.metrics.feed_refused.count();
@@ -175,6 +184,13 @@ impl Authority {
         if self.denylist().recent().generation() != generation {
             return Err(AuthorityError::Stale);
         }
+        if let (Some(Ok(cursor)), false) = (cursor, is_known) {
+            // Only the database knew it.
+            if page.is_reset() { shows.has_nothing(generation, true) } else { shows.has(generation, cursor.number) }
+        }
+        if !page.more() {
+            shows.answering();
+        }
         self.inner.metrics.feed_polls.count();
         if page.is_reset() {
             self.inner.metrics.feed_resets.count();
@@ -191,6 +207,7 @@ impl Authority {
     pub fn release_followers(&self) {
         self.inner.feed.closing.store(true, Ordering::Release);
         self.inner.feed.wake.send_replace(());
+        self.inner.followers.close();
     }
 
     /// Waits for a new read of the database and returns the newest row. A failed read is tried again for as long as the
@@ -226,6 +243,21 @@ impl Authority {
                 () = &mut time_up => return Ended::TimeUp,
             }
         }
+    }
+
+    /// Notes what the cursor shows, if memory knows it; true if it does, or if there is none.
+    fn note_cursor(&self, cursor: Option<Result<Cursor, ()>>, shows: &FollowerPoll) -> bool {
+        let recent = self.denylist().recent();
+        let generation = recent.generation();
+        match cursor {
+            None => shows.has_nothing(generation, false),
+            Some(Err(())) => shows.has_nothing(generation, true),
+            Some(Ok(cursor)) if recent.newest() == Some(cursor) || recent.after(cursor).is_some() => {
+                shows.has(generation, cursor.number);
+            }
+            Some(Ok(_)) => return false,
+        }
+        true
     }
 
     /// The client may have been disabled while its poll was held.
@@ -270,6 +302,9 @@ pub(crate) async fn wake_followers(authority: Authority) {
             continue;
         }
         (seen, fresh) = (newest, now_fresh);
+        if let Some(newest) = newest {
+            authority.inner.followers.note_head(newest);
+        }
         feed.gathering.send_replace(true);
         feed.wake.send_replace(());
         tokio::time::sleep(GATHER).await;

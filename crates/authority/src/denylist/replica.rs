@@ -166,6 +166,11 @@ impl Denylist {
         self.recent.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// True if this process follows the database: it is a server.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.recent().newest().is_some()
+    }
+
     /// How many reads of the head have started.
     pub fn reads(&self) -> u64 {
         self.started.load(Ordering::Acquire)

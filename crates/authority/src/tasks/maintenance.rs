@@ -18,6 +18,9 @@ const PRUNE_ROUNDS: u32 = 20;
 /// Login failures and finished revocations of many sessions are removed after a day, events after a year.
 const FORGET_REVOCATIONS: i64 = 86_400;
 const FORGET_FAILURES: i64 = 86_400;
+/// Followers are removed after a day without a poll, questions about them if whoever asked has died.
+const FORGET_FOLLOWERS: i64 = 86_400;
+const FORGET_QUESTIONS: i64 = 120;
 const FORGET_EVENTS: i64 = 365 * 86_400;
 
 /// Removes what has expired, in small batches, and rotates keys.
@@ -71,6 +74,7 @@ impl Authority {
         self.prune_events(now - FORGET_EVENTS).await?;
         store.prune_bulk_revocations(now - FORGET_REVOCATIONS).await?;
         store.prune_keys(now).await?;
+        store.prune_followers(1_000 * (now - FORGET_FOLLOWERS), now - FORGET_QUESTIONS).await?;
         let admin = self.admin();
         if let SigningSettings::KeyPair { rotate_after: Some(after), .. } = &self.settings().signing {
             admin.rotate_key_if_older_than(after.as_secs() as i64).await?;

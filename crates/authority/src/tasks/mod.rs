@@ -21,6 +21,8 @@ use tokio::time::Instant;
 use crate::Authority;
 use crate::denylist::feed::wake_followers;
 use crate::events::sequencer::sequence;
+use crate::followers::answers::answer_questions;
+use crate::followers::save::save_followers;
 use crate::tasks::heartbeat::beat;
 use crate::tasks::listen::listen;
 use crate::tasks::maintenance::maintain;
@@ -46,6 +48,7 @@ pub struct Background {
     /// Tells the sequencer to number what waits, and receives its confirmation.
     stop_events: watch::Sender<bool>,
     events_done: watch::Receiver<bool>,
+    authority: Authority,
 }
 
 impl Background {
@@ -70,6 +73,10 @@ impl Background {
             // They are committed: another server numbers them, or this one at its next start.
             tracing::debug!("the last events got no numbers in time");
         }
+        // Nobody is answered any more, and the database is still open.
+        if !matches!(tokio::time::timeout(WRITE_OUT, self.authority.leave_followers()).await, Ok(Ok(()))) {
+            tracing::debug!("the other servers could not be told that this one has stopped");
+        }
         // Before the database is closed: a read that meets a closed connection would be logged as an outage.
         if tokio::time::timeout(SHUT_DOWN, self.tasks.shut_down()).await.is_err() {
             tracing::warn!("the background tasks could not be stopped in time");
@@ -93,6 +100,8 @@ impl Authority {
         keep("heartbeat", |authority| beat(authority).boxed());
         keep("neighbours", |authority| neighbours::compare(authority).boxed());
         keep("bulk revocations", |authority| bulk::continue_stopped(authority).boxed());
+        keep("questions about followers", |authority| answer_questions(authority).boxed());
+        keep("names of followers", |authority| save_followers(authority).boxed());
         keep("maintenance", |authority| maintain(authority).boxed());
         if self.store().kind() == DatabaseKind::Postgres {
             keep("listen", |authority| listen(authority).boxed());
@@ -101,7 +110,7 @@ impl Authority {
         let (done, events_done) = watch::channel(false);
         let authority = self.clone();
         tasks.keep("events", move || sequence(authority.clone(), stopped.clone(), done.clone()));
-        Background { tasks, stop_events, events_done }
+        Background { tasks, stop_events, events_done, authority: self.clone() }
     }
 }
 

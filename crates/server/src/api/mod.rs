@@ -4,6 +4,8 @@ mod caller;
 pub mod problem;
 pub mod problems;
 mod query;
+pub mod receipt;
+pub mod resource_servers;
 pub mod revoke_sessions;
 pub mod sessions;
 
@@ -30,6 +32,7 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
                 .route(read().to(sessions::show))
                 .route(web::delete().to(sessions::revoke)),
         )
+        .service(resource("/resource-servers", "GET, HEAD").route(read().to(resource_servers::list)))
         .default_service(web::to(unknown))
         .wrap(from_fn(run_to_completion))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use ficha_authority::RevokeMatching;
+use ficha_authority::{Began, RevokeMatching};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::caller::caller;
 use super::problem::{FieldError, Problem, ProblemAnswer};
 use super::query::Parameters;
+use super::receipt::{receipt, wait};
 use super::sessions::{Revoked, answered, search};
 use crate::request::form::read_body;
 use crate::state::State;
@@ -92,6 +93,10 @@ const MOST_REASON: usize = 200;
     tag = "Admin",
     operation_id = "revoke_sessions",
     security(("token" = [])),
+    params((
+        "wait" = Option<u64>, Query,
+        description = "Wait up to this many seconds, 30 at most, for the resource servers, and say which refuse their tokens"
+    )),
     request_body = Request,
     responses(
         (status = 200, description = "They have ended; or, for a dry run, how many they are (`matched` alone)", body = Revoked),
@@ -111,7 +116,9 @@ pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) 
 async fn revoked(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer, Problem> {
     let actor = caller(request, state).await?;
     actor.require_ending_sessions()?;
-    Parameters::of(request.query_string()).finish()?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wait = wait(&mut parameters);
+    parameters.finish()?;
     let body = read_body(payload).await.map_err(|error| Problem::of_body(&error))?;
     let body: Request = serde_json::from_slice(&body).map_err(|error| Problem::invalid_body(&error.to_string()))?;
     let (what, is_dry_run) = body.parse()?;
@@ -119,8 +126,10 @@ async fn revoked(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     if is_dry_run {
         return Ok(Answer::Matched(Matched { matched: admin.count_matching(&actor, &what).await? }));
     }
+    let began = Began::now();
     let done = admin.revoke_matching(&actor, &what).await?;
-    Ok(Answer::Revoked(Revoked { matched: done.matched, revoked: done.revoked }))
+    let receipt = receipt(request, state, began, wait).await;
+    Ok(Answer::Revoked(Revoked { matched: done.matched, revoked: done.revoked, receipt }))
 }
 
 impl Request {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
-    Actor, PageFrom, SearchedState, SessionCount, SessionRecord, SessionSearch, SessionState, reason_of,
+    Actor, Began, PageFrom, SearchedState, SessionCount, SessionRecord, SessionSearch, SessionState, reason_of,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::caller::caller;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
+use super::receipt::{ReceiptView, receipt, wait};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -100,6 +101,9 @@ pub struct Revoked {
     pub matched: u64,
     /// How many it ended; the others had ended before.
     pub revoked: u64,
+    /// With `wait`: who refuses their tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptView>,
 }
 
 /// Lists sessions, the newest first.
@@ -165,9 +169,16 @@ pub async fn show(request: HttpRequest, id: Path<String>, state: Data<State>) ->
     tag = "Admin",
     operation_id = "revoke_session",
     security(("token" = [])),
-    params(("id" = String, Path, description = "The `sid` of its tokens")),
+    params(
+        ("id" = String, Path, description = "The `sid` of its tokens"),
+        (
+            "wait" = Option<u64>, Query,
+            description = "Wait up to this many seconds, 30 at most, for the resource servers, and say which refuse its tokens"
+        ),
+    ),
     responses(
         (status = 200, description = "It has ended", body = Revoked),
+        (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "There is no such session", body = ProblemAnswer),
@@ -236,9 +247,12 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<Session
 async fn revoked(request: &HttpRequest, id: &str, state: &State) -> Result<Revoked, Problem> {
     let actor = caller(request, state).await?;
     actor.require_ending_sessions()?;
-    Parameters::of(request.query_string()).finish()?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wait = wait(&mut parameters);
+    parameters.finish()?;
+    let began = Began::now();
     let is_new = state.authority.admin().revoke_session(&actor, session_id(id)).await?;
-    Ok(Revoked { matched: 1, revoked: is_new.into() })
+    Ok(Revoked { matched: 1, revoked: is_new.into(), receipt: receipt(request, state, began, wait).await })
 }
 
 /// What is not an id is the id of nothing: the rule refuses it, or says that it is not there.
@@ -314,6 +328,12 @@ fn view(session: SessionRecord, state: SessionState, names: &HashMap<Uuid, Strin
         amr: session.authentication.map(|how| how.amr).unwrap_or_default(),
         ended: reason.map(|reason| Ended { at: session.revoked.map(|(at, _)| time_text(at)), reason }),
     }
+}
+
+/// RFC 3339, UTC, from Unix milliseconds.
+pub fn millis_text(unix: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix) * 1_000_000);
+    time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339).unwrap_or_default()
 }
 
 /// RFC 3339, UTC.

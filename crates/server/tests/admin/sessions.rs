@@ -258,6 +258,24 @@ ficha_store::on_both_databases! {
         assert_eq!(deaf.me(&alice.access).await, 401);
     }
 
+    /// The same for the rules that end all sessions of a user or of a client.
+    async fn what_ends_all_sessions_is_in_effect_here_even_if_another_server_has_ended_them(database: TestDatabase) {
+        let deaf = app_with(&database, |options| options.background = false).await;
+        let second = deaf.another(&database).await;
+        let (admin, actor) = (deaf.authority.admin(), ficha_testing::tester());
+        for by_user in [true, false] {
+            let alice = deaf.login("alice").await;
+            second.admin.revoke_user(&actor, "alice").await.expect("she is there");
+            assert_eq!(deaf.me(&alice.access).await, 200, "it has not heard of it");
+            let ended = match by_user {
+                true => admin.revoke_user(&actor, "alice").await,
+                false => admin.revoke_client(&actor, "first-party").await,
+            };
+            assert_eq!(ended.expect("it is there"), 0);
+            assert_eq!(deaf.me(&alice.access).await, 401);
+        }
+    }
+
     async fn a_bulk_revocation_spares_whom_it_should_and_refuses_what_is_too_wide(database: TestDatabase) {
         let app = app(&database).await;
         let (one, two) = (app.login("alice").await, app.login("alice").await);

@@ -1,7 +1,7 @@
 //! The heartbeat: one change per second that shows whether changes are kept, on behalf of all that are not checked
 //! individually. It also records in the database the time at which this process last ran.
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Statement,
@@ -9,6 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::database::Target;
+use crate::database::transaction::statement;
 use crate::rows::heartbeat::{Column, Entity, Model};
 use crate::{DatabaseKind, Result, Store};
 
@@ -47,6 +48,17 @@ pub struct Neighbour {
     pub number: i64,
     /// Its settings, as in [`Heartbeat::settings`]; `None` if it does not say.
     pub settings: Option<String>,
+}
+
+/// Another process that has not stopped in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beating {
+    /// The process.
+    pub process: Uuid,
+    /// The number of its last heartbeat.
+    pub number: i64,
+    /// The time of it, by that process's clock, in Unix seconds.
+    pub at: i64,
 }
 
 /// What a process took the time to be, in Unix seconds. The three values differ while its clock is in doubt; for that
@@ -103,6 +115,7 @@ impl Store {
             elapsed: beat.elapsed,
             settings: Some(beat.settings.clone()),
             proof: self.proof(thorough),
+            stopped: false,
         };
         // Not `transaction!`: a failure here must not be retried at once, and it must be tried even while all
         // other changes are refused.
@@ -177,6 +190,31 @@ impl Store {
             .filter(Column::Process.ne(self.last_own_beat().0));
         let rows: Vec<(Uuid, i64, Option<String>)> = query.into_tuple().all(self.reader()).await?;
         Ok(rows.into_iter().map(|(process, number, settings)| Neighbour { process, number, settings }).collect())
+    }
+
+    /// The other processes that have not stopped in order, as their heartbeats say: running, or not any more.
+    pub async fn unstopped(&self) -> Result<Vec<Beating>> {
+        let query = Entity::find()
+            .select_only()
+            .columns([Column::Process, Column::Number, Column::At])
+            .filter(Column::Process.ne(self.last_own_beat().0))
+            .filter(Column::Stopped.eq(false));
+        let rows: Vec<(Uuid, i64, i64)> = query.into_tuple().all(self.reader()).await?;
+        Ok(rows.into_iter().map(|(process, number, at)| Beating { process, number, at }).collect())
+    }
+
+    /// This process, once it has written a heartbeat.
+    pub fn process(&self) -> Option<Uuid> {
+        Some(self.last_own_beat().0).filter(|process| !process.is_nil())
+    }
+
+    /// Records that this process answers nobody any more.
+    pub async fn note_stopped(&self) -> Result<()> {
+        let process = self.last_own_beat().0;
+        statement!(self, |database| {
+            let update = Entity::update_many().col_expr(Column::Stopped, Expr::value(true));
+            update.filter(Column::Process.eq(process)).exec(database).await.map(drop)
+        })
     }
 
     /// Moves the content of a write-ahead log that was unlinked into the database, over the connections that still have

@@ -10,7 +10,8 @@ use crate::{Head, History, Result, Store, StoreError};
 
 /// A single statement, so that all of it is of one moment and of one server.
 const HEAD: &str = "SELECT d.number, d.tag, g.epoch, g.changes, g.bootstrapped_at, \
-                    (SELECT h.number FROM heartbeats h WHERE h.process = $1) AS beat, HISTORY \
+                    (SELECT h.number FROM heartbeats h WHERE h.process = $1) AS beat, \
+                    EXISTS (SELECT 1 FROM follower_questions) AS asked, HISTORY \
                     FROM globals g CROSS JOIN denylist_head d WHERE g.id = 1 AND d.id = 1";
 
 /// SQLite is a file. Whether it is still the same one is checked separately.
@@ -24,6 +25,7 @@ struct Row {
     changes: i64,
     bootstrapped_at: Option<i64>,
     beat: Option<i64>,
+    asked: bool,
     standby: bool,
     read_only: bool,
     system: i64,
@@ -57,6 +59,7 @@ impl Store {
             epoch: row.epoch,
             changes: row.changes,
             bootstrapped: row.bootstrapped_at.is_some(),
+            asked: row.asked,
         })
     }
 }

@@ -19,6 +19,8 @@ pub struct Head {
     pub history: History,
     /// False if a heartbeat that this process wrote, and the database acknowledged, is older there: commits were lost.
     pub has_own_beat: bool,
+    /// True while somebody asks all servers about their followers ([`Store::questions`](crate::Store::questions)).
+    pub asked: bool,
 }
 
 /// Which of its histories a database has. A failover or a restore begins another one, from which the last commits of

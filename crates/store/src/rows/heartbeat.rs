@@ -21,6 +21,8 @@ pub struct Model {
     pub settings: Option<String>,
     /// Random bytes, written to check that there is space.
     pub proof: Vec<u8>,
+    /// True once the process has stopped in order.
+    pub stopped: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,0 +1,57 @@
+//! Who follows the denylist, and the questions that one server asks the others about it.
+
+use sea_orm_migration::prelude::*;
+
+use crate::columns::{bigint, bigint_null, boolean, text, text_null, uuid};
+
+pub(crate) struct Step;
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        "m0018_followers"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut key = Index::create().col("client_id").col("service").col("instance").take();
+        let followers = Table::create()
+            .table("followers")
+            // Empty: a follower without credentials.
+            .col(text("client_id"))
+            .col(text("service"))
+            .col(text("instance"))
+            // The server that it polled last.
+            .col(uuid("process"))
+            .col(text_null("address"))
+            .col(bigint_null("lease_seconds"))
+            .col(boolean("accepts_stale"))
+            .col(text_null("version"))
+            // Unix milliseconds.
+            .col(bigint("seen_at"))
+            .primary_key(&mut key)
+            .take();
+        manager.create_table(followers).await?;
+        let mut questions = Table::create();
+        questions.table("follower_questions");
+        questions.col(uuid("id").primary_key()).col(bigint("number")).col(bigint("tag")).col(bigint("asked_at"));
+        manager.create_table(questions).await?;
+        let mut key = Index::create().col("question").col("process").take();
+        let mut answers = Table::create();
+        answers.table("follower_answers").col(uuid("question")).col(uuid("process"));
+        answers.col(bigint("number")).col(text("body")).primary_key(&mut key);
+        manager.create_table(answers).await?;
+        // True once a process has stopped in order: it answers no follower any more.
+        let stopped = ColumnDef::new("stopped").boolean().not_null().default(false).take();
+        manager.alter_table(Table::alter().table("heartbeats").add_column(stopped).take()).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.alter_table(Table::alter().table("heartbeats").drop_column("stopped").take()).await?;
+        for table in ["follower_answers", "follower_questions", "followers"] {
+            manager.drop_table(Table::drop().table(table).take()).await?;
+        }
+        Ok(())
+    }
+}

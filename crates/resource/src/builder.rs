@@ -35,6 +35,8 @@ pub struct BearerBuilder<B = OAuth2PasswordBearer> {
     lease: Duration,
     keys_outage_limit: Duration,
     on_stale: OnStale,
+    service: Option<String>,
+    instance: Option<String>,
     cache_bytes: usize,
     client: Option<Client>,
     root_certificates: Vec<Vec<u8>>,
@@ -80,6 +82,8 @@ impl<B> BearerBuilder<B> {
             lease: Duration::from_secs(30),
             keys_outage_limit: Duration::from_secs(86_400),
             on_stale: OnStale::Refuse,
+            service: None,
+            instance: None,
             cache_bytes: DEFAULT_CACHE_BYTES,
             client: None,
             root_certificates: Vec::new(),
@@ -188,6 +192,21 @@ impl<B> BearerBuilder<B> {
     /// What to do with tokens while the denylist is stale: [`OnStale::Refuse`] by default.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
+        self
+    }
+
+    /// The name of this service in the authorization server's list of resource servers, and in receipts of revocations:
+    /// by default its audience, without `https://`; with [`BearerBuilder::any_audience`] the client id of
+    /// [`BearerBuilder::credentials`]. At most 64 of the characters `A-Z a-z 0-9 . _ : -`; others become `-`.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = Some(name.into());
+        self
+    }
+
+    /// The name of this instance of the service, in the same lists: by default the machine's name and a random part. It
+    /// must be unique. Of two that share a name, the slower is shown.
+    pub fn instance(mut self, name: impl Into<String>) -> Self {
+        self.instance = Some(name.into());
         self
     }
 

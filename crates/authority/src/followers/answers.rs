@@ -1,6 +1,7 @@
 //! Answers the questions of other servers, and of commands, about this server's followers.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use ficha_store::{Answer, Question, StoreError};
@@ -62,11 +63,13 @@ impl Authority {
         let questions = read_in_time(self.store().questions()).await?;
         open.retain(|id, _| questions.iter().any(|question| question.id == *id));
         for question in &questions {
-            if !open.contains_key(&question.id) {
-                let Some(generation) = self.generation_of(question).await? else { continue };
-                open.insert(question.id, Open { generation, said: None, number: 0 });
-            }
-            let Some(one) = open.get_mut(&question.id) else { continue };
+            let one = match open.entry(question.id) {
+                Entry::Occupied(one) => one.into_mut(),
+                Entry::Vacant(place) => {
+                    let Some(generation) = self.generation_of(question).await? else { continue };
+                    place.insert(Open { generation, said: None, number: 0 })
+                }
+            };
             let said = self.inner.followers.say(one.generation, question.number);
             let now = began.elapsed().as_millis() as u64;
             if one.said.as_ref().is_some_and(|(before, at)| !before.differs(*at, &said, now)) {

@@ -183,9 +183,7 @@ impl Collector<'_> {
 
     /// Asks the other servers, if there are any.
     async fn ask(&self, collected: &Collected<'_>) -> Option<Uuid> {
-        if collected.silent().next().is_none() {
-            return None;
-        }
+        collected.silent().next()?;
         let Cursor { number, tag } = collected.row;
         let question = Question { id: random_uuid(self.entropy), number, tag };
         let asked = timeout(crate::VOUCH_LIMIT, self.store.ask(question, self.clock.unix_now())).await;

@@ -102,6 +102,30 @@ fn the_documented_follower_denies_revoked_tokens_and_notices_a_lost_server() {
 }
 
 #[test]
+fn a_revocation_on_the_command_line_says_that_the_documented_follower_refuses_the_token() {
+    if !has("python3") {
+        return;
+    }
+    let bench = Bench::new();
+    bench.add_user("alice", &["--scope", "notes:read"]);
+    let client = bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
+    let server = bench.serve();
+    let (one, two) = (log_in(&server), log_in(&server));
+    bench.write("follower.py", &(follower() + DRIVER));
+    let mut follower = Follower::start(&bench, &server, &client, &one);
+    follower.answers("False");
+    let sid = |token: &Value| part(token, 1)["sid"].as_str().unwrap().to_owned();
+    let done = bench.json(&["session", "revoke", &sid(&one), "--wait", "20", "--json"]);
+    assert_eq!((&done["revoked"], &done["receipt"]["complete"]), (&1.into(), &true.into()), "{done}");
+    let service = &done["receipt"]["services"][0];
+    assert_eq!((service["service"].as_str(), service["state"].as_str()), (Some("python"), Some("applied")), "{done}");
+    follower.answers("True");
+    let shown = bench.run(&["session", "revoke", &sid(&two), "--wait", "20"]).good().stdout;
+    assert!(shown.starts_with("1 session ended\nSERVICE") && shown.contains("refuses"), "{shown}");
+    assert_eq!(bench.run(&["session", "revoke", &sid(&two), "--wait", "0"]).good().stdout, "no sessions ended\n");
+}
+
+#[test]
 fn the_documented_follower_drops_a_replayed_page() {
     if !has("python3") {
         return;

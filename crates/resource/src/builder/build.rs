@@ -17,6 +17,7 @@ use crate::remote::fixed::{FixedKeys, NoDenylist, SharedSecret};
 use crate::remote::http;
 use crate::remote::http::Credentials;
 use crate::remote::metadata::{Endpoints, Search};
+use crate::remote::name::Name;
 use crate::remote::{Fed, Plan, RemoteKeys, Replica, Task, address};
 use crate::scopes::is_scope_name;
 use crate::source::{DenySource, KeySource, OnStale};
@@ -179,6 +180,10 @@ impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
             metadata_error: search.as_ref().map(|search| Arc::clone(&search.last_error)).unwrap_or_default(),
             awaits_metadata: search.as_ref().is_some_and(|search| search.needs_keys || search.needs_denylist),
         };
+        let by_client = self.credentials.as_ref().map(|credentials| credentials.client_id.as_str());
+        let audience = settings.expected.audiences.first().map(String::as_str);
+        let service = self.service.as_deref().or(audience).or(by_client).unwrap_or("any");
+        let name = Name::new(service, self.instance.as_deref(), self.lease, self.on_stale);
         let plan = Plan {
             client,
             clock: Arc::clone(&self.clock),
@@ -189,6 +194,7 @@ impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
             replica: replica.clone(),
             credentials: self.credentials,
             lease: self.lease,
+            name,
         };
         let task = Arc::new(Task::spawn(description.issuer.clone(), plan));
         let keys: Arc<dyn KeySource> = match (keys, fixed) {

@@ -15,6 +15,7 @@ use super::backoff::{Backoff, jittered};
 use super::failure_log::FailureLog;
 use super::http::{Ask, Credentials, FetchError, fetch, unreadable};
 use super::lease::Moment;
+use super::name::Name;
 use super::replica::{PageHead, Replica};
 
 /// The longest that a server holds a poll.
@@ -46,6 +47,7 @@ pub(super) struct Follower {
     url: Url,
     credentials: Option<Credentials>,
     lease: Duration,
+    name: Name,
     wait: Duration,
     cursor: Option<String>,
     /// True until the whole list has been read: from the start, after a jump of the clock, and while pages follow.
@@ -91,11 +93,25 @@ impl Follower {
         url: Url,
         credentials: Option<Credentials>,
         lease: Duration,
+        name: Name,
     ) -> Self {
         let wait = Duration::from_secs((lease / 3).min(MAX_WAIT).as_secs().max(1));
         let failures = FailureLog::new(Arc::clone(&replica.last_error));
         let (backoff, unheld) = (Backoff::new(MAX_PAUSE), Backoff::new(MAX_PAUSE));
-        Self { replica, client, url, credentials, lease, wait, cursor: None, reading: true, backoff, unheld, failures }
+        Self {
+            replica,
+            client,
+            url,
+            credentials,
+            lease,
+            name,
+            wait,
+            cursor: None,
+            reading: true,
+            backoff,
+            unheld,
+            failures,
+        }
     }
 
     /// Follows the denylist without end.
@@ -127,6 +143,7 @@ impl Follower {
             query.append_pair("after", cursor).append_pair("wait", &wait.as_secs().to_string());
         }
         query.append_pair("nonce", &nonce);
+        self.name.append(&mut query);
         drop(query);
         let limit = if self.reading { wait + SLACK + PAGE_SLACK } else { wait + SLACK };
         Poll { url, nonce, wait, limit, sent: self.replica.now(), started: Instant::now() }

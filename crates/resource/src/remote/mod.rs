@@ -11,6 +11,7 @@ pub(crate) mod http;
 mod keys;
 mod lease;
 pub(crate) mod metadata;
+pub(crate) mod name;
 mod purges;
 mod replica;
 mod supervise;
@@ -34,6 +35,7 @@ pub(crate) use task::{Fed, Task};
 use follower::Follower;
 use http::Credentials;
 use metadata::{Endpoints, Search};
+use name::Name;
 use supervise::keep_running;
 
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -52,11 +54,12 @@ pub(crate) struct Plan {
     pub replica: Option<Arc<Replica>>,
     pub credentials: Option<Credentials>,
     pub lease: Duration,
+    pub name: Name,
 }
 
 impl Plan {
     async fn run(self) {
-        let Self { client, clock, known, search, found, keys, replica, credentials, lease } = self;
+        let Self { client, clock, known, search, found, keys, replica, credentials, lease, name } = self;
         let (publish, known) = watch::channel(known);
         let search = async {
             // With `give_up` false it never fails.
@@ -89,7 +92,8 @@ impl Plan {
             {
                 let following = keep_running("following the denylist", || {
                     let credentials = credentials.clone();
-                    Follower::new(Arc::clone(replica), client.clone(), url.clone(), credentials, lease).run()
+                    let name = name.clone();
+                    Follower::new(Arc::clone(replica), client.clone(), url.clone(), credentials, lease, name).run()
                 });
                 let purging = keep_running("purging the denylist", || purge(Arc::clone(replica)));
                 tokio::join!(following, purging);

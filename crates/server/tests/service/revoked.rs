@@ -1,7 +1,7 @@
 //! However a token is revoked at the server, the service rejects it. The service's clock stands still, so this is not
 //! because its lease ran out.
 
-use ficha_authority::{ClientScopes, NewPassword, Password};
+use ficha_authority::{Began, ClientScopes, NewPassword, Password, Standing};
 use ficha_store::testing::TestDatabase;
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -23,6 +23,25 @@ ficha_store::on_both_databases! {
         revoke(&app, &first.access).await;
         service.soon_rejects(&first.access).await;
         service.accepts(&second.access).await;
+    }
+
+    /// "Applied" in a receipt means that the service refuses the token by then, whoever looks.
+    async fn a_receipt_says_that_the_service_refuses_the_token(database: TestDatabase) {
+        let (app, service) = server_and_service(&database).await;
+        let receipt = app.admin.receipt(Began::now(), seconds(10)).await;
+        assert!(receipt.complete && receipt.unnamed == 0, "{receipt:?}");
+        for _ in 0..20 {
+            let tokens = app.login("alice").await;
+            service.accepts(&tokens.access).await;
+            let began = Began::now();
+            app.admin.revoke_user(&tester(), "alice").await.expect("she is there");
+            let receipt = app.admin.receipt(began, seconds(10)).await;
+            service.rejects(&tokens.access).await;
+            assert!(receipt.complete, "{receipt:?}");
+            let [one] = &receipt.services[..] else { panic!("{receipt:?}") };
+            assert_eq!((one.service.as_str(), one.standing, one.lease_seconds), (AUDIENCE, Standing::Applied, Some(30)));
+            assert!(one.after_ms.is_some(), "{receipt:?}");
+        }
     }
 
     async fn a_revoked_refresh_token_revokes_every_access_token_of_its_session(database: TestDatabase) {

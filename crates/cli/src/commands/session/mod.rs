@@ -1,9 +1,13 @@
 //! `ficha session …`
 
 mod list;
+mod receipt;
 mod view;
 
+use std::time::Duration;
+
 use clap::{ArgGroup, Args, Subcommand};
+use ficha_authority::Began;
 use uuid::Uuid;
 
 use self::view::Viewer;
@@ -46,6 +50,12 @@ pub struct Revoke {
     /// With --all: don't ask for confirmation
     #[arg(long)]
     yes: bool,
+    /// How long to wait for the services that check tokens to refuse them, up to 30; with 0, none is shown
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=30))]
+    wait: u64,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "all")]
+    json: bool,
 }
 
 /// Runs the command.
@@ -62,6 +72,7 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
 }
 
 async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
+    let (began, wait) = (Began::now(), Duration::from_secs(which.wait));
     let sessions = match (which.id, which.user, which.client) {
         (Some(id), _, _) => u64::from(context.admin.revoke_session(&actor(), id).await?),
         (_, Some(user), _) => context.admin.revoke_user(&actor(), &user).await?,
@@ -69,7 +80,16 @@ async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
         // clap requires one of them.
         (None, None, None) => 0,
     };
-    output::say(&ended(sessions))
+    let receipt = match wait.is_zero() {
+        true => None,
+        false => Some(context.admin.receipt(began, wait).await),
+    };
+    if which.json {
+        let receipt = receipt.as_ref().map(receipt::Shown::of);
+        return output::json(&serde_json::json!({ "revoked": sessions, "receipt": receipt }));
+    }
+    output::say(&ended(sessions))?;
+    receipt.map_or(Ok(()), |receipt| receipt::print(&receipt))
 }
 
 async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliError> {

@@ -21,7 +21,7 @@ mod m0014_authentication;
 mod m0015_unreported_failures;
 mod m0016_compatibility;
 mod m0017_own_scopes;
-mod m0018_followers;
+mod m0018_followers_and_time;
 
 /// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
 /// release before that knows this one, but not all, can be restarted while a release is rolled out; servers from before
@@ -52,7 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_unreported_failures::Step),
             Box::new(m0016_compatibility::Step),
             Box::new(m0017_own_scopes::Step),
-            Box::new(m0018_followers::Step),
+            Box::new(m0018_followers_and_time::Step),
         ]
     }
 }

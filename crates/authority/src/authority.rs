@@ -17,6 +17,7 @@ use crate::clock::issuer::IssuerClock;
 use crate::denylist::feed::Feed;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
+use crate::events::live::LiveEvents;
 use crate::events::output::EventOutput;
 use crate::followers::registry::Registry;
 use crate::foundation::{Foundation, start_hashing};
@@ -76,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) secret_failures: SecretFailures,
     /// Where numbered events go besides the database.
     pub(crate) events: EventOutput,
+    /// The newest events, for those who watch.
+    pub(crate) live_events: LiveEvents,
     /// Logs outages of the database.
     pub(crate) outage: Outage,
     /// Whether the database accepts changes.
@@ -133,6 +136,7 @@ impl Authority {
                 counting: Counting::default(),
                 secret_failures: SecretFailures::default(),
                 events: EventOutput::default(),
+                live_events: LiveEvents::default(),
                 outage: Outage::default(),
                 writes: base.store.writes(),
                 listening: AtomicBool::new(false),
@@ -178,6 +182,11 @@ impl Authority {
     /// Where numbered events go besides the database.
     pub fn events(&self) -> &EventOutput {
         &self.inner.events
+    }
+
+    /// Returns once the server is stopping, and answers nobody who waits any more.
+    pub async fn closed(&self) {
+        self.inner.followers.closed().await;
     }
 
     /// The hashing threads.

@@ -26,9 +26,9 @@ mod tasks;
 mod tokens;
 
 pub use admin::{
-    Actor, Admin, AdminError, Began, ClientChange, Erased, EventQuery, NewClient, NewPassword, NewUser, PageFrom,
-    Purged, RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage, SessionQuery, SessionSearch,
-    reason_of,
+    Actor, Admin, AdminError, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom, NewClient,
+    NewPassword, NewUser, PageFrom, Purged, RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage,
+    SessionQuery, SessionSearch, Sight, reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};
@@ -38,6 +38,7 @@ pub use clock::issuer::IssuerClock;
 pub use denylist::feed::{FeedPage, Follower, LONGEST_WAIT, Poll};
 pub use denylist::replica::{Denylist, VOUCH_LIMIT, Verdict};
 pub use error::{AuthorityError, SettingsError, StartError};
+pub use events::live::{EventWatch, Gap};
 pub use events::output::EventOutput;
 pub use events::verify::{Damage, Verified};
 pub use events::view::{ActorView, EventView, hex};

@@ -80,11 +80,17 @@ pub struct AdminSettings {
     pub session_ttl: Duration,
     /// How long it lives without a refresh.
     pub session_idle_ttl: Duration,
+    /// True: what an administrator reads over HTTP is an event.
+    pub record_reads: bool,
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
-        Self { session_ttl: Duration::from_secs(8 * 3_600), session_idle_ttl: Duration::from_secs(15 * 60) }
+        Self {
+            session_ttl: Duration::from_secs(8 * 3_600),
+            session_idle_ttl: Duration::from_secs(15 * 60),
+            record_reads: false,
+        }
     }
 }
 

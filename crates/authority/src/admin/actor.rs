@@ -5,8 +5,10 @@ use ficha_token::Scope;
 use uuid::Uuid;
 
 use super::AdminError;
-use super::powers::{Access, Area, allows, covers};
+use super::event_search::Sight;
+use super::powers::{Access, Area, allows, covers, events_of};
 use crate::request_source::RequestSource;
+use crate::settings::ACCOUNT_SCOPE;
 
 /// Who administers: recorded with every change, and asked about before it.
 #[derive(Debug, Clone)]
@@ -83,6 +85,45 @@ impl Actor {
     /// The same for seeing who follows the denylist.
     pub fn require_seeing_resource_servers(&self) -> Result<(), AdminError> {
         self.require(Access::Read, Area::ResourceServers)
+    }
+
+    /// The name of the user or client.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.who {
+            EventActor::User { name, .. } => name.as_deref(),
+            EventActor::Client { id } => Some(id),
+            EventActor::Cli { name } | EventActor::Server { name } => Some(name),
+            EventActor::Anonymous => None,
+        }
+    }
+
+    /// The user, if it is one.
+    pub fn user_id(&self) -> Option<Uuid> {
+        match &self.who {
+            EventActor::User { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The beginnings of the names of events that it may see as they happen, if not all.
+    pub(crate) fn events_by_name(&self) -> Vec<&'static str> {
+        match &self.powers {
+            Powers::Everything => Vec::new(),
+            Powers::Scopes(scopes) => events_of(scopes),
+        }
+    }
+
+    /// Only what is about this user.
+    pub fn sight_of_own(&self) -> Result<Sight, AdminError> {
+        self.own_sight().ok_or_else(|| AdminError::Forbidden("this needs the scope ficha:account of a user".into()))
+    }
+
+    /// The sight of a user who may see what is about themselves.
+    pub(crate) fn own_sight(&self) -> Option<Sight> {
+        match &self.powers {
+            Powers::Scopes(scopes) if scopes.contains(ACCOUNT_SCOPE) => self.user_id().map(Sight::Own),
+            _ => None,
+        }
     }
 
     /// Refuses what the table does not allow.

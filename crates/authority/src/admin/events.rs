@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ficha_store::{EventFilter, EventRecord};
+use ficha_store::{EventKind, EventRecord, NewEvent};
 use ficha_token::random_uuid;
+use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -20,19 +21,6 @@ const LOOK: Duration = Duration::from_millis(100);
 
 fn ids(events: &[EventRecord]) -> impl Iterator<Item = Uuid> {
     events.iter().map(|event| event.id)
-}
-
-/// Which events are listed.
-#[derive(Debug, Clone, Default)]
-pub struct EventQuery {
-    /// Only events with this name, or whose name begins with it if it ends with `.`.
-    pub event: Option<String>,
-    /// Only events that happened to the user with this name or id.
-    pub user: Option<String>,
-    /// Only events of this client.
-    pub client: Option<String>,
-    /// Only events of this session.
-    pub session: Option<Uuid>,
 }
 
 impl Admin {
@@ -62,46 +50,22 @@ impl Admin {
         Ok(waiting.len() as u64)
     }
 
-    /// At most `limit` events with a higher number than `after`, in the order of their numbers.
-    pub async fn events_after(
-        &self,
-        actor: &Actor,
-        query: &EventQuery,
-        after: i64,
-        limit: u64,
-    ) -> Result<Vec<EventRecord>, AdminError> {
-        let filter = self.event_filter(actor, query).await?;
-        Ok(self.base.store.events_after(&filter, after, limit).await?)
+    /// The number of the newest event; 0: there is none.
+    pub async fn newest_event(&self, actor: &Actor) -> Result<i64, AdminError> {
+        actor.require(Access::Read, Area::Events)?;
+        Ok(self.base.store.event_chain().await?.newest.number)
     }
 
-    /// At most `limit` events with a lower number than `before`, newest first. `None`: the newest.
-    pub async fn events_before(
-        &self,
-        actor: &Actor,
-        query: &EventQuery,
-        before: Option<i64>,
-        limit: u64,
-    ) -> Result<Vec<EventRecord>, AdminError> {
-        let filter = self.event_filter(actor, query).await?;
-        Ok(self.base.store.events_before(&filter, before, limit).await?)
+    /// Records that an administrator has read something: `what` is the path, and `query` the names of the parameters.
+    pub async fn record_reading(&self, actor: &Actor, what: &str, query: &[String]) -> Result<(), AdminError> {
+        let detail = json!({ "path": what, "parameters": query });
+        let event = NewEvent::new(EventKind::AdminRead, &self.cause(actor)).detail(detail);
+        Ok(self.base.store.record_events(&[event]).await?)
     }
 
     /// Checks the whole log. `expected` is the number and the beginning of the hash of an event that was noted elsewhere.
     pub async fn verify_events(&self, actor: &Actor, expected: Option<(i64, &str)>) -> Result<Verified, AdminError> {
         actor.require(Access::Read, Area::Events)?;
         Ok(verify(&self.base.store, &self.master()?.chain_key(), expected).await?)
-    }
-
-    async fn event_filter(&self, actor: &Actor, query: &EventQuery) -> Result<EventFilter, AdminError> {
-        actor.require(Access::Read, Area::Events)?;
-        let user = match &query.user {
-            None => None,
-            Some(user) => Some(match user.parse::<Uuid>() {
-                // A user who was deleted has no name any more.
-                Ok(id) => id,
-                Err(_) => self.find_user(user).await?.id,
-            }),
-        };
-        Ok(EventFilter { event: query.event.clone(), user, client: query.client.clone(), session: query.session })
     }
 }

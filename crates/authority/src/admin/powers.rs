@@ -70,6 +70,19 @@ const TABLE: [(&str, &[(Area, Access)]); 6] = [
     ("ficha:audit", &[(Area::Events, Access::Read)]),
 ];
 
+/// Which events a scope shows as they happen, by the beginning of their name, without the whole log.
+const STREAMED: [(&str, &[&str]); 3] = [
+    ("ficha:sessions", &["session.", "sessions.", "login."]),
+    ("ficha:users", &["user."]),
+    ("ficha:clients", &["client."]),
+];
+
+/// The beginnings of the names of events that these scopes show as they happen.
+pub(crate) fn events_of(scopes: &Scope) -> Vec<&'static str> {
+    let held = STREAMED.iter().filter(|(name, _)| scopes.contains(name));
+    held.flat_map(|(_, beginnings)| *beginnings).copied().collect()
+}
+
 /// True if one of the scopes allows it.
 pub(crate) fn allows(scopes: &Scope, access: Access, area: Area) -> bool {
     let held = TABLE.iter().filter(|(name, _)| scopes.contains(name));

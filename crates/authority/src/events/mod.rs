@@ -4,6 +4,7 @@
 //! key of the chain.
 
 pub(crate) mod chain;
+pub(crate) mod live;
 pub(crate) mod output;
 pub(crate) mod sequencer;
 pub(crate) mod verify;

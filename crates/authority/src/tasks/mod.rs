@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::Authority;
 use crate::denylist::feed::wake_followers;
+use crate::events::live::follow_log;
 use crate::events::sequencer::sequence;
 use crate::followers::answers::answer_questions;
 use crate::followers::save::save_followers;
@@ -101,6 +102,7 @@ impl Authority {
         keep("neighbours", |authority| neighbours::compare(authority).boxed());
         keep("bulk revocations", |authority| bulk::continue_stopped(authority).boxed());
         keep("questions about followers", |authority| answer_questions(authority).boxed());
+        keep("end of the event log", |authority| follow_log(authority).boxed());
         keep("names of followers", |authority| save_followers(authority).boxed());
         keep("maintenance", |authority| maintain(authority).boxed());
         if self.store().kind() == DatabaseKind::Postgres {

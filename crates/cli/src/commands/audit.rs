@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ficha_authority::{EventQuery, EventView, hex};
+use ficha_authority::{EventQuery, EventSearch, EventView, EventsFrom, Sight, hex};
+use ficha_server::IpNet;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::admin_context::{self, AdminContext, Empty, actor};
@@ -14,6 +17,9 @@ use crate::output::{self, JsonList, Table, or_dash};
 /// How long a command waits for the numbers of what has just happened. A server gives them within a second; if none
 /// runs, the command gives them.
 pub const NUMBERED_WITHIN: Duration = Duration::from_secs(3);
+
+/// How often an export that follows looks for new events.
+const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 
 /// How many events are read and printed at a time.
 const PAGE: u64 = 1_000;
@@ -45,6 +51,18 @@ pub struct Which {
     /// Only events of this session
     #[arg(long, value_name = "ID")]
     session: Option<Uuid>,
+    /// Only events that somebody with this name, or the user with this id, caused
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// Only events from this address or network
+    #[arg(long, value_name = "ADDRESS", value_parser = network)]
+    address: Option<IpNet>,
+    /// Only events at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = millis)]
+    since: Option<i64>,
+    /// Only events before this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = millis)]
+    until: Option<i64>,
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +87,9 @@ pub struct Export {
     /// Begin after the event with this number: the last one of the previous export
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     after: i64,
+    /// Go on with events as they happen, until interrupted
+    #[arg(long)]
+    follow: bool,
 }
 
 #[derive(Debug, Args)]
@@ -96,23 +117,23 @@ pub async fn run(command: Command, configuration: &Configuration) -> Result<(), 
 }
 
 async fn list(context: &AdminContext, arguments: List) -> Result<(), CliError> {
-    let query = arguments.which.query();
-    let (mut left, mut before) = (arguments.limit, arguments.before);
+    let search = search(context, &arguments.which).await?;
+    let (mut left, mut from) = (arguments.limit, arguments.before.map_or(EventsFrom::Newest, EventsFrom::Before));
     let (mut json, mut table) = (JsonList::default(), Table::new(HEADINGS));
     while left > 0 {
         let limit = PAGE.min(left);
-        let page = context.admin.events_before(&actor(), &query, before, limit).await?;
-        let is_last = (page.len() as u64) < limit;
-        left -= page.len() as u64;
-        before = page.last().and_then(|event| event.number).or(before);
-        let page: Vec<_> = page.into_iter().map(EventView::from).collect();
+        let page = context.admin.search_events(&search, from, limit as usize).await?;
+        left -= page.events.len() as u64;
+        let next = page.next;
+        let page: Vec<_> = page.events.into_iter().map(EventView::from).collect();
         if arguments.json {
             json.print(&page)?;
         } else {
             table.print(page.into_iter().map(row).collect())?;
         }
-        if is_last {
-            break;
+        match next {
+            Some(number) => from = EventsFrom::Before(number),
+            None => break,
         }
     }
     if arguments.json { json.finish() } else { table.finish() }
@@ -139,16 +160,35 @@ fn row(event: EventView) -> [String; 8] {
 }
 
 async fn export(context: &AdminContext, arguments: Export) -> Result<(), CliError> {
-    let (query, mut after) = (arguments.which.query(), arguments.after);
+    let (mut search, mut after) = (search(context, &arguments.which).await?, arguments.after);
     loop {
-        let page = context.admin.events_after(&actor(), &query, after, PAGE).await?;
-        let is_last = (page.len() as u64) < PAGE;
-        after = page.last().and_then(|event| event.number).unwrap_or(after);
-        output::print(&page.into_iter().map(|event| EventView::from(event).line()).collect::<String>())?;
-        if is_last {
+        // Whatever gets its number after this is read in the next round.
+        let newest = context.admin.newest_event(&actor()).await?;
+        loop {
+            let (page, next) = context.admin.events_following(&search, after, PAGE).await?;
+            after = page.last().and_then(|event| event.number).unwrap_or(after);
+            output::print(&page.into_iter().map(|event| EventView::from(event).line()).collect::<String>())?;
+            match next {
+                Some(number) => after = number,
+                None => break,
+            }
+        }
+        if !arguments.follow {
             return Ok(());
         }
+        after = after.max(newest);
+        tokio::time::sleep(FOLLOW_EVERY).await;
+        // Of a span of time, more may have happened.
+        search = self::search(context, &arguments.which).await?;
     }
+}
+
+async fn search(context: &AdminContext, which: &Which) -> Result<EventSearch, CliError> {
+    if let Some(user) = which.user.as_deref().filter(|user| user.parse::<Uuid>().is_err()) {
+        // Nothing would be listed for a misspelt name. A user who was deleted has none any more.
+        context.admin.user(&actor(), user).await?;
+    }
+    Ok(context.admin.event_search(&actor(), &which.query(), Sight::All).await?)
 }
 
 async fn verify(context: &AdminContext, arguments: Verify) -> Result<(), CliError> {
@@ -184,8 +224,22 @@ impl Which {
             user: self.user.clone(),
             client: self.client.clone(),
             session: self.session,
+            actor: self.actor.clone(),
+            address: self.address,
+            since: self.since,
+            until: self.until,
         }
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = text.parse::<std::net::IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).map_err(|_| "write it like 192.0.2.7 or 192.0.2.0/24".into())
+}
+
+fn millis(text: &str) -> Result<i64, String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "write it like 2026-01-31T12:00:00Z".to_owned())?;
+    i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).map_err(|error| error.to_string())
 }
 
 fn expected(text: &str) -> Result<(i64, String), String> {

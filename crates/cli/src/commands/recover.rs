@@ -1,7 +1,7 @@
 //! `ficha recover`
 
 use clap::Args;
-use ficha_authority::{EventQuery, Purged};
+use ficha_authority::{EventQuery, EventsFrom, Purged, Sight};
 
 use crate::admin_context::{self, AdminContext, Empty, actor};
 use crate::commands::audit::NUMBERED_WITHIN;
@@ -30,7 +30,8 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
     let context = admin_context::open(configuration, Empty::Refuse).await?;
     // Before the purge, which is an event too.
     context.admin.number_events(&actor(), NUMBERED_WITHIN).await?;
-    let newest = context.admin.events_before(&actor(), &EventQuery::default(), None, 1).await?;
+    let all = context.admin.event_search(&actor(), &EventQuery::default(), Sight::All).await?;
+    let newest = context.admin.search_events(&all, EventsFrom::Newest, 1).await?.events;
     let newest = newest.first().map(|event| output::time(event.at / 1_000));
     purge_in(&context, arguments.yes).await?;
     let newest = newest.unwrap_or_else(|| "never".into());

@@ -41,6 +41,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
         admin: AdminSettings {
             session_ttl: raw.admin.session_ttl.0.duration(),
             session_idle_ttl: raw.admin.session_idle_ttl.0.duration(),
+            record_reads: raw.audit.reads.0,
         },
         issuer,
     };

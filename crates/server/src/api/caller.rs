@@ -1,11 +1,14 @@
 //! Who calls the admin API: looked at before anything else of a request.
 
-use actix_web::HttpRequest;
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HOST};
 use actix_web::http::uri::Authority as HostAndPort;
+use actix_web::{HttpMessage, HttpRequest};
 use ficha_authority::{Actor, AuthorityError, SigningSettings};
-use ficha_resource::{Presented, Refusal, VerifyError};
+use ficha_resource::{Presented, Refusal, Verified, VerifyError};
+use ficha_token::AccessClaims;
 use url::Url;
 
 use super::problem::Problem;
@@ -14,6 +17,11 @@ use crate::state::State;
 
 /// The administrator who sent this request: whose token has one of the server's own scopes, and is for the server.
 pub async fn caller(request: &HttpRequest, state: &State) -> Result<Actor, Problem> {
+    caller_and_token(request, state).await.map(|(actor, _)| actor)
+}
+
+/// The same with the token, for answers that take longer than it may be valid.
+pub async fn caller_and_token(request: &HttpRequest, state: &State) -> Result<(Actor, Arc<Verified>), Problem> {
     if matches!(state.authority.settings().signing, SigningSettings::SharedSecret(_)) {
         let why = "every service has the secret that signs tokens (token.secret_key), so there is no admin API";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-available", why));
@@ -50,7 +58,15 @@ pub async fn caller(request: &HttpRequest, state: &State) -> Result<Actor, Probl
         // The user was deleted, and this server has not heard of it yet.
         None => return Err(refused(VerifyError::Denied.into())),
     };
-    Ok(actor.in_session(claims.sid))
+    let actor = actor.in_session(claims.sid);
+    request.extensions_mut().insert(actor.clone());
+    Ok((actor, verified))
+}
+
+/// True while the client of a token may have the server's own scopes. The token itself is checked elsewhere.
+pub async fn still_administers(claims: &AccessClaims, state: &State) -> bool {
+    let client = state.authority.client_record(&claims.client_id).await;
+    client.is_ok_and(|client| client.is_some_and(|client| client.own_scopes && client.enabled))
 }
 
 fn unavailable(error: AuthorityError) -> Problem {

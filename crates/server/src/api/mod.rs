@@ -1,9 +1,13 @@
 //! The admin API, `/api/v1`: HTTP over the rules of [`ficha_authority::Admin`]. Nothing is decided here.
 
+pub mod audit;
 mod caller;
+mod csv;
+pub mod events;
 pub mod problem;
 pub mod problems;
 mod query;
+mod reads;
 pub mod receipt;
 pub mod resource_servers;
 pub mod revoke_sessions;
@@ -16,6 +20,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
 use self::caller::caller;
 use self::problem::Problem;
+use self::reads::record_reads;
 use crate::http::run_to_completion::run_to_completion;
 use crate::state::State;
 
@@ -33,7 +38,12 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
                 .route(web::delete().to(sessions::revoke)),
         )
         .service(resource("/resource-servers", "GET, HEAD").route(read().to(resource_servers::list)))
+        .service(resource("/audit", "GET, HEAD").route(read().to(audit::list)))
+        .service(resource("/audit/export", "GET, HEAD").route(read().to(audit::export)))
+        .service(resource("/events", "GET").route(web::get().to(events::watch)))
+        .service(resource("/me/events", "GET, HEAD").route(read().to(audit::own)))
         .default_service(web::to(unknown))
+        .wrap(from_fn(record_reads))
         .wrap(from_fn(run_to_completion))
 }
 

@@ -1,5 +1,7 @@
 //! Errors of the admin API (RFC 9457). Only this module decides what an administrator sees of an error.
 
+use std::fmt;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -41,6 +43,12 @@ pub const KINDS: [(&str, &str, &str); 11] = [
     ),
     ("internal", "The server has failed", "The server's log says why; give it the id in the header X-Request-Id."),
 ];
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
 
 /// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -114,6 +122,11 @@ impl Problem {
     fn unavailable(detail: &str) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
         problem.with(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The same with the time after which to try again, in seconds.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.with(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -77,6 +77,15 @@ impl Parameters {
         self.parsed(name, "a time such as 2026-01-31T12:00:00Z (RFC 3339)", parse)
     }
 
+    /// The same in Unix milliseconds.
+    pub fn millis(&mut self, name: &str) -> Option<i64> {
+        let parse = |text: &str| {
+            let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+            i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+        };
+        self.parsed(name, "a time such as 2026-01-31T12:00:00Z (RFC 3339)", parse)
+    }
+
     /// Notes that a parameter is wrong.
     pub fn error(&mut self, field: &str, problem: &str) {
         self.errors.push(FieldError { field: field.into(), problem: problem.into() });

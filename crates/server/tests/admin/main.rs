@@ -1,5 +1,6 @@
 //! The admin API over HTTP.
 
+mod events;
 mod problems;
 mod receipts;
 mod sessions;

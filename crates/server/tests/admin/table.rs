@@ -8,12 +8,20 @@ use reqwest::Method;
 use crate::support::*;
 
 /// Each route, and the scopes that may use it. A new route gets a line here.
-const ROUTES: [(&str, &str, &str); 6] = [
+const ROUTES: [(&str, &str, &str); 10] = [
     ("GET", "/sessions", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions?count=only", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions/{id}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("DELETE", "/sessions/{id}", "ficha:admin ficha:sessions"),
     ("GET", "/resource-servers", "ficha:admin ficha:admin:read ficha:sessions"),
+    ("GET", "/audit", "ficha:admin ficha:admin:read ficha:audit ficha:account"),
+    ("GET", "/audit/export", "ficha:admin ficha:admin:read ficha:audit ficha:account"),
+    ("GET", "/me/events", "ficha:account"),
+    (
+        "GET",
+        "/events",
+        "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients ficha:audit ficha:account",
+    ),
     // Without a body it is refused after the caller was looked at.
     ("POST", "/sessions/revoke", "ficha:admin ficha:sessions"),
 ];

@@ -2,7 +2,7 @@
 
 use ficha_authority::{
     Actor, AdminError, ClientChange, ClientScopes, EventQuery, NewClient, NewPassword, NewUser, Password,
-    RequestSource, SessionQuery,
+    RequestSource, SessionQuery, Sight,
 };
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, PASSWORD, tester};
@@ -79,8 +79,8 @@ async fn refused(app: &App, actor: &Actor) -> String {
         ('P', is_forbidden(admin.declare_scope(actor, "a b", "").await)),
         ('P', is_forbidden(admin.remove_scope(actor, "nosuch").await)),
         ('k', is_forbidden(admin.keys(actor).await)),
-        ('e', is_forbidden(admin.events_after(actor, &events, 0, 1).await)),
-        ('e', is_forbidden(admin.events_before(actor, &events, None, 1).await)),
+        ('e', is_forbidden(admin.event_search(actor, &events, Sight::All).await)),
+        ('e', is_forbidden(admin.event_search(actor, &events, Sight::Own(uuid::Uuid::from_u128(1))).await)),
         ('e', is_forbidden(admin.verify_events(actor, None).await)),
     ];
     outcomes.into_iter().filter(|(_, refused)| *refused).map(|(letter, _)| letter).collect()

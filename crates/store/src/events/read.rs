@@ -1,7 +1,7 @@
 //! Reading the log by number.
 
-use sea_orm::sea_query::{Condition, Order};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Condition, Expr, Order, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::rows::{event, event_chain, pending_event};
@@ -18,6 +18,16 @@ pub struct EventFilter {
     pub client: Option<String>,
     /// Only events of this session.
     pub session: Option<Uuid>,
+    /// Only events that this user caused.
+    pub actor: Option<Uuid>,
+    /// Only events that this user caused, or that happened to them.
+    pub about: Option<Uuid>,
+    /// Only events at or after this time, in Unix milliseconds.
+    pub since: Option<i64>,
+    /// Only events before this time.
+    pub until: Option<i64>,
+    /// Only the numbers between these two, both included.
+    pub numbers: Option<(i64, i64)>,
 }
 
 impl EventFilter {
@@ -32,10 +42,41 @@ impl EventFilter {
             .add_option(self.user.map(|user| Column::UserId.eq(user)))
             .add_option(self.client.as_deref().map(|client| Column::ClientId.eq(client)))
             .add_option(self.session.map(|session| Column::SessionId.eq(session)))
+            .add_option(self.actor.map(|actor| {
+                let to_oneself = Column::UserId.eq(actor).and(Column::ActorId.eq(actor));
+                to_oneself.or(done_to_others(actor))
+            }))
+            .add_option(self.about.map(|user| Column::UserId.eq(user).or(done_to_others(user))))
+            .add_option(self.since.map(|since| Column::At.gte(since)))
+            .add_option(self.until.map(|until| Column::At.lt(until)))
+            .add_option(self.numbers.map(|(lowest, highest)| Column::Number.between(lowest, highest)))
     }
 }
 
+/// What a user did to others, as the index has it.
+fn done_to_others(actor: Uuid) -> SimpleExpr {
+    use event::Column;
+    let to_others = Column::UserId.is_null().or(Expr::col(Column::UserId).ne(Expr::col(Column::ActorId)));
+    Column::ActorId.eq(actor).and(to_others)
+}
+
 impl Store {
+    /// The lowest and the highest number of the events in a span of time, in Unix milliseconds; `None`: there is none.
+    /// Numbers follow the time only roughly.
+    pub async fn event_numbers_within(&self, since: Option<i64>, until: Option<i64>) -> Result<Option<(i64, i64)>> {
+        use event::Column;
+        let span = Condition::all()
+            .add_option(since.map(|since| Column::At.gte(since)))
+            .add_option(until.map(|until| Column::At.lt(until)));
+        let ends = event::Entity::find()
+            .select_only()
+            .column_as(Column::Number.min(), "lowest")
+            .column_as(Column::Number.max(), "highest")
+            .filter(span);
+        let ends: Option<(Option<i64>, Option<i64>)> = ends.into_tuple().one(self.reader()).await?;
+        Ok(ends.and_then(|(lowest, highest)| lowest.zip(highest)))
+    }
+
     /// At most `limit` events with a higher number than `after`, ordered by number.
     pub async fn events_after(&self, filter: &EventFilter, after: i64, limit: u64) -> Result<Vec<EventRecord>> {
         let query = event::Entity::find().filter(event::Column::Number.gt(after)).filter(filter.condition());

@@ -12,7 +12,17 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-const ALL: EventFilter = EventFilter { event: None, user: None, client: None, session: None };
+const ALL: EventFilter = EventFilter {
+    event: None,
+    user: None,
+    client: None,
+    session: None,
+    actor: None,
+    about: None,
+    since: None,
+    until: None,
+    numbers: None,
+};
 
 /// The events that are committed and have no number yet, by name.
 async fn pending(store: &Store) -> Vec<EventRecord> {

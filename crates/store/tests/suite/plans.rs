@@ -174,10 +174,13 @@ on_both_databases! {
                 EventFilter { user: Some(id), ..EventFilter::default() },
                 EventFilter { client: Some("app".into()), ..EventFilter::default() },
                 EventFilter { session: Some(id), ..EventFilter::default() },
+                EventFilter { actor: Some(id), ..EventFilter::default() },
+                EventFilter { about: Some(id), ..EventFilter::default() },
             ] {
                 assert_eq!(store.events_after(&filter, 0, 5).await.unwrap(), []);
                 assert_eq!(store.events_before(&filter, None, 5).await.unwrap(), []);
             }
+            assert_eq!(store.event_numbers_within(Some(i64::MAX - 1), None).await.unwrap(), None);
             assert_eq!(store.erase_events_of(id, 5).await.unwrap(), 0);
             store.record_events(&[NewEvent::new(EventKind::LoginFailed, &cause())]).await.unwrap();
             let pending = store.pending_events(100).await.unwrap();

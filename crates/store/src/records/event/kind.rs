@@ -79,6 +79,8 @@ kinds! {
     KeyRotated = "key.rotated",
     /// All keys were replaced, and every session ended.
     KeyPurged = "key.purged",
+    /// An administrator has read something.
+    AdminRead = "admin.read",
     /// The database turned out to have another history, and what a server still denied was written into it.
     ServerHistoryChanged = "server.history_changed",
 }

@@ -1,4 +1,4 @@
-//! Who follows the denylist, and the questions that one server asks the others about it.
+//! Who follows the denylist, and the questions that one server asks the others about it. Events by time.
 
 use sea_orm_migration::prelude::*;
 
@@ -8,7 +8,7 @@ pub(crate) struct Step;
 
 impl MigrationName for Step {
     fn name(&self) -> &str {
-        "m0018_followers"
+        "m0018_followers_and_time"
     }
 }
 
@@ -42,6 +42,9 @@ impl MigrationTrait for Step {
         answers.table("follower_answers").col(uuid("question")).col(uuid("process"));
         answers.col(bigint("number")).col(text("body")).primary_key(&mut key);
         manager.create_table(answers).await?;
+        // The number as well: the ends of a span of time are read from the index alone.
+        let by_time = Index::create().name("events_by_time").table("events").col("at").col("number").take();
+        manager.create_index(by_time).await?;
         // True once a process has stopped in order: it answers no follower any more.
         let stopped = ColumnDef::new("stopped").boolean().not_null().default(false).take();
         manager.alter_table(Table::alter().table("heartbeats").add_column(stopped).take()).await
@@ -49,6 +52,7 @@ impl MigrationTrait for Step {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.alter_table(Table::alter().table("heartbeats").drop_column("stopped").take()).await?;
+        manager.drop_index(Index::drop().name("events_by_time").table("events").to_owned()).await?;
         for table in ["follower_answers", "follower_questions", "followers"] {
             manager.drop_table(Table::drop().table(table).take()).await?;
         }

@@ -80,7 +80,7 @@ async fn refused(app: &App, actor: &Actor) -> String {
         ('P', is_forbidden(admin.remove_scope(actor, "nosuch").await)),
         ('k', is_forbidden(admin.keys(actor).await)),
         ('e', is_forbidden(admin.event_search(actor, &events, Sight::All).await)),
-        ('e', is_forbidden(admin.event_search(actor, &events, Sight::Own(uuid::Uuid::from_u128(1))).await)),
+        ('e', is_forbidden(admin.event_search(actor, &events, Sight::Own(Uuid::from_u128(1))).await)),
         ('e', is_forbidden(admin.verify_events(actor, None).await)),
     ];
     outcomes.into_iter().filter(|(_, refused)| *refused).map(|(letter, _)| letter).collect()

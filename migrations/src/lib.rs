@@ -22,6 +22,7 @@ mod m0015_unreported_failures;
 mod m0016_compatibility;
 mod m0017_own_scopes;
 mod m0018_followers_and_time;
+mod m0019_must_change;
 
 /// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
 /// release before that knows this one, but not all, can be restarted while a release is rolled out; servers from before
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_compatibility::Step),
             Box::new(m0017_own_scopes::Step),
             Box::new(m0018_followers_and_time::Step),
+            Box::new(m0019_must_change::Step),
         ]
     }
 }

@@ -143,5 +143,6 @@ async fn admin(base: &Foundation, password: &Secret) -> Result<UserRecord, Start
         enabled: true,
         auth_version: 0,
         created_at: base.clock.unix_now(),
+        must_change: false,
     })
 }

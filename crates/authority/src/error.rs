@@ -24,6 +24,9 @@ pub enum AuthorityError {
     /// Unknown user, wrong password, disabled or throttled: which one is not disclosed.
     #[error("wrong user name or password")]
     BadCredentials,
+    /// The password is right, and for one use: another has to be set first.
+    #[error("the password must be changed before it can be used: POST /api/v1/me/password")]
+    PasswordChangeRequired,
     /// The refresh token is not valid (any more): the reason is not disclosed.
     #[error("the refresh token is invalid, expired, revoked, or was issued to another client")]
     BadRefreshToken,

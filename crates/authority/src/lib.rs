@@ -20,6 +20,7 @@ mod group_commit;
 mod keys;
 mod metrics;
 mod own_clients;
+mod own_password;
 mod request_source;
 mod settings;
 mod tasks;
@@ -28,7 +29,7 @@ mod tokens;
 pub use admin::{
     Actor, Admin, AdminError, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom, NewClient,
     NewPassword, NewUser, PageFrom, Purged, RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage,
-    SessionQuery, SessionSearch, Sight, reason_of,
+    SessionQuery, SessionSearch, Sight, UserPage, UserSearch, reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};
@@ -52,6 +53,7 @@ pub use keys::master_key::MasterKeySource;
 pub use keys::secret::Secret;
 pub use metrics::{Counter, Gauge, Metrics};
 pub use own_clients::OWN_SCOPES;
+pub use own_password::OwnPassword;
 pub use request_source::RequestSource;
 pub use settings::{
     ACCOUNT_SCOPE, ADMIN, ADMIN_CLI, ADMIN_SCOPE, AdminSettings, CONSOLE, DenylistSettings, FIRST_PARTY, Issuer,
@@ -66,7 +68,7 @@ pub use ficha_password::policy::{PasswordPolicy, PolicyError};
 pub use ficha_password::{Cost, Password, StoredHash};
 pub use ficha_store::{
     ClientRecord, ClientScopes, DatabaseKind, EventKind, EventRecord, KeyPurpose, KeyRecord, RevokeReason,
-    SessionRecord, SessionState, Store, StoreError, StoreOptions, UserRecord,
+    SessionRecord, SessionState, Store, StoreError, StoreOptions, UserChange, UserRecord,
 };
 pub use ficha_token::Grant;
 

@@ -57,6 +57,7 @@ impl Setup {
                 password: NewPassword::Plain(Password::new(PASSWORD)),
                 scopes: "notes:read notes:write".parse()?,
                 roles: Vec::new(),
+                must_change: false,
             };
             admin.add_user(&Actor::command_line("bench"), user).await?;
         }

@@ -114,9 +114,10 @@ fn authority_answer(error: &AuthorityError) -> Answer {
         AuthorityError::ClientAuthentication => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
         AuthorityError::GrantNotAllowed => answer(bad, Code::UnauthorizedClient),
         AuthorityError::ScopeExceeded | AuthorityError::OwnScope => answer(bad, Code::InvalidScope),
-        AuthorityError::BadCredentials | AuthorityError::BadRefreshToken | AuthorityError::NotYours => {
-            answer(bad, Code::InvalidGrant)
-        }
+        AuthorityError::BadCredentials
+        | AuthorityError::PasswordChangeRequired
+        | AuthorityError::BadRefreshToken
+        | AuthorityError::NotYours => answer(bad, Code::InvalidGrant),
         AuthorityError::ServesNothing => answer(StatusCode::FORBIDDEN, Code::UnauthorizedClient),
         AuthorityError::TooManyFollowers { retry_after } => unavailable("too many followers are waiting", *retry_after),
         AuthorityError::Busy { retry_after } => unavailable("too many logins are waiting", *retry_after),

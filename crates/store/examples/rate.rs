@@ -59,6 +59,7 @@ async fn sessions(store: &Store) -> Vec<Rotation> {
         enabled: true,
         auth_version: 1,
         created_at: NOW,
+        must_change: false,
     };
     let client = ClientRecord {
         id: "app".into(),

@@ -36,5 +36,6 @@ pub use sessions::SessionFilter;
 pub use sessions::live::SessionState;
 pub use sessions::revoke::{Revocation, RevokedBatch, Target};
 pub use sessions::scan::{Direction, SessionRange};
+pub use users::update::NewHash;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -251,6 +251,7 @@ impl App {
             password: NewPassword::Plain(Password::new(PASSWORD)),
             scopes: scopes.parse().expect("a valid scope"),
             roles: Vec::new(),
+            must_change: false,
         };
         self.admin.add_user(&tester(), new).await.expect("the user is added").id
     }

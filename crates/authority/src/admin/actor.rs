@@ -82,6 +82,16 @@ impl Actor {
         self.require(Access::Write, Area::Sessions)
     }
 
+    /// The same for seeing users.
+    pub fn require_seeing_users(&self) -> Result<(), AdminError> {
+        self.require(Access::Read, Area::Users)
+    }
+
+    /// The same for changing users.
+    pub fn require_changing_users(&self) -> Result<(), AdminError> {
+        self.require(Access::Write, Area::Users)
+    }
+
     /// The same for seeing who follows the denylist.
     pub fn require_seeing_resource_servers(&self) -> Result<(), AdminError> {
         self.require(Access::Read, Area::ResourceServers)

@@ -3,6 +3,7 @@
 //! They work on the configured store. A running server notices what another process wrote with the next read of its
 //! tail: within 50 ms on SQLite, and at once on PostgreSQL (500 ms if the notification is lost).
 
+mod account;
 mod actor;
 mod bulk;
 mod clients;
@@ -10,11 +11,13 @@ mod erase;
 mod event_search;
 mod events;
 mod keys;
+mod one_time;
 mod powers;
 mod receipts;
 mod revoke_matching;
 mod session_search;
 mod sessions;
+mod user_search;
 mod users;
 
 use std::sync::Arc;
@@ -34,6 +37,7 @@ pub use receipts::Began;
 pub use revoke_matching::{RevokeMatching, RevokedMatching};
 pub use session_search::{PageFrom, SearchedState, SessionCount, SessionPage, SessionSearch, reason_of};
 pub use sessions::SessionQuery;
+pub use user_search::{UserPage, UserSearch};
 pub use users::{NewPassword, NewUser};
 
 use self::powers::{Access, Area};
@@ -80,6 +84,9 @@ pub enum AdminError {
     /// Another process was faster, or a recent change is not in effect yet.
     #[error("{0}")]
     Conflict(String),
+    /// Unknown user, wrong password, disabled or throttled: which one is not disclosed.
+    #[error("wrong user name or password")]
+    BadCredentials,
     /// The session of who asks has ended meanwhile.
     #[error("your session has ended")]
     ActorEnded,

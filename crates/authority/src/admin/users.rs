@@ -2,7 +2,7 @@
 
 use ficha_password::policy::PasswordPolicy;
 use ficha_password::{Password, StoredHash};
-use ficha_store::{PasswordHashText, UserRecord};
+use ficha_store::{NewHash, PasswordHashText, UserChange, UserRecord};
 use ficha_token::{Scope, ordered_uuid};
 use uuid::Uuid;
 
@@ -11,6 +11,9 @@ use super::{Actor, Admin, AdminError};
 use crate::authn::password::MAX_NAME_BYTES;
 use crate::authn::throttle::Attempt;
 use crate::settings::ACCOUNT_SCOPE;
+
+/// The longest e-mail address, in bytes (RFC 5321 §4.5.3.1.3).
+const MOST_EMAIL: usize = 254;
 
 /// A password, or the hash of one that another system made.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub struct NewUser {
     pub scopes: Scope,
     /// Written into the user's tokens.
     pub roles: Vec<String>,
+    /// True if the password must be changed before anything is issued.
+    pub must_change: bool,
 }
 
 impl Admin {
@@ -42,6 +47,7 @@ impl Admin {
         actor.require(Access::Write, Area::Users)?;
         actor.require_scopes_of(&new.scopes)?;
         check_name(&new.name)?;
+        check_email(new.email.as_deref())?;
         check_roles(&new.roles)?;
         let hash = self.hash(&new.name, new.password).await?;
         let user = UserRecord {
@@ -54,6 +60,7 @@ impl Admin {
             enabled: true,
             auth_version: 0,
             created_at: self.now(),
+            must_change: new.must_change,
         };
         self.declare(actor, &user.scopes).await?;
         let cause = self.cause(actor);
@@ -67,6 +74,13 @@ impl Admin {
     pub async fn user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
         actor.require(Access::Read, Area::Users)?;
         self.find_user(name).await
+    }
+
+    /// The user with that id.
+    pub async fn user_by_id(&self, actor: &Actor, id: Uuid) -> Result<UserRecord, AdminError> {
+        actor.require(Access::Read, Area::Users)?;
+        let missing = || AdminError::NoSuch { kind: "user", name: id.to_string() };
+        self.base.store.user_by_id(id).await?.ok_or_else(missing)
     }
 
     pub(super) async fn find_user(&self, name: &str) -> Result<UserRecord, AdminError> {
@@ -96,12 +110,23 @@ impl Admin {
 
     /// Sets a password, and logs the user out everywhere.
     pub async fn set_password(&self, actor: &Actor, name: &str, password: NewPassword) -> Result<u64, AdminError> {
+        self.replace_password(actor, name, password, false).await
+    }
+
+    /// The same. With `must_change` it is for one use: nothing is issued for it until the user has changed it.
+    pub async fn replace_password(
+        &self,
+        actor: &Actor,
+        name: &str,
+        password: NewPassword,
+        must_change: bool,
+    ) -> Result<u64, AdminError> {
         let user = self.changeable_user(actor, name).await?;
         let hash = self.hash(name, password).await?;
         let text = PasswordHashText(hash.to_string());
-        let cost = hash.cost().unwrap_or(0);
+        let new = NewHash { text: &text, cost: hash.cost().unwrap_or(0), must_change };
         let (now, cause) = (self.ending_now(), self.cause(actor));
-        let revoked = self.base.store.change_password(&user, &text, cost, now, &cause).await?;
+        let revoked = self.base.store.change_password(&user, new, now, &cause).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
         self.clear_failures(name).await?;
         Ok(sessions)
@@ -136,6 +161,24 @@ impl Admin {
         self.finish(revoked.ok_or_else(|| no_user(name))?).await
     }
 
+    /// Changes a user who still is as `seen`, all at once. Returns how many sessions that has ended.
+    pub async fn change_user(&self, actor: &Actor, seen: &UserRecord, wanted: &UserChange) -> Result<u64, AdminError> {
+        actor.require(Access::Write, Area::Users)?;
+        actor.require_scopes_of(&seen.scopes)?;
+        if let Some(scopes) = &wanted.scopes {
+            actor.require_scopes_of(scopes)?;
+            self.declare(actor, scopes).await?;
+        }
+        check_roles(wanted.roles.as_deref().unwrap_or_default())?;
+        check_email(wanted.email.as_ref().and_then(Option::as_deref))?;
+        let revoked = self.base.store.change_user(seen, wanted, self.ending_now(), &self.cause(actor)).await?;
+        let sessions = self.finish(revoked.ok_or_else(|| no_user(&seen.name))?).await?;
+        if wanted.enabled == Some(true) && !seen.enabled {
+            self.clear_failures(&seen.name).await?;
+        }
+        Ok(sessions)
+    }
+
     /// Sets or removes a user's email address.
     pub async fn set_user_email(&self, actor: &Actor, name: &str, email: Option<&str>) -> Result<(), AdminError> {
         let user = self.changeable_user(actor, name).await?;
@@ -161,10 +204,15 @@ impl Admin {
         }
     }
 
-    /// Logs a user out everywhere.
+    /// Logs a user out everywhere. Who may end sessions, or change this user, may do it.
     pub async fn revoke_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
-        actor.require(Access::Write, Area::Sessions)?;
-        let user = self.find_user(name).await?;
+        let user = match actor.require(Access::Write, Area::Sessions) {
+            Ok(()) => self.find_user(name).await?,
+            Err(refused) => {
+                actor.require(Access::Write, Area::Users).map_err(|_| refused)?;
+                self.changeable_user(actor, name).await?
+            }
+        };
         let revoked = self.base.store.revoke_user(user.id, self.ending_now(), &self.cause(actor)).await?;
         self.finish(revoked.ok_or_else(|| no_user(name))?).await
     }
@@ -176,7 +224,7 @@ impl Admin {
         Ok(self.base.store.unlock_user(account, &user, &self.cause(actor)).await?)
     }
 
-    async fn clear_failures(&self, name: &str) -> Result<(), AdminError> {
+    pub(super) async fn clear_failures(&self, name: &str) -> Result<(), AdminError> {
         if let Some(account) = self.account(name)? {
             self.base.store.clear_login_failures(account).await?;
         }
@@ -190,14 +238,19 @@ impl Admin {
         Ok(master.map(|master| Attempt::new(&master, name, None, None).account))
     }
 
-    async fn hash(&self, name: &str, password: NewPassword) -> Result<StoredHash, AdminError> {
+    pub(crate) async fn hash(&self, name: &str, password: NewPassword) -> Result<StoredHash, AdminError> {
         let password = match password {
             NewPassword::Plain(password) => password,
             NewPassword::Imported(hash) => return self.importable(hash),
         };
-        let settings = &self.base.settings.password;
-        PasswordPolicy { min_length: settings.min_length }.check(&password, name)?;
-        self.hashing.hash(0, password, settings.bcrypt_cost).await.map_err(|_| AdminError::Busy)
+        self.check_new_password(name, &password)?;
+        let cost = self.base.settings.password.bcrypt_cost;
+        self.hashing.hash(0, password, cost).await.map_err(|_| AdminError::Busy)
+    }
+
+    pub(crate) fn check_new_password(&self, name: &str, password: &Password) -> Result<(), AdminError> {
+        let min_length = self.base.settings.password.min_length;
+        Ok(PasswordPolicy { min_length }.check(password, name)?)
     }
 
     fn importable(&self, hash: StoredHash) -> Result<StoredHash, AdminError> {
@@ -211,13 +264,24 @@ impl Admin {
     }
 }
 
-fn no_user(name: &str) -> AdminError {
+pub(super) fn no_user(name: &str) -> AdminError {
     AdminError::NoSuch { kind: "user", name: name.to_owned() }
 }
 
 /// Everybody may look after themselves. Setting the scopes without it takes that away.
 fn with_account(scopes: &Scope) -> Scope {
     format!("{scopes} {ACCOUNT_SCOPE}").trim_start().parse().unwrap_or_else(|_| scopes.clone())
+}
+
+fn check_email(email: Option<&str>) -> Result<(), AdminError> {
+    match email {
+        Some(email) if email.is_empty() || email.len() > MOST_EMAIL || email.chars().any(char::is_control) => {
+            Err(AdminError::Invalid(format!(
+                "an e-mail address must be 1 to {MOST_EMAIL} bytes without control characters"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_name(name: &str) -> Result<(), AdminError> {

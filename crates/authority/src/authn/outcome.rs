@@ -11,10 +11,6 @@ pub(crate) enum Outcome {
     /// The user is authenticated.
     Authenticated(Authenticated),
     /// The password is right, and must be changed before anything is issued.
-    #[expect(
-        dead_code,
-        reason = "no user has a one-time password yet, and the password grant could not ask for another"
-    )]
     PasswordChangeRequired(UserRecord),
 }
 
@@ -32,7 +28,7 @@ impl Outcome {
     pub(crate) fn complete(self) -> Result<Authenticated, AuthorityError> {
         match self {
             Self::Authenticated(done) => Ok(done),
-            Self::PasswordChangeRequired(_) => Err(AuthorityError::BadCredentials),
+            Self::PasswordChangeRequired(_) => Err(AuthorityError::PasswordChangeRequired),
         }
     }
 }

@@ -61,6 +61,9 @@ impl Authority {
                     self.store().login_succeeded(attempt.account, attempt.source, self.now()).await?;
                 }
                 self.rehash_if_outdated(&user, &stored, again, attempt.share());
+                if user.must_change {
+                    return Ok(Outcome::PasswordChangeRequired(user));
+                }
                 Ok(Outcome::Authenticated(Authenticated { user, how: self.by_password() }))
             }
             _ => {

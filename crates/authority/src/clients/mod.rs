@@ -6,7 +6,9 @@ pub(crate) mod throttle;
 
 use std::sync::Arc;
 
-use ficha_store::ClientRecord;
+use ficha_store::{ClientRecord, ClientScopes};
+use ficha_token::Scope;
+use uuid::Uuid;
 
 use crate::error::AuthorityError;
 use crate::keys::secret::Secret;
@@ -29,6 +31,26 @@ pub struct AuthenticatedClient {
 }
 
 impl AuthenticatedClient {
+    /// The server itself, where a user proves who they are to it alone: nothing is issued to it.
+    pub(crate) fn this_server() -> Self {
+        let record = ClientRecord {
+            id: "ficha".to_owned(),
+            subject: Uuid::nil(),
+            secret_hash: None,
+            grants: Vec::new(),
+            scopes: ClientScopes::Only(Scope::empty()),
+            audience: None,
+            serves: Vec::new(),
+            forwards_address: false,
+            own_scopes: false,
+            enabled: true,
+            revoking: false,
+            auth_version: 0,
+            created_at: 0,
+        };
+        Self { record: Arc::new(record) }
+    }
+
     /// The client.
     pub fn record(&self) -> &ClientRecord {
         &self.record

@@ -5,7 +5,7 @@ use ficha_store::{Authentication, ClientScopes, EventActor, InsertOutcome, NewSe
 use ficha_token::{Grant, Scope};
 
 use crate::Authority;
-use crate::authn::outcome::Authenticated;
+use crate::authn::outcome::{Authenticated, Outcome};
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::grants::{granted, is_own, require_grant};
@@ -38,8 +38,12 @@ impl Authority {
         // another process's change to the client is noticed.
         let client = &self.current(client).await?;
         require_grant(client, Grant::Password)?;
-        let Authenticated { user, how } =
-            self.check_password(client, source, &request.username, request.password).await?.complete()?;
+        let outcome = self.check_password(client, source, &request.username, request.password).await?;
+        if matches!(outcome, Outcome::PasswordChangeRequired(_)) {
+            // The password was right: nobody should learn that without an event.
+            self.record_refusal(client, source, Some(&request.username)).await?;
+        }
+        let Authenticated { user, how } = outcome.complete()?;
         let allowed = match &client.record().scopes {
             ClientScopes::Any => user.scopes.clone(),
             ClientScopes::Only(scopes) => user.scopes.intersection(scopes),

@@ -165,6 +165,7 @@ async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliErr
         password,
         scopes: arguments.scope,
         roles: arguments.roles,
+        must_change: false,
     };
     let user = context.admin.add_user(&actor(), new).await?;
     if arguments.json { output::json(&Shown::of(&user)) } else { output::say(&format!("user {} added", user.name)) }

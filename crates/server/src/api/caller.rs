@@ -23,8 +23,7 @@ pub async fn caller(request: &HttpRequest, state: &State) -> Result<Actor, Probl
 /// The same with the token, for answers that take longer than it may be valid.
 pub async fn caller_and_token(request: &HttpRequest, state: &State) -> Result<(Actor, Arc<Verified>), Problem> {
     if matches!(state.authority.settings().signing, SigningSettings::SharedSecret(_)) {
-        let why = "every service has the secret that signs tokens (token.secret_key), so there is no admin API";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "not-available", why));
+        return Err(not_available());
     }
     let refused = |refusal: Refusal| Problem::refused(&refusal);
     let presented = Presented::from_authorization(request.headers().get_all(AUTHORIZATION));
@@ -63,6 +62,12 @@ pub async fn caller_and_token(request: &HttpRequest, state: &State) -> Result<(A
     Ok((actor, verified))
 }
 
+/// With a shared secret there is no admin API.
+pub fn not_available() -> Problem {
+    let why = "every service has the secret that signs tokens (token.secret_key), so there is no admin API";
+    Problem::new(StatusCode::NOT_FOUND, "not-available", why)
+}
+
 /// True while the client of a token may have the server's own scopes. The token itself is checked elsewhere.
 pub async fn still_administers(claims: &AccessClaims, state: &State) -> bool {
     let client = state.authority.client_record(&claims.client_id).await;
@@ -77,7 +82,7 @@ fn unavailable(error: AuthorityError) -> Problem {
 }
 
 /// A page that has its own name resolve to this server's address (DNS rebinding) sends that name as Host.
-fn require_own_host(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+pub fn require_own_host(request: &HttpRequest, state: &State) -> Result<(), Problem> {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().authority().map(HostAndPort::as_str).or(header);
     if host.is_some_and(|host| is_own(host, state.authority.settings().issuer.as_str())) {

@@ -1,9 +1,11 @@
 //! The admin API, `/api/v1`: HTTP over the rules of [`ficha_authority::Admin`]. Nothing is decided here.
 
 pub mod audit;
+mod body;
 mod caller;
 mod csv;
 pub mod events;
+pub mod me;
 pub mod problem;
 pub mod problems;
 mod query;
@@ -12,6 +14,7 @@ pub mod receipt;
 pub mod resource_servers;
 pub mod revoke_sessions;
 pub mod sessions;
+pub mod users;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
@@ -41,6 +44,22 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
         .service(resource("/audit", "GET, HEAD").route(read().to(audit::list)))
         .service(resource("/audit/export", "GET, HEAD").route(read().to(audit::export)))
         .service(resource("/events", "GET").route(web::get().to(events::watch)))
+        .service(
+            resource("/users", "GET, HEAD, POST").route(read().to(users::list)).route(web::post().to(users::create)),
+        )
+        .service(
+            resource("/users/{id}", "GET, HEAD, PATCH, DELETE")
+                .route(read().to(users::show))
+                .route(web::patch().to(users::change))
+                .route(web::delete().to(users::delete)),
+        )
+        .service(resource("/users/{id}/password", "POST").route(web::post().to(users::set_password)))
+        .service(resource("/users/{id}/{action}", "POST").route(web::post().to(users::action)))
+        .service(resource("/me", "GET, HEAD").route(read().to(me::show)))
+        .service(resource("/me/sessions", "GET, HEAD").route(read().to(me::sessions)))
+        .service(resource("/me/sessions/revoke-others", "POST").route(web::post().to(me::revoke_others)))
+        .service(resource("/me/sessions/{id}", "DELETE").route(web::delete().to(me::revoke_session)))
+        .service(resource("/me/password", "POST").route(web::post().to(me::change_password)))
         .service(resource("/me/events", "GET, HEAD").route(read().to(audit::own)))
         .default_service(web::to(unknown))
         .wrap(from_fn(record_reads))

@@ -14,7 +14,7 @@ use crate::error::{ApiError, no_store};
 use crate::state::State;
 
 /// The kinds of problems: the last part of their `type`, their title, and what the page about them says.
-pub const KINDS: [(&str, &str, &str); 11] = [
+pub const KINDS: [(&str, &str, &str); 13] = [
     (
         "unauthorized",
         "The request has no valid token",
@@ -28,6 +28,16 @@ pub const KINDS: [(&str, &str, &str); 11] = [
     ("not-found", "Not found", "It was deleted, it never was, or the path is wrong."),
     ("invalid", "The request can't be understood", "The errors say which fields are wrong, and how."),
     ("conflict", "It has changed meanwhile", "Read it again, and repeat what you want to change."),
+    (
+        "precondition-failed",
+        "It has changed since you read it",
+        "The header If-Match names another version. Read it again, and repeat what you want to change.",
+    ),
+    (
+        "wrong-password",
+        "The password can't be changed",
+        "The user name or the old password is wrong, or there were too many attempts. After a while, try again.",
+    ),
     ("taken", "The name is taken", "Choose another name."),
     ("method-not-allowed", "The method is not allowed here", "The header Allow says which methods are."),
     ("misdirected", "The request was meant for another host", "Use the name that is in the server's issuer."),
@@ -78,6 +88,11 @@ impl Problem {
     /// There is nothing at this path.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// The version that the request names is not the one that is there.
+    pub fn precondition_failed() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", "it has changed since it was read")
     }
 
     /// These fields are wrong.
@@ -185,6 +200,7 @@ impl From<AdminError> for Problem {
             AdminError::Taken { .. } => Self::new(StatusCode::CONFLICT, "taken", detail),
             AdminError::NoSuch { kind, .. } => Self::not_found(format!("there is no such {kind}")),
             AdminError::Invalid(_) | AdminError::Password(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
+            AdminError::BadCredentials => Self::new(StatusCode::FORBIDDEN, "wrong-password", detail),
             AdminError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             AdminError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             AdminError::ActorEnded => Self::refused(&Refusal::from(ficha_resource::VerifyError::Denied)),

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
-    Actor, Began, PageFrom, SearchedState, SessionCount, SessionRecord, SessionSearch, SessionState, reason_of,
+    Actor, Began, PageFrom, SearchedState, SessionCount, SessionPage, SessionRecord, SessionSearch, SessionState,
+    UserRecord, reason_of,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -256,7 +257,7 @@ async fn revoked(request: &HttpRequest, id: &str, state: &State) -> Result<Revok
 }
 
 /// What is not an id is the id of nothing: the rule refuses it, or says that it is not there.
-fn session_id(text: &str) -> Uuid {
+pub fn session_id(text: &str) -> Uuid {
     text.parse().unwrap_or_default()
 }
 
@@ -279,7 +280,7 @@ pub fn search(parameters: &mut Parameters) -> SessionSearch {
     }
 }
 
-fn page_from(parameters: &mut Parameters) -> PageFrom {
+pub fn page_from(parameters: &mut Parameters) -> PageFrom {
     let cursor = |text: &str| text.parse::<Uuid>().ok();
     let after = parameters.parsed("after", "the `next` of a page", cursor);
     let before = parameters.parsed("before", "the `previous` of a page", cursor);
@@ -291,6 +292,18 @@ fn page_from(parameters: &mut Parameters) -> PageFrom {
         (Some(id), None) => PageFrom::OlderThan(id),
         (None, Some(id)) => PageFrom::NewerThan(id),
         (None, None) => PageFrom::Newest,
+    }
+}
+
+/// A page of a user's own sessions.
+pub fn own_views(user: &UserRecord, page: SessionPage) -> SessionList {
+    let names = HashMap::from([(user.id, user.name.clone())]);
+    SessionList {
+        items: page.sessions.into_iter().map(|(session, state)| view(session, state, &names)).collect(),
+        next: page.next.map(|id| id.to_string()),
+        previous: page.previous.map(|id| id.to_string()),
+        count: None,
+        scanned: None,
     }
 }
 
@@ -337,7 +350,7 @@ pub fn millis_text(unix: i64) -> String {
 }
 
 /// RFC 3339, UTC.
-fn time_text(unix: i64) -> String {
+pub fn time_text(unix: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(unix).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(&Rfc3339).unwrap_or_default()
 }

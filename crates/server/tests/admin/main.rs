@@ -6,3 +6,4 @@ mod receipts;
 mod sessions;
 mod support;
 mod table;
+mod users;

@@ -28,7 +28,14 @@ fn password() -> NewPassword {
 }
 
 fn new_user(name: &str, scopes: &str) -> NewUser {
-    NewUser { name: name.into(), email: None, password: password(), scopes: scope(scopes), roles: Vec::new() }
+    NewUser {
+        name: name.into(),
+        email: None,
+        password: password(),
+        scopes: scope(scopes),
+        roles: Vec::new(),
+        must_change: false,
+    }
 }
 
 fn new_client(id: &str, scopes: ClientScopes) -> NewClient {

@@ -196,8 +196,7 @@ ficha_store::on_both_databases! {
                 email: None,
                 password: NewPassword::Plain(Password::new(password)),
                 scopes: "".parse().expect("a valid scope"),
-                roles: Vec::new(),
-            };
+                roles: Vec::new(), must_change: false };
             app.admin.add_user(&tester(), new).await.expect("the user is added");
             let every_byte: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
             let percent_20 = encode(&[("password", password)])["password=".len()..].replace('+', "%20");
@@ -222,8 +221,7 @@ ficha_store::on_both_databases! {
             email: None,
             password: NewPassword::Plain(Password::new("pässwörd 漢字 🔑 lang genug")),
             scopes: "".parse().expect("a valid scope"),
-            roles: Vec::new(),
-        };
+            roles: Vec::new(), must_change: false };
         app.admin.add_user(&tester(), new).await.expect("the user is added");
         // The same applies to names, and bytes that are not percent-encoded are used as they are.
         let body = "grant_type=password&username=zoë 🔑%2B%25%26%3D&password=pässwörd 漢字 🔑 lang genug";

@@ -35,7 +35,7 @@ const NEW: &str = "$bcrypt-sha256$v=2,t=2b,r=4$";
 
 async fn add(app: &App, name: &str, password: NewPassword) {
     let scopes = "".parse().expect("a valid scope");
-    let new = NewUser { name: name.into(), email: None, password, scopes, roles: Vec::new() };
+    let new = NewUser { name: name.into(), email: None, password, scopes, roles: Vec::new(), must_change: false };
     app.admin.add_user(&tester(), new).await.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 

@@ -21,6 +21,7 @@ async fn add_imported(app: &App, name: &str, hash: &str) {
         password: NewPassword::Imported(hash.parse().expect("a hash")),
         scopes: "".parse().expect("a valid scope"),
         roles: Vec::new(),
+        must_change: false,
     };
     app.admin.add_user(&tester(), new).await.expect("the user is added");
 }

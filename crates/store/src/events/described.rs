@@ -12,6 +12,7 @@ pub(crate) fn described(user: &user::Model) -> Value {
         "scopes": user.scopes,
         "roles": split_names(&user.roles),
         "enabled": user.enabled,
+        "must_change": user.must_change,
     })
 }
 

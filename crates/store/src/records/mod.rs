@@ -20,4 +20,4 @@ pub use key::{KeyPurpose, KeyRecord, NewKey, SealedKey};
 pub use session::{
     Authentication, InsertOutcome, NewSession, RevokeReason, Revoked, Rotation, RotationTerms, SessionRecord,
 };
-pub use user::{FailedLogin, LoginHistory, PasswordHashText, UserAt, UserRecord};
+pub use user::{FailedLogin, LoginHistory, PasswordHashText, UserAt, UserChange, UserRecord};

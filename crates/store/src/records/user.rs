@@ -27,6 +27,23 @@ pub struct UserRecord {
     pub auth_version: i64,
     /// When the user was created.
     pub created_at: i64,
+    /// True if nothing is issued for the password until the user has changed it.
+    pub must_change: bool,
+}
+
+/// What is changed about a user; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// The e-mail address; `Some(None)` removes it.
+    pub email: Option<Option<String>>,
+    /// The scopes that the user may be granted.
+    pub scopes: Option<Scope>,
+    /// The roles.
+    pub roles: Option<Vec<String>>,
+    /// Whether the user can log in.
+    pub enabled: Option<bool>,
+    /// Whether the password must be changed.
+    pub must_change: Option<bool>,
 }
 
 /// A user to be changed.

@@ -21,6 +21,8 @@ pub struct Model {
     pub revoking: bool,
     pub auth_version: i64,
     pub created_at: i64,
+    /// The password is for one use: it must be changed.
+    pub must_change: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -42,6 +44,7 @@ impl TryFrom<Model> for UserRecord {
             enabled: row.enabled,
             auth_version: row.auth_version,
             created_at: row.created_at,
+            must_change: row.must_change,
         })
     }
 }
@@ -61,6 +64,7 @@ impl Model {
             revoking: false,
             auth_version: user.auth_version,
             created_at: user.created_at,
+            must_change: user.must_change,
         })
     }
 }

@@ -2,9 +2,9 @@
 
 pub(crate) mod login_failures;
 mod reported_failures;
-mod update;
+pub(crate) mod update;
 
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Condition, Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::events::described::described;
 use crate::events::record;
 use crate::rows::user;
 use crate::rows::user::stored_cost;
-use crate::{Cause, EventKind, NewEvent, PasswordHashText, Result, Store, UserRecord};
+use crate::{Cause, Direction, EventKind, NewEvent, PasswordHashText, Result, Store, UserRecord};
 
 impl Store {
     /// Adds a user whose password hash has the cost `cost`. False if the name is taken.
@@ -56,6 +56,26 @@ impl Store {
         if let Some(after) = after {
             query = query.filter(user::Column::Id.gt(after));
         }
+        query.all(self.reader()).await?.into_iter().map(UserRecord::try_from).collect()
+    }
+
+    /// At most `limit` users, the newest first, or the oldest first after `newer_than`.
+    pub async fn scan_users(
+        &self,
+        older_than: Option<Uuid>,
+        newer_than: Option<Uuid>,
+        direction: Direction,
+        limit: u64,
+    ) -> Result<Vec<UserRecord>> {
+        use user::Column;
+        let within = Condition::all()
+            .add_option(older_than.map(|id| Column::Id.lt(id)))
+            .add_option(newer_than.map(|id| Column::Id.gt(id)));
+        let query = user::Entity::find().filter(within).limit(limit);
+        let query = match direction {
+            Direction::NewestFirst => query.order_by_desc(Column::Id),
+            Direction::OldestFirst => query.order_by_asc(Column::Id),
+        };
         query.all(self.reader()).await?.into_iter().map(UserRecord::try_from).collect()
     }
 

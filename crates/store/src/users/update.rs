@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::database::globals::raise_changes;
+use crate::database::globals::{self, raise_changes};
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
@@ -19,11 +19,12 @@ use crate::events::actor::check;
 use crate::events::described::{described, difference};
 use crate::events::record;
 use crate::rows::user::stored_cost;
-use crate::rows::{join_names, user};
+use crate::rows::{join_names, parse_scope, user};
 use crate::sessions::bulk::fits;
 use crate::sessions::end::{end_sessions, lock_sessions_of_user, write_roles};
 use crate::{
-    Cause, EventKind, NewEvent, PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store, StoreError, UserAt,
+    Cause, EventActor, EventKind, NewEvent, PasswordHashText, Result, RevokeReason, Revoked, SessionsOf, Store,
+    StoreError, UserAt, UserChange, UserRecord,
 };
 
 impl Store {
@@ -31,14 +32,14 @@ impl Store {
     pub async fn change_password(
         &self,
         user: impl Into<UserAt>,
-        new: &PasswordHashText,
-        cost: u32,
+        new: NewHash<'_>,
         now: i64,
         cause: &Cause,
     ) -> Result<Option<Revoked>> {
         let changed = [
-            (user::Column::PasswordHash, Expr::value(new.0.as_str())),
-            (user::Column::PasswordCost, Expr::value(stored_cost(cost))),
+            (user::Column::PasswordHash, Expr::value(new.text.0.as_str())),
+            (user::Column::PasswordCost, Expr::value(stored_cost(new.cost))),
+            (user::Column::MustChange, Expr::value(new.must_change)),
         ];
         let user = user.into();
         let id = user.id;
@@ -65,7 +66,11 @@ impl Store {
         let user = user.into();
         let id = user.id;
         transaction!(self, |transaction| {
+            globals::lock(transaction).await?;
             let Some(before) = lock(transaction, user).await? else { return Ok(None) };
+            if !enabled {
+                keep_an_admin(transaction, &before, cause).await?;
+            }
             change(transaction, id, &[(user::Column::Enabled, Expr::value(enabled))]).await?;
             if before.enabled != enabled {
                 let kind = if enabled { EventKind::UserEnabled } else { EventKind::UserDisabled };
@@ -95,8 +100,10 @@ impl Store {
         let user = user.into();
         let id = user.id;
         transaction!(self, |transaction| {
+            globals::lock(transaction).await?;
             // A login that holds the share lock commits before this continues; one that comes later finds the change.
             let Some(before) = lock(transaction, user).await? else { return Ok(None) };
+            keep_an_admin(transaction, &before, cause).await?;
             let cause = &check(transaction, cause).await?;
             change(transaction, id, &[(user::Column::Enabled, Expr::value(false))]).await?;
             let revoked = self.end_all(transaction, id, RevokeReason::UserDisabled, now, cause).await?;
@@ -131,6 +138,9 @@ impl Store {
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             let Some(before) = lock(transaction, user).await? else { return Ok(None) };
+            if !scopes.contains(ADMIN_SCOPE) {
+                keep_an_admin(transaction, &before, cause).await?;
+            }
             change(transaction, id, &changed).await?;
             let after = user::Model { scopes: scopes.to_string(), roles: roles_text.clone(), ..before.clone() };
             if let Some(detail) = difference(&described(&before), &described(&after)) {
@@ -154,6 +164,54 @@ impl Store {
             update.exec(transaction).await?;
             record(self, transaction, NewEvent::new(EventKind::UserChanged, cause).user(id).detail(detail)).await?;
             Ok(true)
+        })
+    }
+
+    /// Changes a user who still is as `seen`, all at once. Sessions with a scope or a role that the user no longer has are
+    /// ended, the others get the new roles; disabling ends all. `None`: there is no such user.
+    pub async fn change_user(
+        &self,
+        seen: &UserRecord,
+        wanted: &UserChange,
+        now: i64,
+        cause: &Cause,
+    ) -> Result<Option<Revoked>> {
+        let id = seen.id;
+        transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            let Some(before) = lock(transaction, UserAt::from(seen)).await? else { return Ok(None) };
+            if before.email != seen.email {
+                // The version does not count it.
+                return Err(Fault::Store(changed_meanwhile(&before)));
+            }
+            let after = changed(before.clone(), wanted)?;
+            let Some(detail) = difference(&described(&before), &described(&after)) else {
+                return Ok(Some(Revoked::default()));
+            };
+            if !after.enabled || !parse_scope(&after.scopes)?.contains(ADMIN_SCOPE) {
+                keep_an_admin(transaction, &before, cause).await?;
+            }
+            let columns = [
+                (user::Column::Email, Expr::value(after.email.clone())),
+                (user::Column::Scopes, Expr::value(after.scopes.as_str())),
+                (user::Column::Roles, Expr::value(after.roles.as_str())),
+                (user::Column::Enabled, Expr::value(after.enabled)),
+                (user::Column::MustChange, Expr::value(after.must_change)),
+            ];
+            change(transaction, id, &columns).await?;
+            let kind = match (before.enabled, after.enabled) {
+                (true, false) => EventKind::UserDisabled,
+                (false, true) => EventKind::UserEnabled,
+                _ => EventKind::UserChanged,
+            };
+            record(self, transaction, NewEvent::new(kind, cause).user(id).detail(detail)).await?;
+            if !after.enabled {
+                return self.end_all(transaction, id, RevokeReason::UserDisabled, now, cause).await.map(Some);
+            }
+            if (&before.scopes, &before.roles) == (&after.scopes, &after.roles) {
+                return Ok(Some(Revoked::default()));
+            }
+            self.end_beyond_rights(transaction, id, now, cause).await.map(Some)
         })
     }
 
@@ -217,14 +275,67 @@ impl Store {
     }
 }
 
+/// A hash to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewHash<'a> {
+    /// Its text.
+    pub text: &'a PasswordHashText,
+    /// Its cost.
+    pub cost: u32,
+    /// True if the user has to change the password before anything is issued.
+    pub must_change: bool,
+}
+
+/// The scope that contains all of the server's own.
+const ADMIN_SCOPE: &str = "ficha:admin";
+
+/// A conflict if this is the last enabled user who may administer everything, and is about to lose that. Whoever has the
+/// server's own machine may do it. The row of `globals` is locked, so that two don't do it to each other.
+async fn keep_an_admin(transaction: &WriteConnection, user: &user::Model, cause: &Cause) -> Result<(), Fault> {
+    let is_local = matches!(cause.actor, EventActor::Cli { .. } | EventActor::Server { .. });
+    if is_local || !user.enabled || !parse_scope(&user.scopes)?.contains(ADMIN_SCOPE) {
+        return Ok(());
+    }
+    let others: Vec<String> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Scopes)
+        .filter(user::Column::Id.ne(user.id))
+        .filter(user::Column::Enabled.eq(true))
+        .filter(user::Column::Scopes.contains(ADMIN_SCOPE))
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    for scopes in others {
+        if parse_scope(&scopes)?.contains(ADMIN_SCOPE) {
+            return Ok(());
+        }
+    }
+    let what =
+        format!("the user {:?} is the last one with the scope {ADMIN_SCOPE}; give it to another first", user.name);
+    Err(Fault::Store(StoreError::Conflict(what)))
+}
+
+fn changed(before: user::Model, wanted: &UserChange) -> Result<user::Model, StoreError> {
+    let UserChange { email, scopes, roles, enabled, must_change } = wanted;
+    Ok(user::Model {
+        email: email.clone().unwrap_or(before.email),
+        scopes: scopes.as_ref().map_or(before.scopes, ToString::to_string),
+        roles: roles.as_ref().map(|roles| join_names("role", roles)).transpose()?.unwrap_or(before.roles),
+        enabled: enabled.unwrap_or(before.enabled),
+        must_change: must_change.unwrap_or(before.must_change),
+        ..before
+    })
+}
+
+fn changed_meanwhile(user: &user::Model) -> StoreError {
+    StoreError::Conflict(format!("the user {:?} was changed meanwhile; look at it and try again", user.name))
+}
+
 /// Locks a user until the commit. A conflict if it is not at the version that the caller has read.
 pub(super) async fn lock(transaction: &WriteConnection, user: UserAt) -> Result<Option<user::Model>, Fault> {
     let row = user::Entity::find_by_id(user.id).lock_exclusive().one(transaction).await?;
     match (&row, user.version) {
-        (Some(row), Some(version)) if row.auth_version != version => {
-            let what = format!("the user {:?} was changed meanwhile; look at it and try again", row.name);
-            Err(Fault::Store(StoreError::Conflict(what)))
-        }
+        (Some(row), Some(version)) if row.auth_version != version => Err(Fault::Store(changed_meanwhile(row))),
         _ => Ok(row),
     }
 }

@@ -180,7 +180,7 @@ on_both_databases! {
         refused(store.insert_session(login(&alice, &app)).await.map(drop));
         refused(revoke(&store, session.id, RevokeReason::Logout, NOW).await.map(drop));
         refused(store.revoke_batch(&[revocation_of_token(token())], NOW).await.map(drop));
-        refused(store.change_password(alice.id, &alice.password_hash, 5, NOW, &cause()).await.map(drop));
+        refused(store.change_password(alice.id, new_hash(&alice.password_hash, 5), NOW, &cause()).await.map(drop));
         refused(store.set_user_enabled(alice.id, false, NOW, &cause()).await.map(drop));
         refused(store.begin_revoking_client("app", NOW, &cause()).await.map(drop));
         refused(store.delete_user(alice.id, NOW, &cause()).await.map(drop));

@@ -2,7 +2,7 @@
 
 use ficha_store::{
     Authentication, Cause, ClientRecord, ClientScopes, EventActor, EventKind, FailedLogin, InsertOutcome, KeyPurpose,
-    NewEvent, NewKey, NewKeys, NewSession, PasswordHashText, Revocation, RevokeReason, Revoked, Rotation,
+    NewEvent, NewHash, NewKey, NewKeys, NewSession, PasswordHashText, Revocation, RevokeReason, Revoked, Rotation,
     RotationTerms, SessionRecord, Store, StoreError, Target, UserRecord,
 };
 use ficha_token::{DenyEntry, DenyId, Entropy, Grant, SystemEntropy};
@@ -23,6 +23,11 @@ pub fn bytes() -> [u8; 16] {
     bytes
 }
 
+/// A hash to be stored, of a password that can be kept.
+pub fn new_hash(text: &PasswordHashText, cost: u32) -> NewHash<'_> {
+    NewHash { text, cost, must_change: false }
+}
+
 pub fn user(name: &str) -> UserRecord {
     UserRecord {
         id: id(),
@@ -34,6 +39,7 @@ pub fn user(name: &str) -> UserRecord {
         enabled: true,
         auth_version: 1,
         created_at: NOW,
+        must_change: false,
     }
 }
 

@@ -4,7 +4,7 @@ use ficha_store::testing::TestDatabase;
 use ficha_store::{BulkStep, BulkWork, InsertOutcome, RevokeReason, SessionFilter, SessionRecord, Store, UserRecord};
 use ficha_store::{PasswordHashText, on_both_databases};
 
-use crate::support::{NOW, alice_and_app, cause, inserted, login, more_sessions, rotation, terms};
+use crate::support::{NOW, alice_and_app, cause, inserted, login, more_sessions, new_hash, rotation, terms};
 
 /// More than one transaction ends, with the one that they are copies of.
 const COPIES: u32 = 1_000;
@@ -34,7 +34,7 @@ on_both_databases! {
         let (alice, session) = alice_with_many(&db, &store).await;
         let app = store.client("app").await.unwrap().unwrap();
         let hash = PasswordHashText("new".into());
-        let revoked = store.change_password(alice.id, &hash, 12, NOW, &cause()).await.unwrap().unwrap();
+        let revoked = store.change_password(alice.id, new_hash(&hash, 12), NOW, &cause()).await.unwrap().unwrap();
         assert_eq!((revoked.sessions, revoked.entries.len()), (0, 0));
         let work = revoked.rest.unwrap();
         let read = store.user_by_id(alice.id).await.unwrap().unwrap();

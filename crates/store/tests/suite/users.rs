@@ -4,7 +4,9 @@ use ficha_store::{
 };
 use uuid::Uuid;
 
-use crate::support::{NOW, alice_and_app, cause, id, inserted, login, more_sessions, revocation, revoke, user};
+use crate::support::{
+    NOW, alice_and_app, cause, id, inserted, login, more_sessions, new_hash, revocation, revoke, user,
+};
 
 on_both_databases! {
     async fn a_user_is_read_back_as_it_was_stored(db: TestDatabase) {
@@ -67,7 +69,7 @@ on_both_databases! {
         let stored = store.user_by_id(alice.id).await.unwrap().unwrap();
         assert_eq!((stored.auth_version, &stored.password_hash), (1, &hash("costlier")));
         assert_eq!(store.session(session.id).await.unwrap().unwrap().revoked, None);
-        store.change_password(alice.id, &hash("changed"), 12, NOW, &cause()).await.unwrap();
+        store.change_password(alice.id, new_hash(&hash("changed"), 12), NOW, &cause()).await.unwrap();
         assert!(!store.rehash_password(alice.id, &hash("costlier"), &hash("late"), 13).await.unwrap());
         assert_eq!(store.user_by_id(alice.id).await.unwrap().unwrap().password_hash, hash("changed"));
     }
@@ -80,7 +82,7 @@ on_both_databases! {
             let read = store.user_by_id(alice.id).await.unwrap().unwrap();
             let made = more_sessions(&store, &read, &app, 2).await;
             let (revoked, reason) = match step {
-                0 => (store.change_password(alice.id, &hash, 12, NOW, &cause()).await, RevokeReason::PasswordChanged),
+                0 => (store.change_password(alice.id, new_hash(&hash, 12), NOW, &cause()).await, RevokeReason::PasswordChanged),
                 1 => (store.revoke_user(alice.id, NOW, &cause()).await, RevokeReason::Admin),
                 2 => (store.set_user_enabled(alice.id, false, NOW, &cause()).await, RevokeReason::UserDisabled),
                 _ => (store.delete_user(alice.id, NOW, &cause()).await, RevokeReason::UserDisabled),
@@ -106,7 +108,7 @@ on_both_databases! {
     async fn an_unknown_id_is_not_an_error(db: TestDatabase) {
         let store = db.store().await;
         let hash = PasswordHashText("new".into());
-        assert_eq!(store.change_password(id(), &hash, 12, NOW, &cause()).await.unwrap(), None);
+        assert_eq!(store.change_password(id(), new_hash(&hash, 12), NOW, &cause()).await.unwrap(), None);
         assert_eq!(store.revoke_user(id(), NOW, &cause()).await.unwrap(), None);
         assert_eq!(store.set_user_enabled(id(), true, NOW, &cause()).await.unwrap(), None);
         assert_eq!(store.delete_user(id(), NOW, &cause()).await.unwrap(), None);
@@ -143,7 +145,7 @@ on_both_databases! {
         let mut sessions = more_sessions(&store, &alice, &app, 3).await;
         let (of_admin, first, second) = (sessions.remove(0), sessions.remove(0), sessions.remove(0));
         let by_admin = Cause { session: Some(of_admin.id), at: NOW * 1_000, ..cause() };
-        let change = async || store.change_password(alice.id, &alice.password_hash, 5, NOW, &by_admin).await;
+        let change = async || store.change_password(alice.id, new_hash(&alice.password_hash, 5), NOW, &by_admin).await;
         let by_admin_revoked = |session: Uuid| {
             let event = NewEvent::new(EventKind::SessionRevoked, &by_admin);
             Revocation { target: Target::Session(session, RevokeReason::Admin), event }

@@ -1,0 +1,47 @@
+//! JSON bodies: closed objects, as the parameters are.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Payload;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+
+use super::problem::{FieldError, Problem};
+use crate::request::form::read_body;
+
+/// Reads a body. An empty one counts as `{}`.
+pub async fn read<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
+    let body = read_body(payload).await.map_err(|error| Problem::of_body(&error))?;
+    if body.is_empty() {
+        return parse(b"{}");
+    }
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // A page of another origin can send a form, but not this, without asking first.
+    if kind != "application/json" && kind != "application/merge-patch+json" {
+        return Err(invalid("Content-Type", "it must be application/json"));
+    }
+    parse(&body)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde's words name the member and the place, and quote at most the type of a value, not the value: it may be a
+    // password.
+    serde_json::from_slice(body).map_err(|error| {
+        let text = error.to_string();
+        let shown = match text.starts_with("invalid ") {
+            true => format!("a value has the wrong type (line {}, column {})", error.line(), error.column()),
+            false => text,
+        };
+        invalid("body", &shown)
+    })
+}
+
+/// A member that may be missing, null or a value (RFC 7396).
+pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A problem with one field.
+pub fn invalid(field: &str, problem: &str) -> Problem {
+    Problem::invalid(vec![FieldError { field: field.into(), problem: problem.into() }])
+}

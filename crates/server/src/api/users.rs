@@ -1,0 +1,574 @@
+//! `/api/v1/users`.
+
+use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ficha_authority::{
+    Actor, Admin, Began, NewPassword, NewUser, PageFrom, Password, StoredHash, UserChange, UserRecord, UserSearch,
+};
+use ficha_token::Scope;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::body::{self, invalid, patched};
+use super::caller::caller;
+use super::problem::{Problem, ProblemAnswer};
+use super::query::Parameters;
+use super::receipt::{ReceiptView, receipt, wait};
+use super::sessions::{answered, page_from, time_text};
+use crate::error::no_store;
+use crate::state::State;
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminUser)]
+pub struct UserView {
+    id: Uuid,
+    /// What the user types to log in.
+    name: String,
+    email: Option<String>,
+    enabled: bool,
+    /// What the user may be granted.
+    scopes: Vec<String>,
+    /// Written into the user's tokens.
+    roles: Vec<String>,
+    created_at: String,
+    /// True if nothing is issued for the password until the user has changed it.
+    must_change: bool,
+}
+
+/// A page of users.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminUserPage)]
+pub struct UserList {
+    /// The newest first.
+    items: Vec<UserView>,
+    /// `after` for the next page; null at the end.
+    next: Option<String>,
+    /// `before` for the previous page; null at the beginning.
+    previous: Option<String>,
+    /// If filters fit so few users that the search has stopped before the page was full: how many it looked at. It
+    /// continues with `next`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanned: Option<u64>,
+}
+
+/// A user to be created. Without `password` and `password_hash`, a one-time password is made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdminNewUser)]
+pub struct NewUserBody {
+    #[schema(example = "alice")]
+    name: String,
+    email: Option<String>,
+    #[schema(value_type = Option<String>)]
+    password: Option<Zeroizing<String>>,
+    /// A hash from another system.
+    #[schema(value_type = Option<String>)]
+    password_hash: Option<Zeroizing<String>>,
+    /// True if the user has to change the password first.
+    must_change: Option<bool>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+/// A user who was created.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminCreatedUser)]
+pub struct CreatedUser {
+    #[serde(flatten)]
+    user: UserView,
+    /// The one-time password, if one was made. It is shown only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    password: Option<Zeroizing<String>>,
+}
+
+/// What is changed about a user (RFC 7396): members that are missing stay as they are.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdminUserPatch)]
+pub struct UserPatch {
+    /// Null removes it.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    enabled: Option<bool>,
+    scopes: Option<Vec<String>>,
+    roles: Option<Vec<String>>,
+    must_change: Option<bool>,
+}
+
+/// A user after a change, and what that has ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminChangedUser)]
+pub struct ChangedUser {
+    #[serde(flatten)]
+    user: UserView,
+    /// How many sessions have ended.
+    revoked: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptView>,
+}
+
+/// A password to be set. Without `password`, a one-time password is made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdminSetPassword)]
+pub struct SetPassword {
+    #[schema(value_type = Option<String>)]
+    password: Option<Zeroizing<String>>,
+    /// True if the user has to change it first; true if it is not given.
+    must_change: Option<bool>,
+}
+
+/// What an action on a user has done.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = AdminUserAction)]
+pub struct Done {
+    /// How many sessions have ended.
+    revoked: u64,
+    /// The one-time password, if one was made. It is shown only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    password: Option<Zeroizing<String>>,
+    /// After `unlock`: how many sources had failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cleared: Option<u64>,
+    /// After `erase`: in how many events something personal was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptView>,
+}
+
+/// Lists users, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/users",
+    tag = "Admin",
+    operation_id = "list_users",
+    security(("token" = [])),
+    params(
+        ("name" = Option<String>, Query, description = "Only users whose name contains this"),
+        ("email" = Option<String>, Query, description = "Only users whose e-mail address contains this"),
+        ("enabled" = Option<bool>, Query, description = "Only users that can log in, or that can't"),
+        ("scope" = Option<String>, Query, description = "Only users with this scope"),
+        ("role" = Option<String>, Query, description = "Only users with this role"),
+        ("created_after" = Option<String>, Query, description = "RFC 3339"),
+        ("created_before" = Option<String>, Query, description = "RFC 3339"),
+        ("limit" = Option<u64>, Query, description = "1 to 200; 50 if it is not given"),
+        ("after" = Option<String>, Query, description = "The `next` of a page"),
+        ("before" = Option<String>, Query, description = "The `previous` of a page"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = UserList),
+        (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 503, description = "The database does not answer", body = ProblemAnswer),
+    )
+)]
+pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    answered(&state, listed(&request, &state).await)
+}
+
+async fn listed(request: &HttpRequest, state: &State) -> Result<UserList, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_seeing_users()?;
+    let mut parameters = Parameters::of(request.query_string());
+    let search = UserSearch {
+        name: parameters.text("name"),
+        email: parameters.text("email"),
+        enabled: parameters.parsed("enabled", "`true` or `false`", |text| text.parse().ok()),
+        scope: parameters.text("scope"),
+        role: parameters.text("role"),
+        created_after: parameters.time("created_after"),
+        created_before: parameters.time("created_before"),
+    };
+    let limit = parameters.number("limit", 1, 200).unwrap_or(50);
+    let from: PageFrom = page_from(&mut parameters);
+    parameters.finish()?;
+    let page = state.authority.admin().search_users(&actor, &search, from, limit as usize).await?;
+    Ok(UserList {
+        items: page.users.into_iter().map(UserView::from).collect(),
+        next: page.next.map(|id| id.to_string()),
+        previous: page.previous.map(|id| id.to_string()),
+        scanned: page.scanned,
+    })
+}
+
+/// Creates a user.
+#[utoipa::path(
+    post,
+    path = "/api/v1/users",
+    tag = "Admin",
+    operation_id = "create_user",
+    security(("token" = [])),
+    request_body = NewUserBody,
+    responses(
+        (status = 201, description = "The user; `Location` is its address", body = CreatedUser),
+        (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 409, description = "The name is taken", body = ProblemAnswer),
+        (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn create(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    match created(&request, payload, &state).await {
+        Err(problem) => problem.response(&state),
+        Ok(created) => {
+            let mut response = HttpResponse::Created();
+            no_store(&mut response);
+            let address = state.authority.settings().issuer.endpoint(&format!("/api/v1/users/{}", created.user.id));
+            response.insert_header((LOCATION, address)).json(created)
+        }
+    }
+}
+
+async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Result<CreatedUser, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_changing_users()?;
+    Parameters::of(request.query_string()).finish()?;
+    let new: NewUserBody = body::read(request, payload).await?;
+    let admin = state.authority.admin();
+    let (password, made) = match (&new.password, &new.password_hash) {
+        (Some(_), Some(_)) => return Err(invalid("password_hash", "it can't be combined with `password`")),
+        (Some(password), None) => (NewPassword::Plain(Password::new(password.as_str())), None),
+        (None, Some(hash)) => {
+            let hash: StoredHash =
+                hash.parse().map_err(|_| invalid("password_hash", "it is in no format that is known"))?;
+            (NewPassword::Imported(hash), None)
+        }
+        (None, None) => {
+            let secret = admin.one_time_password();
+            let made = Zeroizing::new(secret.expose().to_owned());
+            (NewPassword::Plain(Password::new(secret.expose())), Some(made))
+        }
+    };
+    let user = NewUser {
+        name: new.name,
+        email: new.email,
+        password,
+        scopes: scope("scopes", &new.scopes)?,
+        roles: new.roles,
+        must_change: new.must_change.unwrap_or(made.is_some()),
+    };
+    let user = admin.add_user(&actor, user).await?;
+    Ok(CreatedUser { user: user.into(), password: made })
+}
+
+/// Shows a user.
+#[utoipa::path(
+    get,
+    path = "/api/v1/users/{id}",
+    tag = "Admin",
+    operation_id = "show_user",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The user; `ETag` is its version", body = UserView),
+        (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such user", body = ProblemAnswer),
+        (status = 503, description = "The database does not answer", body = ProblemAnswer),
+    )
+)]
+pub async fn show(request: HttpRequest, id: Path<String>, state: Data<State>) -> HttpResponse {
+    match shown(&request, &id, &state).await {
+        Err(problem) => problem.response(&state),
+        Ok(user) => {
+            let mut response = HttpResponse::Ok();
+            no_store(&mut response);
+            response.insert_header((ETAG, version(&user))).json(UserView::from(user))
+        }
+    }
+}
+
+async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<UserRecord, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_seeing_users()?;
+    Parameters::of(request.query_string()).finish()?;
+    Ok(state.authority.admin().user_by_id(&actor, user_id(id)).await?)
+}
+
+/// Changes a user, all at once. Sessions with rights that the user no longer has end.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/users/{id}",
+    tag = "Admin",
+    operation_id = "change_user",
+    security(("token" = [])),
+    params(
+        ("id" = String, Path, description = "The user's id"),
+        ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
+        ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
+    ),
+    request_body(content = UserPatch, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "The user as it is now", body = ChangedUser),
+        (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such user", body = ProblemAnswer),
+        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 409, description = "It was changed meanwhile, or is the last administrator", body = ProblemAnswer),
+        (status = 412, description = "It is not that version any more", body = ProblemAnswer),
+        (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn change(request: HttpRequest, id: Path<String>, payload: Payload, state: Data<State>) -> HttpResponse {
+    match changed(&request, &id, payload, &state).await {
+        Err(problem) => problem.response(&state),
+        Ok((version, changed)) => {
+            let mut response = HttpResponse::Ok();
+            no_store(&mut response);
+            response.insert_header((ETAG, version)).json(changed)
+        }
+    }
+}
+
+async fn changed(
+    request: &HttpRequest,
+    id: &str,
+    payload: Payload,
+    state: &State,
+) -> Result<(String, ChangedUser), Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_changing_users()?;
+    let wait = only_wait(request)?;
+    let patch: UserPatch = body::read(request, payload).await?;
+    let admin = state.authority.admin();
+    let seen = admin.user_by_id(&actor, user_id(id)).await?;
+    if let Some(wanted) = request.headers().get(IF_MATCH) {
+        let current = version(&seen);
+        let names = wanted.to_str().unwrap_or_default();
+        if !names.split(',').any(|name| name.trim() == "*" || name.trim() == current) {
+            return Err(Problem::precondition_failed());
+        }
+    }
+    let change = UserChange {
+        email: patch.email,
+        scopes: patch.scopes.map(|scopes| scope("scopes", &scopes)).transpose()?,
+        roles: patch.roles,
+        enabled: patch.enabled,
+        must_change: patch.must_change,
+    };
+    let began = Began::now();
+    let revoked = admin.change_user(&actor, &seen, &change).await?;
+    let receipt = receipt(request, state, began, wait).await;
+    let user = admin.user_by_id(&actor, seen.id).await?;
+    Ok((version(&user), ChangedUser { user: user.into(), revoked, receipt }))
+}
+
+/// Deletes a user, and ends their sessions.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/users/{id}",
+    tag = "Admin",
+    operation_id = "delete_user",
+    security(("token" = [])),
+    params(
+        ("id" = String, Path, description = "The user's id"),
+        ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
+    ),
+    responses(
+        (status = 200, description = "The user is deleted", body = Done),
+        (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such user", body = ProblemAnswer),
+        (status = 409, description = "It was changed meanwhile, or is the last administrator", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn delete(request: HttpRequest, id: Path<String>, state: Data<State>) -> HttpResponse {
+    let done = act(&request, &id, &state, async |admin: &Admin, actor: &Actor, name: &str| {
+        Ok(Done { revoked: admin.delete_user(actor, name).await?, ..Done::default() })
+    });
+    answered(&state, done.await)
+}
+
+/// Sets a user's password, or makes a one-time one, and ends their sessions.
+#[utoipa::path(
+    post,
+    path = "/api/v1/users/{id}/password",
+    tag = "Admin",
+    operation_id = "set_user_password",
+    security(("token" = [])),
+    params(
+        ("id" = String, Path, description = "The user's id"),
+        ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
+    ),
+    request_body = SetPassword,
+    responses(
+        (status = 200, description = "It is set", body = Done),
+        (status = 400, description = "The password is too weak, or a member is unknown", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such user", body = ProblemAnswer),
+        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 409, description = "The user was changed meanwhile", body = ProblemAnswer),
+        (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn set_password(
+    request: HttpRequest,
+    id: Path<String>,
+    payload: Payload,
+    state: Data<State>,
+) -> HttpResponse {
+    answered(&state, password_set(&request, &id, payload, &state).await)
+}
+
+async fn password_set(request: &HttpRequest, id: &str, payload: Payload, state: &State) -> Result<Done, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_changing_users()?;
+    let wait = only_wait(request)?;
+    let wanted: SetPassword = body::read(request, payload).await?;
+    let admin = state.authority.admin();
+    let user = admin.user_by_id(&actor, user_id(id)).await?;
+    let must_change = wanted.must_change.unwrap_or(true);
+    let began = Began::now();
+    let (revoked, password) = match wanted.password {
+        Some(password) => {
+            let password = NewPassword::Plain(Password::new(password.as_str()));
+            (admin.replace_password(&actor, &user.name, password, must_change).await?, None)
+        }
+        None if !must_change => {
+            return Err(invalid("must_change", "a password that is made here must be changed by the user"));
+        }
+        None => {
+            let (secret, revoked) = admin.set_one_time_password(&actor, &user.name).await?;
+            (revoked, Some(Zeroizing::new(secret.expose().to_owned())))
+        }
+    };
+    Ok(Done { revoked, password, receipt: receipt(request, state, began, wait).await, ..Done::default() })
+}
+
+/// Does something to a user: `disable` and `enable`, `unlock` after failed logins, `revoke-sessions`, `erase`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/users/{id}/{action}",
+    tag = "Admin",
+    operation_id = "act_on_user",
+    security(("token" = [])),
+    params(
+        ("id" = String, Path, description = "The user's id; for `erase` also of a user who was deleted"),
+        ("action" = String, Path, description = "`disable`, `enable`, `unlock`, `revoke-sessions` or `erase`"),
+        ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
+    ),
+    responses(
+        (status = 200, description = "It is done", body = Done),
+        (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such user or action", body = ProblemAnswer),
+        (status = 409, description = "It was changed meanwhile, or is the last administrator", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn action(request: HttpRequest, path: Path<(String, String)>, state: Data<State>) -> HttpResponse {
+    let (id, action) = path.into_inner();
+    let run = async |admin: &Admin, actor: &Actor, name: &str| {
+        let mut done = Done::default();
+        match action.as_str() {
+            "disable" => done.revoked = admin.set_user_enabled(actor, name, false).await?,
+            "enable" => done.revoked = admin.set_user_enabled(actor, name, true).await?,
+            "unlock" => done.cleared = Some(admin.unlock_user(actor, name).await?),
+            "revoke-sessions" => done.revoked = admin.revoke_user(actor, name).await?,
+            "erase" => {
+                let erased = admin.erase_user(actor, name).await?;
+                (done.revoked, done.events) = (erased.sessions, Some(erased.events));
+            }
+            _ => return Err(Problem::not_found("there is nothing at this path")),
+        }
+        Ok(done)
+    };
+    answered(&state, act(&request, &id, &state, run).await)
+}
+
+/// Runs an action on the user with this id.
+async fn act(
+    request: &HttpRequest,
+    id: &str,
+    state: &State,
+    run: impl AsyncFnOnce(&Admin, &Actor, &str) -> Result<Done, Problem>,
+) -> Result<Done, Problem> {
+    let actor = caller(request, state).await?;
+    // Who may end sessions may end those of a user; the rules themselves ask for the rest.
+    if actor.require_changing_users().is_err() {
+        if !request.path().ends_with("/revoke-sessions") {
+            actor.require_changing_users()?;
+        }
+        actor.require_ending_sessions()?;
+    }
+    let wait = only_wait(request)?;
+    let (admin, id) = (state.authority.admin(), user_id(id));
+    let found = admin.user_names(&actor, &[id]).await?.into_iter().next();
+    let name = match found {
+        Some((_, name)) => name,
+        // What is left of a user who was deleted can still be erased.
+        None if request.path().ends_with("/erase") && !id.is_nil() => id.to_string(),
+        None => return Err(Problem::not_found("there is no such user")),
+    };
+    let began = Began::now();
+    let done = run(&admin, &actor, &name).await?;
+    Ok(Done { receipt: receipt(request, state, began, wait).await, ..done })
+}
+
+fn only_wait(request: &HttpRequest) -> Result<Option<std::time::Duration>, Problem> {
+    let mut parameters = Parameters::of(request.query_string());
+    let wait = wait(&mut parameters);
+    parameters.finish()?;
+    Ok(wait)
+}
+
+/// What is not an id is the id of nobody.
+fn user_id(text: &str) -> Uuid {
+    text.parse().unwrap_or_default()
+}
+
+/// A list of scope names.
+pub fn scope(field: &str, names: &[String]) -> Result<Scope, Problem> {
+    let is_name = |name: &String| !name.is_empty() && !name.contains(' ');
+    let parsed = names.iter().all(is_name).then(|| names.join(" ").parse().ok()).flatten();
+    parsed.ok_or_else(|| {
+        invalid(field, "each must be a scope name: printable ASCII without spaces, quotes or backslashes")
+    })
+}
+
+/// The version of a user, as an entity tag (RFC 9110 §8.8.3): it changes with everything that is shown.
+fn version(user: &UserRecord) -> String {
+    let shown = serde_json::to_vec(&UserView::from(user.clone())).unwrap_or_default();
+    let digest = digest::digest(&digest::SHA256, &[shown, user.auth_version.to_be_bytes().to_vec()].concat());
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]))
+}
+
+impl From<UserRecord> for UserView {
+    fn from(user: UserRecord) -> Self {
+        Self {
+            id: user.id,
+            name: user.name,
+            email: user.email,
+            enabled: user.enabled,
+            scopes: user.scopes.iter().map(str::to_owned).collect(),
+            roles: user.roles,
+            created_at: time_text(user.created_at),
+            must_change: user.must_change,
+        }
+    }
+}

@@ -19,8 +19,33 @@ impl TokenFile {
     pub fn store(&self) -> Result<FileStore, CliError> {
         let default = || default_path(|name| std::env::var_os(name).map(PathBuf::from));
         let path = self.token_file.clone().or_else(default);
-        let missing = || CliError::Input("there is no home directory to store tokens in: use --token-file".into());
-        path.map(FileStore::new).ok_or_else(missing)
+        path.map(FileStore::new).ok_or_else(no_home)
+    }
+
+    /// The same for an administrator's tokens.
+    pub fn admin_store(&self) -> Result<FileStore, CliError> {
+        let default = || default_path(|name| std::env::var_os(name).map(PathBuf::from));
+        let path = self.token_file.clone().or_else(|| default().map(|path| path.with_file_name("admin.json")));
+        path.map(FileStore::new).ok_or_else(no_home)
+    }
+}
+
+fn no_home() -> CliError {
+    CliError::Input("there is no home directory to store tokens in: use --token-file".into())
+}
+
+/// The file in which `ficha login --admin` stores its tokens: not the one of an app, so that neither replaces the other.
+#[derive(Debug, Args)]
+pub struct AdminTokenFile {
+    /// Where `ficha login --admin` stores its tokens [default: ficha/admin.json in $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, value_name = "FILE", global = true)]
+    token_file: Option<PathBuf>,
+}
+
+impl AdminTokenFile {
+    /// The file given on the command line, or the default one.
+    pub fn store(&self) -> Result<FileStore, CliError> {
+        TokenFile { token_file: self.token_file.clone() }.admin_store()
     }
 }
 

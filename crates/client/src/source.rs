@@ -17,7 +17,7 @@ use crate::tokens::{AccessToken, Tokens};
 /// Each operation runs to completion in a task of its own, so no token is lost when a caller stops waiting.
 #[derive(Clone)]
 pub struct TokenSource {
-    refresher: Arc<Refresher>,
+    pub(crate) refresher: Arc<Refresher>,
 }
 
 impl TokenSource {

@@ -14,6 +14,10 @@ use crate::error::{Error, NetworkError};
 /// Responses of an authorization server are far smaller, and so is its metadata.
 const MAX_BYTES: usize = 256 * 1024;
 
+/// A page of a list may be longer.
+#[cfg(feature = "admin")]
+pub(crate) const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
+
 /// Why there is no response that the `oauth2` crate could read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -56,6 +60,17 @@ pub(crate) fn sender(
 }
 
 async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Duration) -> Result<HttpResponse, Failure> {
+    send_up_to(http, url, request, limit, MAX_BYTES).await
+}
+
+/// Sends a request whose response may be this long.
+pub(crate) async fn send_up_to(
+    http: reqwest::Client,
+    url: Url,
+    request: HttpRequest,
+    limit: Duration,
+    most: usize,
+) -> Result<HttpResponse, Failure> {
     let (parts, body) = request.into_parts();
     let request = http.request(parts.method, url.clone()).headers(parts.headers).body(body).timeout(limit);
     let mut answer = request.send().await.map_err(network)?;
@@ -76,8 +91,8 @@ async fn send(http: reqwest::Client, url: Url, request: HttpRequest, limit: Dura
     *response.status_mut() = status;
     *response.headers_mut() = answer.headers().clone();
     while let Some(chunk) = answer.chunk().await.map_err(network)? {
-        if response.body().len() + chunk.len() > MAX_BYTES {
-            return Err(Failure::BadAnswer(format!("the response of {url} is longer than {MAX_BYTES} bytes")));
+        if response.body().len() + chunk.len() > most {
+            return Err(Failure::BadAnswer(format!("the response of {url} is longer than {most} bytes")));
         }
         response.body_mut().extend_from_slice(&chunk);
     }

@@ -15,6 +15,7 @@ mod server;
 mod state;
 mod users;
 
+pub use api::sessions::session_search;
 pub use http::cors::{WebOrigin, WebOriginError};
 pub use http::network::{NetworkError, parse_network};
 pub use http::tls::TlsSettings;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use ficha_authority::FIRST_PARTY;
-use ficha_client::{TokenSource, TokenStore, Tokens};
+use ficha_authority::{ACCOUNT_SCOPE, ADMIN_CLI, FIRST_PARTY};
+use ficha_client::admin::AdminClient;
+use ficha_client::{MemoryStore, TokenSource, TokenStore, Tokens};
 use serde_json::json;
 
 use crate::config::{ConfigProblem, Configuration, EventLines, LogFormat, LogSettings};
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// The server's issuer, exactly as configured there [default: the issuer in the settings]
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    /// Sign in as an administrator, with every scope of the server's own that the user holds unless --scope names some, for `--server`
+    #[arg(long, conflicts_with = "client_id")]
+    admin: bool,
     /// The public client to log in through
     #[arg(long, value_name = "ID", default_value = FIRST_PARTY)]
     client_id: String,
@@ -45,6 +49,9 @@ pub struct LogoutArguments {
     /// Delete the tokens without telling the server, where the session goes on until it expires
     #[arg(long)]
     forget: bool,
+    /// End the session that `ficha login --admin` has begun
+    #[arg(long)]
+    admin: bool,
     #[command(flatten)]
     file: TokenFile,
 }
@@ -72,16 +79,25 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
         Some(issuer) => issuer,
         None => configuration?.settings.issuer.as_str().to_owned(),
     };
-    let store = arguments.file.store()?;
+    let store = if arguments.admin { arguments.file.admin_store()? } else { arguments.file.store()? };
     let path = store.path().display().to_string();
-    let builder = TokenSource::builder(&issuer, &arguments.client_id).store(store);
-    let source = builder.scope(arguments.scope.as_deref().unwrap_or_default()).build()?;
     let username = match arguments.username {
         Some(name) => name,
         None => ask::username()?,
     };
     let password = ask::password(arguments.password_stdin)?;
-    let tokens = source.login(&username, &password).await?;
+    let tokens = if arguments.admin {
+        let scope = match arguments.scope {
+            Some(scope) => scope,
+            None => own_scopes(&issuer, &username, &password).await?,
+        };
+        let source = TokenSource::builder(&issuer, ADMIN_CLI).store(store).scope(&scope).build()?;
+        source.login(&username, &password).await?
+    } else {
+        let builder = TokenSource::builder(&issuer, &arguments.client_id).store(store);
+        let source = builder.scope(arguments.scope.as_deref().unwrap_or_default()).build()?;
+        source.login(&username, &password).await?
+    };
     if arguments.json {
         return output::json(&json!({
             "username": username,
@@ -97,6 +113,16 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
     output::fields(&[("scope", output::or_dash(tokens.scope())), ("until", until(&tokens)), ("stored in", path)])
 }
 
+/// The server's own scopes that a user holds. They have to be named in a login, so a short session asks for them first.
+async fn own_scopes(issuer: &str, username: &str, password: &str) -> Result<String, CliError> {
+    let source = TokenSource::builder(issuer, ADMIN_CLI).store(MemoryStore::default()).scope(ACCOUNT_SCOPE).build()?;
+    source.login(username, password).await?;
+    let me = AdminClient::new(source.clone())?.me().await;
+    source.logout().await?;
+    let held: Vec<String> = me?.scopes.into_iter().filter(|name| name.starts_with("ficha:")).collect();
+    Ok(held.join(" "))
+}
+
 fn until(tokens: &Tokens) -> String {
     let time = system_time(tokens.expires_at());
     if tokens.can_be_refreshed() { format!("{time}, and refreshed when needed") } else { time }
@@ -105,7 +131,7 @@ fn until(tokens: &Tokens) -> String {
 /// Ends the session of the stored tokens.
 pub async fn log_out(arguments: LogoutArguments, configuration: Loaded) -> Result<(), CliError> {
     log_warnings(&configuration);
-    let store = arguments.file.store()?;
+    let store = if arguments.admin { arguments.file.admin_store()? } else { arguments.file.store()? };
     if arguments.forget {
         // The file is not read: this must work even if its content is damaged.
         let _lock = store.lock(LOCK_LIMIT).await.map_err(ficha_client::Error::from)?;

@@ -49,9 +49,8 @@ enum Command {
     /// Manage scopes: the names of permissions that tokens carry
     #[command(subcommand)]
     Scope(scope::Command),
-    /// List and revoke sessions; each login is a session
-    #[command(subcommand)]
-    Session(session::Command),
+    /// List and revoke sessions, here or at a server elsewhere; each login is a session
+    Session(session::Arguments),
     /// Read and check the log of what happened: logins, revocations, administration
     #[command(subcommand)]
     Audit(audit::Command),
@@ -82,7 +81,7 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::User(command) => user::run(command, &configuration?).await,
         Command::Client(command) => client::run(command, &configuration?).await,
         Command::Scope(command) => scope::run(command, &configuration?).await,
-        Command::Session(command) => session::run(command, &configuration?).await,
+        Command::Session(arguments) => session::run(arguments, configuration).await,
         Command::Audit(command) => audit::run(command, &configuration?).await,
         Command::Key(command) => key::run(command, &configuration?).await,
         // What an app does, perhaps on a machine without the server's settings.

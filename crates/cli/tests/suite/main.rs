@@ -14,5 +14,6 @@ mod logs;
 mod notes;
 mod passwords;
 mod refusals;
+mod remote;
 mod serving;
 mod sessions;

@@ -29,6 +29,11 @@ impl Parameters {
         all
     }
 
+    /// The same from names and values.
+    pub fn of_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::of_members(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+    }
+
     /// The same as the members of a JSON object whose values are texts, numbers or true and false.
     pub fn of_members(members: Vec<(String, Value)>) -> Self {
         let mut all = Self { left: Vec::new(), errors: Vec::new() };

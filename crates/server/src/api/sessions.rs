@@ -261,6 +261,14 @@ pub fn session_id(text: &str) -> Uuid {
     text.parse().unwrap_or_default()
 }
 
+/// The filter of the list, from its names and values, for the command line. An error says what is wrong.
+pub fn session_search(pairs: impl IntoIterator<Item = (String, String)>) -> Result<SessionSearch, String> {
+    let mut parameters = Parameters::of_pairs(pairs);
+    let search = search(&mut parameters);
+    parameters.finish().map_err(|problem| problem.to_string())?;
+    Ok(search)
+}
+
 /// The filter, from the parameters that it is made of.
 pub fn search(parameters: &mut Parameters) -> SessionSearch {
     SessionSearch {

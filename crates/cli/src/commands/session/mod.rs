@@ -2,20 +2,36 @@
 
 mod list;
 mod receipt;
+mod remote;
 mod view;
 
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use ficha_authority::Began;
+use ficha_authority::{Began, RevokeMatching};
+use ficha_client::admin::SessionFilter;
 use uuid::Uuid;
 
-use self::view::Viewer;
+use self::remote::Remote;
+use self::view::{Shown, Viewer};
+use super::login::{Loaded, log_warnings};
 use super::recover;
 use crate::admin_context::{self, AdminContext, Empty, actor};
-use crate::config::Configuration;
+use crate::ask;
 use crate::error::CliError;
 use crate::output::{self, ended, or_dash};
+use crate::token_file::AdminTokenFile;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Ask this server over HTTP, as whoever `ficha login --admin` has signed in, instead of the local database
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    #[command(flatten)]
+    file: AdminTokenFile,
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -34,7 +50,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true).args(["id", "user", "client", "all"]))]
+#[command(group = ArgGroup::new("which").required(true).args(["id", "user", "client", "filter", "all"]))]
 pub struct Revoke {
     /// The session id: the `sid` of its tokens
     id: Option<Uuid>,
@@ -44,10 +60,13 @@ pub struct Revoke {
     /// All sessions of this client
     #[arg(long, value_name = "ID")]
     client: Option<String>,
+    /// All sessions that fit this, such as `user=alice`; repeat it to narrow them. What fits is counted first
+    #[arg(long, value_name = "NAME=VALUE", value_parser = list::pair)]
+    filter: Vec<(String, String)>,
     /// All sessions, at once; new keys replace the old ones
     #[arg(long)]
     all: bool,
-    /// With --all: don't ask for confirmation
+    /// With --all or --filter: don't ask for confirmation
     #[arg(long)]
     yes: bool,
     /// How long to wait for the services that check tokens to refuse them, up to 30; with 0, none is shown
@@ -59,42 +78,90 @@ pub struct Revoke {
 }
 
 /// Runs the command.
-pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
-    if let Command::Revoke(Revoke { all: true, yes, .. }) = command {
-        return recover::purge(configuration, yes).await;
+pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
+    let Arguments { server, file, command } = arguments;
+    if let Some(server) = server {
+        log_warnings(&configuration);
+        let remote = Remote::open(&server, &file).await?;
+        let outcome = run_remotely(&remote, command).await;
+        remote.settled().await;
+        return outcome;
     }
-    let context = admin_context::open(configuration, Empty::Refuse).await?;
+    let configuration = configuration?;
+    if let Command::Revoke(Revoke { all: true, yes, .. }) = command {
+        return recover::purge(&configuration, yes).await;
+    }
+    let context = admin_context::open(&configuration, Empty::Refuse).await?;
     match command {
         Command::List(arguments) => list::list(&context, arguments).await,
-        Command::Show { id, json } => show(&context, id, json).await,
+        Command::Show { id, json } => {
+            let session = context.admin.session(&actor(), id).await?;
+            show(Viewer::new(&context).await?.show(&[session]).await?.remove(0), json)
+        }
         Command::Revoke(which) => revoke(&context, which).await,
     }
 }
 
+async fn run_remotely(remote: &Remote, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::List(arguments) => list::list_remotely(remote, arguments).await,
+        Command::Show { id, json } => show(remote::shown(remote.client.session(&id.to_string()).await?), json),
+        Command::Revoke(Revoke { all: true, .. }) => {
+            Err(CliError::Input("--all works on the server's own machine only: it needs the master key".into()))
+        }
+        Command::Revoke(which) => {
+            let named = which.user.map(|user| ("user".to_owned(), user)).into_iter();
+            let named = named.chain(which.client.map(|client| ("client".to_owned(), client)));
+            let asks = !which.filter.is_empty();
+            let filter = named.chain(which.filter);
+            let filter = filter.fold(SessionFilter::new(), |filter, (name, value)| filter.with(name, value));
+            let id = which.id.map(|id| id.to_string());
+            let confirm = |count| if asks { confirm(count, which.yes) } else { Ok(()) };
+            let done = remote.revoke(id.as_deref(), &filter, Duration::from_secs(which.wait), confirm).await?;
+            print(done.revoked, done.receipt.as_ref().map(remote::receipt), which.json)
+        }
+    }
+}
+
 async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
-    let (began, wait) = (Began::now(), Duration::from_secs(which.wait));
-    let sessions = match (which.id, which.user, which.client) {
-        (Some(id), _, _) => u64::from(context.admin.revoke_session(&actor(), id).await?),
-        (_, Some(user), _) => context.admin.revoke_user(&actor(), &user).await?,
-        (_, _, Some(client)) => context.admin.revoke_client(&actor(), &client).await?,
+    let wait = Duration::from_secs(which.wait);
+    let mut matching = None;
+    if !which.filter.is_empty() {
+        let search = ficha_server::session_search(which.filter).map_err(CliError::Input)?;
+        let mut what = RevokeMatching { search, ..RevokeMatching::default() };
+        what.expected = context.admin.count_matching(&actor(), &what).await?;
+        confirm(what.expected, which.yes)?;
+        matching = Some(what);
+    }
+    let began = Began::now();
+    let sessions = match (which.id, which.user, which.client, matching) {
+        (Some(id), ..) => u64::from(context.admin.revoke_session(&actor(), id).await?),
+        (_, Some(user), ..) => context.admin.revoke_user(&actor(), &user).await?,
+        (_, _, Some(client), _) => context.admin.revoke_client(&actor(), &client).await?,
+        (.., Some(what)) => context.admin.revoke_matching(&actor(), &what).await?.revoked,
         // clap requires one of them.
-        (None, None, None) => 0,
+        (None, None, None, None) => 0,
     };
     let receipt = match wait.is_zero() {
         true => None,
         false => Some(context.admin.receipt(began, wait).await),
     };
-    if which.json {
-        let receipt = receipt.as_ref().map(receipt::Shown::of);
+    print(sessions, receipt.as_ref().map(receipt::Shown::of), which.json)
+}
+
+fn confirm(count: u64, yes: bool) -> Result<(), CliError> {
+    ask::confirm(&format!("{count} sessions fit, some of which may have ended before; they end now."), yes)
+}
+
+fn print(sessions: u64, receipt: Option<receipt::Shown<'_>>, json: bool) -> Result<(), CliError> {
+    if json {
         return output::json(&serde_json::json!({ "revoked": sessions, "receipt": receipt }));
     }
     output::say(&ended(sessions))?;
-    receipt.map_or(Ok(()), |receipt| receipt::print(&receipt))
+    receipt.map_or(Ok(()), |receipt| receipt.print())
 }
 
-async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliError> {
-    let session = context.admin.session(&actor(), id).await?;
-    let session = Viewer::new(context).await?.show(&[session]).await?.remove(0);
+fn show(session: Shown, json: bool) -> Result<(), CliError> {
     if json {
         return output::json(&session);
     }
@@ -103,11 +170,11 @@ async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliErr
         ("state", session.state),
         ("user", or_dash(session.user.as_deref())),
         ("client", session.client_id),
-        ("subject", session.subject),
+        ("subject", or_dash(session.subject.as_deref())),
         ("scopes", or_dash(Some(&session.scope))),
         ("roles", or_dash(Some(&session.roles.join(" ")))),
         ("audience", session.audience),
-        ("generation", session.generation.to_string()),
+        ("generation", or_dash(session.generation.map(|number| number.to_string()).as_deref())),
         ("created", session.created_at),
         ("refreshed", session.rotated_at),
         ("ends unless refreshed", session.idle_expires_at),
@@ -115,7 +182,7 @@ async fn show(context: &AdminContext, id: Uuid, json: bool) -> Result<(), CliErr
         ("revoked", or_dash(session.revoked_at.as_deref())),
         ("address", or_dash(session.address.as_deref())),
         ("user agent", or_dash(session.user_agent.as_deref())),
-        ("authenticated", session.auth_time),
+        ("authenticated", or_dash(session.auth_time.as_deref())),
         ("methods", or_dash(Some(&session.amr.join(" ")))),
     ])
 }

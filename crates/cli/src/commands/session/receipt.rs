@@ -1,6 +1,6 @@
 //! Who refuses what was revoked.
 
-use ficha_authority::{Receipt, Standing};
+use ficha_authority::Receipt;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -9,21 +9,21 @@ use crate::output::{self, or_dash, time};
 /// A receipt as shown.
 #[derive(Serialize)]
 pub struct Shown<'a> {
-    complete: bool,
-    unnamed: u64,
-    silent: u64,
-    services: Vec<Service<'a>>,
+    pub complete: bool,
+    pub unnamed: u64,
+    pub silent: u64,
+    pub services: Vec<Service<'a>>,
 }
 
 #[derive(Serialize)]
-struct Service<'a> {
-    service: &'a str,
-    instance: &'a str,
-    state: &'static str,
+pub struct Service<'a> {
+    pub service: &'a str,
+    pub instance: &'a str,
+    pub state: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    after_ms: Option<u64>,
+    pub after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refuses_at: Option<String>,
+    pub refuses_at: Option<String>,
 }
 
 impl<'a> Shown<'a> {
@@ -39,37 +39,32 @@ impl<'a> Shown<'a> {
         let Receipt { complete, unnamed, silent, .. } = *receipt;
         Self { complete, unnamed, silent, services: services.collect() }
     }
+
+    /// Prints which services refuse the tokens. Nothing, if there are none.
+    pub fn print(&self) -> Result<(), CliError> {
+        // Those that have gone refuse everything, and are many after a day of restarts.
+        let rows: Vec<[String; 4]> = self.services.iter().filter(|one| one.state != "cut_off").map(row).collect();
+        if !rows.is_empty() {
+            output::table(HEADINGS, &rows)?;
+        }
+        if self.unnamed > 0 {
+            output::warn(&format!("{} services give no name: nothing is known about them", self.unnamed));
+        }
+        if self.silent > 0 {
+            output::warn(&format!("{} servers did not answer: nothing is known about their services", self.silent));
+        }
+        Ok(())
+    }
 }
 
 const HEADINGS: [&str; 4] = ["SERVICE", "INSTANCE", "STATE", "SINCE"];
 
-/// Prints which services refuse the tokens. Nothing, if there are none.
-pub fn print(receipt: &Receipt) -> Result<(), CliError> {
-    let shown = Shown::of(receipt);
-    let rows: Vec<[String; 4]> = receipt
-        .services
-        .iter()
-        .zip(shown.services)
-        // Those that have gone refuse everything, and are many after a day of restarts.
-        .filter(|(one, _)| one.standing != Standing::CutOff)
-        .map(|(one, shown)| {
-            let since = match (one.after_ms, shown.refuses_at) {
-                (Some(after), _) => format!("after {after} ms"),
-                (None, Some(at)) => format!("from {at} on"),
-                (None, None) => or_dash(None),
-            };
-            let state = if one.standing == Standing::Applied { "refuses" } else { one.standing.as_str() };
-            [one.service.clone(), one.instance.clone(), state.to_owned(), since]
-        })
-        .collect();
-    if !rows.is_empty() {
-        output::table(HEADINGS, &rows)?;
-    }
-    if receipt.unnamed > 0 {
-        output::warn(&format!("{} services give no name: nothing is known about them", receipt.unnamed));
-    }
-    if receipt.silent > 0 {
-        output::warn(&format!("{} servers did not answer: nothing is known about their services", receipt.silent));
-    }
-    Ok(())
+fn row(one: &Service<'_>) -> [String; 4] {
+    let since = match (one.after_ms, &one.refuses_at) {
+        (Some(after), _) => format!("after {after} ms"),
+        (None, Some(at)) => format!("from {at} on"),
+        (None, None) => or_dash(None),
+    };
+    let state = if one.state == "applied" { "refuses" } else { one.state };
+    [one.service.to_owned(), one.instance.to_owned(), state.to_owned(), since]
 }

@@ -10,18 +10,20 @@ use crate::admin_context::{AdminContext, actor};
 use crate::error::CliError;
 use crate::output::time;
 
-/// A session as shown.
+/// A session as shown. What a server elsewhere does not tell is missing.
 #[derive(Serialize)]
 pub struct Shown {
     pub id: String,
     pub state: String,
     pub user: Option<String>,
     pub client_id: String,
-    pub subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub scope: String,
     pub roles: Vec<String>,
     pub audience: String,
-    pub generation: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
     pub created_at: String,
     pub rotated_at: String,
     pub idle_expires_at: String,
@@ -31,7 +33,8 @@ pub struct Shown {
     pub user_agent: Option<String>,
     pub amr: Vec<String>,
     pub acr: Option<String>,
-    pub auth_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<String>,
 }
 
 /// Converts rows for display, with the names of their users.
@@ -63,11 +66,11 @@ impl<'a> Viewer<'a> {
             state: self.state(session),
             user: session.user_id.and_then(|id| self.users.get(&id).cloned()),
             client_id: session.client_id.clone(),
-            subject: session.subject.to_string(),
+            subject: Some(session.subject.to_string()),
             scope: session.scopes.to_string(),
             roles: session.roles.clone(),
             audience: session.audience.clone(),
-            generation: session.generation,
+            generation: Some(session.generation),
             created_at: time(session.created_at),
             rotated_at: time(session.rotated_at),
             idle_expires_at: time(session.idle_expires_at),
@@ -77,7 +80,7 @@ impl<'a> Viewer<'a> {
             user_agent: session.user_agent.clone(),
             amr: session.authentication.as_ref().map(|how| how.amr.clone()).unwrap_or_default(),
             acr: session.authentication.as_ref().and_then(|how| how.acr.clone()),
-            auth_time: time(session.auth_time()),
+            auth_time: Some(time(session.auth_time())),
         }
     }
 

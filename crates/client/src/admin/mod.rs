@@ -1,0 +1,183 @@
+//! The admin API of a Ficha server (`/api/v1`), typed: sessions, receipts, resource servers, events, and one's own account.
+
+mod types;
+
+use std::time::Duration;
+
+use oauth2::http::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+pub use types::{
+    AdminError, Ended, Event, EventActor, FieldProblem, Me, Page, Problem, Receipt, ResourceServer, ResourceServers,
+    Revoked, ServiceReceipt, Session, SessionFilter, UserName,
+};
+
+use crate::error::Error;
+use crate::source::TokenSource;
+use crate::transport::{self, MAX_LIST_BYTES};
+
+/// How long a request may take, apart from what it is asked to wait.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Administers a Ficha server over HTTP, with the tokens of a [`TokenSource`].
+///
+/// The source's client must carry the flag `own_scopes`, as `ficha-cli` does, and its session must have been asked for with
+/// one of the server's own scopes, such as `ficha:sessions`. A token that the server refuses is replaced once.
+#[derive(Debug, Clone)]
+pub struct AdminClient {
+    source: TokenSource,
+    base: Url,
+}
+
+impl AdminClient {
+    /// Administers the issuer of this token source.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if its issuer is not a URL below which there can be paths.
+    pub fn new(source: TokenSource) -> Result<Self, Error> {
+        let text = format!("{}/api/v1/", source.refresher.issuer.trim_end_matches('/'));
+        let base = Url::parse(&text).map_err(|_| Error::Setting("the issuer is not a URL".into()))?;
+        Ok(Self { source, base })
+    }
+
+    /// A page of sessions, the newest first. `after` is the `next` of the previous page.
+    pub async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Session>, AdminError> {
+        let mut query = filter.pairs().to_vec();
+        query.extend(after.map(|after| ("after".to_owned(), after.to_owned())));
+        query.push(("limit".to_owned(), limit.to_string()));
+        self.get("sessions", &query).await
+    }
+
+    /// One session.
+    pub async fn session(&self, id: &str) -> Result<Session, AdminError> {
+        self.get(&format!("sessions/{}", segment(id)), &[]).await
+    }
+
+    /// Ends a session. With `wait`, the answer has a receipt: which resource servers refuse its tokens.
+    pub async fn revoke_session(&self, id: &str, wait: Option<Duration>) -> Result<Revoked, AdminError> {
+        self.send(Method::DELETE, &format!("sessions/{}", segment(id)), &waiting(wait), None::<&()>, wait).await
+    }
+
+    /// How many sessions [`AdminClient::revoke_sessions`] would be about.
+    pub async fn count_sessions_to_revoke(&self, filter: &SessionFilter) -> Result<u64, AdminError> {
+        let body = serde_json::json!({ "filter": filter.members(), "dry_run": true });
+        let matched: types::Matched = self.send(Method::POST, "sessions/revoke", &[], Some(&body), None).await?;
+        Ok(matched.matched)
+    }
+
+    /// Ends all sessions that a filter fits, unless there are more than `expected` by now: the number that
+    /// [`AdminClient::count_sessions_to_revoke`] gave.
+    pub async fn revoke_sessions(
+        &self,
+        filter: &SessionFilter,
+        expected: u64,
+        wait: Option<Duration>,
+    ) -> Result<Revoked, AdminError> {
+        let body = serde_json::json!({ "filter": filter.members(), "dry_run": false, "expected": expected });
+        self.send(Method::POST, "sessions/revoke", &waiting(wait), Some(&body), wait).await
+    }
+
+    /// Who follows the denylist.
+    pub async fn resource_servers(&self) -> Result<ResourceServers, AdminError> {
+        self.get("resource-servers", &[]).await
+    }
+
+    /// A page of events, the newest first. `filter` has the parameters of `GET /api/v1/audit`.
+    pub async fn events(
+        &self,
+        filter: &[(String, String)],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Event>, AdminError> {
+        let mut query = filter.to_vec();
+        query.extend(after.map(|after| ("after".to_owned(), after.to_owned())));
+        query.push(("limit".to_owned(), limit.to_string()));
+        self.get("audit", &query).await
+    }
+
+    /// The user whose session this is. It needs the scope `ficha:account`.
+    pub async fn me(&self) -> Result<Me, AdminError> {
+        self.get("me", &[]).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(String, String)]) -> Result<T, AdminError> {
+        self.send(Method::GET, path, query, None::<&()>, None).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<&impl Serialize>,
+        wait: Option<Duration>,
+    ) -> Result<T, AdminError> {
+        let mut url = self.base.join(path).map_err(|error| Error::Setting(error.to_string()))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let body = body.map(serde_json::to_vec).transpose().map_err(|error| Error::Setting(error.to_string()))?;
+        let limit = LIMIT + wait.unwrap_or_default();
+        let mut token = self.source.access_token().await?;
+        for attempt in 0.. {
+            let mut request = oauth2::http::Request::builder()
+                .method(method.clone())
+                .uri(url.as_str())
+                .header("accept", "application/json, application/problem+json")
+                .header("authorization", format!("Bearer {}", token.secret()));
+            if body.is_some() {
+                request = request.header("content-type", "application/json");
+            }
+            let request = request.body(body.clone().unwrap_or_default());
+            let request = request.map_err(|error| Error::BadAnswer(error.to_string()))?;
+            let http = &self.source.refresher.exchange.http;
+            let answer = transport::send_up_to(http.clone(), url.clone(), request, limit, MAX_LIST_BYTES).await;
+            let answer = answer.map_err(Error::from)?;
+            // Refused before anything was done: perhaps its key was purged, or it was just about to expire.
+            if answer.status() == StatusCode::UNAUTHORIZED && attempt == 0 {
+                token = self.source.replace(&token).await?;
+                continue;
+            }
+            return read(answer.status(), answer.body());
+        }
+        Err(Error::SessionOver.into())
+    }
+}
+
+fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, AdminError> {
+    if status.is_success() {
+        let wrong = |error: serde_json::Error| Error::BadAnswer(format!("the answer has another shape: {error}"));
+        return Ok(serde_json::from_slice(body).map_err(wrong)?);
+    }
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Err(AdminError::Refused(Box::new(problem))),
+        Err(_) => Err(Error::BadAnswer(format!("the server answered {status} without saying why")).into()),
+    }
+}
+
+fn waiting(wait: Option<Duration>) -> Vec<(String, String)> {
+    wait.map(|wait| ("wait".to_owned(), wait.as_secs().to_string())).into_iter().collect()
+}
+
+/// A part of a path that stays one part.
+fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_one_part_of_the_path() {
+        assert_eq!(segment("0198-a/../b?c"), "0198-a%2F%2E%2E%2Fb%3Fc");
+    }
+}

@@ -15,14 +15,14 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut key = Index::create().col("client_id").col("service").col("instance").take();
+        let mut key = Index::create().col("client_id").col("service").col("instance").col("process").take();
         let followers = Table::create()
             .table("followers")
             // Empty: a follower without credentials.
             .col(text("client_id"))
             .col(text("service"))
             .col(text("instance"))
-            // The server that it polled last.
+            // A server that it has polled.
             .col(uuid("process"))
             .col(text_null("address"))
             .col(bigint_null("lease_seconds"))

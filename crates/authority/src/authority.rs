@@ -81,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) live_events: LiveEvents,
     /// Logs outages of the database.
     pub(crate) outage: Outage,
+    /// True once this server writes heartbeats.
+    pub(crate) beats: AtomicBool,
     /// Whether the database accepts changes.
     pub(crate) writes: watch::Receiver<Writes>,
     /// True while PostgreSQL notifies us of other processes' commits.
@@ -139,6 +141,7 @@ impl Authority {
                 live_events: LiveEvents::default(),
                 outage: Outage::default(),
                 writes: base.store.writes(),
+                beats: AtomicBool::new(false),
                 listening: AtomicBool::new(false),
                 loading: tokio::sync::Mutex::default(),
                 loaded_changes: AtomicI64::new(-1),

@@ -1,13 +1,14 @@
 //! A user sets another password.
 
 use ficha_password::Password;
-use ficha_store::{Cause, EventActor, NewHash, PasswordHashText, StoreError};
+use ficha_store::{Cause, EventActor, NewHash, PasswordHashText, StoreError, UserRecord};
 use uuid::Uuid;
 
-use crate::admin::{AdminError, NewPassword};
+use crate::admin::{Admin, AdminError, NewPassword};
 use crate::authn::outcome::{Authenticated, Outcome};
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
+use crate::settings::ACCOUNT_SCOPE;
 use crate::{Authority, RequestSource};
 
 /// What a user sends to set another password.
@@ -38,14 +39,35 @@ impl Authority {
         self.require_room(&client, source, &name).map_err(refused)?;
         let checked = self.check_password(&client, source, &name, old).await.map_err(refused)?;
         let (Outcome::Authenticated(Authenticated { user, .. }) | Outcome::PasswordChangeRequired(user)) = checked;
-        let hash = admin.hash(&name, NewPassword::Plain(new)).await?;
+        // Without a token, too, this is for who may look after themselves, or has to.
+        let may = session.is_some() || user.must_change || user.scopes.contains(ACCOUNT_SCOPE);
+        let changed = match may {
+            true => self.replace_own_password(&admin, source, &user, new, session).await,
+            false => Err(AdminError::BadCredentials),
+        };
+        if changed.is_err() {
+            // The password was right: nobody should learn that without an event.
+            self.record_refusal(&client, source, Some(&name)).await.map_err(refused)?;
+        }
+        changed
+    }
+
+    async fn replace_own_password(
+        &self,
+        admin: &Admin,
+        source: &RequestSource,
+        user: &UserRecord,
+        new: Password,
+        session: Option<Uuid>,
+    ) -> Result<u64, AdminError> {
+        let hash = admin.hash(&user.name, NewPassword::Plain(new)).await?;
         let text = PasswordHashText(hash.to_string());
         let new = NewHash { text: &text, cost: hash.cost().unwrap_or(0), must_change: false };
         let actor = EventActor::User { id: user.id, name: Some(user.name.clone()) };
         let cause = Cause { session, ..self.cause(actor, source) };
         // The version is compared: whoever has set another password meanwhile is not overruled.
         let now = self.denylist().expiry_now(&**self.clock());
-        let revoked = self.store().change_password(&user, new, now, &cause).await?;
+        let revoked = self.store().change_password(user, new, now, &cause).await?;
         admin.finish(revoked.ok_or(AdminError::BadCredentials)?).await
     }
 }

@@ -71,6 +71,7 @@ impl Issuers {
     /// its own choice, for a single route.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = Some(on_stale);
+        self.bearers().for_each(|bearer| bearer.note(on_stale));
         self
     }
 

@@ -127,7 +127,13 @@ impl OAuth2PasswordBearer {
     /// ```
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
+        self.inner.verifier.note(on_stale);
         self
+    }
+
+    /// See [`Verifier::note`].
+    pub(crate) fn note(&self, on_stale: OnStale) {
+        self.inner.verifier.note(on_stale);
     }
 
     /// The verifier inside. It keeps the background task running even when every bearer has been dropped.

@@ -59,6 +59,10 @@ pub trait DenySource: Send + Sync + 'static {
     /// Even a stale list may report an id as denied, because no entry is ever removed before its time.
     fn look_up(&self, ids: &[DenyId], now: i64) -> DenyVerdict;
 
+    /// Some part of the service goes on accepting tokens while the list is stale ([`OnStale::Accept`]): whoever asks this
+    /// source for revocations must not be told that the service refuses everything then. Called often.
+    fn note_accepts_stale(&self) {}
+
     /// False until the whole list has been read once. Until then even [`OnStale::Accept`] accepts nothing, because a
     /// service would otherwise forget every revocation when it restarts.
     fn is_complete(&self) -> bool {

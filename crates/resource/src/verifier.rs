@@ -111,7 +111,15 @@ impl Verifier {
     /// shared.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
+        self.note(on_stale);
         self
+    }
+
+    /// Tells the denylist's source that some part of the service accepts stale lists, if it does.
+    pub(crate) fn note(&self, on_stale: OnStale) {
+        if on_stale == OnStale::Accept {
+            self.inner.denied.note_accepts_stale();
+        }
     }
 
     /// Verifies a token: its signature, its claims and the denylist.
@@ -223,6 +231,10 @@ impl Inner {
 
     /// By ids, never by the text: one token has several valid texts (`n - s` of an ECDSA signature).
     fn refuse_denied(&self, verified: &Verified, now: i64, on_stale: OnStale) -> Result<(), VerifyError> {
+        if on_stale == OnStale::Accept {
+            // It may have been chosen for a route when the application was built.
+            self.denied.note_accepts_stale();
+        }
         let unsure = match self.denied.look_up(verified.deny_ids(), now) {
             DenyVerdict::Clear => return Ok(()),
             DenyVerdict::Denied => return Err(VerifyError::Denied),

@@ -11,6 +11,7 @@ use ficha_token::Algorithm;
 use ficha_token::DenyId;
 use ficha_token::Expected;
 
+use crate::api::events::Streams;
 use crate::http::connections::Connections;
 use crate::http::request_id::{RequestId, RequestIds};
 use crate::request::source::TrustedProxies;
@@ -34,6 +35,8 @@ pub struct State {
     /// The connections of clients.
     pub connections: Arc<Connections>,
     stopping: Arc<AtomicBool>,
+    /// The streams of events.
+    pub streams: Arc<Streams>,
 }
 
 impl State {
@@ -48,7 +51,15 @@ impl State {
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
         let guard = BearerGuard::new(verifier).realm("ficha");
         let request_ids = RequestIds::default();
-        Self { authority, proxies: Arc::new(proxies), guard, request_ids, connections, stopping: Arc::default() }
+        Self {
+            authority,
+            proxies: Arc::new(proxies),
+            guard,
+            request_ids,
+            connections,
+            stopping: Arc::default(),
+            streams: Arc::default(),
+        }
     }
 
     /// The id of a request that has just arrived.

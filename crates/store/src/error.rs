@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The change conflicts with what is stored. Nothing was changed.
     #[error("{0}")]
     Conflict(String),
+    /// The last enabled user who may administer everything would lose that. Nothing was changed.
+    #[error("{0}")]
+    LastAdministrator(String),
     /// The session of who does it has ended meanwhile. Nothing was changed.
     #[error("the session of who does this has ended")]
     ActorEnded,

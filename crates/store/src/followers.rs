@@ -4,7 +4,7 @@
 //! each writes its own row as an answer, again and again while the question is open.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::database::transaction::{announce, transaction};
@@ -13,6 +13,8 @@ use crate::{Result, Store};
 
 /// How many rows one statement writes.
 const CHUNK: usize = 200;
+/// How many followers are read at most.
+const MOST: u64 = 5_000;
 
 /// A follower that has named itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct FollowerRecord {
     pub service: String,
     /// Which instance of the service it is.
     pub instance: String,
-    /// The server that it polled last.
+    /// A server that it has polled.
     pub process: Uuid,
     /// From where.
     pub address: Option<String>,
@@ -68,16 +70,16 @@ impl Store {
                 // In one order: two servers that write the same followers don't wait for each other.
                 let mut rows: Vec<_> = chunk.iter().map(row).collect();
                 rows.sort_by(|a, b| key(a).cmp(&key(b)));
-                let replace = OnConflict::columns([Column::ClientId, Column::Service, Column::Instance])
-                    .update_columns([
-                        Column::Process,
-                        Column::Address,
-                        Column::LeaseSeconds,
-                        Column::AcceptsStale,
-                        Column::Version,
-                        Column::SeenAt,
-                    ])
-                    .to_owned();
+                let replace =
+                    OnConflict::columns([Column::ClientId, Column::Service, Column::Instance, Column::Process])
+                        .update_columns([
+                            Column::Address,
+                            Column::LeaseSeconds,
+                            Column::AcceptsStale,
+                            Column::Version,
+                            Column::SeenAt,
+                        ])
+                        .to_owned();
                 let models = rows.into_iter().map(IntoActiveModel::into_active_model);
                 let insert = follower::Entity::insert_many(models).on_conflict(replace);
                 insert.exec_without_returning(transaction).await?;
@@ -87,9 +89,10 @@ impl Store {
         Ok(())
     }
 
-    /// The followers that servers have written down, whether or not they still follow.
+    /// The followers that servers have written down, whether or not they still follow, the last seen first.
     pub async fn saved_followers(&self) -> Result<Vec<FollowerRecord>> {
-        let rows = follower::Entity::find().all(self.reader()).await?;
+        let query = follower::Entity::find().order_by_desc(follower::Column::SeenAt).limit(MOST);
+        let rows = query.all(self.reader()).await?;
         Ok(rows.into_iter().map(record).collect())
     }
 
@@ -139,7 +142,7 @@ impl Store {
         transaction!(self, |transaction| {
             // The lock keeps the question, and so this answer, from being withdrawn in between.
             let open = follower_question::Entity::find_by_id(question);
-            if sea_orm::QuerySelect::lock_shared(open).one(transaction).await?.is_some() {
+            if open.lock_shared().one(transaction).await?.is_some() {
                 let replace = OnConflict::columns([Column::Question, Column::Process])
                     .update_columns([Column::Number, Column::Body])
                     .to_owned();
@@ -170,8 +173,8 @@ impl Store {
     }
 }
 
-fn key(row: &follower::Model) -> (&str, &str, &str) {
-    (&row.client_id, &row.service, &row.instance)
+fn key(row: &follower::Model) -> (&str, &str, &str, Uuid) {
+    (&row.client_id, &row.service, &row.instance, row.process)
 }
 
 fn row(record: &FollowerRecord) -> follower::Model {

@@ -57,10 +57,13 @@ impl Admin {
         let own = own_id(actor)?;
         let missing = || AdminError::NoSuch { kind: "session", name: id.to_string() };
         let session = self.base.store.session(id).await?.filter(|session| session.user_id == Some(own));
-        session.ok_or_else(missing)?;
+        let session = session.ok_or_else(missing)?;
         let event = NewEvent::new(EventKind::SessionRevoked, &self.cause(actor)).user(own);
+        let event = event.session(id).client(&session.client_id);
         let ended = self.base.store.revoke_sessions(&[id], RevokeReason::Logout, &event, self.ending_now()).await?;
-        Ok(self.finish(ended).await? == 1)
+        let is_new = self.finish(ended).await? == 1;
+        self.metrics.revocations.add(u64::from(is_new));
+        Ok(is_new)
     }
 
     /// Ends all their sessions but the one that asks. Returns how many.
@@ -102,6 +105,6 @@ impl Admin {
 fn own_id(actor: &Actor) -> Result<Uuid, AdminError> {
     match actor.sight_of_own()? {
         Sight::Own(id) => Ok(id),
-        Sight::All | Sight::Named(_) => Err(AdminError::Forbidden("this is about users themselves".into())),
+        Sight::All | Sight::Named(..) => Err(AdminError::Forbidden("this is about users themselves".into())),
     }
 }

@@ -1,6 +1,6 @@
 //! Erasing a person: deleting the user, and what is personal about them elsewhere.
 
-use ficha_store::{EventKind, NewEvent};
+use ficha_store::{Cause, EventFilter, EventKind, EventRecord, NewEvent};
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -8,6 +8,8 @@ use super::{Actor, Admin, AdminError};
 
 /// How many rows one transaction changes.
 const BATCH: u64 = 500;
+/// How many of the events without a number are looked at.
+const MOST_WAITING: u64 = 10_000;
 
 /// What was erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,39 @@ impl Admin {
                 (self.id_of_deleted(who).await?, 0)
             }
         };
+        self.erase(id, sessions, &cause).await
+    }
+
+    /// The same by the id of a user, deleted or not.
+    pub async fn erase_user_by_id(&self, actor: &Actor, id: Uuid) -> Result<Erased, AdminError> {
+        actor.require(Access::Write, Area::Users)?;
+        let cause = self.base.store.check_actor(&self.cause(actor)).await?;
+        let sessions = match self.base.store.user_by_id(id).await? {
+            Some(user) => self.delete_user(actor, &user.name).await?,
+            None => {
+                // Whether there ever was somebody with this id is not told to who may not do this.
+                actor.require_any_scope()?;
+                if !self.is_in_log(id).await? {
+                    return Err(AdminError::NoSuch { kind: "user", name: id.to_string() });
+                }
+                0
+            }
+        };
+        self.erase(id, sessions, &cause).await
+    }
+
+    /// True if an event is about a user, with a number or without one.
+    async fn is_in_log(&self, id: Uuid) -> Result<bool, AdminError> {
+        let store = &self.base.store;
+        // Before the log: what gets its number meanwhile is there then.
+        let waiting = store.pending_events(MOST_WAITING).await?;
+        let about = EventFilter { about: Some(id), ..EventFilter::default() };
+        let is_about = |event: &EventRecord| event.user_id == Some(id) || event.actor_id == Some(id);
+        Ok(waiting.iter().any(is_about) || !store.events_before(&about, None, 1).await?.is_empty())
+    }
+
+    async fn erase(&self, id: Uuid, sessions: u64, cause: &Cause) -> Result<Erased, AdminError> {
+        let store = &self.base.store;
         while store.erase_sessions_of(id, BATCH).await? > 0 {}
         let mut events = 0;
         loop {
@@ -42,7 +77,7 @@ impl Admin {
                 erased => events += erased,
             }
         }
-        let event = NewEvent::new(EventKind::UserErased, &cause).user(id);
+        let event = NewEvent::new(EventKind::UserErased, cause).user(id);
         store.record_events(&[event.detail(serde_json::json!({ "events": events }))]).await?;
         Ok(Erased { sessions, events })
     }

@@ -13,6 +13,8 @@ use super::{Actor, Admin, AdminError};
 const BATCH: u64 = 500;
 /// How many events a page looks at, at most. Filters without an index may fit few of them.
 const MOST_SCANNED: u64 = 10_000;
+/// How many events a count looks at, at most.
+const MOST_COUNTED: u64 = 100_000;
 
 /// Which events are wanted: those that fit all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,8 +42,8 @@ pub struct EventQuery {
 pub enum Sight {
     /// All of it.
     All,
-    /// Events whose name begins with one of these.
-    Named(Vec<&'static str>),
+    /// Events whose name begins with one of these; and what the user did and what happened to them, if there is one.
+    Named(Vec<&'static str>, Option<Uuid>),
     /// What this user did, and what happened to them.
     Own(Uuid),
 }
@@ -51,8 +53,22 @@ impl Sight {
     pub fn includes(&self, event: &EventRecord) -> bool {
         match self {
             Self::All => true,
-            Self::Named(beginnings) => beginnings.iter().any(|beginning| event.event.starts_with(beginning)),
-            Self::Own(user) => event.user_id == Some(*user) || event.actor_id == Some(*user),
+            Self::Named(_, own) => self.names(event) || own.is_some_and(|user| is_about(event, user)),
+            Self::Own(user) => is_about(event, *user),
+        }
+    }
+
+    fn names(&self, event: &EventRecord) -> bool {
+        let Self::Named(beginnings, _) = self else { return false };
+        beginnings.iter().any(|beginning| event.event.starts_with(beginning))
+    }
+
+    /// What of it a database can tell.
+    pub(crate) fn filter(&self) -> EventFilter {
+        match self {
+            Self::All | Self::Named(_, Some(_)) => EventFilter::default(),
+            Self::Named(beginnings, None) => EventFilter { beginnings: beginnings.clone(), ..EventFilter::default() },
+            Self::Own(user) => EventFilter { about: Some(*user), ..EventFilter::default() },
         }
     }
 
@@ -66,10 +82,22 @@ impl Sight {
     }
 
     fn hides_actor(&self, event: &EventRecord) -> bool {
-        let Self::Own(user) = self else { return false };
-        let is_person = matches!(event.actor_kind.as_str(), "user" | "cli");
-        is_person && event.actor_id != Some(*user)
+        let user = match self {
+            Self::All | Self::Named(_, None) => return false,
+            Self::Named(_, Some(_)) if self.names(event) => return false,
+            Self::Named(_, Some(user)) | Self::Own(user) => *user,
+        };
+        match event.actor_kind.as_str() {
+            "user" | "cli" => event.actor_id != Some(user),
+            // A client that acts for the user is named by the event as well. Any other one administers.
+            "client" => event.client_id != event.actor_name,
+            _ => false,
+        }
     }
+}
+
+fn is_about(event: &EventRecord, user: Uuid) -> bool {
+    event.user_id == Some(user) || event.actor_id == Some(user)
 }
 
 /// Where a page of events begins.
@@ -134,7 +162,11 @@ impl Actor {
         let all = self.require(Access::Read, Area::Events).map(|()| Sight::All);
         all.or_else(|refused| {
             let named = self.events_by_name();
-            let named = (!named.is_empty()).then_some(Sight::Named(named));
+            let own = self.own_sight().and_then(|sight| match sight {
+                Sight::Own(user) => Some(user),
+                Sight::All | Sight::Named(..) => None,
+            });
+            let named = (!named.is_empty()).then_some(Sight::Named(named, own));
             named.or_else(|| self.own_sight()).ok_or(refused)
         })
     }
@@ -176,18 +208,22 @@ impl Admin {
                 actor: actor_id,
                 about: match &sight {
                     Sight::Own(user) => Some(*user),
-                    Sight::All | Sight::Named(_) => None,
+                    Sight::All | Sight::Named(..) => None,
                 },
                 since: query.since,
                 until: query.until,
                 numbers: None,
+                beginnings: Vec::new(),
             },
             actor: query.actor.clone().filter(|_| actor_id.is_none()),
             address: query.address,
             sight,
             possible: user.is_some(),
         };
-        if search.possible && (query.since.is_some() || query.until.is_some()) {
+        let filter = &search.filter;
+        let is_narrow =
+            filter.user.is_some() || filter.about.is_some() || filter.client.is_some() || filter.session.is_some();
+        if search.possible && !is_narrow && (query.since.is_some() || query.until.is_some()) {
             // Beyond these there is nothing in the span of time, and the database would look at all of it.
             search.filter.numbers = self.base.store.event_numbers_within(query.since, query.until).await?;
             search.possible = search.filter.numbers.is_some();
@@ -236,15 +272,30 @@ impl Admin {
             page.events.reverse();
             let EventsFrom::After(number) = from else { return Ok(page) };
             page.previous = further;
-            page.next = ends(&page).1.or(Some(number + 1));
+            page.next = ends(&page).1.or(Some(number.saturating_add(1)));
         } else {
             page.next = further;
             page.previous = match from {
-                EventsFrom::Before(number) => ends(&page).0.or(Some(number - 1)),
+                EventsFrom::Before(number) => ends(&page).0.or(Some(number.saturating_sub(1).max(0))),
                 _ => None,
             };
         }
         Ok(page)
+    }
+
+    /// How many events fit, of those that are looked at; false: there may be more.
+    pub async fn count_events(&self, search: &EventSearch) -> Result<(u64, bool), AdminError> {
+        let (mut from, mut count, mut scanned) = (EventsFrom::Newest, 0, 0);
+        loop {
+            let page = self.search_events(search, from, BATCH as usize).await?;
+            count += page.events.len() as u64;
+            scanned += page.scanned.unwrap_or(page.events.len() as u64);
+            match page.next {
+                None => return Ok((count, true)),
+                Some(_) if scanned >= MOST_COUNTED => return Ok((count, false)),
+                Some(number) => from = EventsFrom::Before(number),
+            }
+        }
     }
 
     /// At most `limit` events that fit after this number, the oldest first, and the number to go on with; `None`: there

@@ -84,6 +84,9 @@ pub enum AdminError {
     /// Another process was faster, or a recent change is not in effect yet.
     #[error("{0}")]
     Conflict(String),
+    /// The last enabled user who may administer everything would lose that.
+    #[error("{0}")]
+    LastAdministrator(String),
     /// Unknown user, wrong password, disabled or throttled: which one is not disclosed.
     #[error("wrong user name or password")]
     BadCredentials,
@@ -102,6 +105,7 @@ impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(why) => Self::Conflict(why),
+            StoreError::LastAdministrator(why) => Self::LastAdministrator(why),
             StoreError::ActorEnded => Self::ActorEnded,
             other => Self::Store(other),
         }

@@ -11,6 +11,8 @@ use super::{Actor, Admin, AdminError};
 const BATCH: u64 = 500;
 /// How many users a page looks at, at most.
 const MOST_SCANNED: u64 = 10_000;
+/// How many users a count looks at, at most.
+const MOST_COUNTED: u64 = 100_000;
 
 /// Which users are wanted: those that fit all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +60,21 @@ impl UserSearch {
 }
 
 impl Admin {
+    /// How many users fit, of those that are looked at; false: there may be more.
+    pub async fn count_users(&self, actor: &Actor, search: &UserSearch) -> Result<(u64, bool), AdminError> {
+        let (mut from, mut count, mut scanned) = (PageFrom::Newest, 0, 0);
+        loop {
+            let page = self.search_users(actor, search, from, BATCH as usize).await?;
+            count += page.users.len() as u64;
+            scanned += page.scanned.unwrap_or(page.users.len() as u64);
+            match page.next {
+                None => return Ok((count, true)),
+                Some(_) if scanned >= MOST_COUNTED => return Ok((count, false)),
+                Some(id) => from = PageFrom::OlderThan(id),
+            }
+        }
+    }
+
     /// A page of at most `limit` users that fit.
     pub async fn search_users(
         &self,

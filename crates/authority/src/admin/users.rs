@@ -138,7 +138,7 @@ impl Admin {
         let (now, cause) = (self.ending_now(), self.cause(actor));
         let revoked = self.base.store.set_user_enabled(&user, enabled, now, &cause).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
-        if enabled {
+        if enabled && !user.enabled {
             self.clear_failures(name).await?;
         }
         Ok(sessions)
@@ -165,12 +165,12 @@ impl Admin {
     pub async fn change_user(&self, actor: &Actor, seen: &UserRecord, wanted: &UserChange) -> Result<u64, AdminError> {
         actor.require(Access::Write, Area::Users)?;
         actor.require_scopes_of(&seen.scopes)?;
+        check_roles(wanted.roles.as_deref().unwrap_or_default())?;
+        check_email(wanted.email.as_ref().and_then(Option::as_deref))?;
         if let Some(scopes) = &wanted.scopes {
             actor.require_scopes_of(scopes)?;
             self.declare(actor, scopes).await?;
         }
-        check_roles(wanted.roles.as_deref().unwrap_or_default())?;
-        check_email(wanted.email.as_ref().and_then(Option::as_deref))?;
         let revoked = self.base.store.change_user(seen, wanted, self.ending_now(), &self.cause(actor)).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(&seen.name))?).await?;
         if wanted.enabled == Some(true) && !seen.enabled {
@@ -189,8 +189,13 @@ impl Admin {
     /// Deletes a user and ends their sessions.
     pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
         let (mut sessions, mut cause) = (0, self.cause(actor));
+        let first = self.changeable_user(actor, name).await?;
         loop {
             let user = self.changeable_user(actor, name).await?;
+            if user.id != first.id {
+                // They are gone, and somebody else has got their name.
+                return Ok(sessions);
+            }
             let revoked = self.base.store.delete_user(&user, self.ending_now(), &cause).await?;
             // It may have been their own session; what has begun is completed.
             cause.session = None;
@@ -288,6 +293,9 @@ fn check_name(name: &str) -> Result<(), AdminError> {
     let invalid = |why: &str| Err(AdminError::Invalid(format!("a user name {why}")));
     if name.is_empty() || name.len() > MAX_NAME_BYTES {
         return invalid("must be 1 to 256 bytes long");
+    }
+    if name.parse::<Uuid>().is_ok() {
+        return invalid("must not look like an id");
     }
     if name.chars().any(char::is_control) || name.trim() != name {
         return invalid("must not contain control characters, or a space at either end");

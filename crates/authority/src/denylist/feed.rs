@@ -32,6 +32,8 @@ const FULL_RETRY: Duration = Duration::from_secs(5);
 const GATHER: Duration = Duration::from_millis(20);
 /// How often the feed checks whether the server's denylist is still fresh.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often it is checked whether the server has written its first heartbeat.
+const BEGINS: Duration = Duration::from_millis(5);
 /// After how many of these checks unused pages are dropped.
 const LOOKS_TO_TIDY: u32 = 10;
 
@@ -144,6 +146,7 @@ impl Authority {
         poll: Poll<'_>,
         shows: &FollowerPoll,
     ) -> Result<Arc<FeedPage>, AuthorityError> {
+        self.has_begun().await;
         // Subscribed before the list is read, so that later changes wake this poll.
         let mut wakes = self.inner.feed.wake.subscribe();
         let newest = self.read_again().await?;
@@ -171,6 +174,7 @@ impl Authority {
             self.inner.feed.gathered().await;
         }
         let generation = self.denylist().recent().generation();
+        shows.choosing();
         let page = match cursor {
             None => self.page(Begin::First).await?,
             Some(Ok(cursor)) => self.page(Begin::After(cursor)).await?,
@@ -245,16 +249,29 @@ impl Authority {
         }
     }
 
+    /// Waits for this server's first heartbeat: until then, no other server knows that it has followers. If the database
+    /// takes no changes, they are answered all the same.
+    async fn has_begun(&self) {
+        let began = tokio::time::Instant::now();
+        while self.store().process().is_none()
+            && began.elapsed() < VOUCH_LIMIT
+            && self.inner.beats.load(Ordering::Acquire)
+        {
+            tokio::time::sleep(BEGINS).await;
+        }
+    }
+
     /// Notes what the cursor shows, if memory knows it; true if it does, or if there is none.
     fn note_cursor(&self, cursor: Option<Result<Cursor, ()>>, shows: &FollowerPoll) -> bool {
-        let recent = self.denylist().recent();
-        let generation = recent.generation();
+        let (generation, is_known) = {
+            let recent = self.denylist().recent();
+            let is_known = |cursor| recent.newest() == Some(cursor) || recent.after(cursor).is_some();
+            (recent.generation(), matches!(cursor, Some(Ok(cursor)) if is_known(cursor)))
+        };
         match cursor {
             None => shows.has_nothing(generation, false),
             Some(Err(())) => shows.has_nothing(generation, true),
-            Some(Ok(cursor)) if recent.newest() == Some(cursor) || recent.after(cursor).is_some() => {
-                shows.has(generation, cursor.number);
-            }
+            Some(Ok(cursor)) if is_known => shows.has(generation, cursor.number),
             Some(Ok(_)) => return false,
         }
         true

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ficha_store::{EventFilter, EventRecord, StoreError};
+use ficha_store::{EventFilter, EventKind, EventRecord, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
@@ -21,6 +21,10 @@ const EVERY: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many events are kept in memory, and read at once.
 const MOST: usize = 2_000;
+/// How far back who sees events only by their names may go on.
+const KEPT_FOR_NAMES: Duration = Duration::from_secs(3_600);
+/// How soon who has fallen behind reads again.
+const PACE: Duration = Duration::from_millis(20);
 const BATCH: u64 = 500;
 
 /// The newest events.
@@ -59,7 +63,8 @@ pub struct Gap {
 impl LiveEvents {
     fn after(&self, number: i64) -> Option<Vec<Arc<EventRecord>>> {
         let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
-        if number < recent.after {
+        let newest = recent.events.back().and_then(|event| event.number).unwrap_or(recent.after);
+        if number < recent.after || number > newest {
             return None;
         }
         let from = recent.events.partition_point(|event| event.number.is_none_or(|at| at <= number));
@@ -69,7 +74,10 @@ impl LiveEvents {
     fn extend(&self, events: Vec<EventRecord>) {
         let Some(newest) = events.last().and_then(|event| event.number) else { return };
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        recent.events.extend(events.into_iter().map(Arc::new));
+        // A round that has failed half-way is repeated.
+        let known = recent.events.back().and_then(|event| event.number).unwrap_or(recent.after);
+        let is_new = |event: &EventRecord| event.number.is_some_and(|number| number > known);
+        recent.events.extend(events.into_iter().filter(is_new).map(Arc::new));
         let over = recent.events.len().saturating_sub(MOST);
         let last = recent.events.drain(..over).next_back().and_then(|event| event.number);
         recent.after = last.unwrap_or(recent.after);
@@ -110,10 +118,11 @@ pub(crate) async fn follow_log(authority: Authority) {
 impl Authority {
     async fn read_log_end(&self, at: Option<i64>) -> Result<i64, StoreError> {
         let live = &self.inner.live_events;
-        let mut at = match at {
+        let newest = self.store().event_chain().await?.newest.number;
+        // If the log is shorter than it was, the database has another history.
+        let mut at = match at.filter(|at| *at <= newest) {
             Some(at) => at,
             None => {
-                let newest = self.store().event_chain().await?.newest.number;
                 live.restart(newest);
                 newest
             }
@@ -121,8 +130,13 @@ impl Authority {
         loop {
             let events = self.store().events_after(&EventFilter::default(), at, BATCH).await?;
             let is_last = (events.len() as u64) < BATCH;
+            let has_erased = events.iter().any(|event| event.event == EventKind::UserErased.as_str());
             at = events.last().and_then(|event| event.number).unwrap_or(at);
             live.extend(events);
+            if has_erased {
+                // What is in memory still has what was erased.
+                live.restart(at);
+            }
             if is_last {
                 return Ok(at);
             }
@@ -143,12 +157,28 @@ impl Authority {
             Some(after) if after < pruned => (pruned, Some(Gap { after, until: pruned })),
             // The database was put back.
             Some(after) if after > newest => (newest, Some(Gap { after: newest, until: after })),
-            Some(after) => (after, None),
+            Some(after) => match self.kept_for(&sight, newest).await? {
+                // What is shown as it happens is not all of what is kept.
+                Some(oldest) if after < oldest => (oldest, Some(Gap { after, until: oldest })),
+                _ => (after, None),
+            },
         };
         let live = &self.inner.live_events;
         live.watchers.fetch_add(1, Ordering::AcqRel);
         live.began.notify_one();
         Ok((EventWatch { authority: self.clone(), sight, at, newest: live.newest.subscribe() }, gap))
+    }
+}
+
+impl Authority {
+    /// Who sees events only by their names goes on after a short time away, and gets no history beyond.
+    async fn kept_for(&self, sight: &Sight, newest: i64) -> Result<Option<i64>, StoreError> {
+        if !matches!(sight, Sight::Named(..)) {
+            return Ok(None);
+        }
+        let since = self.clock().unix_millis() - KEPT_FOR_NAMES.as_millis() as i64;
+        let first = self.store().event_number_at(since).await?;
+        Ok(Some(first.map_or(newest, |number| number - 1)))
     }
 }
 
@@ -158,24 +188,40 @@ impl EventWatch {
         self.at
     }
 
-    /// The next events that may be seen: perhaps none, at once. Then [`EventWatch::news`] waits for more.
-    pub async fn next(&mut self) -> Result<Vec<EventRecord>, StoreError> {
+    /// The next events that may be seen: perhaps none, at once. Then [`EventWatch::news`] waits for more. If some can't be
+    /// shown any more, it says so first. It can be dropped at any time: nothing is lost.
+    pub async fn next(&mut self) -> Result<(Option<Gap>, Vec<EventRecord>), StoreError> {
         self.newest.borrow_and_update();
-        let all = match self.authority.inner.live_events.after(self.at) {
-            Some(events) => events,
-            None => {
-                let read = self.authority.store().events_after(&EventFilter::default(), self.at, BATCH).await?;
-                read.into_iter().map(Arc::new).collect()
-            }
-        };
-        self.at = all.last().and_then(|event| event.number).unwrap_or(self.at);
-        let seen = all.iter().filter(|event| self.sight.includes(event));
-        Ok(seen.map(|event| self.sight.shown((**event).clone())).collect())
+        if let Some(events) = self.authority.inner.live_events.after(self.at) {
+            let at = events.last().and_then(|event| event.number).unwrap_or(self.at);
+            return Ok((None, self.seen(at, events.iter().map(|event| &**event))));
+        }
+        let store = self.authority.store();
+        // Before the events: what gets its number in between is read the next time.
+        let chain = store.event_chain().await?;
+        let (pruned, newest) = (chain.pruned.number, chain.newest.number);
+        if self.at < pruned || self.at > newest {
+            let gap = Gap { after: self.at.min(newest), until: self.at.max(pruned) };
+            self.at = if self.at < pruned { pruned } else { newest };
+            return Ok((Some(gap), Vec::new()));
+        }
+        let read = store.events_after(&self.sight.filter(), self.at, BATCH).await?;
+        let last = read.last().and_then(|event| event.number).unwrap_or(self.at);
+        let at = if (read.len() as u64) < BATCH { last.max(newest) } else { last };
+        Ok((None, self.seen(at, read.iter())))
+    }
+
+    fn seen<'a>(&mut self, at: i64, events: impl Iterator<Item = &'a EventRecord>) -> Vec<EventRecord> {
+        self.at = at;
+        let seen = events.filter(|event| self.sight.includes(event));
+        seen.map(|event| self.sight.shown(event.clone())).collect()
     }
 
     /// Returns once there may be more.
     pub async fn news(&mut self) {
-        if *self.newest.borrow_and_update() > self.at {
+        // Lower after another history.
+        if *self.newest.borrow_and_update() != self.at {
+            sleep(PACE).await;
             return;
         }
         // The sender belongs to the authority.

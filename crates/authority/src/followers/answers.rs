@@ -14,7 +14,7 @@ use crate::denylist::cursor::Cursor;
 use crate::denylist::replica::read_in_time;
 
 /// How soon after an answer the next one follows, if a follower has moved.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(20);
 /// How often open questions are looked at although no follower has moved.
 const LOOK: Duration = Duration::from_millis(100);
 /// After an error.
@@ -62,7 +62,8 @@ impl Authority {
         let Some(process) = self.store().process() else { return Ok(0) };
         let questions = read_in_time(self.store().questions()).await?;
         open.retain(|id, _| questions.iter().any(|question| question.id == *id));
-        for question in &questions {
+        let asked_here = |question: &&Question| self.inner.followers.has_asked(question.id);
+        for question in questions.iter().filter(|question| !asked_here(question)) {
             let one = match open.entry(question.id) {
                 Entry::Occupied(one) => one.into_mut(),
                 Entry::Vacant(place) => {

@@ -1,14 +1,15 @@
 //! What all servers know about the followers: receipts of revocations, and the list of resource servers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ficha_store::{Beating, FollowerRecord, Question, Store};
 use ficha_token::{Clock, Entropy, random_uuid};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
+use super::entry::UNKNOWN_LEASE;
 use super::merge::merge;
 use super::registry::Registry;
 use super::report::{Report, Said};
@@ -17,6 +18,12 @@ use crate::denylist::replica::{Denylist, read_in_time};
 
 /// How often the answers of other servers are read.
 const LOOK: Duration = Duration::from_millis(20);
+/// What happens within this time after a change is looked at together.
+const GATHER: Duration = Duration::from_millis(5);
+/// A server whose heartbeat moves does so within this time.
+const MOVES_WITHIN: Duration = Duration::from_secs(5);
+/// How far the clocks of two servers may differ, in milliseconds.
+const CLOCKS_DIFFER: i64 = 5_000;
 /// How often a receipt is looked at although nothing has happened: leases end.
 const LOOK_SELDOM: Duration = Duration::from_millis(250);
 /// A server whose heartbeat has not moved for this long has ended, without a word.
@@ -121,16 +128,24 @@ pub(crate) struct Collector<'a> {
     pub(crate) own: Option<(&'a Arc<Registry>, &'a Denylist)>,
 }
 
+/// A follower's client, service and instance.
+type Key = (Option<String>, String, String);
+
 /// What is known so far.
 struct Collected<'a> {
     collector: &'a Collector<'a>,
     row: Cursor,
     generation: u64,
     since: Instant,
+    /// The other servers that have not stopped in order.
     others: Vec<Beating>,
+    /// Servers that were seen, and whose heartbeats are missing.
+    missing: Vec<Uuid>,
+    /// Of a command: the servers whose heartbeats move.
+    moved: HashSet<Uuid>,
     saved: Vec<FollowerRecord>,
     said: HashMap<Uuid, (i64, Instant, Said)>,
-    first_applied: HashMap<(Option<String>, String, String), u64>,
+    first_applied: HashMap<Key, u64>,
 }
 
 impl Collector<'_> {
@@ -138,14 +153,20 @@ impl Collector<'_> {
     /// the receipt says so.
     pub(crate) async fn collect(&self, wanted: Wanted) -> Receipt {
         let Some((row, generation)) = self.newest().await else { return Receipt::unknown() };
-        let known = async { tokio::try_join!(self.store.unstopped(), self.store.saved_followers()) };
-        let Ok((others, saved)) = read_in_time(known).await else { return Receipt::unknown() };
+        let known = async { tokio::try_join!(self.store.beats(), self.store.saved_followers()) };
+        let Ok((beats, saved)) = read_in_time(known).await else { return Receipt::unknown() };
+        let own = self.store.process();
+        let beats: Vec<Beating> = beats.into_iter().filter(|beat| Some(beat.process) != own).collect();
+        let missing = self.own.map(|(registry, _)| registry.missing_servers(&beats)).unwrap_or_default();
+        let others = beats.into_iter().filter(|beat| !beat.stopped).collect();
         let mut collected = Collected {
             collector: self,
             row,
             generation,
             since: wanted.since,
             others,
+            missing,
+            moved: HashSet::new(),
             saved,
             said: HashMap::new(),
             first_applied: HashMap::new(),
@@ -155,16 +176,13 @@ impl Collector<'_> {
         if is_done(&first) || Instant::now() >= wanted.deadline {
             return first;
         }
-        let question = self.ask(&collected).await;
-        let receipt = self.wait(&mut collected, question, wanted.deadline, is_done).await;
-        if let Some(question) = question {
-            let store = self.store.clone();
-            // Not waited for. If it fails, maintenance deletes it.
-            tokio::spawn(async move {
-                if let Err(error) = store.withdraw(question).await {
-                    tracing::debug!(%error, "a question about followers could not be withdrawn");
-                }
-            });
+        let asked = self.ask(&collected).await;
+        let receipt = self.wait(&mut collected, asked.as_ref(), wanted.deadline, is_done).await;
+        if let Some(asked) = asked
+            && self.own.is_none()
+        {
+            // A command ends soon, and with it whatever runs beside it.
+            asked.withdraw().await;
         }
         receipt
     }
@@ -182,25 +200,38 @@ impl Collector<'_> {
     }
 
     /// Asks the other servers, if there are any.
-    async fn ask(&self, collected: &Collected<'_>) -> Option<Uuid> {
-        collected.silent().next()?;
+    async fn ask(&self, collected: &Collected<'_>) -> Option<Asked> {
+        if collected.silent() == 0 {
+            return None;
+        }
         let Cursor { number, tag } = collected.row;
         let question = Question { id: random_uuid(self.entropy), number, tag };
-        let asked = timeout(crate::VOUCH_LIMIT, self.store.ask(question, self.clock.unix_now())).await;
-        matches!(asked, Ok(Ok(()))).then_some(question.id)
+        let registry = self.own.map(|(registry, _)| Arc::clone(registry));
+        if let Some(registry) = &registry {
+            registry.note_asked(question.id);
+        }
+        // Before it is asked: if that takes too long, it may have been asked all the same.
+        let asked = Asked { store: self.store.clone(), registry, question: Some(question.id) };
+        let done = timeout(crate::VOUCH_LIMIT, self.store.ask(question, self.clock.unix_now())).await;
+        matches!(done, Ok(Ok(()))).then_some(asked)
     }
 
     async fn wait(
         &self,
         collected: &mut Collected<'_>,
-        question: Option<Uuid>,
+        asked: Option<&Asked>,
         deadline: Instant,
         is_done: impl Fn(&Receipt) -> bool,
     ) -> Receipt {
         let mut changes = self.own.map(|(registry, _)| registry.changes());
+        let question = asked.and_then(|asked| asked.question);
+        let mut read = None;
         loop {
-            if let Some(question) = question {
+            if let Some(question) = question
+                && read.is_none_or(|read: Instant| read.elapsed() >= LOOK)
+            {
                 collected.read_answers(question).await;
+                read = Some(Instant::now());
             }
             let receipt = collected.receipt();
             let now = Instant::now();
@@ -210,8 +241,12 @@ impl Collector<'_> {
             let look = now + if question.is_some() { LOOK } else { LOOK_SELDOM };
             let changed = async {
                 match &mut changes {
-                    // The sender belongs to the registry.
-                    Some(changes) => drop(changes.changed().await),
+                    Some(changes) => {
+                        // The sender belongs to the registry.
+                        let _ = changes.changed().await;
+                        // Those who are woken together come back together.
+                        sleep(GATHER).await;
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -232,10 +267,21 @@ impl Collector<'_> {
 
 impl Collected<'_> {
     async fn read_answers(&mut self, question: Uuid) {
-        // Before the query: what an answer calls a while ago is at least that long ago.
+        let store = self.collector.store;
+        let Ok(answers) = read_in_time(store.answers(question)).await else { return };
+        if self.collector.own.is_none()
+            && let Ok(beats) = read_in_time(store.beats()).await
+        {
+            // Nobody else watches them for a command.
+            let is_later = |beat: &Beating, one: &Beating| beat.process == one.process && beat.number != one.number;
+            let moved = beats.iter().filter(|beat| self.others.iter().any(|one| is_later(beat, one)));
+            self.moved.extend(moved.map(|beat| beat.process));
+        }
+        // After the query: an answer that was written meanwhile must not count as older than it is, or leases would
+        // seem to end early.
         let now = Instant::now();
-        let Ok(answers) = read_in_time(self.collector.store.answers(question)).await else { return };
-        for answer in answers {
+        let own = store.process().filter(|_| self.collector.own.is_some());
+        for answer in answers.into_iter().filter(|answer| Some(answer.process) != own) {
             let is_new = self.said.get(&answer.process).is_none_or(|(number, ..)| *number < answer.number);
             if is_new && let Ok(said) = serde_json::from_str(&answer.body) {
                 self.said.insert(answer.process, (answer.number, now, said));
@@ -243,22 +289,29 @@ impl Collected<'_> {
         }
     }
 
-    /// The servers that have not answered, and may still have followers.
-    fn silent(&self) -> impl Iterator<Item = &Beating> {
-        self.others.iter().filter(|beat| !self.said.contains_key(&beat.process) && !self.has_ended(beat))
+    /// How many servers have not answered, and may still have followers.
+    fn silent(&self) -> usize {
+        let beating = self.others.iter().filter(|beat| !self.has_ended(beat)).map(|beat| beat.process);
+        beating.chain(self.missing.iter().copied()).filter(|process| !self.said.contains_key(process)).count()
     }
 
+    /// True if a server has ended without a word. Where heartbeats are watched, their times don't matter: clocks differ.
     fn has_ended(&self, beat: &Beating) -> bool {
-        let watched = self.collector.own.map(|(registry, _)| registry.silent_for(beat.process, beat.number));
-        watched.is_some_and(|silent| silent >= ENDED_AFTER)
-            || beat.at < self.collector.clock.unix_now() - ENDED_BY_CLOCK
+        let is_old = beat.at < self.collector.clock.unix_now() - ENDED_BY_CLOCK;
+        match self.collector.own {
+            Some((registry, _)) => {
+                let silent = registry.silent_for(beat.process, beat.number);
+                silent >= ENDED_AFTER || (is_old && silent >= MOVES_WITHIN)
+            }
+            None => is_old && !self.moved.contains(&beat.process),
+        }
     }
 
     fn receipt(&mut self) -> Receipt {
         let now = Instant::now();
         let own = self.collector.own.map(|(registry, _)| registry.say(self.generation, self.row.number));
         let mut unnamed = own.as_ref().map_or(0, |said| said.unnamed);
-        let mut live: HashMap<(Option<String>, String, String), Report> = HashMap::new();
+        let mut live: HashMap<Key, Vec<Report>> = HashMap::new();
         let theirs = self.said.values().map(|(_, at, said)| (said, now.saturating_duration_since(*at).as_millis()));
         let theirs = theirs.flat_map(|(said, ms)| {
             unnamed += said.unnamed;
@@ -267,38 +320,47 @@ impl Collected<'_> {
         let all: Vec<Report> = theirs.collect();
         for report in own.into_iter().flat_map(|said| said.reports).chain(all) {
             let key = (report.client.clone(), report.service.clone(), report.instance.clone());
-            let merged = match live.remove(&key) {
-                None => report,
-                Some(other) => merge(other, report),
-            };
-            live.insert(key, merged);
+            live.entry(key).or_default().push(report);
         }
         let wall = self.collector.clock.unix_millis();
-        let saved: Vec<FollowerState> = self.left_behind(wall, |key| live.contains_key(key)).collect();
-        let mut services: Vec<FollowerState> =
-            live.into_iter().map(|(key, report)| self.state(key, report, now, wall)).chain(saved).collect();
+        let mut services: HashMap<Key, FollowerState> = HashMap::new();
+        for (key, reports) in live {
+            if let Some(report) = merge(reports) {
+                services.insert(key.clone(), self.state(key, report, now, wall));
+            }
+        }
+        let (left, left_unnamed) = self.left_behind(wall);
+        unnamed += left_unnamed;
+        for (key, left) in left {
+            match services.remove(&key) {
+                None => services.insert(key, left),
+                Some(live) => services.insert(key, with_left(live, &left, wall)),
+            };
+        }
+        let mut services: Vec<FollowerState> = services.into_values().collect();
         services.sort_by(|a, b| (&a.service, &a.instance, &a.client).cmp(&(&b.service, &b.instance, &b.client)));
-        let silent = self.silent().count() as u64;
+        let silent = self.silent() as u64;
         let refuses = |one: &FollowerState| matches!(one.standing, Standing::Applied | Standing::CutOff);
         Receipt { complete: unnamed == 0 && silent == 0 && services.iter().all(refuses), unnamed, silent, services }
     }
 
-    fn state(
-        &mut self,
-        key: (Option<String>, String, String),
-        report: Report,
-        now: Instant,
-        wall: i64,
-    ) -> FollowerState {
+    fn state(&mut self, key: Key, report: Report, now: Instant, wall: i64) -> FollowerState {
         let since = now.saturating_duration_since(self.since).as_millis() as u64;
         let after_ms = report.applied_ago.map(|ago| {
             let after = since.saturating_sub(ago);
             *self.first_applied.entry(key).or_insert(after)
         });
-        let lease = report.lease_seconds.map(|seconds| seconds as i64 * 1_000);
         // One that was never answered has nothing, and refuses everything until it is.
-        let answered = report.answered_ago.map_or(report.seen_ago, |ago| ago) as i64;
-        let refuses_at = lease.map(|lease| wall - answered + lease).filter(|_| !report.accepts_stale);
+        let never = report.answered_ago.is_none().then(|| wall - report.seen_ago as i64);
+        let answered = report.answered_ago.zip(report.lease_seconds);
+        let relies = answered.map(|(ago, lease)| wall - ago as i64 + lease as i64 * 1_000);
+        // By the lease that it told then, which may have been longer than what it tells now.
+        let relied = relies.map(|until| until.max(wall + report.relies_ms.unwrap_or(0) as i64));
+        let refuses_at = match report.relies_ms {
+            Some(left) if left > 0 => relied,
+            _ => relies.or(never),
+        };
+        let refuses_at = refuses_at.filter(|_| !report.accepts_stale);
         let newest = self.row.number;
         FollowerState {
             standing: standing(after_ms.is_some(), report.accepts_stale, refuses_at, wall),
@@ -317,26 +379,23 @@ impl Collected<'_> {
         }
     }
 
-    /// Followers of servers that have stopped, have ended, or don't answer, which no other server has seen since. What
-    /// they have is not known.
-    fn left_behind<'a>(
-        &'a self,
-        wall: i64,
-        is_live: impl Fn(&(Option<String>, String, String)) -> bool + 'a,
-    ) -> impl Iterator<Item = FollowerState> + 'a {
+    /// Followers of servers that have stopped, have ended, or don't answer. What they have is not known. Also how many of
+    /// those servers had followers without a name.
+    fn left_behind(&self, wall: i64) -> (Vec<(Key, FollowerState)>, u64) {
         let own = self.collector.store.process().filter(|_| self.collector.own.is_some());
-        let answers = move |process: Uuid| Some(process) == own || self.said.contains_key(&process);
-        let left = self.saved.iter().filter(move |record| {
-            let key = (record.client.clone(), record.service.clone(), record.instance.clone());
-            !answers(record.process) && !is_live(&key)
-        });
-        left.map(move |record| {
+        let answers = |process: Uuid| Some(process) == own || self.said.contains_key(&process);
+        let (mut left, mut unnamed) = (HashMap::<Key, FollowerState>::new(), 0);
+        for record in self.saved.iter().filter(|record| !answers(record.process)) {
             // A server that has not said goodbye may have answered it until shortly after its last heartbeat.
             let beat = self.others.iter().find(|beat| beat.process == record.process);
             let answered = beat.map_or(record.seen_at, |beat| record.seen_at.max(beat.at * 1_000 + AFTER_BEAT));
+            if record.service.is_empty() {
+                unnamed += u64::from(answered + UNKNOWN_LEASE.as_millis() as i64 > wall);
+                continue;
+            }
             let refuses_at = record.lease_seconds.map(|seconds| answered + seconds * 1_000);
             let refuses_at = refuses_at.filter(|_| !record.accepts_stale);
-            FollowerState {
+            let state = FollowerState {
                 service: record.service.clone(),
                 instance: record.instance.clone(),
                 client: record.client.clone(),
@@ -350,8 +409,63 @@ impl Collected<'_> {
                 cursor_lag: None,
                 lag_ms: None,
                 last_seen: record.seen_at,
-            }
-        })
+            };
+            let key = (record.client.clone(), record.service.clone(), record.instance.clone());
+            let state = match left.remove(&key) {
+                None => state,
+                // It has polled several.
+                Some(other) => with_left(other, &state, wall),
+            };
+            left.insert(key, state);
+        }
+        (left.into_iter().collect(), unnamed)
+    }
+}
+
+/// A follower, and what another server knew of it that does not answer any more: it may rely on what that one has told it.
+fn with_left(one: FollowerState, left: &FollowerState, wall: i64) -> FollowerState {
+    // What it has shown after that is what it has.
+    if one.standing == Standing::Applied || left.last_seen < one.last_seen - CLOCKS_DIFFER {
+        return one;
+    }
+    let accepts_stale = one.accepts_stale || left.accepts_stale;
+    let refuses_at = one.refuses_at.max(left.refuses_at).filter(|_| !accepts_stale);
+    let refuses_at = refuses_at.filter(|_| one.refuses_at.is_some() && left.refuses_at.is_some());
+    let last_seen = one.last_seen.max(left.last_seen);
+    let standing = standing(false, accepts_stale, refuses_at, wall);
+    FollowerState { standing, accepts_stale, refuses_at, last_seen, ..one }
+}
+
+/// A question that is open. It is withdrawn when this is dropped, also if nobody waits for the answers any more.
+struct Asked {
+    store: Store,
+    registry: Option<Arc<Registry>>,
+    question: Option<Uuid>,
+}
+
+impl Asked {
+    async fn withdraw(mut self) {
+        if let Some(question) = self.question.take() {
+            withdraw(self.store.clone(), self.registry.clone(), question).await;
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let (Some(question), Ok(runtime)) = (self.question.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(withdraw(self.store.clone(), self.registry.clone(), question));
+        }
+    }
+}
+
+/// If it fails, maintenance deletes it.
+async fn withdraw(store: Store, registry: Option<Arc<Registry>>, question: Uuid) {
+    if !matches!(timeout(crate::VOUCH_LIMIT, store.withdraw(question)).await, Ok(Ok(()))) {
+        tracing::debug!("a question about followers could not be withdrawn");
+    }
+    if let Some(registry) = registry {
+        registry.forget_asked(question);
     }
 }
 

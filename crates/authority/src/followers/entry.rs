@@ -11,8 +11,10 @@ use tokio::time::Instant;
 use super::declared::Declared;
 use super::report::Report;
 
-/// The lease of a follower that does not tell its own.
-const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+/// The lease of a follower that does not tell its own: the longest that `ficha-resource` has.
+pub(crate) const UNKNOWN_LEASE: Duration = Duration::from_secs(3_600);
+/// Polls that are no further apart follow each other closely.
+const CLOSELY: Duration = Duration::from_millis(10);
 /// How many cursors, and how many polls, are remembered.
 const MOST: usize = 16;
 
@@ -30,16 +32,21 @@ pub(crate) struct Entry {
     pub(crate) address: Option<String>,
     /// What its polls have shown, with the arrival of the first that showed it; the newest last.
     steps: VecDeque<(Reach, Instant)>,
-    /// The least that it may have, and until when that counts.
-    slower: Option<(Reach, Instant)>,
+    /// What one of them may have at the least, and until when that counts. One that counts longer than a lower one may be
+    /// about a third.
+    slower: Vec<(Reach, Instant)>,
     /// Polls that are held or being answered.
     open: Vec<Open>,
-    /// Polls that have ended: from when to when.
+    /// When it had polls: those that follow each other closely are one.
     ended: VecDeque<(Instant, Instant)>,
     /// When its last poll arrived.
     pub(crate) seen: Instant,
     /// The arrival of the last poll that was answered completely.
     answered: Option<Instant>,
+    /// Until when it relies on what it was answered, by the lease that it told then.
+    relies: Option<Instant>,
+    /// Until when it counts as one that accepts stale lists: another with its name does.
+    lenient: Option<Instant>,
     /// When it was last written to the database.
     pub(crate) saved: Option<Instant>,
 }
@@ -50,7 +57,9 @@ struct Open {
     arrived: Instant,
     /// Once it is known.
     reach: Option<Reach>,
-    /// True while the answer is being sent: it may arrive.
+    /// True once its page is being chosen: an answer without what comes now may arrive.
+    chosen: bool,
+    /// True while the answer is being sent.
     answering: bool,
 }
 
@@ -60,25 +69,30 @@ impl Entry {
             declared,
             address,
             steps: VecDeque::new(),
-            slower: None,
+            slower: Vec::new(),
             open: Vec::new(),
             ended: VecDeque::new(),
             seen: now,
             answered: None,
+            relies: None,
+            lenient: None,
             saved: None,
         }
     }
 
     pub(crate) fn lease(&self) -> Duration {
-        self.declared.lease_seconds.map_or(DEFAULT_LEASE, Duration::from_secs)
+        self.declared.lease_seconds.map_or(UNKNOWN_LEASE, Duration::from_secs)
     }
 
     /// A poll has arrived.
     pub(crate) fn arrive(&mut self, id: u64, declared: Declared, address: Option<String>, now: Instant) {
+        if declared.accepts_stale || (self.declared.accepts_stale && self.lenient.is_none()) {
+            self.lenient = Some(now + self.lease());
+        }
         self.declared = declared;
         self.address = address;
         self.seen = now;
-        self.open.push(Open { id, arrived: now, reach: None, answering: false });
+        self.open.push(Open { id, arrived: now, reach: None, chosen: false, answering: false });
     }
 
     /// The cursor of a poll is known: it shows what the follower has. `may_be_back` is false if the cursor was unknown
@@ -94,7 +108,9 @@ impl Entry {
             may_be_back && before.is_some_and(|before| before.generation == reach.generation && reach < before);
         if least_other.is_some() || is_back {
             let least = least_other.map_or(reach, |other| other.min(reach));
-            self.slower = Some((least, now + self.lease()));
+            let until = now + self.lease();
+            self.slower.retain(|(reach, earlier)| *earlier > now && (*reach < least || *earlier > until));
+            self.slower.push((least, until));
         }
         if before != Some(reach) {
             // What is lower than this is no step towards it.
@@ -103,6 +119,13 @@ impl Entry {
             if self.steps.len() > MOST {
                 self.steps.pop_front();
             }
+        }
+    }
+
+    /// The page of a poll is being chosen.
+    pub(crate) fn choosing(&mut self, id: u64) {
+        if let Some(poll) = self.open.iter_mut().find(|poll| poll.id == id) {
+            poll.chosen = true;
         }
     }
 
@@ -119,8 +142,12 @@ impl Entry {
         let poll = self.open.swap_remove(at);
         if completely {
             self.answered = self.answered.max(Some(poll.arrived));
+            self.relies = self.relies.max(Some(poll.arrived + self.lease()));
         }
-        self.ended.push_back((poll.arrived, now));
+        match self.ended.back_mut() {
+            Some((_, end)) if poll.arrived <= *end + CLOSELY => *end = now.max(*end),
+            _ => self.ended.push_back((poll.arrived, now)),
+        }
         if self.ended.len() > MOST {
             self.ended.pop_front();
         }
@@ -128,22 +155,31 @@ impl Entry {
 
     /// True if it may be forgotten: it has no poll, and refuses everything by now.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        self.open.is_empty() && !self.declared.accepts_stale && self.relies_until().is_none_or(|until| until < now)
+        let is_lenient = self.declared.accepts_stale || self.lenient.is_some_and(|until| now < until);
+        self.open.is_empty() && !is_lenient && self.relies_until().is_none_or(|until| until < now)
     }
 
     /// Until when it relies on what it has, at the latest.
     fn relies_until(&self) -> Option<Instant> {
-        let answering = self.open.iter().filter(|poll| poll.answering).map(|poll| poll.arrived).max();
-        self.answered.max(answering).map(|arrived| arrived + self.lease())
+        self.relies.max(self.being_answered().map(|arrived| arrived + self.lease()))
+    }
+
+    /// The arrival of the last poll of which an answer may be on its way.
+    fn being_answered(&self) -> Option<Instant> {
+        self.open.iter().filter(|poll| poll.chosen || poll.answering).map(|poll| poll.arrived).max()
     }
 
     /// What it certainly has.
     fn reach(&self, now: Instant) -> Option<Reach> {
         let newest = self.steps.back().map(|(reach, _)| *reach)?;
-        match self.slower {
-            Some((least, until)) if now < until => Some(least.min(newest)),
-            _ => Some(newest),
-        }
+        let slower = self.slower.iter().filter(|(_, until)| now < *until).map(|(reach, _)| *reach);
+        Some(slower.min().map_or(newest, |least| least.min(newest)))
+    }
+
+    /// For how long it still counts as slower than its cursor says.
+    fn doubted_for(&self, lacks: impl Fn(&Reach) -> bool, now: Instant) -> Option<Duration> {
+        let slower = self.slower.iter().filter(|(reach, until)| now < *until && lacks(reach));
+        slower.map(|(_, until)| until.saturating_duration_since(now)).max()
     }
 
     /// How it stands to the row with this number, in this generation.
@@ -156,7 +192,8 @@ impl Entry {
         let lease = self.lease();
         let recent = self.ended.iter().filter(|(_, end)| now.saturating_duration_since(*end) < lease);
         let polls = recent.map(|(from, to)| (ago(*from), ago(*to)));
-        let answering = self.open.iter().filter(|poll| poll.answering).map(|poll| poll.arrived).max();
+        let doubted = self.doubted_for(|reach| !has(reach), now);
+        let lenient = self.lenient.is_some_and(|until| now < until);
         Report {
             client: client.map(str::to_owned),
             service: self.declared.service.clone(),
@@ -164,13 +201,15 @@ impl Entry {
             address: self.address.clone(),
             version: self.declared.version.clone(),
             lease_seconds: self.declared.lease_seconds,
-            accepts_stale: self.declared.accepts_stale,
+            accepts_stale: self.declared.accepts_stale || lenient,
+            doubted_ms: doubted.map(|doubted| doubted.as_millis() as u64),
+            relies_ms: self.relies_until().map(|until| until.saturating_duration_since(now).as_millis() as u64),
             applied_ago: first.filter(|_| applied),
             number: reach.and_then(|reach| reach.number),
             lag_ms: None,
             seen_ago: ago(self.seen),
-            answered_ago: self.answered.max(answering).map(ago),
-            polls: polls.chain(self.open.iter().map(|poll| (ago(poll.arrived), 0))).collect(),
+            answered_ago: self.answered.max(self.being_answered()).map(ago),
+            polls: polls.chain(self.open.iter().take(MOST).map(|poll| (ago(poll.arrived), 0))).collect(),
         }
     }
 }
@@ -242,9 +281,33 @@ mod tests {
         assert!(!applied(&one, 6, start), "the other has a poll at 5");
         one.end(1, true, after(1));
         assert!(!applied(&one, 6, after(9)) && applied(&one, 6, after(11)));
-        // Both have it.
+        // Both of them are seen to have it; but there may be a third, of which nothing was heard since.
         poll(&mut one, 3, at(6), after(2));
-        assert!(applied(&one, 6, after(2)));
+        assert!(!applied(&one, 6, after(2)) && applied(&one, 6, after(13)));
+    }
+
+    #[test]
+    fn a_page_that_is_being_chosen_may_still_renew_the_lease() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut one = entry(start);
+        poll(&mut one, 1, at(5), after(1));
+        one.choosing(1);
+        let report = one.report(None, 1, 6, after(2));
+        assert_eq!((report.answered_ago, report.relies_ms), (Some(1_000), Some(9_000)));
+    }
+
+    #[test]
+    fn one_with_the_same_name_that_accepts_stale_lists_counts_for_a_lease() {
+        let start = Instant::now();
+        let mut one = entry(start);
+        let lenient = Declared { accepts_stale: true, ..one.declared.clone() };
+        one.arrive(1, lenient, None, start);
+        one.end(1, true, start);
+        let strict = Declared { accepts_stale: false, ..one.declared.clone() };
+        one.arrive(2, strict, None, start);
+        assert!(one.report(None, 1, 6, start).accepts_stale);
+        assert!(!one.report(None, 1, 6, start + Duration::from_secs(11)).accepts_stale);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! The followers of this server.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ficha_store::Beating;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::declared::Declared;
-use super::entry::{Entry, Reach};
+use super::entry::{Entry, Reach, UNKNOWN_LEASE};
 use super::report::{Report, Said};
 use crate::denylist::cursor::Cursor;
 use crate::request_source::{RequestSource, network_of};
@@ -19,8 +20,10 @@ use crate::request_source::{RequestSource, network_of};
 const MOST_NAMES: usize = 1_000;
 /// Followers are forgotten after this time.
 const FORGET: Duration = Duration::from_secs(86_400);
-/// One that has not named itself counts as long as this after its last poll.
-const UNNAMED_COUNTS: Duration = Duration::from_secs(60);
+/// One that has not named itself counts as long as this after its last poll: it may have the longest lease.
+const UNNAMED_COUNTS: Duration = UNKNOWN_LEASE;
+/// For how long a server is watched whose heartbeat is missing.
+const MISSED: Duration = Duration::from_secs(60);
 /// How many of those are told apart.
 const MOST_UNNAMED: usize = 10_000;
 /// How many heads are remembered, to say since when a follower lags.
@@ -32,6 +35,10 @@ pub(crate) struct Registry {
     changed: watch::Sender<()>,
     closing: watch::Sender<bool>,
     hasher: RandomState,
+    /// Questions of this server itself, which it need not answer.
+    asked: Mutex<HashSet<Uuid>>,
+    /// Held while followers are written to the database.
+    pub(crate) saving: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -39,6 +46,8 @@ struct Known {
     polls: u64,
     named: HashMap<Name, Entry>,
     unnamed: HashMap<u64, Unnamed>,
+    /// When those were last written to the database.
+    unnamed_saved: Option<Instant>,
     heads: VecDeque<(i64, Instant)>,
     /// Other servers: the number of the last heartbeat, and since when it has not moved.
     servers: HashMap<Uuid, (i64, Instant)>,
@@ -78,6 +87,8 @@ impl Default for Registry {
             changed: watch::Sender::new(()),
             closing: watch::Sender::new(false),
             hasher: RandomState::new(),
+            asked: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -163,8 +174,9 @@ impl Registry {
             .filter(|(_, entry)| now.saturating_duration_since(entry.seen) < FORGET)
             .map(|(name, entry)| {
                 let report = entry.report(name.client.as_deref(), generation, number, now);
-                let lacks = known.heads.iter().find(|(head, _)| report.number.is_none_or(|has| *head > has));
-                let lag_ms = lacks.map(|(_, since)| now.saturating_duration_since(*since).as_millis() as u64);
+                let lacks = known.heads.partition_point(|(head, _)| report.number.is_some_and(|has| *head <= has));
+                let lag_ms =
+                    known.heads.get(lacks).map(|(_, since)| now.saturating_duration_since(*since).as_millis() as u64);
                 Report { lag_ms, ..report }
             })
             .collect();
@@ -198,22 +210,62 @@ impl Registry {
 
     /// They could not be written.
     pub(crate) fn unsave(&self) {
-        for entry in self.lock().named.values_mut() {
+        let mut known = self.lock();
+        known.unnamed_saved = None;
+        for entry in known.named.values_mut() {
             entry.saved = None;
         }
     }
 
     /// Watches the heartbeats of the other servers.
-    pub(crate) fn watch_servers(&self, beats: impl Iterator<Item = (Uuid, i64)>) {
+    pub(crate) fn watch_servers(&self, beats: &[Beating]) {
+        let now = Instant::now();
+        let servers = &mut self.lock().servers;
+        for beat in beats {
+            match servers.get(&beat.process) {
+                _ if beat.stopped => drop(servers.remove(&beat.process)),
+                Some((number, _)) if *number == beat.number => {}
+                _ => drop(servers.insert(beat.process, (beat.number, now))),
+            }
+        }
+        // A heartbeat that is missing says nothing about its server: the database may have been put back.
+        let is_there = |process: &Uuid| beats.iter().any(|beat| beat.process == *process);
+        servers.retain(|process, (_, since)| is_there(process) || now.saturating_duration_since(*since) < MISSED);
+    }
+
+    /// The servers whose heartbeats were seen, and are missing among these.
+    pub(crate) fn missing_servers(&self, beats: &[Beating]) -> Vec<Uuid> {
+        let known = self.lock();
+        let seen = known.servers.keys().filter(|process| beats.iter().all(|beat| beat.process != **process));
+        seen.copied().collect()
+    }
+
+    /// This server asks the others.
+    pub(crate) fn note_asked(&self, question: Uuid) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(question);
+    }
+
+    /// True if the question is one of this server's own.
+    pub(crate) fn has_asked(&self, question: Uuid) -> bool {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains(&question)
+    }
+
+    /// The question is withdrawn.
+    pub(crate) fn forget_asked(&self, question: Uuid) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&question);
+    }
+
+    /// How long ago the last poll of a follower without a name arrived, if that is to be written to the database: for the
+    /// first time, or again after `after`, or in any case with `all`.
+    pub(crate) fn unnamed_to_save(&self, after: Duration, all: bool) -> Option<Duration> {
         let now = Instant::now();
         let mut known = self.lock();
-        let before = std::mem::take(&mut known.servers);
-        known.servers = beats
-            .map(|(process, number)| match before.get(&process) {
-                Some(seen) if seen.0 == number => (process, *seen),
-                _ => (process, (number, now)),
-            })
-            .collect();
+        if !all && known.unnamed_saved.is_some_and(|saved| now.saturating_duration_since(saved) < after) {
+            return None;
+        }
+        known.unnamed_saved = (!known.unnamed.is_empty()).then_some(now);
+        let counts = known.unnamed.values().filter(|one| one.counts(now));
+        counts.map(|one| if one.open > 0 { Duration::ZERO } else { now.saturating_duration_since(one.seen) }).min()
     }
 
     /// For how long the heartbeat of a server has been at this number, as far as this one has seen.
@@ -270,6 +322,11 @@ impl FollowerPoll {
     pub(crate) fn has_nothing(&self, generation: u64, had_one: bool) {
         let reach = Reach { generation, number: None };
         self.registry.change(self, |entry| entry.show(self.id, reach, !had_one, Instant::now()));
+    }
+
+    /// Its page is being chosen: what comes from now on may be missing in it.
+    pub(crate) fn choosing(&self) {
+        self.registry.change(self, |entry| entry.choosing(self.id));
     }
 
     /// Its answer begins, and renews the follower's lease if all of it arrives.

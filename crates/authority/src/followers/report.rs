@@ -12,6 +12,10 @@ pub(crate) struct Report {
     pub(crate) version: Option<String>,
     pub(crate) lease_seconds: Option<u64>,
     pub(crate) accepts_stale: bool,
+    /// For how long it may still be two, of which one does not have the row, in milliseconds.
+    pub(crate) doubted_ms: Option<u64>,
+    /// For how long it relies on what it was answered, in milliseconds.
+    pub(crate) relies_ms: Option<u64>,
     /// When the first poll arrived whose cursor covers the row in question; `None`: it may not have applied it.
     pub(crate) applied_ago: Option<u64>,
     /// The number of the newest row that it certainly has.
@@ -34,8 +38,8 @@ impl Report {
     /// What changes if something has happened, and not merely because time has passed.
     fn substance(&self, now_ms: u64) -> (bool, bool, Option<u64>) {
         let is_applied = self.applied_ago.is_some();
-        let is_held = self.polls.iter().any(|(_, end)| *end == 0);
-        // Of one that has it, it does not matter when it was last answered.
+        // Of one that has it, it does not matter whether it polls, or when it was last answered.
+        let is_held = !is_applied && self.polls.iter().any(|(_, end)| *end == 0);
         let answered = self.answered_ago.filter(|_| !is_applied).map(|ago| now_ms.saturating_sub(ago));
         (is_applied, is_held, answered)
     }

@@ -90,6 +90,7 @@ impl Authority {
     /// heartbeat, revocations that another process left half done, comparing settings, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and numbering events.
     /// To be called once per authority.
     pub fn spawn_background(&self) -> Background {
+        self.inner.beats.store(true, std::sync::atomic::Ordering::Release);
         let mut tasks = Tasks::new(self.inner.metrics.clone());
         let mut keep = |name, work: fn(Self) -> BoxFuture<'static, ()>| {
             let authority = self.clone();

@@ -120,6 +120,10 @@ fn a_revocation_on_the_command_line_says_that_the_documented_follower_refuses_th
     let service = &done["receipt"]["services"][0];
     assert_eq!((service["service"].as_str(), service["state"].as_str()), (Some("python"), Some("applied")), "{done}");
     follower.answers("True");
+    // Nobody has to answer a question of a command that has ended.
+    let count = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM follower_questions').fetchone()[0])";
+    let counted = Command::new("python3").args(["-c", count]).arg(bench.path("data/ficha.db")).output().unwrap();
+    assert_eq!(String::from_utf8(counted.stdout).unwrap(), "0\n");
     let shown = bench.run(&["session", "revoke", &sid(&two), "--wait", "20"]).good().stdout;
     assert!(shown.starts_with("1 session ended\nSERVICE") && shown.contains("refuses"), "{shown}");
     assert_eq!(bench.run(&["session", "revoke", &sid(&two), "--wait", "0"]).good().stdout, "no sessions ended\n");

@@ -81,6 +81,7 @@ impl BearerGuard {
     /// Sets what to do here while the denylist is stale, regardless of what the rest of the service does.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = Some(on_stale);
+        self.tokens.note(on_stale);
         self
     }
 

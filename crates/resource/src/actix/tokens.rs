@@ -56,6 +56,15 @@ impl Tokens {
         }
     }
 
+    /// See [`Verifier::note`].
+    pub(super) fn note(&self, on_stale: OnStale) {
+        match self {
+            Self::Verifier(verifier) => verifier.note(on_stale),
+            Self::Bearer(bearer) => bearer.note(on_stale),
+            Self::Issuers(issuers) => issuers.bearers().for_each(|bearer| bearer.note(on_stale)),
+        }
+    }
+
     /// True if [`Tokens::decide_waiting`] could have another result than this error.
     pub(super) fn may_wait(&self, error: &VerifyError) -> bool {
         let is_about_keys =

@@ -137,13 +137,13 @@ impl Follower {
         // same if the lease would end before the answer, as after a suspend between two polls.
         let at_once = self.reading || self.backoff.has_failed() || !self.lease_lasts(self.wait + SLACK);
         let wait = if at_once { Duration::ZERO } else { self.wait };
-        let mut url = self.url.clone();
+        let mut url = Name::room_in(&self.url);
         let mut query = url.query_pairs_mut();
         if let Some(cursor) = &self.cursor {
             query.append_pair("after", cursor).append_pair("wait", &wait.as_secs().to_string());
         }
         query.append_pair("nonce", &nonce);
-        self.name.append(&mut query);
+        self.name.append(&mut query, self.replica.accepts_stale());
         drop(query);
         let limit = if self.reading { wait + SLACK + PAGE_SLACK } else { wait + SLACK };
         Poll { url, nonce, wait, limit, sent: self.replica.now(), started: Instant::now() }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use ficha_token::{SystemEntropy, random_uuid};
-use url::UrlQuery;
 use url::form_urlencoded::Serializer;
+use url::{Url, UrlQuery};
 
 use crate::source::OnStale;
 
 /// The longest name, in bytes.
 const LONGEST: usize = 64;
+/// The parameters of each poll.
+const NAMES: [&str; 5] = ["service", "instance", "lease", "stale", "version"];
 /// How much of the machine's name is shown.
 const LONGEST_HOST: usize = 40;
 
@@ -32,20 +34,32 @@ impl Name {
     }
 
     /// The parameters of each poll.
-    pub(super) fn append(&self, query: &mut Serializer<'_, UrlQuery<'_>>) {
+    pub(super) fn append(&self, query: &mut Serializer<'_, UrlQuery<'_>>, accepts_stale: bool) {
         query.append_pair("service", &self.service).append_pair("instance", &self.instance);
         // Rounded up: the server must not take this service for one that refuses everything already.
         let lease = self.lease.as_secs() + u64::from(self.lease.subsec_nanos() > 0);
         query.append_pair("lease", &lease.to_string());
-        query.append_pair("stale", if self.accepts_stale { "accept" } else { "refuse" });
-        query.append_pair("version", env!("CARGO_PKG_VERSION"));
+        query.append_pair("stale", if self.accepts_stale || accepts_stale { "accept" } else { "refuse" });
+        query.append_pair("version", &cleaned(env!("CARGO_PKG_VERSION"), LONGEST));
+    }
+
+    /// The denylist's address without parameters of the same names, which a server would refuse as repeated.
+    pub(super) fn room_in(url: &Url) -> Url {
+        let is_ours = |name: &str| NAMES.contains(&name);
+        if !url.query_pairs().any(|(name, _)| is_ours(&name)) {
+            return url.clone();
+        }
+        let mut free = url.clone();
+        free.set_query(None);
+        free.query_pairs_mut().extend_pairs(url.query_pairs().filter(|(name, _)| !is_ours(name)));
+        free
     }
 
     /// The denylist's address with these parameters.
     #[cfg(test)]
-    fn on(&self, url: &str) -> url::Url {
-        let mut url: url::Url = url.parse().unwrap();
-        self.append(&mut url.query_pairs_mut());
+    fn on(&self, url: &str) -> Url {
+        let mut url: Url = url.parse().unwrap();
+        self.append(&mut url.query_pairs_mut(), false);
         url
     }
 }

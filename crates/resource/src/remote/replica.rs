@@ -28,6 +28,8 @@ pub(crate) struct Replica {
     /// The status of the last poll, if the server refused this client (401 or 403).
     refused: watch::Sender<Option<u16>>,
     staleness_logged: AtomicBool,
+    /// True if some part of the service goes on accepting tokens while the list is stale.
+    accepts_stale: AtomicBool,
     /// Wakes the follower when a request finds the list stale: its connection may have died while the machine was
     /// suspended.
     pub(super) doubted: Notify,
@@ -64,10 +66,16 @@ impl Replica {
             added: watch::Sender::new(0),
             refused: watch::Sender::new(None),
             staleness_logged: AtomicBool::new(false),
+            accepts_stale: AtomicBool::new(false),
             doubted: Notify::new(),
             last_error: Arc::default(),
             counts: Counts::default(),
         }
+    }
+
+    /// True if some part of the service goes on accepting tokens while the list is stale.
+    pub(super) fn accepts_stale(&self) -> bool {
+        self.accepts_stale.load(Ordering::Acquire)
     }
 
     /// The list itself.
@@ -226,6 +234,13 @@ impl DenySource for Replica {
         self.notice_staleness();
         self.doubted.notify_one();
         DenyVerdict::Stale { retry_after: RETRY_AFTER }
+    }
+
+    fn note_accepts_stale(&self) {
+        // Read first: it is called with each request.
+        if !self.accepts_stale() {
+            self.accepts_stale.store(true, Ordering::Release);
+        }
     }
 
     fn is_complete(&self) -> bool {

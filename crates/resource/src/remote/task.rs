@@ -117,6 +117,10 @@ impl DenySource for Fed<Replica> {
         }
     }
 
+    fn note_accepts_stale(&self) {
+        self.source.note_accepts_stale();
+    }
+
     fn is_complete(&self) -> bool {
         self.source.is_complete()
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{Actor, Admin, EventQuery, EventSearch, EventView, EventsFrom, Sight};
 use ficha_resource::Verified;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -13,7 +13,7 @@ use super::caller::{caller, caller_and_token};
 use super::csv;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
-use super::sessions::answered;
+use super::sessions::{answered, count, counted};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -31,6 +31,10 @@ pub struct EventList {
     next: Option<String>,
     /// `before` for the previous page; null at the beginning.
     previous: Option<String>,
+    /// With `count=true`: how many there are, or `{"at_least": N}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    count: Option<Value>,
     /// If filters fit so few events that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +82,7 @@ pub struct EventSchema {
         ("limit" = Option<u64>, Query, description = "1 to 200; 50 if it is not given"),
         ("after" = Option<String>, Query, description = "The `next` of a page"),
         ("before" = Option<String>, Query, description = "The `previous` of a page"),
+        ("count" = Option<String>, Query, description = "`true`: count them as well; `only`: nothing else"),
     ),
     responses(
         (status = 200, description = "A page", body = EventList),
@@ -107,6 +112,7 @@ pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
         ("limit" = Option<u64>, Query, description = "1 to 200; 50 if it is not given"),
         ("after" = Option<String>, Query, description = "The `next` of a page"),
         ("before" = Option<String>, Query, description = "The `previous` of a page"),
+        ("count" = Option<String>, Query, description = "`true`: count them as well; `only`: nothing else"),
     ),
     responses(
         (status = 200, description = "A page", body = EventList),
@@ -159,23 +165,32 @@ async fn listed(
     request: &HttpRequest,
     state: &State,
     sight: fn(&Actor) -> Result<Sight, ficha_authority::AdminError>,
-) -> Result<EventList, Problem> {
+) -> Result<Value, Problem> {
     let actor = caller(request, state).await?;
     let sight = sight(&actor)?;
     let mut parameters = Parameters::of(request.query_string());
     let query = query(&mut parameters);
     let limit = parameters.number("limit", 1, 200).unwrap_or(50);
     let from = from(&mut parameters);
+    let count = count(&mut parameters);
     parameters.finish()?;
     let admin = state.authority.admin();
     let search = admin.event_search(&actor, &query, sight).await?;
+    let counted = match count {
+        Some(_) => Some(counted(admin.count_events(&search).await?)),
+        None => None,
+    };
+    if count == Some(true) {
+        return Ok(json!({ "count": counted }));
+    }
     let page = admin.search_events(&search, from, limit as usize).await?;
-    Ok(EventList {
+    Ok(json!(EventList {
+        count: counted,
         items: page.events.into_iter().map(EventView::from).collect(),
         next: page.next.map(|number| number.to_string()),
         previous: page.previous.map(|number| number.to_string()),
         scanned: page.scanned,
-    })
+    }))
 }
 
 fn query(parameters: &mut Parameters) -> EventQuery {

@@ -24,6 +24,10 @@ pub async fn read<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) 
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde takes a list for an object as well.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(invalid("body", "it must be a JSON object"));
+    }
     // serde's words name the member and the place, and quote at most the type of a value, not the value: it may be a
     // password.
     serde_json::from_slice(body).map_err(|error| {

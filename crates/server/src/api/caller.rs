@@ -8,7 +8,6 @@ use actix_web::http::uri::Authority as HostAndPort;
 use actix_web::{HttpMessage, HttpRequest};
 use ficha_authority::{Actor, AuthorityError, SigningSettings};
 use ficha_resource::{Presented, Refusal, Verified, VerifyError};
-use ficha_token::AccessClaims;
 use url::Url;
 
 use super::problem::Problem;
@@ -52,7 +51,9 @@ pub async fn caller_and_token(request: &HttpRequest, state: &State) -> Result<(A
     };
     let user = state.authority.user(claims.sub).await.map_err(unavailable)?;
     let actor = match user {
-        Some(user) => Actor::user(user.id, &user.name, &claims.scope, source),
+        // While many sessions of theirs are ended in batches, the last are still there.
+        Some(user) if !user.enabled => return Err(refused(VerifyError::Denied.into())),
+        Some(user) => Actor::user(user.id, &user.name, &claims.scope.intersection(&user.scopes), source),
         None if client.subject == claims.sub => Actor::client(&client.id, &claims.scope, source),
         // The user was deleted, and this server has not heard of it yet.
         None => return Err(refused(VerifyError::Denied.into())),
@@ -66,12 +67,6 @@ pub async fn caller_and_token(request: &HttpRequest, state: &State) -> Result<(A
 pub fn not_available() -> Problem {
     let why = "every service has the secret that signs tokens (token.secret_key), so there is no admin API";
     Problem::new(StatusCode::NOT_FOUND, "not-available", why)
-}
-
-/// True while the client of a token may have the server's own scopes. The token itself is checked elsewhere.
-pub async fn still_administers(claims: &AccessClaims, state: &State) -> bool {
-    let client = state.authority.client_record(&claims.client_id).await;
-    client.is_ok_and(|client| client.is_some_and(|client| client.own_scopes && client.enabled))
 }
 
 fn unavailable(error: AuthorityError) -> Problem {

@@ -1,7 +1,7 @@
 //! `/api/v1/events`: events as they happen (Server-Sent Events).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,8 +10,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{AdminError, EventView, EventWatch, Gap};
 use ficha_resource::Verified;
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
-use super::caller::{caller_and_token, still_administers};
+use super::caller::caller_and_token;
 use super::problem::{FieldError, Problem, ProblemAnswer};
 use super::query::Parameters;
 use crate::error::no_store;
@@ -21,10 +22,45 @@ use crate::state::State;
 const CHECK: Duration = Duration::from_millis(100);
 /// How often an idle stream says that it is there.
 const ALIVE: Duration = Duration::from_secs(10);
-/// How many streams one server has at most.
+/// How many streams one server has at most, and how many of them one user or client.
 const MOST: usize = 2_000;
+const MOST_OF_ONE: usize = 20;
 
-static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// The streams that are open.
+#[derive(Debug, Default)]
+pub struct Streams(Mutex<HashMap<Uuid, usize>>);
+
+/// One of them.
+struct Place {
+    streams: Arc<Streams>,
+    whose: Uuid,
+}
+
+impl Streams {
+    /// `None`: there are too many.
+    fn take(self: &Arc<Self>, whose: Uuid) -> Option<Place> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = open.values().sum();
+        let own = open.get(&whose).copied().unwrap_or(0);
+        if all >= MOST || own >= MOST_OF_ONE {
+            return None;
+        }
+        open.insert(whose, own + 1);
+        Some(Place { streams: Arc::clone(self), whose })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.whose) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(&self.whose);
+            }
+        }
+    }
+}
 
 /// Sends events as they happen. A scope shows the events that it is about; `ficha:account` one's own.
 #[utoipa::path(
@@ -61,26 +97,7 @@ struct Stream {
     first: Option<Bytes>,
     /// When the last bytes were sent.
     sent: Instant,
-    /// When the token was last checked.
-    checked: Instant,
     _place: Place,
-}
-
-/// One of the streams that are open.
-struct Place;
-
-impl Place {
-    fn take() -> Option<Self> {
-        let taken = OPEN.fetch_add(1, Ordering::AcqRel);
-        let place = Self;
-        (taken < MOST).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 async fn opened(request: &HttpRequest, state: &Data<State>) -> Result<Stream, Problem> {
@@ -97,7 +114,7 @@ async fn opened(request: &HttpRequest, state: &Data<State>) -> Result<Stream, Pr
             })?)
         }
     };
-    let place = Place::take();
+    let place = state.streams.take(token.claims.sub);
     let place = place.ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "there are too many streams").retry_after(5)
     })?;
@@ -108,7 +125,7 @@ async fn opened(request: &HttpRequest, state: &Data<State>) -> Result<Stream, Pr
     let first = Bytes::from(begin + &gap.map(|gap| gap_text(gap, watch.at())).unwrap_or_default());
     let now = Instant::now();
     let state = (***state).clone();
-    Ok(Stream { state, token, watch, first: Some(first), sent: now, checked: now, _place: place })
+    Ok(Stream { state, token, watch, first: Some(first), sent: now, _place: place })
 }
 
 fn gap_text(gap: Gap, at: i64) -> String {
@@ -133,34 +150,49 @@ impl Stream {
     /// What is sent next; `None`: it ends.
     async fn part(&mut self) -> Option<Bytes> {
         if let Some(first) = self.first.take() {
-            return Some(first);
+            return self.may_go_on().then_some(first);
         }
         loop {
-            // Before what is read, not after: an event that came after the end of the session is not sent.
-            if !self.may_go_on().await {
+            let alive = self.sent + ALIVE;
+            let read = tokio::select! {
+                read = self.watch.next() => read,
+                () = ended(&self.state, &self.token) => return None,
+            };
+            // A client that comes back goes on with the last event that it got.
+            let (gap, events) = read.ok()?;
+            let gap = gap.map(|gap| gap_text(gap, self.watch.at()));
+            let text: String = gap.into_iter().chain(events.into_iter().map(text)).collect();
+            // After what was read, and with nothing in between: what came after the end of the session is not sent.
+            if !self.may_go_on() {
                 return None;
             }
-            // A client that comes back goes on with the last event that it got.
-            let events = self.watch.next().await.ok()?;
-            if !events.is_empty() {
-                return Some(events.into_iter().map(text).collect::<String>().into());
+            if !text.is_empty() {
+                return Some(text.into());
             }
-            let alive = self.sent + ALIVE;
             if Instant::now() >= alive {
                 return Some(Bytes::from_static(b":\n\n"));
             }
-            let next_check = (self.checked + CHECK).min(alive);
             tokio::select! {
                 () = self.watch.news() => {}
-                () = sleep_until(next_check) => {}
+                () = sleep_until(alive) => {}
+                () = ended(&self.state, &self.token) => return None,
                 () = self.state.authority.closed() => return None,
             }
         }
     }
 
-    async fn may_go_on(&mut self) -> bool {
-        self.checked = Instant::now();
-        self.state.guard.recheck(&self.token).is_ok() && still_administers(&self.token.claims, &self.state).await
+    fn may_go_on(&self) -> bool {
+        self.state.guard.recheck(&self.token).is_ok()
+    }
+}
+
+/// Returns once the token is not valid any more, or its client may not have the server's own scopes.
+async fn ended(state: &State, token: &Verified) {
+    loop {
+        if state.guard.recheck(token).is_err() || !state.authority.may_have_own_scopes(&token.claims.client_id).await {
+            return;
+        }
+        tokio::time::sleep(CHECK).await;
     }
 }
 

@@ -42,7 +42,7 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
         )
         .service(resource("/resource-servers", "GET, HEAD").route(read().to(resource_servers::list)))
         .service(resource("/audit", "GET, HEAD").route(read().to(audit::list)))
-        .service(resource("/audit/export", "GET, HEAD").route(read().to(audit::export)))
+        .service(resource("/audit/export", "GET").route(web::get().to(audit::export)))
         .service(resource("/events", "GET").route(web::get().to(events::watch)))
         .service(
             resource("/users", "GET, HEAD, POST").route(read().to(users::list)).route(web::post().to(users::create)),

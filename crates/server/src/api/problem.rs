@@ -14,7 +14,7 @@ use crate::error::{ApiError, no_store};
 use crate::state::State;
 
 /// The kinds of problems: the last part of their `type`, their title, and what the page about them says.
-pub const KINDS: [(&str, &str, &str); 13] = [
+pub const KINDS: [(&str, &str, &str); 14] = [
     (
         "unauthorized",
         "The request has no valid token",
@@ -37,6 +37,11 @@ pub const KINDS: [(&str, &str, &str); 13] = [
         "wrong-password",
         "The password can't be changed",
         "The user name or the old password is wrong, or there were too many attempts. After a while, try again.",
+    ),
+    (
+        "last-administrator",
+        "Nobody would be left who may administer everything",
+        "Give the scope ficha:admin to another enabled user first. The command line on the server's own machine needs no scope.",
     ),
     ("taken", "The name is taken", "Choose another name."),
     ("method-not-allowed", "The method is not allowed here", "The header Allow says which methods are."),
@@ -200,6 +205,7 @@ impl From<AdminError> for Problem {
             AdminError::Taken { .. } => Self::new(StatusCode::CONFLICT, "taken", detail),
             AdminError::NoSuch { kind, .. } => Self::not_found(format!("there is no such {kind}")),
             AdminError::Invalid(_) | AdminError::Password(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
+            AdminError::LastAdministrator(_) => Self::new(StatusCode::CONFLICT, "last-administrator", detail),
             AdminError::BadCredentials => Self::new(StatusCode::FORBIDDEN, "wrong-password", detail),
             AdminError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             AdminError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),

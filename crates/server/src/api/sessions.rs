@@ -209,11 +209,7 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<Value, Problem> 
     let search = search(&mut parameters);
     let limit = parameters.number("limit", 1, 200).unwrap_or(50);
     let from = page_from(&mut parameters);
-    let count = parameters.parsed("count", "`true` or `only`", |text| match text {
-        "true" => Some(false),
-        "only" => Some(true),
-        _ => None,
-    });
+    let count = count(&mut parameters);
     parameters.finish()?;
     let admin = state.authority.admin();
     let counted = match count {
@@ -301,6 +297,20 @@ pub fn page_from(parameters: &mut Parameters) -> PageFrom {
         (None, Some(id)) => PageFrom::NewerThan(id),
         (None, None) => PageFrom::Newest,
     }
+}
+
+/// Whether to count: `Some(true)` means nothing else.
+pub fn count(parameters: &mut Parameters) -> Option<bool> {
+    parameters.parsed("count", "`true` or `only`", |text| match text {
+        "true" => Some(false),
+        "only" => Some(true),
+        _ => None,
+    })
+}
+
+/// A count as it is answered: with false, there may be more.
+pub fn counted((count, is_all): (u64, bool)) -> Value {
+    if is_all { json!(count) } else { json!({ "at_least": count }) }
 }
 
 /// A page of a user's own sessions.

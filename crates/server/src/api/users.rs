@@ -11,6 +11,7 @@ use ficha_authority::{
 };
 use ficha_token::Scope;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -20,7 +21,7 @@ use super::caller::caller;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{ReceiptView, receipt, wait};
-use super::sessions::{answered, page_from, time_text};
+use super::sessions::{answered, count, counted, page_from, time_text};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -52,6 +53,10 @@ pub struct UserList {
     next: Option<String>,
     /// `before` for the previous page; null at the beginning.
     previous: Option<String>,
+    /// With `count=true`: how many there are, or `{"at_least": N}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    count: Option<Value>,
     /// If filters fit so few users that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,10 +105,20 @@ pub struct UserPatch {
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
-    enabled: Option<bool>,
-    scopes: Option<Vec<String>>,
-    roles: Option<Vec<String>>,
-    must_change: Option<bool>,
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<bool>)]
+    enabled: Option<Option<bool>>,
+    /// Null removes all.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<Option<Vec<String>>>,
+    /// Null removes all.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Vec<String>>)]
+    roles: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<bool>)]
+    must_change: Option<Option<bool>>,
 }
 
 /// A user after a change, and what that has ended.
@@ -167,6 +182,7 @@ pub struct Done {
         ("limit" = Option<u64>, Query, description = "1 to 200; 50 if it is not given"),
         ("after" = Option<String>, Query, description = "The `next` of a page"),
         ("before" = Option<String>, Query, description = "The `previous` of a page"),
+        ("count" = Option<String>, Query, description = "`true`: count them as well; `only`: nothing else"),
     ),
     responses(
         (status = 200, description = "A page", body = UserList),
@@ -180,7 +196,7 @@ pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
     answered(&state, listed(&request, &state).await)
 }
 
-async fn listed(request: &HttpRequest, state: &State) -> Result<UserList, Problem> {
+async fn listed(request: &HttpRequest, state: &State) -> Result<Value, Problem> {
     let actor = caller(request, state).await?;
     actor.require_seeing_users()?;
     let mut parameters = Parameters::of(request.query_string());
@@ -195,14 +211,24 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<UserList, Proble
     };
     let limit = parameters.number("limit", 1, 200).unwrap_or(50);
     let from: PageFrom = page_from(&mut parameters);
+    let count = count(&mut parameters);
     parameters.finish()?;
-    let page = state.authority.admin().search_users(&actor, &search, from, limit as usize).await?;
-    Ok(UserList {
+    let admin = state.authority.admin();
+    let counted = match count {
+        Some(_) => Some(counted(admin.count_users(&actor, &search).await?)),
+        None => None,
+    };
+    if count == Some(true) {
+        return Ok(json!({ "count": counted }));
+    }
+    let page = admin.search_users(&actor, &search, from, limit as usize).await?;
+    Ok(json!(UserList {
+        count: counted,
         items: page.users.into_iter().map(UserView::from).collect(),
         next: page.next.map(|id| id.to_string()),
         previous: page.previous.map(|id| id.to_string()),
         scanned: page.scanned,
-    })
+    }))
 }
 
 /// Creates a user.
@@ -249,6 +275,9 @@ async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Resu
             let hash: StoredHash =
                 hash.parse().map_err(|_| invalid("password_hash", "it is in no format that is known"))?;
             (NewPassword::Imported(hash), None)
+        }
+        (None, None) if new.must_change == Some(false) => {
+            return Err(invalid("must_change", "a password that is made here must be changed by the user"));
         }
         (None, None) => {
             let secret = admin.one_time_password();
@@ -361,10 +390,10 @@ async fn changed(
     }
     let change = UserChange {
         email: patch.email,
-        scopes: patch.scopes.map(|scopes| scope("scopes", &scopes)).transpose()?,
-        roles: patch.roles,
-        enabled: patch.enabled,
-        must_change: patch.must_change,
+        scopes: patch.scopes.map(|scopes| scope("scopes", &scopes.unwrap_or_default())).transpose()?,
+        roles: patch.roles.map(Option::unwrap_or_default),
+        enabled: not_null("enabled", patch.enabled)?,
+        must_change: not_null("must_change", patch.must_change)?,
     };
     let began = Began::now();
     let revoked = admin.change_user(&actor, &seen, &change).await?;
@@ -491,7 +520,7 @@ pub async fn action(request: HttpRequest, path: Path<(String, String)>, state: D
             "unlock" => done.cleared = Some(admin.unlock_user(actor, name).await?),
             "revoke-sessions" => done.revoked = admin.revoke_user(actor, name).await?,
             "erase" => {
-                let erased = admin.erase_user(actor, name).await?;
+                let erased = admin.erase_user_by_id(actor, user_id(&id)).await?;
                 (done.revoked, done.events) = (erased.sessions, Some(erased.events));
             }
             _ => return Err(Problem::not_found("there is nothing at this path")),
@@ -528,6 +557,14 @@ async fn act(
     let began = Began::now();
     let done = run(&admin, &actor, &name).await?;
     Ok(Done { receipt: receipt(request, state, began, wait).await, ..done })
+}
+
+/// A member that can't be removed.
+fn not_null<T>(field: &str, member: Option<Option<T>>) -> Result<Option<T>, Problem> {
+    match member {
+        Some(None) => Err(invalid(field, "it can't be null")),
+        other => Ok(other.flatten()),
+    }
 }
 
 fn only_wait(request: &HttpRequest) -> Result<Option<std::time::Duration>, Problem> {

@@ -203,6 +203,56 @@ ficha_store::on_both_databases! {
         assert_eq!(again["receipt"]["complete"], true, "{again}");
     }
 
+    /// One at each server: the one at the other has taken its answer, and is not heard of again.
+    async fn two_followers_with_one_name_at_two_servers_count_as_the_slower(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:sessions").await.access;
+        let other = app.another(&database).await;
+        eventually("it has a heartbeat", async || other.store.process().is_some()).await;
+        let cursor = poll(&app, A).await;
+        let (fast, slow) = (held(&app, &format!("{A}&after={cursor}")).await, held(&other, &format!("{A}&after={cursor}")).await);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (path, _) = revoke(&app, &chief, 0).await;
+        let (cursor, _) = (fast.await.expect("it was answered"), slow.await.expect("it was answered"));
+        poll(&app, &format!("{A}&after={cursor}")).await;
+        let again = good(&app, Method::DELETE, &path.replace("wait=0", "wait=1"), &chief).await;
+        assert_eq!(states(&again["receipt"]), [("a", "behind")]);
+        assert_eq!((&again["receipt"]["complete"], &again["receipt"]["silent"]), (&json!(false), &json!(0)));
+    }
+
+    /// A follower was here, and then at another server, which has stopped in order since: it relies on what that one told it.
+    async fn what_a_stopped_server_has_told_a_follower_counts(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:sessions").await.access;
+        let mut other = app.another(&database).await;
+        eventually("it has a heartbeat", async || other.store.process().is_some()).await;
+        let brief = "service=notes&instance=a&lease=2";
+        poll(&app, brief).await;
+        app.advance(Duration::from_millis(1_500)).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        poll(&other, brief).await;
+        other.stop().await;
+        other.background.take().expect("it runs").finish().await;
+        app.advance(Duration::from_millis(1_000)).await;
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        // By what this server knows, its lease has ended.
+        let (_, receipt) = revoke(&app, &chief, 0).await;
+        assert_eq!((states(&receipt), &receipt["complete"]), (vec![("a", "behind")], &json!(false)));
+    }
+
+    /// Without a name, it is not forgotten with the server that it polled.
+    async fn followers_without_a_name_are_counted_after_a_restart(database: TestDatabase) {
+        let mut first = app(&database).await;
+        eventually("it has a heartbeat", async || first.store.process().is_some()).await;
+        poll(&first, "").await;
+        first.stop().await;
+        first.background.take().expect("it runs").finish().await;
+        let app = first.end().await.start(&database).await;
+        let chief = token(&app, "chief", "ficha:sessions").await.access;
+        let (_, receipt) = revoke(&app, &chief, 0).await;
+        assert_eq!((&receipt["unnamed"], &receipt["complete"]), (&json!(1), &json!(false)));
+    }
+
     /// The revocation is committed, whatever becomes of its receipt.
     async fn waiting_ends_with_the_server(database: TestDatabase) {
         let mut app = app(&database).await;

@@ -149,10 +149,10 @@ ficha_store::on_both_databases! {
         let id = async |name: &str| ids(&good(&app, Method::GET, &format!("/users?name={name}"), &chief).await)[0].clone();
         let (own, second) = (format!("/users/{}", id("chief").await), format!("/users/{}", id("second").await));
         good(&app, Method::DELETE, &second, &chief).await;
-        problem(send(&app, Method::DELETE, &own, &chief).await, 409, "conflict").await;
-        problem(post(&app, &format!("{own}/disable"), &chief, &json!({})).await, 409, "conflict").await;
+        problem(send(&app, Method::DELETE, &own, &chief).await, 409, "last-administrator").await;
+        problem(post(&app, &format!("{own}/disable"), &chief, &json!({})).await, 409, "last-administrator").await;
         for change in [json!({ "enabled": false }), json!({ "scopes": ["notes:read"] })] {
-            problem(patch(&app, &own, &chief, &change).await, 409, "conflict").await;
+            problem(patch(&app, &own, &chief, &change).await, 409, "last-administrator").await;
         }
         // Two that disable each other at once: one is left.
         for round in 0..5 {

@@ -50,7 +50,7 @@ pub struct Neighbour {
     pub settings: Option<String>,
 }
 
-/// Another process that has not stopped in order.
+/// Another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beating {
     /// The process.
@@ -59,6 +59,8 @@ pub struct Beating {
     pub number: i64,
     /// The time of it, by that process's clock, in Unix seconds.
     pub at: i64,
+    /// True if it has stopped in order.
+    pub stopped: bool,
 }
 
 /// What a process took the time to be, in Unix seconds. The three values differ while its clock is in doubt; for that
@@ -192,15 +194,15 @@ impl Store {
         Ok(rows.into_iter().map(|(process, number, settings)| Neighbour { process, number, settings }).collect())
     }
 
-    /// The other processes that have not stopped in order, as their heartbeats say: running, or not any more.
-    pub async fn unstopped(&self) -> Result<Vec<Beating>> {
+    /// The other processes, as their heartbeats say: running, stopped in order, or not any more.
+    pub async fn beats(&self) -> Result<Vec<Beating>> {
         let query = Entity::find()
             .select_only()
-            .columns([Column::Process, Column::Number, Column::At])
-            .filter(Column::Process.ne(self.last_own_beat().0))
-            .filter(Column::Stopped.eq(false));
-        let rows: Vec<(Uuid, i64, i64)> = query.into_tuple().all(self.reader()).await?;
-        Ok(rows.into_iter().map(|(process, number, at)| Beating { process, number, at }).collect())
+            .columns([Column::Process, Column::Number, Column::At, Column::Stopped])
+            .filter(Column::Process.ne(self.last_own_beat().0));
+        let rows: Vec<(Uuid, i64, i64, bool)> = query.into_tuple().all(self.reader()).await?;
+        let beating = |(process, number, at, stopped)| Beating { process, number, at, stopped };
+        Ok(rows.into_iter().map(beating).collect())
     }
 
     /// This process, once it has written a heartbeat.

@@ -28,9 +28,17 @@ pub struct EventFilter {
     pub until: Option<i64>,
     /// Only the numbers between these two, both included.
     pub numbers: Option<(i64, i64)>,
+    /// Only events whose name begins with one of these; none: all.
+    pub beginnings: Vec<&'static str>,
 }
 
 impl EventFilter {
+    fn any_beginning(&self) -> Option<Condition> {
+        let any =
+            self.beginnings.iter().fold(Condition::any(), |any, name| any.add(event::Column::Event.starts_with(*name)));
+        (!self.beginnings.is_empty()).then_some(any)
+    }
+
     fn condition(&self) -> Condition {
         use event::Column;
         let name = self.event.as_deref().map(|name| match name.ends_with('.') {
@@ -49,6 +57,7 @@ impl EventFilter {
             .add_option(self.about.map(|user| Column::UserId.eq(user).or(done_to_others(user))))
             .add_option(self.since.map(|since| Column::At.gte(since)))
             .add_option(self.until.map(|until| Column::At.lt(until)))
+            .add_option(self.any_beginning())
             .add_option(self.numbers.map(|(lowest, highest)| Column::Number.between(lowest, highest)))
     }
 }
@@ -75,6 +84,14 @@ impl Store {
             .filter(span);
         let ends: Option<(Option<i64>, Option<i64>)> = ends.into_tuple().one(self.reader()).await?;
         Ok(ends.and_then(|(lowest, highest)| lowest.zip(highest)))
+    }
+
+    /// The number of an event about this old, in Unix milliseconds: none that is older by more than the clocks of servers
+    /// differ has a higher one. `None`: all are older.
+    pub async fn event_number_at(&self, since: i64) -> Result<Option<i64>> {
+        use event::Column;
+        let query = event::Entity::find().select_only().column(Column::Number).filter(Column::At.gte(since));
+        Ok(query.order_by_asc(Column::At).limit(1).into_tuple().one(self.reader()).await?)
     }
 
     /// At most `limit` events with a higher number than `after`, ordered by number.

@@ -12,7 +12,8 @@ pub struct Model {
     pub service: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub instance: String,
-    /// The server that it polled last.
+    /// A server that it has polled.
+    #[sea_orm(primary_key, auto_increment = false)]
     pub process: Uuid,
     pub address: Option<String>,
     pub lease_seconds: Option<i64>,

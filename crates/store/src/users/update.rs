@@ -68,6 +68,11 @@ impl Store {
         transaction!(self, |transaction| {
             globals::lock(transaction).await?;
             let Some(before) = lock(transaction, user).await? else { return Ok(None) };
+            if before.enabled && enabled {
+                // Nothing is recorded, so nothing else asks.
+                check(transaction, cause).await?;
+                return Ok(Some(Revoked::default()));
+            }
             if !enabled {
                 keep_an_admin(transaction, &before, cause).await?;
             }
@@ -312,7 +317,7 @@ async fn keep_an_admin(transaction: &WriteConnection, user: &user::Model, cause:
     }
     let what =
         format!("the user {:?} is the last one with the scope {ADMIN_SCOPE}; give it to another first", user.name);
-    Err(Fault::Store(StoreError::Conflict(what)))
+    Err(Fault::Store(StoreError::LastAdministrator(what)))
 }
 
 fn changed(before: user::Model, wanted: &UserChange) -> Result<user::Model, StoreError> {

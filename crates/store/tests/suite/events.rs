@@ -22,6 +22,7 @@ const ALL: EventFilter = EventFilter {
     since: None,
     until: None,
     numbers: None,
+    beginnings: Vec::new(),
 };
 
 /// The events that are committed and have no number yet, by name.

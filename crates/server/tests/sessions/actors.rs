@@ -142,8 +142,8 @@ ficha_store::on_both_databases! {
         assert_eq!(refused(&app, &with("ficha:admin")).await, "");
         assert_eq!(refused(&app, &with("ficha:admin:read")).await, without("sucpke"));
         assert_eq!(refused(&app, &with("ficha:sessions")).await, without("sS"));
-        // It erases users by name, but not those of whom nobody knows what they held.
-        assert_eq!(refused(&app, &with("ficha:users")).await, "SSSUccCCCCCpPPkeee");
+        // It erases users by name, but not those of whom nobody knows what they held, and may end all sessions of a user.
+        assert_eq!(refused(&app, &with("ficha:users")).await, "SSUccCCCCCpPPkeee");
         assert_eq!(refused(&app, &with("ficha:clients")).await, without("scCpP"));
         assert_eq!(refused(&app, &with("ficha:audit")).await, without("e"));
         // Those that can't be tried on something that is missing.

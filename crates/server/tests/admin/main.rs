@@ -2,6 +2,7 @@
 
 mod events;
 mod problems;
+mod random;
 mod receipts;
 mod sessions;
 mod support;

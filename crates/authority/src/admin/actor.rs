@@ -92,6 +92,16 @@ impl Actor {
         self.require(Access::Write, Area::Users)
     }
 
+    /// The same for changing scopes.
+    pub fn require_changing_scopes(&self) -> Result<(), AdminError> {
+        self.require(Access::Write, Area::Scopes)
+    }
+
+    /// The same for changing keys.
+    pub fn require_changing_keys(&self) -> Result<(), AdminError> {
+        self.require(Access::Write, Area::Keys)
+    }
+
     /// The same for seeing who follows the denylist.
     pub fn require_seeing_resource_servers(&self) -> Result<(), AdminError> {
         self.require(Access::Read, Area::ResourceServers)

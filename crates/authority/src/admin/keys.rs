@@ -19,6 +19,21 @@ pub enum Purged {
     AllButAccessTokens,
 }
 
+/// How a key stands. `next`: published, but not yet in use. `current`: in use. `old`: its tokens are still valid. `purged`:
+/// they are refused.
+pub fn key_state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
+    let usable =
+        |other: &&KeyRecord| other.purpose == key.purpose && other.purged_at.is_none() && other.sign_from <= now;
+    if key.purged_at.is_some() {
+        return "purged";
+    }
+    if key.purpose == KeyPurpose::Sign && key.sign_from > now {
+        return "next";
+    }
+    let newest = all.iter().filter(usable).max_by_key(|other| (other.sign_from, other.id));
+    if newest.is_some_and(|newest| newest.id == key.id) { "current" } else { "old" }
+}
+
 impl Admin {
     /// Every stored key.
     pub async fn keys(&self, actor: &Actor) -> Result<Vec<KeyRecord>, AdminError> {

@@ -32,7 +32,7 @@ pub(crate) use bulk::Stopped;
 pub use clients::{ClientChange, NewClient};
 pub use erase::Erased;
 pub use event_search::{EventPage, EventQuery, EventSearch, EventsFrom, Sight};
-pub use keys::Purged;
+pub use keys::{Purged, key_state};
 pub use receipts::Began;
 pub use revoke_matching::{RevokeMatching, RevokedMatching};
 pub use session_search::{PageFrom, SearchedState, SessionCount, SessionPage, SessionSearch, reason_of};

@@ -1,7 +1,7 @@
 //! `ficha key …`
 
 use clap::Subcommand;
-use ficha_authority::{KeyPurpose, KeyRecord};
+use ficha_authority::{KeyRecord, key_state};
 use serde::Serialize;
 
 use super::recover;
@@ -53,7 +53,7 @@ async fn list(configuration: &Configuration, json: bool) -> Result<(), CliError>
     let context = admin_context::open(configuration, Empty::Refuse).await?;
     let now = context.now();
     let keys = context.admin.keys(&actor()).await?;
-    let shown: Vec<Shown> = keys.iter().map(|key| show(key, state(key, &keys, now))).collect();
+    let shown: Vec<Shown> = keys.iter().map(|key| show(key, key_state(key, &keys, now))).collect();
     if json {
         return output::json(&shown);
     }
@@ -76,21 +76,6 @@ fn show(key: &KeyRecord, state: &'static str) -> Shown {
         expires_at: key.expires_at.map(time),
         purged_at: key.purged_at.map(time),
     }
-}
-
-/// `next`: published, but not yet in use. `current`: in use. `old`: its tokens are still valid. `purged`: they are
-/// refused.
-fn state(key: &KeyRecord, all: &[KeyRecord], now: i64) -> &'static str {
-    let usable =
-        |other: &&KeyRecord| other.purpose == key.purpose && other.purged_at.is_none() && other.sign_from <= now;
-    if key.purged_at.is_some() {
-        return "purged";
-    }
-    if key.purpose == KeyPurpose::Sign && key.sign_from > now {
-        return "next";
-    }
-    let newest = all.iter().filter(usable).max_by_key(|other| (other.sign_from, other.id));
-    if newest.is_some_and(|newest| newest.id == key.id) { "current" } else { "old" }
 }
 
 async fn rotate(configuration: &Configuration) -> Result<(), CliError> {

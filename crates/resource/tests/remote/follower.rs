@@ -27,6 +27,22 @@ async fn a_revocation_reaches_a_service_whose_poll_is_held() {
 }
 
 #[tokio::test]
+async fn a_lenient_route_is_told_to_the_server() {
+    let world = World::new().await;
+    let stale = |world: &World| world.server.polls().last().unwrap().name[2].clone().unwrap();
+    let strict = world.service().instance("one").build().await.unwrap();
+    let [service, instance, _] = world.server.polls().last().unwrap().name.clone();
+    assert_eq!((service.as_deref(), instance.as_deref()), (Some("notes"), Some("one")));
+    assert_eq!(stale(&world), "refuse");
+    // A route whose choice is made when the application is built.
+    drop(strict.require("notes:read").on_stale(OnStale::Accept));
+    eventually("a poll is held", || world.server.state().open_polls == 1).await;
+    world.server.deny(fresh_id(), FAR);
+    eventually("the next poll tells it", || stale(&world) == "accept").await;
+    assert_eq!(strict.readiness().to_string(), "ready", "the service itself still refuses");
+}
+
+#[tokio::test]
 async fn tokens_revoked_before_the_service_started_are_refused_from_the_start() {
     let world = World::new().await;
     let claims = world.claims();

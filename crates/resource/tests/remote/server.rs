@@ -51,6 +51,8 @@ pub struct Poll {
     pub after: Option<String>,
     pub wait: Option<u64>,
     pub authorization: Option<String>,
+    /// The name that the follower gives itself, and what it says about stale lists.
+    pub name: [Option<String>; 3],
     /// When it arrived.
     pub at: Instant,
 }
@@ -295,7 +297,8 @@ async fn poll(request: &Request, script: &Script) -> Answer {
     let query: HashMap<_, _> = request.url.query_pairs().into_owned().collect();
     let wait = query.get("wait").map(|wait| wait.parse::<u64>().unwrap());
     let authorization = request.headers.get("authorization").cloned();
-    let seen = Poll { after: query.get("after").cloned(), wait, authorization, at: Instant::now() };
+    let name = ["service", "instance", "stale"].map(|name| query.get(name).cloned());
+    let seen = Poll { after: query.get("after").cloned(), wait, authorization, name, at: Instant::now() };
     let mut changed = script.changed.subscribe();
     {
         let mut state = script.state.lock().unwrap();

@@ -5,6 +5,7 @@ mod body;
 mod caller;
 mod csv;
 pub mod events;
+pub mod keys;
 pub mod me;
 pub mod problem;
 pub mod problems;
@@ -13,6 +14,7 @@ mod reads;
 pub mod receipt;
 pub mod resource_servers;
 pub mod revoke_sessions;
+pub mod scopes;
 pub mod sessions;
 pub mod users;
 
@@ -55,6 +57,16 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
         )
         .service(resource("/users/{id}/password", "POST").route(web::post().to(users::set_password)))
         .service(resource("/users/{id}/{action}", "POST").route(web::post().to(users::action)))
+        .service(resource("/keys", "GET, HEAD").route(read().to(keys::list)))
+        .service(resource("/keys/rotate", "POST").route(web::post().to(keys::rotate)))
+        .service(resource("/keys/purge", "POST").route(web::post().to(keys::purge)))
+        .service(resource("/scopes", "GET, HEAD").route(read().to(scopes::list)))
+        .service(
+            resource("/scopes/{name}", "GET, HEAD, PUT, DELETE")
+                .route(read().to(scopes::show))
+                .route(web::put().to(scopes::declare))
+                .route(web::delete().to(scopes::remove)),
+        )
         .service(resource("/me", "GET, HEAD").route(read().to(me::show)))
         .service(resource("/me/sessions", "GET, HEAD").route(read().to(me::sessions)))
         .service(resource("/me/sessions/revoke-others", "POST").route(web::post().to(me::revoke_others)))

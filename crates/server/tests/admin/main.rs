@@ -1,6 +1,7 @@
 //! The admin API over HTTP.
 
 mod events;
+mod keys;
 mod problems;
 mod random;
 mod receipts;

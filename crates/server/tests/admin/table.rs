@@ -8,7 +8,7 @@ use reqwest::Method;
 use crate::support::*;
 
 /// Each route, and the scopes that may use it. A new route gets a line here.
-const ROUTES: [(&str, &str, &str); 22] = [
+const ROUTES: [(&str, &str, &str); 31] = [
     ("GET", "/sessions", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions?count=only", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions/{id}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
@@ -34,6 +34,16 @@ const ROUTES: [(&str, &str, &str); 22] = [
     ("DELETE", "/me/sessions/{id}", "ficha:account"),
     ("POST", "/me/sessions/revoke-others", "ficha:account"),
     ("POST", "/users", "ficha:admin ficha:users"),
+    ("POST", "/users/{user}/password", "ficha:admin ficha:users"),
+    ("POST", "/users/{user}/disable", "ficha:admin ficha:users"),
+    ("GET", "/keys", "ficha:admin ficha:admin:read"),
+    ("POST", "/keys/rotate", "ficha:admin"),
+    // Not confirmed.
+    ("POST", "/keys/purge", "ficha:admin"),
+    ("GET", "/scopes", "ficha:admin ficha:admin:read ficha:clients"),
+    ("GET", "/scopes/ficha:audit", "ficha:admin ficha:admin:read ficha:clients"),
+    ("PUT", "/scopes/notes:read", "ficha:admin ficha:clients"),
+    ("DELETE", "/scopes/nosuch", "ficha:admin ficha:clients"),
     // Without a body it is refused after the caller was looked at.
     ("POST", "/sessions/revoke", "ficha:admin ficha:sessions"),
 ];

@@ -92,6 +92,16 @@ impl Actor {
         self.require(Access::Write, Area::Users)
     }
 
+    /// The same for seeing clients.
+    pub fn require_seeing_clients(&self) -> Result<(), AdminError> {
+        self.require(Access::Read, Area::Clients)
+    }
+
+    /// The same for changing clients.
+    pub fn require_changing_clients(&self) -> Result<(), AdminError> {
+        self.require(Access::Write, Area::Clients)
+    }
+
     /// The same for changing scopes.
     pub fn require_changing_scopes(&self) -> Result<(), AdminError> {
         self.require(Access::Write, Area::Scopes)

@@ -122,6 +122,19 @@ impl Admin {
         change: ClientChange,
     ) -> Result<ClientRecord, AdminError> {
         let before = self.changeable_client(actor, id).await?;
+        self.change_client_at(actor, &before, change).await
+    }
+
+    /// The same for a client that still is as it was read: its version is compared.
+    pub async fn change_client_at(
+        &self,
+        actor: &Actor,
+        before: &ClientRecord,
+        change: ClientChange,
+    ) -> Result<ClientRecord, AdminError> {
+        actor.require(Access::Write, Area::Clients)?;
+        may_touch(actor, before)?;
+        let id = before.id.as_str();
         let changes_scopes = change.grants.is_some() || change.scopes.is_some();
         let client = change.apply(before.clone());
         may_touch(actor, &client)?;
@@ -135,7 +148,7 @@ impl Admin {
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(actor, scopes).await?;
         }
-        if narrows(&before, &client) {
+        if narrows(before, &client) {
             let work = self.base.store.narrow_client(client, self.ending_now(), &self.cause(actor)).await?;
             self.finish(rest(work).ok_or_else(|| outdated(id))?).await?;
         } else {
@@ -166,12 +179,25 @@ impl Admin {
     /// Enables a client, or disables it and ends its sessions.
     pub async fn set_client_enabled(&self, actor: &Actor, id: &str, enabled: bool) -> Result<u64, AdminError> {
         let client = self.changeable_client(actor, id).await?;
+        self.set_client_enabled_at(actor, &client, enabled).await
+    }
+
+    /// The same for a client that still is as it was read: its version is compared.
+    pub async fn set_client_enabled_at(
+        &self,
+        actor: &Actor,
+        client: &ClientRecord,
+        enabled: bool,
+    ) -> Result<u64, AdminError> {
+        actor.require(Access::Write, Area::Clients)?;
+        may_touch(actor, client)?;
+        let id = client.id.as_str();
         let cause = self.cause(actor);
         if enabled {
-            let is_there = self.base.store.enable_client(&client, &cause).await?;
+            let is_there = self.base.store.enable_client(client, &cause).await?;
             return if is_there { Ok(0) } else { Err(no_client(id)) };
         }
-        let work = self.base.store.disable_client(&client, self.ending_now(), &cause).await?;
+        let work = self.base.store.disable_client(client, self.ending_now(), &cause).await?;
         self.finish(rest(work).ok_or_else(|| no_client(id))?).await
     }
 
@@ -218,6 +244,17 @@ impl Admin {
 }
 
 impl ClientChange {
+    /// True if it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        let Self { grants, scopes, audience, serves, forwards_address, own_scopes } = self;
+        grants.is_none()
+            && scopes.is_none()
+            && audience.is_none()
+            && serves.is_none()
+            && forwards_address.is_none()
+            && own_scopes.is_none()
+    }
+
     fn apply(self, client: ClientRecord) -> ClientRecord {
         ClientRecord {
             grants: self.grants.unwrap_or(client.grants),

@@ -3,7 +3,9 @@
 pub mod audit;
 mod body;
 mod caller;
+pub mod clients;
 mod csv;
+mod etag;
 pub mod events;
 pub mod keys;
 pub mod me;
@@ -57,6 +59,17 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
         )
         .service(resource("/users/{id}/password", "POST").route(web::post().to(users::set_password)))
         .service(resource("/users/{id}/{action}", "POST").route(web::post().to(users::action)))
+        .service(
+            resource("/clients", "GET, HEAD, POST")
+                .route(read().to(clients::list))
+                .route(web::post().to(clients::create)),
+        )
+        .service(
+            resource("/clients/{id}", "GET, HEAD, PATCH, DELETE")
+                .route(read().to(clients::show))
+                .route(web::patch().to(clients::change))
+                .route(web::delete().to(clients::delete)),
+        )
         .service(resource("/keys", "GET, HEAD").route(read().to(keys::list)))
         .service(resource("/keys/rotate", "POST").route(web::post().to(keys::rotate)))
         .service(resource("/keys/purge", "POST").route(web::post().to(keys::purge)))

@@ -1,11 +1,8 @@
 //! `/api/v1/users`.
 
-use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
+use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ficha_authority::{
     Actor, Admin, Began, NewPassword, NewUser, PageFrom, Password, StoredHash, UserChange, UserRecord, UserSearch,
 };
@@ -18,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::body::{self, invalid, patched};
 use super::caller::caller;
+use super::etag;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{ReceiptView, receipt, wait};
@@ -381,13 +379,7 @@ async fn changed(
     let patch: UserPatch = body::read(request, payload).await?;
     let admin = state.authority.admin();
     let seen = admin.user_by_id(&actor, user_id(id)).await?;
-    if let Some(wanted) = request.headers().get(IF_MATCH) {
-        let current = version(&seen);
-        let names = wanted.to_str().unwrap_or_default();
-        if !names.split(',').any(|name| name.trim() == "*" || name.trim() == current) {
-            return Err(Problem::precondition_failed());
-        }
-    }
+    etag::require_match(request, &version(&seen))?;
     let change = UserChange {
         email: patch.email,
         scopes: patch.scopes.map(|scopes| scope("scopes", &scopes.unwrap_or_default())).transpose()?,
@@ -588,11 +580,8 @@ pub fn scope(field: &str, names: &[String]) -> Result<Scope, Problem> {
     })
 }
 
-/// The version of a user, as an entity tag (RFC 9110 §8.8.3): it changes with everything that is shown.
 fn version(user: &UserRecord) -> String {
-    let shown = serde_json::to_vec(&UserView::from(user.clone())).unwrap_or_default();
-    let digest = digest::digest(&digest::SHA256, &[shown, user.auth_version.to_be_bytes().to_vec()].concat());
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]))
+    etag::of(&UserView::from(user.clone()), user.auth_version)
 }
 
 impl From<UserRecord> for UserView {

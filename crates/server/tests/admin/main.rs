@@ -1,5 +1,6 @@
 //! The admin API over HTTP.
 
+mod clients;
 mod events;
 mod keys;
 mod problems;

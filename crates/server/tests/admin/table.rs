@@ -8,7 +8,7 @@ use reqwest::Method;
 use crate::support::*;
 
 /// Each route, and the scopes that may use it. A new route gets a line here.
-const ROUTES: [(&str, &str, &str); 31] = [
+const ROUTES: [(&str, &str, &str); 36] = [
     ("GET", "/sessions", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions?count=only", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions/{id}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
@@ -36,6 +36,11 @@ const ROUTES: [(&str, &str, &str); 31] = [
     ("POST", "/users", "ficha:admin ficha:users"),
     ("POST", "/users/{user}/password", "ficha:admin ficha:users"),
     ("POST", "/users/{user}/disable", "ficha:admin ficha:users"),
+    ("GET", "/clients", "ficha:admin ficha:admin:read ficha:clients"),
+    ("GET", "/clients/plain", "ficha:admin ficha:admin:read ficha:clients"),
+    ("PATCH", "/clients/plain", "ficha:admin ficha:clients"),
+    ("DELETE", "/clients/nosuch", "ficha:admin ficha:clients"),
+    ("POST", "/clients", "ficha:admin ficha:clients"),
     ("GET", "/keys", "ficha:admin ficha:admin:read"),
     ("POST", "/keys/rotate", "ficha:admin"),
     // Not confirmed.
@@ -64,6 +69,7 @@ ficha_store::on_both_databases! {
         let (victim, stranger) = (app.login("alice").await, app.login("alice").await);
         let id = victim.claims()["sid"].as_str().expect("a sid").to_owned();
         let missing = uuid::Uuid::from_u128(9).to_string();
+        app.add_client("plain", |new| new.scopes = ClientScopes::Only("notes:read".parse().expect("a scope"))).await;
         let plain = app.add_user("plain", "notes:read").await.to_string();
         // A third party has the administrator's password, and even a client with such a scope in its list.
         let third = app.add_client("third", |new| {

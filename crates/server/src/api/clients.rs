@@ -1,0 +1,404 @@
+//! `/api/v1/clients`.
+
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use ficha_authority::{Began, ClientChange, ClientRecord, ClientScopes, Grant, NewClient};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::body::{self, invalid, patched};
+use super::caller::caller;
+use super::etag;
+use super::problem::{Problem, ProblemAnswer};
+use super::query::Parameters;
+use super::receipt::{ReceiptView, receipt, wait};
+use super::sessions::{answered, time_text};
+use super::users::scope;
+use crate::error::no_store;
+use crate::state::State;
+
+/// A client, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminClient)]
+pub struct ClientView {
+    id: String,
+    /// True if it has no secret.
+    public: bool,
+    /// `password`, `refresh_token`, `client_credentials`.
+    grants: Vec<String>,
+    /// What it may ask for: a list, or `"any"`.
+    #[schema(value_type = Vec<String>)]
+    scopes: Value,
+    /// The `aud` of its tokens; null is the server's default.
+    audience: Option<String>,
+    /// The audiences for which it may introspect and follow the denylist.
+    serves: Vec<String>,
+    /// True if it may forward the user's address.
+    forwards_address: bool,
+    /// True if it may obtain the server's own scopes.
+    own_scopes: bool,
+    enabled: bool,
+    created_at: String,
+}
+
+/// A page of clients, sorted by id.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminClientPage)]
+pub struct ClientList {
+    items: Vec<ClientView>,
+    /// `after` for the next page; null at the end.
+    next: Option<String>,
+}
+
+/// A client to be created.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdminNewClient)]
+pub struct NewClientBody {
+    #[schema(example = "shop")]
+    id: String,
+    #[serde(default)]
+    public: bool,
+    grants: Vec<String>,
+    /// A list, or `"any"`.
+    #[schema(value_type = Vec<String>)]
+    scopes: Value,
+    audience: Option<String>,
+    #[serde(default)]
+    serves: Vec<String>,
+    #[serde(default)]
+    forwards_address: bool,
+    #[serde(default)]
+    own_scopes: bool,
+}
+
+/// A client that was created.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminCreatedClient)]
+pub struct CreatedClient {
+    #[serde(flatten)]
+    client: ClientView,
+    /// Its secret, if it has one. It is shown only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    secret: Option<Zeroizing<String>>,
+}
+
+/// What is changed about a client (RFC 7396): members that are missing stay as they are.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AdminClientPatch)]
+pub struct ClientPatch {
+    grants: Option<Vec<String>>,
+    /// A list, or `"any"`.
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<Value>,
+    /// Null stands for the server's default.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<String>)]
+    audience: Option<Option<String>>,
+    serves: Option<Vec<String>>,
+    forwards_address: Option<bool>,
+    own_scopes: Option<bool>,
+    /// To be given alone.
+    enabled: Option<bool>,
+}
+
+/// What became of a client.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminClientDeleted)]
+pub struct Deleted {
+    /// How many sessions have ended.
+    revoked: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptView>,
+}
+
+/// A client after a change.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminChangedClient)]
+pub struct ChangedClient {
+    #[serde(flatten)]
+    client: ClientView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptView>,
+}
+
+/// Lists clients, sorted by id.
+#[utoipa::path(
+    get,
+    path = "/api/v1/clients",
+    tag = "Admin",
+    operation_id = "list_clients",
+    security(("token" = [])),
+    params(
+        ("limit" = Option<u64>, Query, description = "1 to 200; 50 if it is not given"),
+        ("after" = Option<String>, Query, description = "The `next` of a page"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = ClientList),
+        (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 503, description = "The database does not answer", body = ProblemAnswer),
+    )
+)]
+pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    answered(&state, listed(&request, &state).await)
+}
+
+async fn listed(request: &HttpRequest, state: &State) -> Result<ClientList, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_seeing_clients()?;
+    let mut parameters = Parameters::of(request.query_string());
+    let limit = parameters.number("limit", 1, 200).unwrap_or(50);
+    let after = parameters.text("after");
+    parameters.finish()?;
+    let mut clients = state.authority.admin().clients(&actor, after.as_deref(), limit + 1).await?;
+    let more = clients.len() as u64 > limit;
+    clients.truncate(limit as usize);
+    let next = clients.last().map(|client| client.id.clone()).filter(|_| more);
+    Ok(ClientList { items: clients.into_iter().map(ClientView::from).collect(), next })
+}
+
+/// Creates a client. Its secret is shown only here.
+#[utoipa::path(
+    post,
+    path = "/api/v1/clients",
+    tag = "Admin",
+    operation_id = "create_client",
+    security(("token" = [])),
+    request_body = NewClientBody,
+    responses(
+        (status = 201, description = "The client; `Location` is its address", body = CreatedClient),
+        (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 409, description = "The id is taken", body = ProblemAnswer),
+        (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn create(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    match created(&request, payload, &state).await {
+        Err(problem) => problem.response(&state),
+        Ok(created) => {
+            let mut response = HttpResponse::Created();
+            no_store(&mut response);
+            let id = utf8_percent_encode(&created.client.id, NON_ALPHANUMERIC);
+            let address = state.authority.settings().issuer.endpoint(&format!("/api/v1/clients/{id}"));
+            response.insert_header((LOCATION, address)).json(created)
+        }
+    }
+}
+
+async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Result<CreatedClient, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_changing_clients()?;
+    Parameters::of(request.query_string()).finish()?;
+    let new: NewClientBody = body::read(request, payload).await?;
+    let new = NewClient {
+        id: new.id,
+        public: new.public,
+        grants: grants(&new.grants)?,
+        scopes: scopes(&new.scopes)?,
+        audience: new.audience,
+        serves: new.serves,
+        forwards_address: new.forwards_address,
+        own_scopes: new.own_scopes,
+    };
+    let (client, secret) = state.authority.admin().add_client(&actor, new).await?;
+    let secret = secret.map(|secret| Zeroizing::new(secret.expose().to_owned()));
+    Ok(CreatedClient { client: client.into(), secret })
+}
+
+/// Shows a client.
+#[utoipa::path(
+    get,
+    path = "/api/v1/clients/{id}",
+    tag = "Admin",
+    operation_id = "show_client",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "The `client_id`")),
+    responses(
+        (status = 200, description = "The client; `ETag` is its version", body = ClientView),
+        (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such client", body = ProblemAnswer),
+        (status = 503, description = "The database does not answer", body = ProblemAnswer),
+    )
+)]
+pub async fn show(request: HttpRequest, id: Path<String>, state: Data<State>) -> HttpResponse {
+    match shown(&request, &id, &state).await {
+        Err(problem) => problem.response(&state),
+        Ok(client) => with_version(&client, &ClientView::from(client.clone())),
+    }
+}
+
+async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<ClientRecord, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_seeing_clients()?;
+    Parameters::of(request.query_string()).finish()?;
+    Ok(state.authority.admin().client(&actor, id).await?)
+}
+
+/// Changes a client. If it loses rights, or is disabled, its sessions end.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/clients/{id}",
+    tag = "Admin",
+    operation_id = "change_client",
+    security(("token" = [])),
+    params(
+        ("id" = String, Path, description = "The `client_id`"),
+        ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
+        ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
+    ),
+    request_body(content = ClientPatch, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "The client as it is now", body = ChangedClient),
+        (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such client", body = ProblemAnswer),
+        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 409, description = "It was changed meanwhile", body = ProblemAnswer),
+        (status = 412, description = "It is not that version any more", body = ProblemAnswer),
+        (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn change(request: HttpRequest, id: Path<String>, payload: Payload, state: Data<State>) -> HttpResponse {
+    match changed(&request, &id, payload, &state).await {
+        Err(problem) => problem.response(&state),
+        Ok((client, receipt)) => {
+            with_version(&client, &ChangedClient { client: ClientView::from(client.clone()), receipt })
+        }
+    }
+}
+
+async fn changed(
+    request: &HttpRequest,
+    id: &str,
+    payload: Payload,
+    state: &State,
+) -> Result<(ClientRecord, Option<ReceiptView>), Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_changing_clients()?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wait = wait(&mut parameters);
+    parameters.finish()?;
+    let patch: ClientPatch = body::read(request, payload).await?;
+    let admin = state.authority.admin();
+    let seen = admin.client(&actor, id).await?;
+    etag::require_match(request, &version(&seen))?;
+    let enabled = patch.enabled;
+    let change = ClientChange {
+        grants: patch.grants.map(|names| grants(&names)).transpose()?,
+        scopes: patch.scopes.map(|value| scopes(&value)).transpose()?,
+        audience: patch.audience,
+        serves: patch.serves,
+        forwards_address: patch.forwards_address,
+        own_scopes: patch.own_scopes,
+    };
+    let began = Began::now();
+    match enabled {
+        Some(_) if !change.is_empty() => {
+            // Each is one transaction, and the two would not be one.
+            return Err(invalid("enabled", "it must be changed alone"));
+        }
+        Some(enabled) => drop(admin.set_client_enabled_at(&actor, &seen, enabled).await?),
+        None => drop(admin.change_client_at(&actor, &seen, change).await?),
+    }
+    let receipt = receipt(request, state, began, wait).await;
+    Ok((admin.client(&actor, id).await?, receipt))
+}
+
+/// Ends a client's sessions, and deletes it.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/clients/{id}",
+    tag = "Admin",
+    operation_id = "delete_client",
+    security(("token" = [])),
+    params(
+        ("id" = String, Path, description = "The `client_id`"),
+        ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
+    ),
+    responses(
+        (status = 200, description = "It is deleted", body = Deleted),
+        (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such client", body = ProblemAnswer),
+        (status = 409, description = "It was changed meanwhile", body = ProblemAnswer),
+        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
+    )
+)]
+pub async fn delete(request: HttpRequest, id: Path<String>, state: Data<State>) -> HttpResponse {
+    answered(&state, deleted(&request, &id, &state).await)
+}
+
+async fn deleted(request: &HttpRequest, id: &str, state: &State) -> Result<Deleted, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_changing_clients()?;
+    let mut parameters = Parameters::of(request.query_string());
+    let wait = wait(&mut parameters);
+    parameters.finish()?;
+    let began = Began::now();
+    let revoked = state.authority.admin().delete_client(&actor, id).await?;
+    Ok(Deleted { revoked, receipt: receipt(request, state, began, wait).await })
+}
+
+fn with_version(client: &ClientRecord, body: &impl Serialize) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    no_store(&mut response);
+    response.insert_header((ETAG, version(client))).json(body)
+}
+
+fn version(client: &ClientRecord) -> String {
+    etag::of(&ClientView::from(client.clone()), client.auth_version)
+}
+
+fn grants(names: &[String]) -> Result<Vec<Grant>, Problem> {
+    let parsed = names.iter().map(|name| Grant::parse(name)).collect::<Option<Vec<_>>>();
+    parsed.ok_or_else(|| invalid("grants", "each must be `password`, `refresh_token` or `client_credentials`"))
+}
+
+fn scopes(value: &Value) -> Result<ClientScopes, Problem> {
+    match value {
+        Value::String(any) if any == "any" => Ok(ClientScopes::Any),
+        Value::Array(names) => {
+            let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+            let names = names.ok_or_else(|| invalid("scopes", "it must be a list of names, or \"any\""))?;
+            Ok(ClientScopes::Only(scope("scopes", &names)?))
+        }
+        _ => Err(invalid("scopes", "it must be a list of names, or \"any\"")),
+    }
+}
+
+impl From<ClientRecord> for ClientView {
+    fn from(client: ClientRecord) -> Self {
+        Self {
+            public: client.secret_hash.is_none(),
+            grants: client.grants.iter().map(|grant| grant.as_str().to_owned()).collect(),
+            scopes: match &client.scopes {
+                ClientScopes::Any => json!("any"),
+                ClientScopes::Only(scopes) => json!(scopes.iter().collect::<Vec<_>>()),
+            },
+            audience: client.audience,
+            serves: client.serves,
+            forwards_address: client.forwards_address,
+            own_scopes: client.own_scopes,
+            enabled: client.enabled,
+            created_at: time_text(client.created_at),
+            id: client.id,
+        }
+    }
+}

@@ -57,7 +57,7 @@ pub use own_password::OwnPassword;
 pub use request_source::RequestSource;
 pub use settings::{
     ACCOUNT_SCOPE, ADMIN, ADMIN_CLI, ADMIN_SCOPE, AdminSettings, CONSOLE, DenylistSettings, FIRST_PARTY, Issuer,
-    JWKS_MAX_AGE, PasswordSettings, Settings, SigningSettings, TokenSettings,
+    JWKS_MAX_AGE, PasswordSettings, SessionSettings, Settings, SigningSettings, TokenSettings,
 };
 pub use tasks::Background;
 pub use tasks::supervise::Tasks;

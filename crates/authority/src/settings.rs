@@ -25,6 +25,21 @@ pub struct Settings {
     pub denylist: DenylistSettings,
     /// How long sessions with the server's own scopes live.
     pub admin: AdminSettings,
+    /// How long ended sessions are kept.
+    pub sessions: SessionSettings,
+}
+
+/// `sessions.*`
+#[derive(Debug, Clone)]
+pub struct SessionSettings {
+    /// For how long lists show a session after it has ended.
+    pub keep_ended: Duration,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { keep_ended: Duration::from_secs(30 * 86_400) }
+    }
 }
 
 /// `token.*`

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use ficha_authority::{
     Admin, AdminSettings, Authority, Cost, DatabaseClock, DenylistSettings, Foundation, Issuer, MasterKeySource,
-    PasswordSettings, Settings, SigningSettings, Store, TokenSettings, first_start,
+    PasswordSettings, SessionSettings, Settings, SigningSettings, Store, TokenSettings, first_start,
 };
 use ficha_server::{Server, ServerSettings};
 use ficha_token::Algorithm;
@@ -60,6 +60,7 @@ impl ServeOptions {
             },
             signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
             admin: AdminSettings::default(),
+            sessions: SessionSettings::default(),
             denylist: DenylistSettings::default(),
         })
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ficha_authority::{
     Actor, Admin, AdminSettings, Authority, Background, ClientScopes, Cost, DenylistSettings, Foundation, Grant,
-    Issuer, MasterKeySource, NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, Settings,
-    SigningSettings, TokenSettings, first_start,
+    Issuer, MasterKeySource, NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, SessionSettings,
+    Settings, SigningSettings, TokenSettings, first_start,
 };
 use ficha_server::{Server, ServerSettings, TlsSettings};
 use ficha_store::testing::TestDatabase;
@@ -60,6 +60,8 @@ impl Default for Options {
                 signing: SigningSettings::KeyPair { algorithm: Algorithm::ES256, rotate_after: None },
                 denylist: DenylistSettings::default(),
                 admin: AdminSettings::default(),
+                // Most tests of what is deleted are about the end of a session.
+                sessions: SessionSettings { keep_ended: Duration::ZERO },
             },
             server: ServerSettings {
                 metrics_bind: None,

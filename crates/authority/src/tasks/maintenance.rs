@@ -48,7 +48,8 @@ impl Authority {
         // Not simply the wall clock's: what only a wrong clock calls expired would be missing once the clock is
         // corrected.
         let (store, now) = (self.store(), self.denylist().expiry_now(&**self.clock()));
-        let (next, sessions) = store.prune_sessions(*cursor, PRUNE_BATCH, now).await?;
+        let keep = self.settings().sessions.keep_ended.as_secs() as i64;
+        let (next, sessions) = store.prune_sessions(*cursor, PRUNE_BATCH, now, keep).await?;
         *cursor = next;
         let mut rows = 0;
         // Small transactions, so that others don't wait long; enough of them to keep up with revocations.

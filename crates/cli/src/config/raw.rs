@@ -22,6 +22,7 @@ pub struct Raw {
     pub token: Token,
     pub denylist: Denylist,
     pub admin: Admin,
+    pub sessions: Sessions,
     pub audit: Audit,
     pub password: Password,
     pub log: Log,
@@ -92,6 +93,12 @@ pub struct Denylist {
 pub struct Admin {
     pub session_ttl: Is<Seconds>,
     pub session_idle_ttl: Is<Seconds>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    pub keep_ended: Is<Seconds>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ficha_authority::{
-    AdminSettings, Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, Settings, SettingsError,
-    SigningSettings, TokenSettings,
+    AdminSettings, Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, SessionSettings, Settings,
+    SettingsError, SigningSettings, TokenSettings,
 };
 use ficha_server::{ServerSettings, TlsSettings};
 
@@ -43,6 +43,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
             session_idle_ttl: raw.admin.session_idle_ttl.0.duration(),
             record_reads: raw.audit.reads.0,
         },
+        sessions: SessionSettings { keep_ended: raw.sessions.keep_ended.0.duration() },
         issuer,
     };
     settings.check().map_err(refused)?;

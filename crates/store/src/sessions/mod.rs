@@ -86,16 +86,23 @@ impl Store {
         })
     }
 
-    /// Examines the next `limit` sessions after the id `after`, and deletes those that have expired and whose last
-    /// token is no longer denied. Returns where to continue, `None` at the end, and how many it deleted.
-    pub async fn prune_sessions(&self, after: Option<Uuid>, limit: u64, now: i64) -> Result<(Option<Uuid>, u64)> {
+    /// Examines the next `limit` sessions after the id `after`, and deletes those that have expired, whose last token is no
+    /// longer denied, and that ended at least `keep` seconds ago. Returns where to continue, `None` at the end, and how
+    /// many it deleted.
+    pub async fn prune_sessions(
+        &self,
+        after: Option<Uuid>,
+        limit: u64,
+        now: i64,
+        keep: i64,
+    ) -> Result<(Option<Uuid>, u64)> {
         let mut page = session::Entity::find().order_by_asc(session::Column::Id).limit(limit);
         if let Some(after) = after {
             page = page.filter(session::Column::Id.gt(after));
         }
         let page = page.all(self.reader()).await?;
         let last = page.last().filter(|_| page.len() as u64 == limit).map(|row| row.id);
-        let ended: Vec<_> = page.iter().filter(|row| is_over(row, now)).map(|row| row.id).collect();
+        let ended: Vec<_> = page.iter().filter(|row| is_over(row, now, keep)).map(|row| row.id).collect();
         if ended.is_empty() {
             return Ok((last, 0));
         }
@@ -103,7 +110,7 @@ impl Store {
         let deleted = statement!(self, |database| {
             let delete = session::Entity::delete_many()
                 .filter(session::Column::Id.is_in(ended.iter().copied()))
-                .filter(over(now));
+                .filter(over(now, keep));
             Ok(delete.exec(database).await?.rows_affected)
         })?;
         Ok((last, deleted))
@@ -127,14 +134,20 @@ pub(crate) fn list(filter: &SessionFilter, after: Option<Uuid>, limit: u64) -> s
     query
 }
 
-/// True if it has expired, and so has the denial of its last token. A revoked session is kept as long, so that lists
-/// can show why it ended.
-fn is_over(row: &session::Model, now: i64) -> bool {
-    (row.idle_expires_at <= now || row.expires_at <= now) && row.access_exp + DENY_MARGIN_SECONDS <= now
+/// True if it has expired, and so has the denial of its last token, and it ended at least `keep` seconds ago: until then,
+/// lists show what became of it. A revoked session ended when it was revoked.
+fn is_over(row: &session::Model, now: i64, keep: i64) -> bool {
+    let expired_by = |time: i64| row.idle_expires_at <= time || row.expires_at <= time;
+    let ended = row.revoked_at.map_or_else(|| expired_by(now - keep), |at| at <= now - keep);
+    expired_by(now) && ended && row.access_exp + DENY_MARGIN_SECONDS <= now
 }
 
 /// [`is_over`] as a condition for the database.
-fn over(now: i64) -> Condition {
-    let ended = Condition::any().add(session::Column::IdleExpiresAt.lte(now)).add(session::Column::ExpiresAt.lte(now));
-    Condition::all().add(ended).add(session::Column::AccessExp.lte(now - DENY_MARGIN_SECONDS))
+fn over(now: i64, keep: i64) -> Condition {
+    use session::Column;
+    let expired_by = |time: i64| Condition::any().add(Column::IdleExpiresAt.lte(time)).add(Column::ExpiresAt.lte(time));
+    let ended = Condition::any()
+        .add(Column::RevokedAt.lte(now - keep))
+        .add(Condition::all().add(Column::RevokedAt.is_null()).add(expired_by(now - keep)));
+    Condition::all().add(expired_by(now)).add(ended).add(Column::AccessExp.lte(now - DENY_MARGIN_SECONDS))
 }

@@ -41,20 +41,34 @@ on_both_databases! {
         // Idle for too long, but a token is still denied for longer.
         let over = made[0].idle_expires_at.max(made[0].access_exp + DENY_MARGIN_SECONDS);
         store.run_sql(&format!("UPDATE sessions SET access_exp = {over}, generation = 1 WHERE generation = 0")).await.unwrap();
-        assert_eq!(store.prune_sessions(None, 100, over).await.unwrap(), (None, 0));
+        assert_eq!(store.prune_sessions(None, 100, over, 0).await.unwrap(), (None, 0));
         let later = over + DENY_MARGIN_SECONDS;
-        let (next, deleted) = store.prune_sessions(None, 3, later).await.unwrap();
+        let (next, deleted) = store.prune_sessions(None, 3, later, 0).await.unwrap();
         assert_eq!((next, deleted), (Some(made[2].id), 3));
-        let (next, deleted) = store.prune_sessions(next, 3, later).await.unwrap();
+        let (next, deleted) = store.prune_sessions(next, 3, later, 0).await.unwrap();
         assert_eq!((next, deleted), (Some(made[5].id), 3));
-        assert_eq!(store.prune_sessions(next, 3, later).await.unwrap(), (None, 1));
+        assert_eq!(store.prune_sessions(next, 3, later, 0).await.unwrap(), (None, 1));
         assert_eq!(store.list_sessions(&SessionFilter::default(), None, 10).await.unwrap(), []);
     }
 
     async fn a_session_in_use_is_not_pruned(db: TestDatabase) {
         let store = db.store().await;
         let session = sessions(&store, 1).await.remove(0);
-        assert_eq!(store.prune_sessions(None, 10, session.idle_expires_at - 1).await.unwrap().1, 0);
-        assert_eq!(store.prune_sessions(None, 10, session.idle_expires_at).await.unwrap().1, 1);
+        assert_eq!(store.prune_sessions(None, 10, session.idle_expires_at - 1, 0).await.unwrap().1, 0);
+        assert_eq!(store.prune_sessions(None, 10, session.idle_expires_at, 0).await.unwrap().1, 1);
+    }
+
+    async fn an_ended_session_is_kept_as_long_as_the_setting_says(db: TestDatabase) {
+        let store = db.store().await;
+        let made = sessions(&store, 2).await;
+        let expired = made[0].idle_expires_at;
+        revoke(&store, made[1].id, RevokeReason::Admin, NOW).await.unwrap();
+        // Revoked long ago, it is still kept until it would have expired.
+        let keep = 10 * (expired - NOW);
+        let pruned = async |now| store.prune_sessions(None, 10, now, keep).await.unwrap().1;
+        assert_eq!(pruned(NOW + keep - 1).await, 0);
+        assert_eq!(pruned(NOW + keep).await, 1, "the revoked one");
+        assert_eq!(pruned(expired + keep - 1).await, 0);
+        assert_eq!(pruned(expired + keep).await, 1);
     }
 }

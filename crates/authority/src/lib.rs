@@ -29,7 +29,7 @@ mod tokens;
 pub use admin::{
     Actor, Admin, AdminError, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom, NewClient,
     NewPassword, NewUser, PageFrom, Purged, RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage,
-    SessionQuery, SessionSearch, Sight, UserPage, UserSearch, key_state, reason_of,
+    SessionQuery, SessionSearch, Sight, UserExport, UserPage, UserSearch, key_state, reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};

@@ -40,6 +40,7 @@ use crate::state::State;
         crate::api::users::delete,
         crate::api::users::set_password,
         crate::api::users::action,
+        crate::api::users::export,
         crate::api::clients::list,
         crate::api::clients::create,
         crate::api::clients::show,

@@ -88,7 +88,7 @@ impl Admin {
         }
     }
 
-    async fn with_states(
+    pub(super) async fn with_states(
         &self,
         sessions: Vec<SessionRecord>,
     ) -> Result<Vec<(SessionRecord, SessionState)>, AdminError> {

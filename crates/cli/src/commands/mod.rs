@@ -3,6 +3,7 @@
 pub mod audit;
 mod client;
 mod config;
+mod generate;
 mod health;
 mod key;
 mod login;
@@ -17,7 +18,7 @@ mod welcome;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::CliError;
 
@@ -68,6 +69,10 @@ enum Command {
     Recover(recover::Arguments),
     /// Show the settings in force and where each was set; secrets are hidden
     Config,
+    /// Print completions for a shell
+    Completions(generate::Completions),
+    /// Print a manual page, or write one for each command
+    Man(generate::Manual),
 }
 
 /// Runs the command.
@@ -90,5 +95,7 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Token(command) => token::run(command, configuration).await,
         Command::Recover(arguments) => recover::run(&arguments, &configuration?).await,
         Command::Config => config::run(&configuration?),
+        Command::Completions(arguments) => generate::completions(&arguments, Arguments::command()),
+        Command::Man(arguments) => generate::manual(&arguments, Arguments::command()),
     }
 }

@@ -16,6 +16,18 @@ fn only(list: &Value, key: &str, value: &str) -> Value {
 }
 
 #[test]
+fn completions_and_manual_pages_are_made_from_the_commands() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(bench.run(&["completions", shell]).good().stdout.contains("revoke"), "{shell}");
+    }
+    bench.run(&["completions", "nosuch"]).code.filter(|code| *code == 2).unwrap();
+    assert!(bench.run(&["man"]).good().stdout.contains(".TH ficha 1"));
+    bench.run(&["man", "--folder", "pages"]).good();
+    assert!(std::fs::read_to_string(bench.path("pages/ficha-session-revoke.1")).unwrap().contains("filter"));
+}
+
+#[test]
 fn every_list_prints_one_json_document() {
     let bench = started();
     for (noun, least) in [("user", 1), ("client", 1), ("scope", 1), ("session", 0), ("key", 2)] {

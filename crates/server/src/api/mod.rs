@@ -58,6 +58,7 @@ pub fn routes() -> impl HttpServiceFactory + use<> {
                 .route(web::delete().to(users::delete)),
         )
         .service(resource("/users/{id}/password", "POST").route(web::post().to(users::set_password)))
+        .service(resource("/users/{id}/export", "GET, HEAD").route(read().to(users::export)))
         .service(resource("/users/{id}/{action}", "POST").route(web::post().to(users::action)))
         .service(
             resource("/clients", "GET, HEAD, POST")

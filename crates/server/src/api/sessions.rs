@@ -313,11 +313,16 @@ pub fn counted((count, is_all): (u64, bool)) -> Value {
     if is_all { json!(count) } else { json!({ "at_least": count }) }
 }
 
+/// Sessions of one user.
+pub fn session_views(user: &UserRecord, sessions: Vec<(SessionRecord, SessionState)>) -> Vec<SessionView> {
+    let names = HashMap::from([(user.id, user.name.clone())]);
+    sessions.into_iter().map(|(session, state)| view(session, state, &names)).collect()
+}
+
 /// A page of a user's own sessions.
 pub fn own_views(user: &UserRecord, page: SessionPage) -> SessionList {
-    let names = HashMap::from([(user.id, user.name.clone())]);
     SessionList {
-        items: page.sessions.into_iter().map(|(session, state)| view(session, state, &names)).collect(),
+        items: session_views(user, page.sessions),
         next: page.next.map(|id| id.to_string()),
         previous: page.previous.map(|id| id.to_string()),
         count: None,

@@ -4,7 +4,8 @@ use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
-    Actor, Admin, Began, NewPassword, NewUser, PageFrom, Password, StoredHash, UserChange, UserRecord, UserSearch,
+    Actor, Admin, Began, EventView, NewPassword, NewUser, PageFrom, Password, StoredHash, UserChange, UserRecord,
+    UserSearch,
 };
 use ficha_token::Scope;
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::audit::EventSchema;
 use super::body::{self, invalid, patched};
 use super::caller::caller;
 use super::etag;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{ReceiptView, receipt, wait};
-use super::sessions::{answered, count, counted, page_from, time_text};
+use super::sessions::{SessionView, answered, count, counted, page_from, session_views, time_text};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -328,6 +330,51 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<UserRec
     actor.require_seeing_users()?;
     Parameters::of(request.query_string()).finish()?;
     Ok(state.authority.admin().user_by_id(&actor, user_id(id)).await?)
+}
+
+/// Everything that is kept about a user.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminUserExport)]
+pub struct ExportView {
+    user: UserView,
+    /// The newest first.
+    sessions: Vec<SessionView>,
+    /// The oldest first. Who else did something to the user, and from where, is missing.
+    #[schema(value_type = Vec<EventSchema>)]
+    events: Vec<EventView>,
+}
+
+/// Exports everything that is kept about a user, to be handed to them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/users/{id}/export",
+    tag = "Admin",
+    operation_id = "export_user",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "All of it", body = ExportView),
+        (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
+        (status = 401, description = "No valid token", body = ProblemAnswer),
+        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
+        (status = 404, description = "There is no such user", body = ProblemAnswer),
+        (status = 503, description = "The database does not answer", body = ProblemAnswer),
+    )
+)]
+pub async fn export(request: HttpRequest, id: Path<String>, state: Data<State>) -> HttpResponse {
+    answered(&state, exported(&request, &id, &state).await)
+}
+
+async fn exported(request: &HttpRequest, id: &str, state: &State) -> Result<ExportView, Problem> {
+    let actor = caller(request, state).await?;
+    actor.require_seeing_users()?;
+    Parameters::of(request.query_string()).finish()?;
+    let all = state.authority.admin().export_user(&actor, user_id(id)).await?;
+    Ok(ExportView {
+        sessions: session_views(&all.user, all.sessions),
+        user: all.user.into(),
+        events: all.events.into_iter().map(EventView::from).collect(),
+    })
 }
 
 /// Changes a user, all at once. Sessions with rights that the user no longer has end.

@@ -8,7 +8,7 @@ use reqwest::Method;
 use crate::support::*;
 
 /// Each route, and the scopes that may use it. A new route gets a line here.
-const ROUTES: [(&str, &str, &str); 36] = [
+const ROUTES: [(&str, &str, &str); 37] = [
     ("GET", "/sessions", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions?count=only", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions/{id}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
@@ -24,6 +24,7 @@ const ROUTES: [(&str, &str, &str); 36] = [
     ),
     ("GET", "/users", "ficha:admin ficha:admin:read ficha:users"),
     ("GET", "/users/{user}", "ficha:admin ficha:admin:read ficha:users"),
+    ("GET", "/users/{user}/export", "ficha:admin ficha:admin:read ficha:users"),
     ("PATCH", "/users/{user}", "ficha:admin ficha:users"),
     ("POST", "/users/{user}/unlock", "ficha:admin ficha:users"),
     ("POST", "/users/{user}/enable", "ficha:admin ficha:users"),

@@ -128,6 +128,23 @@ ficha_store::on_both_databases! {
         assert_eq!(put("*", "four@example.com").await.status(), 200);
     }
 
+    /// Of the person alone: not who administers.
+    async fn everything_about_a_person_is_exported(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:users").await.access;
+        let id = ids(&good(&app, Method::GET, "/users?name=alice", &chief).await)[0].clone();
+        app.login("alice").await;
+        app.login("chief").await;
+        done(post(&app, &format!("/users/{id}/revoke-sessions"), &chief, &json!({})).await).await;
+        ficha_testing::eventually("all have numbers", async || app.store.pending_events(1).await.expect("an answer").is_empty()).await;
+        let all = good(&app, Method::GET, &format!("/users/{id}/export"), &chief).await;
+        assert_eq!((&all["user"]["name"], &all["sessions"][0]["state"]), (&json!("alice"), &json!("revoked")));
+        let names: Vec<&str> = all["events"].as_array().expect("events").iter().filter_map(|one| one["event"].as_str()).collect();
+        assert_eq!(names, ["user.created", "login.succeeded", "sessions.revoked"]);
+        assert_eq!(all["events"][2]["actor"], json!({ "kind": "user", "name": null, "id": null }));
+        assert!(!all.to_string().contains("chief") && !all.to_string().contains("$2"), "{all}");
+    }
+
     /// Two changes that were made to the same version: one of them is refused.
     async fn two_changes_at_once_don_t_overwrite_each_other(database: TestDatabase) {
         let app = app(&database).await;

@@ -211,8 +211,13 @@ impl Admin {
 
     /// Ends a client's sessions, then deletes it.
     pub async fn delete_client(&self, actor: &Actor, id: &str) -> Result<u64, AdminError> {
-        let sessions = self.set_client_enabled(actor, id, false).await?;
+        let first = self.changeable_client(actor, id).await?;
+        let sessions = self.set_client_enabled_at(actor, &first, false).await?;
         let client = self.changeable_client(actor, id).await?;
+        if client.subject != first.subject {
+            // It is gone, and another has got its id.
+            return Ok(sessions);
+        }
         // The first step may have ended the session of who deletes; what has begun is completed.
         let cause = Cause { session: None, ..self.cause(actor) };
         let is_there = self.base.store.delete_client(&client, self.ending_now(), &cause).await?;

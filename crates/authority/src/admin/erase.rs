@@ -1,6 +1,6 @@
 //! Erasing a person: deleting the user, and what is personal about them elsewhere.
 
-use ficha_store::{Cause, EventFilter, EventKind, EventRecord, NewEvent};
+use ficha_store::{Cause, Direction, EventFilter, EventKind, EventRecord, NewEvent, SessionRange};
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -44,7 +44,7 @@ impl Admin {
         actor.require(Access::Write, Area::Users)?;
         let cause = self.base.store.check_actor(&self.cause(actor)).await?;
         let sessions = match self.base.store.user_by_id(id).await? {
-            Some(user) => self.delete_user(actor, &user.name).await?,
+            Some(user) => self.delete_user(actor, &user.id.to_string()).await?,
             None => {
                 // Whether there ever was somebody with this id is not told to who may not do this.
                 actor.require_any_scope()?;
@@ -57,14 +57,19 @@ impl Admin {
         self.erase(id, sessions, &cause).await
     }
 
-    /// True if an event is about a user, with a number or without one.
+    /// True if something is kept about a user.
     async fn is_in_log(&self, id: Uuid) -> Result<bool, AdminError> {
         let store = &self.base.store;
         // Before the log: what gets its number meanwhile is there then.
         let waiting = store.pending_events(MOST_WAITING).await?;
         let about = EventFilter { about: Some(id), ..EventFilter::default() };
         let is_about = |event: &EventRecord| event.user_id == Some(id) || event.actor_id == Some(id);
-        Ok(waiting.iter().any(is_about) || !store.events_before(&about, None, 1).await?.is_empty())
+        if waiting.iter().any(is_about) || !store.events_before(&about, None, 1).await?.is_empty() {
+            return Ok(true);
+        }
+        // Sessions may be kept longer than the log.
+        let range = SessionRange { user: Some(id), ..SessionRange::default() };
+        Ok(!store.scan_sessions(&range, Direction::NewestFirst, 1).await?.is_empty())
     }
 
     async fn erase(&self, id: Uuid, sessions: u64, cause: &Cause) -> Result<Erased, AdminError> {

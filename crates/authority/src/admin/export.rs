@@ -22,6 +22,14 @@ pub struct UserExport {
     pub events: Vec<EventRecord>,
 }
 
+/// What somebody did to others says something about them, too.
+fn of_person(mut event: EventRecord, person: Uuid) -> EventRecord {
+    if event.user_id.is_some_and(|user| user != person) {
+        event.detail = None;
+    }
+    event
+}
+
 impl Admin {
     /// Everything that is kept about the user with this id.
     pub async fn export_user(&self, actor: &Actor, id: Uuid) -> Result<UserExport, AdminError> {
@@ -44,7 +52,7 @@ impl Admin {
             let page = store.events_after(&about, after, BATCH).await?;
             let is_last = (page.len() as u64) < BATCH;
             after = page.last().and_then(|event| event.number).unwrap_or(after);
-            events.extend(page.into_iter().map(|event| sight.shown(event)));
+            events.extend(page.into_iter().map(|event| of_person(sight.shown(event), id)));
             if is_last {
                 return Ok(UserExport { user, sessions, events });
             }

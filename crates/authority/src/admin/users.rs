@@ -83,8 +83,14 @@ impl Admin {
         self.base.store.user_by_id(id).await?.ok_or_else(missing)
     }
 
-    pub(super) async fn find_user(&self, name: &str) -> Result<UserRecord, AdminError> {
-        self.base.store.user_by_name(name).await?.ok_or_else(|| no_user(name))
+    /// By name, or by id: no name looks like an id.
+    pub(super) async fn find_user(&self, who: &str) -> Result<UserRecord, AdminError> {
+        if let Ok(id) = who.parse::<Uuid>()
+            && let Some(user) = self.base.store.user_by_id(id).await?
+        {
+            return Ok(user);
+        }
+        self.base.store.user_by_name(who).await?.ok_or_else(|| no_user(who))
     }
 
     /// The user with that name, if the actor may change it. The change has to be made to the user as it was read here: the
@@ -122,13 +128,13 @@ impl Admin {
         must_change: bool,
     ) -> Result<u64, AdminError> {
         let user = self.changeable_user(actor, name).await?;
-        let hash = self.hash(name, password).await?;
+        let hash = self.hash(&user.name, password).await?;
         let text = PasswordHashText(hash.to_string());
         let new = NewHash { text: &text, cost: hash.cost().unwrap_or(0), must_change };
         let (now, cause) = (self.ending_now(), self.cause(actor));
         let revoked = self.base.store.change_password(&user, new, now, &cause).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
-        self.clear_failures(name).await?;
+        self.clear_failures(&user.name).await?;
         Ok(sessions)
     }
 
@@ -138,8 +144,11 @@ impl Admin {
         let (now, cause) = (self.ending_now(), self.cause(actor));
         let revoked = self.base.store.set_user_enabled(&user, enabled, now, &cause).await?;
         let sessions = self.finish(revoked.ok_or_else(|| no_user(name))?).await?;
-        if enabled && !user.enabled {
-            self.clear_failures(name).await?;
+        match (enabled, user.enabled) {
+            (true, false) => self.clear_failures(&user.name).await?,
+            // Nothing else has changed, so this is what is recorded.
+            (true, true) => drop(self.unlock_user(actor, name).await?),
+            (false, _) => {}
         }
         Ok(sessions)
     }
@@ -225,7 +234,7 @@ impl Admin {
     /// Clears the failed logins of a user. Returns how many sources they came from.
     pub async fn unlock_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
         let user = self.changeable_user(actor, name).await?;
-        let Some(account) = self.account(name)? else { return Ok(0) };
+        let Some(account) = self.account(&user.name)? else { return Ok(0) };
         Ok(self.base.store.unlock_user(account, &user, &self.cause(actor)).await?)
     }
 

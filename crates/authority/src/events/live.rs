@@ -98,6 +98,8 @@ pub(crate) async fn follow_log(authority: Authority) {
     loop {
         if live.watchers.load(Ordering::Acquire) == 0 {
             at = None;
+            // Nobody keeps it current: what is erased or pruned meanwhile must not come from here.
+            live.restart(i64::MAX);
             live.began.notified().await;
             continue;
         }

@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const GATHER: Duration = Duration::from_millis(5);
 /// A server whose heartbeat moves does so within this time.
 const MOVES_WITHIN: Duration = Duration::from_secs(5);
+/// How long a command watches a heartbeat that is old before it takes the server to have ended.
+const WATCHED: Duration = Duration::from_millis(1_500);
 /// How far the clocks of two servers may differ, in milliseconds.
 const CLOCKS_DIFFER: i64 = 5_000;
 /// How often a receipt is looked at although nothing has happened: leases end.
@@ -143,6 +145,8 @@ struct Collected<'a> {
     missing: Vec<Uuid>,
     /// Of a command: the servers whose heartbeats move.
     moved: HashSet<Uuid>,
+    /// Since when it watches them.
+    began: Instant,
     saved: Vec<FollowerRecord>,
     said: HashMap<Uuid, (i64, Instant, Said)>,
     first_applied: HashMap<Key, u64>,
@@ -167,6 +171,7 @@ impl Collector<'_> {
             others,
             missing,
             moved: HashSet::new(),
+            began: Instant::now(),
             saved,
             said: HashMap::new(),
             first_applied: HashMap::new(),
@@ -303,7 +308,7 @@ impl Collected<'_> {
                 let silent = registry.silent_for(beat.process, beat.number);
                 silent >= ENDED_AFTER || (is_old && silent >= MOVES_WITHIN)
             }
-            None => is_old && !self.moved.contains(&beat.process),
+            None => is_old && !self.moved.contains(&beat.process) && self.began.elapsed() >= WATCHED,
         }
     }
 
@@ -350,15 +355,14 @@ impl Collected<'_> {
             let after = since.saturating_sub(ago);
             *self.first_applied.entry(key).or_insert(after)
         });
-        // One that was never answered has nothing, and refuses everything until it is.
-        let never = report.answered_ago.is_none().then(|| wall - report.seen_ago as i64);
-        let answered = report.answered_ago.zip(report.lease_seconds);
+        // One that was never answered here may have been answered elsewhere until it came.
+        let answered = report.answered_ago.or(Some(report.seen_ago)).zip(report.lease_seconds);
         let relies = answered.map(|(ago, lease)| wall - ago as i64 + lease as i64 * 1_000);
         // By the lease that it told then, which may have been longer than what it tells now.
         let relied = relies.map(|until| until.max(wall + report.relies_ms.unwrap_or(0) as i64));
         let refuses_at = match report.relies_ms {
             Some(left) if left > 0 => relied,
-            _ => relies.or(never),
+            _ => relies,
         };
         let refuses_at = refuses_at.filter(|_| !report.accepts_stale);
         let newest = self.row.number;
@@ -389,6 +393,8 @@ impl Collected<'_> {
             // A server that has not said goodbye may have answered it until shortly after its last heartbeat.
             let beat = self.others.iter().find(|beat| beat.process == record.process);
             let answered = beat.map_or(record.seen_at, |beat| record.seen_at.max(beat.at * 1_000 + AFTER_BEAT));
+            // By its clock.
+            let answered = answered + CLOCKS_DIFFER;
             if record.service.is_empty() {
                 unnamed += u64::from(answered + UNKNOWN_LEASE.as_millis() as i64 > wall);
                 continue;
@@ -425,12 +431,14 @@ impl Collected<'_> {
 /// A follower, and what another server knew of it that does not answer any more: it may rely on what that one has told it.
 fn with_left(one: FollowerState, left: &FollowerState, wall: i64) -> FollowerState {
     // What it has shown after that is what it has.
-    if one.standing == Standing::Applied || left.last_seen < one.last_seen - CLOCKS_DIFFER {
+    if one.standing == Standing::Applied {
         return one;
     }
-    let accepts_stale = one.accepts_stale || left.accepts_stale;
-    let refuses_at = one.refuses_at.max(left.refuses_at).filter(|_| !accepts_stale);
-    let refuses_at = refuses_at.filter(|_| one.refuses_at.is_some() && left.refuses_at.is_some());
+    // What was seen there long before says nothing about what it does now; only how long it may rely on what it was told.
+    let is_recent = left.last_seen >= one.last_seen - CLOCKS_DIFFER;
+    let accepts_stale = one.accepts_stale || (is_recent && left.accepts_stale);
+    let has_no_end = one.refuses_at.is_none() || (is_recent && left.refuses_at.is_none());
+    let refuses_at = one.refuses_at.max(left.refuses_at).filter(|_| !accepts_stale && !has_no_end);
     let last_seen = one.last_seen.max(left.last_seen);
     let standing = standing(false, accepts_stale, refuses_at, wall);
     FollowerState { standing, accepts_stale, refuses_at, last_seen, ..one }

@@ -29,6 +29,8 @@ pub(crate) struct Reach {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) declared: Declared,
+    /// The longest lease that it has told.
+    longest: Duration,
     pub(crate) address: Option<String>,
     /// What its polls have shown, with the arrival of the first that showed it; the newest last.
     steps: VecDeque<(Reach, Instant)>,
@@ -63,9 +65,14 @@ struct Open {
     answering: bool,
 }
 
+fn lease_of(declared: &Declared) -> Duration {
+    declared.lease_seconds.map_or(UNKNOWN_LEASE, Duration::from_secs)
+}
+
 impl Entry {
     pub(crate) fn new(declared: Declared, address: Option<String>, now: Instant) -> Self {
         Self {
+            longest: lease_of(&declared),
             declared,
             address,
             steps: VecDeque::new(),
@@ -80,8 +87,9 @@ impl Entry {
         }
     }
 
-    pub(crate) fn lease(&self) -> Duration {
-        self.declared.lease_seconds.map_or(UNKNOWN_LEASE, Duration::from_secs)
+    /// The longest lease that it has told: another with its name may have that.
+    fn lease(&self) -> Duration {
+        self.longest
     }
 
     /// A poll has arrived.
@@ -89,6 +97,7 @@ impl Entry {
         if declared.accepts_stale || (self.declared.accepts_stale && self.lenient.is_none()) {
             self.lenient = Some(now + self.lease());
         }
+        self.longest = self.longest.max(lease_of(&declared));
         self.declared = declared;
         self.address = address;
         self.seen = now;

@@ -36,12 +36,12 @@ impl Report {
     }
 
     /// What changes if something has happened, and not merely because time has passed.
-    fn substance(&self, now_ms: u64) -> (bool, bool, Option<u64>) {
+    fn substance(&self, now_ms: u64) -> Substance {
         let is_applied = self.applied_ago.is_some();
         // Of one that has it, it does not matter whether it polls, or when it was last answered.
         let is_held = !is_applied && self.polls.iter().any(|(_, end)| *end == 0);
         let answered = self.answered_ago.filter(|_| !is_applied).map(|ago| now_ms.saturating_sub(ago));
-        (is_applied, is_held, answered)
+        ([is_applied, is_held, self.accepts_stale], answered)
     }
 }
 
@@ -66,11 +66,14 @@ impl Said {
     }
 }
 
+/// Whether it has the row, polls without having it, and accepts stale lists; and when it was last answered.
+type Substance = ([bool; 3], Option<u64>);
+
 /// Rounding may move a time by a millisecond.
-fn differs(a: (bool, bool, Option<u64>), b: (bool, bool, Option<u64>)) -> bool {
-    let moved = match (a.2, b.2) {
+fn differs(a: Substance, b: Substance) -> bool {
+    let moved = match (a.1, b.1) {
         (Some(a), Some(b)) => a.abs_diff(b) > 1,
         (a, b) => a != b,
     };
-    (a.0, a.1) != (b.0, b.1) || moved
+    a.0 != b.0 || moved
 }

@@ -116,8 +116,10 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
 /// The server's own scopes that a user holds. They have to be named in a login, so a short session asks for them first.
 async fn own_scopes(issuer: &str, username: &str, password: &str) -> Result<String, CliError> {
     let source = TokenSource::builder(issuer, ADMIN_CLI).store(MemoryStore::default()).scope(ACCOUNT_SCOPE).build()?;
+    let client = AdminClient::new(source.clone())?;
     source.login(username, password).await?;
-    let me = AdminClient::new(source.clone())?.me().await;
+    let me = client.me().await;
+    // Whatever came of it, this session is over.
     source.logout().await?;
     let held: Vec<String> = me?.scopes.into_iter().filter(|name| name.starts_with("ficha:")).collect();
     Ok(held.join(" "))

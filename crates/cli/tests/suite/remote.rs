@@ -57,6 +57,7 @@ fn a_session_is_found_and_ended_from_afar_with_the_same_output() {
     for user in ["--user", "--client"] {
         assert_eq!(run(&["session", "revoke", user, "nobody"]).good().stdout, "no sessions ended\n");
     }
+    run(&["session", "revoke", "--filter", "user=alice", "--filter", "user=chief", "--yes"]).refused(&["given twice"]);
     run(&["session", "show", "00000000-0000-0000-0000-000000000001"]).refused(&["Not found"]);
     run(&["session", "list", "--filter", "nosuch=1"]).refused(&["nosuch", "no such parameter"]);
     run(&["session", "revoke", "--all"]).refused(&["--all", "own machine"]);

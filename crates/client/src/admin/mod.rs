@@ -66,8 +66,14 @@ impl AdminClient {
     }
 
     /// How many sessions [`AdminClient::revoke_sessions`] would be about.
-    pub async fn count_sessions_to_revoke(&self, filter: &SessionFilter) -> Result<u64, AdminError> {
-        let body = serde_json::json!({ "filter": filter.members(), "dry_run": true });
+    /// Without `include_self`, the session of these tokens is spared.
+    pub async fn count_sessions_to_revoke(
+        &self,
+        filter: &SessionFilter,
+        include_self: bool,
+    ) -> Result<u64, AdminError> {
+        let filter = filter.members()?;
+        let body = serde_json::json!({ "filter": filter, "include_self": include_self, "dry_run": true });
         let matched: types::Matched = self.send(Method::POST, "sessions/revoke", &[], Some(&body), None).await?;
         Ok(matched.matched)
     }
@@ -77,10 +83,14 @@ impl AdminClient {
     pub async fn revoke_sessions(
         &self,
         filter: &SessionFilter,
+        include_self: bool,
         expected: u64,
         wait: Option<Duration>,
     ) -> Result<Revoked, AdminError> {
-        let body = serde_json::json!({ "filter": filter.members(), "dry_run": false, "expected": expected });
+        let filter = filter.members()?;
+        let body = serde_json::json!({
+            "filter": filter, "include_self": include_self, "dry_run": false, "expected": expected
+        });
         self.send(Method::POST, "sessions/revoke", &waiting(wait), Some(&body), wait).await
     }
 

@@ -84,8 +84,15 @@ impl SessionFilter {
         &self.0
     }
 
-    pub(super) fn members(&self) -> Map<String, Value> {
-        self.0.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
+    /// The same as an object, in which each name can stand only once: if it were left out, more would fit.
+    pub(super) fn members(&self) -> Result<Map<String, Value>, Error> {
+        let mut members = Map::new();
+        for (name, value) in &self.0 {
+            if members.insert(name.clone(), Value::String(value.clone())).is_some() {
+                return Err(Error::Setting(format!("the filter {name} is given twice")));
+            }
+        }
+        Ok(members)
     }
 }
 

@@ -17,7 +17,7 @@ use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{ReceiptView, receipt, wait};
 use super::sessions::{answered, time_text};
-use super::users::scope;
+use super::users::{not_null, scope};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -93,19 +93,31 @@ pub struct CreatedClient {
 #[serde(deny_unknown_fields)]
 #[schema(as = AdminClientPatch)]
 pub struct ClientPatch {
-    grants: Option<Vec<String>>,
-    /// A list, or `"any"`.
+    #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<Vec<String>>)]
-    scopes: Option<Value>,
+    grants: Option<Option<Vec<String>>>,
+    /// A list, or `"any"`. Null removes all.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<Option<Value>>,
     /// Null stands for the server's default.
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<String>)]
     audience: Option<Option<String>>,
-    serves: Option<Vec<String>>,
-    forwards_address: Option<bool>,
-    own_scopes: Option<bool>,
+    /// Null removes all.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Vec<String>>)]
+    serves: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<bool>)]
+    forwards_address: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<bool>)]
+    own_scopes: Option<Option<bool>>,
     /// To be given alone.
-    enabled: Option<bool>,
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<bool>)]
+    enabled: Option<Option<bool>>,
 }
 
 /// What became of a client.
@@ -298,14 +310,14 @@ async fn changed(
     let admin = state.authority.admin();
     let seen = admin.client(&actor, id).await?;
     etag::require_match(request, &version(&seen))?;
-    let enabled = patch.enabled;
+    let enabled = not_null("enabled", patch.enabled)?;
     let change = ClientChange {
-        grants: patch.grants.map(|names| grants(&names)).transpose()?,
-        scopes: patch.scopes.map(|value| scopes(&value)).transpose()?,
+        grants: not_null("grants", patch.grants)?.map(|names| grants(&names)).transpose()?,
+        scopes: patch.scopes.map(|value| scopes(&value.unwrap_or_else(|| json!([])))).transpose()?,
         audience: patch.audience,
-        serves: patch.serves,
-        forwards_address: patch.forwards_address,
-        own_scopes: patch.own_scopes,
+        serves: patch.serves.map(Option::unwrap_or_default),
+        forwards_address: not_null("forwards_address", patch.forwards_address)?,
+        own_scopes: not_null("own_scopes", patch.own_scopes)?,
     };
     let began = Began::now();
     match enabled {
@@ -351,8 +363,10 @@ async fn deleted(request: &HttpRequest, id: &str, state: &State) -> Result<Delet
     let mut parameters = Parameters::of(request.query_string());
     let wait = wait(&mut parameters);
     parameters.finish()?;
+    let admin = state.authority.admin();
+    etag::require_match(request, &version(&admin.client(&actor, id).await?))?;
     let began = Began::now();
-    let revoked = state.authority.admin().delete_client(&actor, id).await?;
+    let revoked = admin.delete_client(&actor, id).await?;
     Ok(Deleted { revoked, receipt: receipt(request, state, began, wait).await })
 }
 

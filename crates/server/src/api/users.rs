@@ -1,6 +1,6 @@
 //! `/api/v1/users`.
 
-use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
@@ -509,18 +509,20 @@ async fn password_set(request: &HttpRequest, id: &str, payload: Payload, state: 
     let wanted: SetPassword = body::read(request, payload).await?;
     let admin = state.authority.admin();
     let user = admin.user_by_id(&actor, user_id(id)).await?;
+    etag::require_match(request, &version(&user))?;
+    let who = user.id.to_string();
     let must_change = wanted.must_change.unwrap_or(true);
     let began = Began::now();
     let (revoked, password) = match wanted.password {
         Some(password) => {
             let password = NewPassword::Plain(Password::new(password.as_str()));
-            (admin.replace_password(&actor, &user.name, password, must_change).await?, None)
+            (admin.replace_password(&actor, &who, password, must_change).await?, None)
         }
         None if !must_change => {
             return Err(invalid("must_change", "a password that is made here must be changed by the user"));
         }
         None => {
-            let (secret, revoked) = admin.set_one_time_password(&actor, &user.name).await?;
+            let (secret, revoked) = admin.set_one_time_password(&actor, &who).await?;
             (revoked, Some(Zeroizing::new(secret.expose().to_owned())))
         }
     };
@@ -586,20 +588,22 @@ async fn act(
     }
     let wait = only_wait(request)?;
     let (admin, id) = (state.authority.admin(), user_id(id));
-    let found = admin.user_names(&actor, &[id]).await?.into_iter().next();
-    let name = match found {
-        Some((_, name)) => name,
-        // What is left of a user who was deleted can still be erased.
-        None if request.path().ends_with("/erase") && !id.is_nil() => id.to_string(),
-        None => return Err(Problem::not_found("there is no such user")),
-    };
+    let is_there = !admin.user_names(&actor, &[id]).await?.is_empty();
+    // What is left of a user who was deleted can still be erased.
+    if !is_there && (id.is_nil() || !request.path().ends_with("/erase")) {
+        return Err(Problem::not_found("there is no such user"));
+    }
+    if is_there && request.headers().contains_key(IF_MATCH) {
+        etag::require_match(request, &version(&admin.user_by_id(&actor, id).await?))?;
+    }
     let began = Began::now();
-    let done = run(&admin, &actor, &name).await?;
+    // By id: the name may be another's by the time that the rule looks.
+    let done = run(&admin, &actor, &id.to_string()).await?;
     Ok(Done { receipt: receipt(request, state, began, wait).await, ..done })
 }
 
 /// A member that can't be removed.
-fn not_null<T>(field: &str, member: Option<Option<T>>) -> Result<Option<T>, Problem> {
+pub fn not_null<T>(field: &str, member: Option<Option<T>>) -> Result<Option<T>, Problem> {
     match member {
         Some(None) => Err(invalid(field, "it can't be null")),
         other => Ok(other.flatten()),

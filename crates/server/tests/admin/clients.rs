@@ -67,7 +67,10 @@ ficha_store::on_both_databases! {
         ] {
             problem(with_body(&app, Method::POST, "/clients", &chief, &bad).await, 400, "invalid").await;
         }
-        for bad in [json!({ "id": "other" }), json!({ "enabled": false, "serves": ["notes"] }), json!({ "scopes": 1 })] {
+        for bad in [
+            json!({ "id": "other" }), json!({ "enabled": false, "serves": ["notes"] }), json!({ "scopes": 1 }), json!({ "enabled": null }),
+            json!({ "grants": null }),
+        ] {
             problem(with_body(&app, Method::PATCH, "/clients/shop", &chief, &bad).await, 400, "invalid").await;
         }
         // Nothing of the server's own, and not the flag.

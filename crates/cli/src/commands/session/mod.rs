@@ -110,14 +110,17 @@ async fn run_remotely(remote: &Remote, command: Command) -> Result<(), CliError>
             Err(CliError::Input("--all works on the server's own machine only: it needs the master key".into()))
         }
         Command::Revoke(which) => {
-            let named = which.user.map(|user| ("user".to_owned(), user)).into_iter();
-            let named = named.chain(which.client.map(|client| ("client".to_owned(), client)));
-            let asks = !which.filter.is_empty();
-            let filter = named.chain(which.filter);
-            let filter = filter.fold(SessionFilter::new(), |filter, (name, value)| filter.with(name, value));
-            let id = which.id.map(|id| id.to_string());
-            let confirm = |count| if asks { confirm(count, which.yes) } else { Ok(()) };
-            let done = remote.revoke(id.as_deref(), &filter, Duration::from_secs(which.wait), confirm).await?;
+            let wait = (which.wait > 0).then(|| Duration::from_secs(which.wait));
+            let done = match (which.id, which.user, which.client) {
+                (Some(id), ..) => remote.client.revoke_session(&id.to_string(), wait).await?,
+                (_, Some(user), _) => remote.revoke_all_of(SessionFilter::new().with("user", user), wait).await?,
+                (.., Some(client)) => remote.revoke_all_of(SessionFilter::new().with("client", client), wait).await?,
+                (None, None, None) => {
+                    let filter = which.filter.into_iter();
+                    let filter = filter.fold(SessionFilter::new(), |filter, (name, value)| filter.with(name, value));
+                    remote.revoke_confirmed(&filter, wait, |count| confirm(count, which.yes)).await?
+                }
+            };
             print(done.revoked, done.receipt.as_ref().map(remote::receipt), which.json)
         }
     }

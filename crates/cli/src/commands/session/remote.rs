@@ -1,5 +1,7 @@
 //! Sessions of a server elsewhere, over its admin API.
 
+use std::time::Duration;
+
 use ficha_client::admin::{AdminClient, AdminError, Receipt, Revoked, Session, SessionFilter};
 use ficha_client::{TokenSource, TokenStore};
 
@@ -8,6 +10,8 @@ use super::view::Shown;
 use crate::error::CliError;
 use crate::token_file::AdminTokenFile;
 
+/// How often ending all sessions is tried while new ones begin.
+const ATTEMPTS: u32 = 10;
 /// How many sessions are read and printed at a time.
 pub const PAGE: u32 = 200;
 
@@ -39,21 +43,30 @@ impl Remote {
         self.source.settled().await;
     }
 
-    /// Ends what was named. With a filter, what its count has shown, after `confirm`.
-    pub async fn revoke(
+    /// Ends what a filter fits, and no more than its count has shown, after `confirm`. The session of these tokens is
+    /// spared.
+    pub async fn revoke_confirmed(
         &self,
-        id: Option<&str>,
         filter: &SessionFilter,
-        wait: std::time::Duration,
+        wait: Option<Duration>,
         confirm: impl FnOnce(u64) -> Result<(), CliError>,
     ) -> Result<Revoked, CliError> {
-        let wait = (!wait.is_zero()).then_some(wait);
-        if let Some(id) = id {
-            return Ok(self.client.revoke_session(id, wait).await?);
-        }
-        let expected = self.client.count_sessions_to_revoke(filter).await?;
+        let expected = self.client.count_sessions_to_revoke(filter, false).await?;
         confirm(expected)?;
-        Ok(self.client.revoke_sessions(filter, expected, wait).await?)
+        Ok(self.client.revoke_sessions(filter, false, expected, wait).await?)
+    }
+
+    /// Ends all live sessions of a user or of a client. If others begin meanwhile, it tries again.
+    pub async fn revoke_all_of(&self, filter: SessionFilter, wait: Option<Duration>) -> Result<Revoked, CliError> {
+        let filter = filter.with("state", "live");
+        for _ in 0..ATTEMPTS {
+            let expected = self.client.count_sessions_to_revoke(&filter, true).await?;
+            match self.client.revoke_sessions(&filter, true, expected, wait).await {
+                Err(AdminError::Refused(problem)) if problem.status == 409 => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(CliError::Input("new sessions begin all the time: disable the user or the client first".into()))
     }
 }
 

@@ -65,7 +65,7 @@ impl Authority {
         let new = NewHash { text: &text, cost: hash.cost().unwrap_or(0), must_change: false };
         let actor = EventActor::User { id: user.id, name: Some(user.name.clone()) };
         let cause = Cause { session, ..self.cause(actor, source) };
-        // The version is compared: whoever has set another password meanwhile is not overruled.
+        // The version is compared: a password that was set meanwhile is kept.
         let now = self.denylist().expiry_now(&**self.clock());
         let revoked = self.store().change_password(user, new, now, &cause).await?;
         admin.finish(revoked.ok_or(AdminError::BadCredentials)?).await

@@ -101,7 +101,7 @@ impl Admin {
     }
 }
 
-/// Whoever may look after themselves.
+/// The id of the signed-in user; what is here is only about their own account.
 fn own_id(actor: &Actor) -> Result<Uuid, AdminError> {
     match actor.sight_of_own()? {
         Sight::Own(id) => Ok(id),

@@ -298,8 +298,8 @@ impl Admin {
         }
     }
 
-    /// At most `limit` events that fit after this number, the oldest first, and the number to go on with; `None`: there
-    /// are no more.
+    /// At most `limit` events that fit after this number, the oldest first, and the number to go on with; `None` when
+    /// no event follows.
     pub async fn events_following(
         &self,
         search: &EventSearch,

@@ -13,7 +13,7 @@ use super::report::Report;
 
 /// The lease of a follower that does not tell its own: the longest that `ficha-resource` has.
 pub(crate) const UNKNOWN_LEASE: Duration = Duration::from_secs(3_600);
-/// Polls that are no further apart follow each other closely.
+/// A poll that follows within this time continues the one before: the follower was connected in between.
 const CLOSELY: Duration = Duration::from_millis(10);
 /// How many cursors, and how many polls, are remembered.
 const MOST: usize = 16;
@@ -122,7 +122,7 @@ impl Entry {
             self.slower.push((least, until));
         }
         if before != Some(reach) {
-            // What is lower than this is no step towards it.
+            // Only cursors below this one are steps towards it.
             self.steps.retain(|(earlier, _)| *earlier < reach);
             self.steps.push_back((reach, arrived));
             if self.steps.len() > MOST {

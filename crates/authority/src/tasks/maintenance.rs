@@ -18,7 +18,7 @@ const PRUNE_ROUNDS: u32 = 20;
 /// Login failures and finished revocations of many sessions are removed after a day, events after a year.
 const FORGET_REVOCATIONS: i64 = 86_400;
 const FORGET_FAILURES: i64 = 86_400;
-/// Followers are removed after a day without a poll, questions about them if whoever asked has died.
+/// Followers are removed after a day without a poll, and so are questions about them whose server has died.
 const FORGET_FOLLOWERS: i64 = 86_400;
 const FORGET_QUESTIONS: i64 = 120;
 const FORGET_EVENTS: i64 = 365 * 86_400;

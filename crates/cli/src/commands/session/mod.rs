@@ -24,7 +24,7 @@ use crate::token_file::AdminTokenFile;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Ask this server over HTTP, as whoever `ficha login --admin` has signed in, instead of the local database
+    /// Ask this server over HTTP, as the user whom `ficha login --admin` signed in, instead of the local database
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
+use ficha_token::Scope;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
 use super::problem::{FieldError, Problem};
@@ -48,4 +49,21 @@ pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) 
 /// A problem with one field.
 pub fn invalid(field: &str, problem: &str) -> Problem {
     Problem::invalid(vec![FieldError { field: field.into(), problem: problem.into() }])
+}
+
+/// A member that can't be removed.
+pub fn not_null<T>(field: &str, member: Option<Option<T>>) -> Result<Option<T>, Problem> {
+    match member {
+        Some(None) => Err(invalid(field, "it can't be null")),
+        other => Ok(other.flatten()),
+    }
+}
+
+/// A list of scope names.
+pub fn scope(field: &str, names: &[String]) -> Result<Scope, Problem> {
+    let is_name = |name: &String| !name.is_empty() && !name.contains(' ');
+    let parsed = names.iter().all(is_name).then(|| names.join(" ").parse().ok()).flatten();
+    parsed.ok_or_else(|| {
+        invalid(field, "each must be a scope name: printable ASCII without spaces, quotes or backslashes")
+    })
 }

@@ -10,14 +10,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::body::{self, invalid, patched};
+use super::body::{self, invalid, not_null, patched, scope};
 use super::caller::caller;
 use super::etag;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{ReceiptView, receipt, wait};
 use super::sessions::{answered, time_text};
-use super::users::{not_null, scope};
 use crate::error::no_store;
 use crate::state::State;
 

@@ -14,7 +14,7 @@ use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{receipt, wait};
 use super::sessions::{Revoked, SessionList, answered, own_views, page_from, session_id};
-use super::users::UserView;
+use super::user_views::UserView;
 use crate::state::State;
 
 /// Shows the user who asks.

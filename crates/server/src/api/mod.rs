@@ -18,6 +18,7 @@ pub mod resource_servers;
 pub mod revoke_sessions;
 pub mod scopes;
 pub mod sessions;
+mod user_views;
 pub mod users;
 
 use actix_web::dev::HttpServiceFactory;

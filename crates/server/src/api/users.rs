@@ -7,162 +7,22 @@ use ficha_authority::{
     Actor, Admin, Began, EventView, NewPassword, NewUser, PageFrom, Password, StoredHash, UserChange, UserRecord,
     UserSearch,
 };
-use ficha_token::Scope;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::audit::EventSchema;
-use super::body::{self, invalid, patched};
+use super::body::{self, invalid, not_null, scope};
 use super::caller::caller;
 use super::etag;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
-use super::receipt::{ReceiptView, receipt, wait};
-use super::sessions::{SessionView, answered, count, counted, page_from, session_views, time_text};
+use super::receipt::{receipt, wait};
+use super::sessions::{answered, count, counted, page_from, session_views};
+use super::user_views::{
+    ChangedUser, CreatedUser, Done, ExportView, NewUserBody, SetPassword, UserList, UserPatch, UserView,
+};
 use crate::error::no_store;
 use crate::state::State;
-
-/// A user.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AdminUser)]
-pub struct UserView {
-    id: Uuid,
-    /// What the user types to log in.
-    name: String,
-    email: Option<String>,
-    enabled: bool,
-    /// What the user may be granted.
-    scopes: Vec<String>,
-    /// Written into the user's tokens.
-    roles: Vec<String>,
-    created_at: String,
-    /// True if nothing is issued for the password until the user has changed it.
-    must_change: bool,
-}
-
-/// A page of users.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminUserPage)]
-pub struct UserList {
-    /// The newest first.
-    items: Vec<UserView>,
-    /// `after` for the next page; null at the end.
-    next: Option<String>,
-    /// `before` for the previous page; null at the beginning.
-    previous: Option<String>,
-    /// With `count=true`: how many there are, or `{"at_least": N}`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    count: Option<Value>,
-    /// If filters fit so few users that the search has stopped before the page was full: how many it looked at. It
-    /// continues with `next`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scanned: Option<u64>,
-}
-
-/// A user to be created. Without `password` and `password_hash`, a one-time password is made.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = AdminNewUser)]
-pub struct NewUserBody {
-    #[schema(example = "alice")]
-    name: String,
-    email: Option<String>,
-    #[schema(value_type = Option<String>)]
-    password: Option<Zeroizing<String>>,
-    /// A hash from another system.
-    #[schema(value_type = Option<String>)]
-    password_hash: Option<Zeroizing<String>>,
-    /// True if the user has to change the password first.
-    must_change: Option<bool>,
-    #[serde(default)]
-    scopes: Vec<String>,
-    #[serde(default)]
-    roles: Vec<String>,
-}
-
-/// A user who was created.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminCreatedUser)]
-pub struct CreatedUser {
-    #[serde(flatten)]
-    user: UserView,
-    /// The one-time password, if one was made. It is shown only here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    password: Option<Zeroizing<String>>,
-}
-
-/// What is changed about a user (RFC 7396): members that are missing stay as they are.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = AdminUserPatch)]
-pub struct UserPatch {
-    /// Null removes it.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<String>)]
-    email: Option<Option<String>>,
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
-    enabled: Option<Option<bool>>,
-    /// Null removes all.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<Vec<String>>)]
-    scopes: Option<Option<Vec<String>>>,
-    /// Null removes all.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<Vec<String>>)]
-    roles: Option<Option<Vec<String>>>,
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
-    must_change: Option<Option<bool>>,
-}
-
-/// A user after a change, and what that has ended.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminChangedUser)]
-pub struct ChangedUser {
-    #[serde(flatten)]
-    user: UserView,
-    /// How many sessions have ended.
-    revoked: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<ReceiptView>,
-}
-
-/// A password to be set. Without `password`, a one-time password is made.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = AdminSetPassword)]
-pub struct SetPassword {
-    #[schema(value_type = Option<String>)]
-    password: Option<Zeroizing<String>>,
-    /// True if the user has to change it first; true if it is not given.
-    must_change: Option<bool>,
-}
-
-/// What an action on a user has done.
-#[derive(Default, Serialize, ToSchema)]
-#[schema(as = AdminUserAction)]
-pub struct Done {
-    /// How many sessions have ended.
-    revoked: u64,
-    /// The one-time password, if one was made. It is shown only here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    password: Option<Zeroizing<String>>,
-    /// After `unlock`: how many sources had failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cleared: Option<u64>,
-    /// After `erase`: in how many events something personal was deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    events: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<ReceiptView>,
-}
 
 /// Lists users, the newest first.
 #[utoipa::path(
@@ -330,18 +190,6 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<UserRec
     actor.require_seeing_users()?;
     Parameters::of(request.query_string()).finish()?;
     Ok(state.authority.admin().user_by_id(&actor, user_id(id)).await?)
-}
-
-/// Everything that is kept about a user.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminUserExport)]
-pub struct ExportView {
-    user: UserView,
-    /// The newest first.
-    sessions: Vec<SessionView>,
-    /// The oldest first. Who else did something to the user, and from where, is missing.
-    #[schema(value_type = Vec<EventSchema>)]
-    events: Vec<EventView>,
 }
 
 /// Exports everything that is kept about a user, to be handed to them.
@@ -602,14 +450,6 @@ async fn act(
     Ok(Done { receipt: receipt(request, state, began, wait).await, ..done })
 }
 
-/// A member that can't be removed.
-pub fn not_null<T>(field: &str, member: Option<Option<T>>) -> Result<Option<T>, Problem> {
-    match member {
-        Some(None) => Err(invalid(field, "it can't be null")),
-        other => Ok(other.flatten()),
-    }
-}
-
 fn only_wait(request: &HttpRequest) -> Result<Option<std::time::Duration>, Problem> {
     let mut parameters = Parameters::of(request.query_string());
     let wait = wait(&mut parameters);
@@ -622,30 +462,6 @@ fn user_id(text: &str) -> Uuid {
     text.parse().unwrap_or_default()
 }
 
-/// A list of scope names.
-pub fn scope(field: &str, names: &[String]) -> Result<Scope, Problem> {
-    let is_name = |name: &String| !name.is_empty() && !name.contains(' ');
-    let parsed = names.iter().all(is_name).then(|| names.join(" ").parse().ok()).flatten();
-    parsed.ok_or_else(|| {
-        invalid(field, "each must be a scope name: printable ASCII without spaces, quotes or backslashes")
-    })
-}
-
 fn version(user: &UserRecord) -> String {
     etag::of(&UserView::from(user.clone()), user.auth_version)
-}
-
-impl From<UserRecord> for UserView {
-    fn from(user: UserRecord) -> Self {
-        Self {
-            id: user.id,
-            name: user.name,
-            email: user.email,
-            enabled: user.enabled,
-            scopes: user.scopes.iter().map(str::to_owned).collect(),
-            roles: user.roles,
-            created_at: time_text(user.created_at),
-            must_change: user.must_change,
-        }
-    }
 }

@@ -23,6 +23,9 @@ mod m0016_compatibility;
 mod m0017_own_scopes;
 mod m0018_followers_and_time;
 mod m0019_must_change;
+mod m0020_client_secrets;
+mod m0021_jobs;
+mod m0022_finding;
 
 /// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
 /// release before that knows this one, but not all, can be restarted while a release is rolled out; servers from before
@@ -55,6 +58,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_own_scopes::Step),
             Box::new(m0018_followers_and_time::Step),
             Box::new(m0019_must_change::Step),
+            Box::new(m0020_client_secrets::Step),
+            Box::new(m0021_jobs::Step),
+            Box::new(m0022_finding::Step),
         ]
     }
 }

@@ -8,9 +8,10 @@ use ficha_store::{DatabaseKind, Store, Writes};
 use ficha_token::Clock;
 use tokio::sync::watch;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, LiveCount};
 use crate::authn::counting::Counting;
 use crate::clients::cache::ClientCache;
+use crate::clients::last_use::SecretUses;
 use crate::clients::throttle::SecretFailures;
 use crate::clock::boot_id;
 use crate::clock::issuer::IssuerClock;
@@ -30,6 +31,7 @@ use crate::keys::key_ring::KeyRing;
 use crate::keys::master_key::MasterKey;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::tasks::activity::Written;
 use crate::tasks::outage::Outage;
 
 /// The most callers that share one statement.
@@ -75,6 +77,14 @@ pub(crate) struct Inner {
     pub(crate) counting: Counting,
     /// Failed client secrets, by source.
     pub(crate) secret_failures: SecretFailures,
+    /// When secrets were last used.
+    pub(crate) secret_uses: SecretUses,
+    /// What happened in each minute.
+    pub(crate) activity: Written,
+    /// When what grows slowly is pruned next, in seconds that have passed.
+    pub(crate) prune_slow_at: AtomicI64,
+    /// How many sessions are live, for the overview.
+    pub(crate) live_count: LiveCount,
     /// Where numbered events go besides the database.
     pub(crate) events: EventOutput,
     /// The newest events, for those who watch.
@@ -137,6 +147,10 @@ impl Authority {
                 floor_cost: AtomicU32::new(base.settings.password.bcrypt_cost.get()),
                 counting: Counting::default(),
                 secret_failures: SecretFailures::default(),
+                secret_uses: SecretUses::default(),
+                activity: Written::default(),
+                prune_slow_at: AtomicI64::new(0),
+                live_count: LiveCount::default(),
                 events: EventOutput::default(),
                 live_events: LiveEvents::default(),
                 outage: Outage::default(),

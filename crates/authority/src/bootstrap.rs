@@ -114,7 +114,7 @@ fn first_party(base: &Foundation) -> ClientRecord {
     ClientRecord {
         id: FIRST_PARTY.into(),
         subject: ordered_uuid(&*base.clock, &*base.entropy),
-        secret_hash: None,
+        secrets: Vec::new(),
         grants: vec![Grant::Password, Grant::RefreshToken],
         scopes: ClientScopes::Any,
         audience: None,

@@ -18,6 +18,9 @@ pub enum AuthorityError {
     /// The client may not have the server's own scopes.
     #[error("this client gets none of the server's own scopes (ficha:*); use the client ficha-cli")]
     OwnScope,
+    /// The resource is not what the tokens are for (RFC 8707 §2).
+    #[error("the resource is not an absolute URI, or not the audience of these tokens")]
+    WrongResource,
     /// The request asks for more than the user, the client or the session has.
     #[error("the scope exceeds what may be granted")]
     ScopeExceeded,

@@ -7,6 +7,7 @@ mod admin;
 mod authn;
 mod authority;
 mod bootstrap;
+mod browser;
 mod clients;
 mod clock;
 mod denylist;
@@ -27,12 +28,16 @@ mod tasks;
 mod tokens;
 
 pub use admin::{
-    Actor, Admin, AdminError, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom, NewClient,
-    NewPassword, NewUser, PageFrom, Purged, RevokeMatching, RevokedMatching, SearchedState, SessionCount, SessionPage,
+    Actor, Admin, AdminError, Attention, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom,
+    ImportFormat, JobReport, NewClient, NewClientSecret, NewPassword, NewUser, OtherSecrets, Overview, PageFrom,
+    Purged, Repeatable, RevokeMatching, RevokePreview, RevokedMatching, SearchedState, SessionCount, SessionPage,
     SessionQuery, SessionSearch, Sight, UserExport, UserPage, UserSearch, key_state, reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};
+pub use browser::form::SignInForm;
+pub use browser::session::{BrowserSession, SignedIn};
+pub use browser::watch::BrowserWatch;
 pub use clients::{AuthenticatedClient, ClientCredentials};
 pub use clock::database::DatabaseClock;
 pub use clock::issuer::IssuerClock;
@@ -43,11 +48,12 @@ pub use events::live::{EventWatch, Gap};
 pub use events::output::EventOutput;
 pub use events::verify::{Damage, Verified};
 pub use events::view::{ActorView, EventView, hex};
-pub use followers::collect::{FollowerState, Receipt, Standing};
 pub use followers::declared::{Declared, Parameters as DeclaredParameters};
 pub use followers::registry::FollowerPoll;
+pub use followers::standing::{FollowerState, Receipt, Standing};
 pub use foundation::Foundation;
 pub use grants::password::PasswordRequest;
+pub use grants::refresh_token::{RefreshAsked, is_resource};
 pub use keys::key_ring::{KeyRing, Keys};
 pub use keys::master_key::MasterKeySource;
 pub use keys::secret::Secret;
@@ -67,8 +73,9 @@ pub use tokens::issue::Issued;
 pub use ficha_password::policy::{PasswordPolicy, PolicyError};
 pub use ficha_password::{Cost, Password, StoredHash};
 pub use ficha_store::{
-    ClientRecord, ClientScopes, DatabaseKind, EventKind, EventRecord, KeyPurpose, KeyRecord, RevokeReason,
-    SessionRecord, SessionState, Store, StoreError, StoreOptions, UserChange, UserRecord,
+    Activity, ClientRecord, ClientScopes, ClientSecret, DatabaseKind, EndedBy, EventKind, EventRecord, JobKind,
+    JobRecord, JobState, KeyPurpose, KeyRecord, RevokeReason, SessionRecord, SessionState, Store, StoreError,
+    StoreOptions, UserChange, UserRecord,
 };
 pub use ficha_token::Grant;
 

@@ -89,6 +89,8 @@ pub struct Metrics {
     pub client_tokens: Counter,
     /// Revoked sessions and tokens.
     pub revocations: Counter,
+    /// Revocations of something that can't be a token.
+    pub revocations_malformed: Counter,
     /// Failed client authentications.
     pub client_failures: Counter,
     /// Polls of the denylist that were answered.

@@ -44,7 +44,7 @@ fn own_client(base: &Foundation, id: &str) -> ClientRecord {
     ClientRecord {
         id: id.into(),
         subject: ordered_uuid(&*base.clock, &*base.entropy),
-        secret_hash: None,
+        secrets: Vec::new(),
         grants: vec![Grant::Password, Grant::RefreshToken],
         scopes: ClientScopes::Only(scopes),
         audience: None,

@@ -264,7 +264,18 @@ impl Issuer {
         if path != url.path().trim_end_matches('/') || path.contains("//") || !path.bytes().all(plain) {
             return Err(bad("its path may contain only letters, digits, - . _ ~ and single slashes"));
         }
+        // Services compare `iss` with it as text, and others may write it in the normal form.
+        if url.as_str().trim_end_matches('/') != text {
+            return Err(bad(
+                "it is not in its normal form: lower case, without a default port, and an international host in ASCII (xn--…)",
+            ));
+        }
         Ok(Self { text: text.to_owned(), url })
+    }
+
+    /// The same path at another origin.
+    pub fn at_origin(&self, origin: &str) -> Result<Self, SettingsError> {
+        Self::parse(&format!("{origin}{}", self.path()))
     }
 
     /// Exactly as it was configured.
@@ -304,6 +315,20 @@ mod tests {
 
     #[test]
     fn a55_an_issuer_has_no_query_and_no_fragment() {
+        let forms = [
+            "HTTPS://x",
+            "https://X",
+            "https://x:443",
+            "https:\\\\x",
+            "https://x\n",
+            " https://x",
+            "https://ñ.example",
+            "https:x",
+        ];
+        for bad in forms {
+            assert!(Issuer::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Issuer::parse("https://xn--ida.example:8443/a").is_ok());
         let paths = ["https://x/a%20b", "https://x/a/../b", "https://x//y"];
         let others = ["http://x?y", "http://x#y", "ftp://x", "x", "https://a:b@x", "https://x/", "https://x/y/"];
         for bad in paths.into_iter().chain(others) {

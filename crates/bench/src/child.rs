@@ -65,7 +65,7 @@ impl ServeOptions {
         })
     }
 
-    async fn foundation(&self) -> Outcome<Foundation> {
+    pub async fn foundation(&self) -> Outcome<Foundation> {
         let store = Store::connect(&self.store).await?;
         store.migrate().await?;
         Ok(Foundation {
@@ -91,18 +91,22 @@ pub async fn serve(options: ServeOptions) -> Outcome<()> {
     let background = authority.spawn_background();
     let settings = ServerSettings {
         metrics_bind: None,
+        gate_bind: None,
+        admin: None,
         bind: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: None,
         trusted_proxies: Vec::new(),
         allowed_origins: Vec::new(),
         workers: None,
         drain: Duration::ZERO,
+        console: true,
         max_connections_per_source: None,
     };
     let server = Server::bind(authority, settings)?;
     println!("{}", server.address());
     server.run(parent_gone()).await?;
-    drop(background);
+    // In order, so that no other server waits for this one.
+    background.finish().await;
     Ok(())
 }
 

@@ -3,9 +3,10 @@
 //! `cargo run --release -p ficha-bench -- issue` starts a server as a separate process (this executable again), puts it
 //! under load over loopback, measures the limits of the machine in the same run, and writes JSON. `-- verify` does that
 //! for the resource server's library and compares it with other libraries (`peers`), and `-- revoke` for the denylist's
-//! feed. `-- tables` writes the tables of docs/src/performance.md from the committed JSON.
+//! feed, and `-- admin` for the admin API. `-- tables` writes the tables of docs/src/performance.md from the committed JSON.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+mod admin;
 mod calm;
 mod child;
 mod drive;
@@ -40,6 +41,8 @@ enum Scenario {
     Verify(verify::Options),
     /// The denylist's feed: from a revocation to every follower, idle followers, a first list
     Revoke(revoke::Options),
+    /// The admin API on a large store: lists, counts, a revocation of very many sessions, an import
+    Admin(admin::Options),
     /// Write the tables of the performance page from the JSON files
     Tables {
         /// The page
@@ -68,6 +71,7 @@ fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.scenario {
+            Scenario::Admin(options) => admin::run(options).await,
             Scenario::Issue(options) => issue::run(options).await,
             Scenario::Tables { page, results } => tables::write(&page, &results),
             Scenario::Verify(options) => verify::run(options).await,

@@ -22,11 +22,43 @@ pub struct PasswordArguments {
     password_hash: Option<String>,
 }
 
-/// Reads a new password or hash as the arguments say.
+/// A new password or hash.
+pub enum Typed {
+    /// As typed.
+    Plain(Zeroizing<String>),
+    /// From another system.
+    Hash(String),
+}
+
+/// Reads a new password or hash as the arguments say, for the configured database.
 pub fn new_password(arguments: &PasswordArguments) -> Result<NewPassword, CliError> {
+    parsed(Some(typed_password(arguments)?))
+}
+
+/// The same if it can be used as far as that is known without a database.
+pub fn checked(typed: Typed) -> Result<Typed, CliError> {
+    if let Typed::Hash(hash) = &typed {
+        parsed(Some(Typed::Hash(hash.clone())))?;
+    }
+    Ok(typed)
+}
+
+/// What was typed, for the configured database.
+pub fn parsed(typed: Option<Typed>) -> Result<NewPassword, CliError> {
+    match typed {
+        Some(Typed::Plain(text)) => Ok(NewPassword::Plain(Password::new(text.as_str()))),
+        Some(Typed::Hash(hash)) => {
+            let hash = StoredHash::parse(&hash);
+            hash.map(NewPassword::Imported).map_err(|error| CliError::Input(format!("--password-hash: {error}")))
+        }
+        None => Err(CliError::Input("there is no password".into())),
+    }
+}
+
+/// The same as text.
+pub fn typed_password(arguments: &PasswordArguments) -> Result<Typed, CliError> {
     if let Some(hash) = &arguments.password_hash {
-        let hash = StoredHash::parse(hash);
-        return hash.map(NewPassword::Imported).map_err(|error| CliError::Input(format!("--password-hash: {error}")));
+        return Ok(Typed::Hash(hash.clone()));
     }
     let text = match arguments.password_stdin {
         true => piped()?,
@@ -35,7 +67,7 @@ pub fn new_password(arguments: &PasswordArguments) -> Result<NewPassword, CliErr
     if text.is_empty() {
         return Err(CliError::Input("the password is empty".into()));
     }
-    Ok(NewPassword::Plain(Password::new(text.as_str())))
+    Ok(Typed::Plain(text))
 }
 
 fn piped() -> Result<Zeroizing<String>, CliError> {

@@ -8,6 +8,8 @@ mod config;
 mod error;
 mod logging;
 mod output;
+mod place;
+mod remote;
 mod token_file;
 
 use std::process::ExitCode;
@@ -37,6 +39,6 @@ fn main() -> ExitCode {
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    logging::final_error(&message);
+    logging::final_error(&output::printable(message));
     ExitCode::FAILURE
 }

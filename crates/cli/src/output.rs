@@ -29,7 +29,20 @@ pub fn warn(line: &str) {
 /// Prints one JSON document.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
-    say(&text)
+    say(&escaped_json(text))
+}
+
+/// JSON escapes the control characters of ASCII only. The others (C1) are commands to many terminals, too.
+fn escaped_json(text: String) -> String {
+    if !text.chars().any(is_c1) {
+        return text;
+    }
+    let shown = |c: char| if is_c1(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+fn is_c1(c: char) -> bool {
+    ('\u{7f}'..='\u{9f}').contains(&c)
 }
 
 /// Prints rows as aligned columns under their headings.
@@ -44,12 +57,15 @@ pub struct Table<const N: usize> {
     /// Until they are printed.
     headings: Option<[String; N]>,
     widths: [usize; N],
+    /// How wide the terminal is; `None`: it is printed to something else, and nothing is cut.
+    screen: Option<usize>,
 }
 
 impl<const N: usize> Table<N> {
     /// An empty table.
     pub fn new(headings: [&str; N]) -> Self {
-        Self { headings: Some(headings.map(str::to_owned)), widths: [0; N] }
+        let screen = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+        Self { headings: Some(headings.map(str::to_owned)), widths: [0; N], screen }
     }
 
     /// Prints the next rows.
@@ -61,10 +77,12 @@ impl<const N: usize> Table<N> {
                 *width = cell.chars().count().max(*width);
             }
         }
+        let widths = self.screen.map_or(self.widths, |screen| fitted(self.widths, screen));
         let mut text = String::new();
         for row in &rows {
             let mut line = String::new();
-            for (cell, width) in row.iter().zip(self.widths) {
+            for (cell, width) in row.iter().zip(widths) {
+                let cell = cut(cell, width);
                 // Writing into a String does not fail.
                 let _ = write!(line, "{cell:width$}  ");
             }
@@ -80,6 +98,29 @@ impl<const N: usize> Table<N> {
     }
 }
 
+/// How wide the columns are if all must fit into so many characters: the widest become narrower. The first never does:
+/// it names the thing, and is copied from there.
+fn fitted<const N: usize>(mut widths: [usize; N], screen: usize) -> [usize; N] {
+    const NARROWEST: usize = 8;
+    let all = |widths: &[usize; N]| widths.iter().sum::<usize>() + 2 * N.saturating_sub(1);
+    while all(&widths) > screen {
+        match widths.iter_mut().skip(1).max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            _ => break,
+        }
+    }
+    widths
+}
+
+/// The beginning of a text, with a sign that there is more.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    kept + "…"
+}
+
 /// A JSON array, printed part by part.
 #[derive(Default)]
 pub struct JsonList {
@@ -92,6 +133,7 @@ impl JsonList {
         let mut text = String::new();
         for item in items {
             let item = serde_json::to_string_pretty(item).map_err(|error| CliError::Output(error.into()))?;
+            let item = escaped_json(item);
             text.push_str(if std::mem::replace(&mut self.begun, true) { ",\n  " } else { "[\n  " });
             text.push_str(&item.replace('\n', "\n  "));
         }
@@ -112,7 +154,7 @@ pub fn fields(fields: &[(&str, String)]) -> Result<(), CliError> {
 }
 
 /// Escapes control characters: user agents and names come from outside and must not control the terminal.
-fn printable(text: String) -> String {
+pub fn printable(text: String) -> String {
     if !text.chars().any(char::is_control) {
         return text;
     }
@@ -124,6 +166,12 @@ fn printable(text: String) -> String {
 pub fn time(seconds: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
+}
+
+/// The same of Unix milliseconds.
+pub fn millis_time(millis: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| millis.to_string())
 }
 
 /// The same for a [`std::time::SystemTime`].
@@ -161,8 +209,18 @@ mod tests {
     }
 
     #[test]
+    fn a_table_fits_the_terminal_and_keeps_what_names_a_row() {
+        assert_eq!(fitted([36, 10, 40, 20], 120), [36, 10, 40, 20]);
+        assert_eq!(fitted([36, 10, 40, 20], 90), [36, 10, 19, 19]);
+        assert_eq!(fitted([36, 10, 40], 20), [36, 8, 8]);
+        assert_eq!((cut("notes:read", 10), cut("notes:read", 6)), ("notes:read".into(), "notes…".into()));
+    }
+
+    #[test]
     fn control_characters_are_escaped() {
+        assert_eq!(printable("a\u{9b}31mb".into()), "a\\u{9b}31mb");
         assert_eq!(printable("curl\u{1b}[2J\n".into()), "curl\\u{1b}[2J\\n");
         assert_eq!(printable("naïve".into()), "naïve");
+        assert_eq!(escaped_json("\"a\u{9b}é\"".into()), "\"a\\u009bé\"");
     }
 }

@@ -17,6 +17,8 @@ mod exchange;
 mod file_store;
 #[cfg(feature = "middleware")]
 mod middleware;
+#[cfg(any(feature = "admin", feature = "middleware"))]
+mod origin;
 mod retry;
 mod runtime;
 mod session;
@@ -40,7 +42,9 @@ pub use clock::{Clock, SystemClock};
 pub use error::{Error, NetworkError};
 pub use file_store::FileStore;
 #[cfg(feature = "middleware")]
-pub use middleware::{BadOrigin, BearerMiddleware};
+pub use middleware::BearerMiddleware;
+#[cfg(feature = "middleware")]
+pub use origin::BadOrigin;
 pub use source::TokenSource;
 pub use store::{MemoryStore, StoreError, StoreLock, TokenStore};
 #[cfg(feature = "http-client")]

@@ -7,7 +7,8 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 use url::{Origin, Url};
 
-use crate::endpoints::{Addresses, may_carry_secrets, redacted};
+use crate::endpoints::Addresses;
+use crate::origin::{BadOrigin, bare_origin};
 use crate::source::TokenSource;
 use crate::tokens::AccessToken;
 
@@ -30,44 +31,19 @@ pub struct BearerMiddleware {
     origins: Vec<Origin>,
 }
 
-/// Why a text was not accepted as an origin. A user name and password in the text are left out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BadOrigin {
-    /// Not an origin such as `https://api.example.com` or `http://127.0.0.1:8081`.
-    #[error("{0} is not an origin: it should look like https://api.example.com")]
-    Invalid(String),
-    /// An origin without TLS that is not a loopback address: tokens would be sent unencrypted.
-    #[error("{0} has no TLS and is not a loopback address: tokens would be sent unencrypted")]
-    PlainHttp(String),
-}
-
 impl BearerMiddleware {
     pub(crate) fn new<'a>(
         source: TokenSource,
         origins: impl IntoIterator<Item = &'a str>,
         allowed: Addresses,
     ) -> Result<Self, BadOrigin> {
-        let origins = origins.into_iter().map(|text| origin(text, allowed)).collect::<Result<_, _>>()?;
+        let origin = |text| bare_origin(text, allowed).map(|url| url.origin());
+        let origins = origins.into_iter().map(origin).collect::<Result<_, _>>()?;
         Ok(Self { source, origins })
     }
 
     fn covers(&self, url: &Url) -> bool {
         self.origins.contains(&url.origin())
-    }
-}
-
-fn origin(text: &str, allowed: Addresses) -> Result<Origin, BadOrigin> {
-    let bad = || BadOrigin::Invalid(redacted(text));
-    let url = Url::parse(text).map_err(|_| bad())?;
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !has_user;
-    if !matches!(url.scheme(), "https" | "http") || !is_bare {
-        return Err(bad());
-    }
-    match may_carry_secrets(&url, allowed) {
-        true => Ok(url.origin()),
-        false => Err(BadOrigin::PlainHttp(redacted(text))),
     }
 }
 
@@ -120,25 +96,4 @@ fn authorize(request: &mut Request, token: &AccessToken) -> reqwest_middleware::
     value.set_sensitive(true);
     request.headers_mut().insert(AUTHORIZATION, value);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_has_no_path() {
-        for good in ["https://api.example.com", "https://api.example.com/", "http://127.0.0.1:8081"] {
-            assert!(origin(good, Addresses::Safe).is_ok(), "{good}");
-        }
-        let [one, other] = ["https://api.example.com", "https://API.example.com:443/"];
-        assert_eq!(origin(one, Addresses::Safe), origin(other, Addresses::Safe));
-        for bad in ["api.example.com", "https://api.example.com/v1", "https://x/?a", "file:///etc", "https://u@x", ""] {
-            let error = BadOrigin::Invalid(redacted(bad));
-            assert_eq!(origin(bad, Addresses::Any), Err(error));
-        }
-        let plain = "http://api.example.com";
-        assert_eq!(origin(plain, Addresses::Safe), Err(BadOrigin::PlainHttp(plain.into())));
-        assert!(origin(plain, Addresses::Any).is_ok());
-    }
 }

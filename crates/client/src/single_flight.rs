@@ -69,8 +69,8 @@ impl Refresher {
     /// Waits until no refresh is under way.
     pub async fn settled(&self) {
         loop {
-            let refresh = self.state().refresh.clone();
-            let Some(mut refresh) = refresh.filter(Refresh::is_under_way) else { return };
+            let refresh = self.state().under_way().cloned();
+            let Some(mut refresh) = refresh else { return };
             while refresh.result.changed().await.is_ok() {}
         }
     }
@@ -103,7 +103,7 @@ impl Refresher {
             return Ok(Joined::NotNeeded(token));
         }
         let runtime = runtime::complete().map_err(Error::no_runtime)?;
-        if let Some(refresh) = state.refresh.as_ref().filter(|refresh| refresh.is_under_way()) {
+        if let Some(refresh) = state.under_way() {
             return Ok(Joined::Refresh(refresh.clone()));
         }
         let (sender, result) = watch::channel(None);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::builder::TokenSourceBuilder;
 use crate::error::Error;
 #[cfg(feature = "middleware")]
-use crate::middleware::{BadOrigin, BearerMiddleware};
+use crate::middleware::BearerMiddleware;
+#[cfg(feature = "middleware")]
+use crate::origin::BadOrigin;
 use crate::runtime;
 use crate::single_flight::Refresher;
 use crate::tokens::{AccessToken, Tokens};

@@ -71,13 +71,20 @@ impl State {
     pub fn usable(&self, now: SystemTime, rejected: Option<&AccessToken>) -> Option<AccessToken> {
         let token = self.current.as_ref()?;
         let forced_recently = self.forced_at.is_some_and(|at| at.elapsed() < FORCED_PAUSE);
-        if is_same(rejected, token) && !forced_recently {
+        // A refresh under way may already have a new token that is still being saved.
+        let may_be_replaced = self.under_way().is_some() || !forced_recently;
+        if is_same(rejected, token) && may_be_replaced {
             return None;
         }
         let tokens = token.tokens();
         let waits = || self.recent_failure().is_some_and(|error| !error.needs_login());
         let is_usable = !tokens.is_due(now) || (waits() && !tokens.is_expired(now));
         is_usable.then(|| token.clone())
+    }
+
+    /// The refresh under way, if there is one.
+    pub fn under_way(&self) -> Option<&Refresh> {
+        self.refresh.as_ref().filter(|refresh| refresh.is_under_way())
     }
 
     /// The current token if it has not expired, even if it is due for a refresh.

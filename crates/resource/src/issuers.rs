@@ -149,7 +149,7 @@ impl Issuers {
     }
 
     /// True if both accept the tokens of the same verifiers.
-    #[cfg(feature = "actix")]
+    #[cfg(any(feature = "actix", feature = "axum"))]
     pub(crate) fn is(&self, other: &Self) -> bool {
         let mut pairs = self.bearers().zip(other.bearers());
         self.on_stale == other.on_stale

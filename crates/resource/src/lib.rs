@@ -50,7 +50,8 @@
 //! [`DenySource`], compares the token with its [`VerifierSettings`], and caches the tokens that it has verified.
 //!
 //! With actix-web, a handler states what it needs (`Bearer<NotesRead>`, `MaybeBearer`, `HasRole<Editor>`), or middleware
-//! guards a whole part of an application (`oauth2.require("notes:admin")`). With any other framework,
+//! guards a whole part of an application (`oauth2.require("notes:admin")`). The module `axum` has the same for axum, and a
+//! tower layer. With any other framework,
 //! [`Presented::from_authorization`] reads the header and [`Refusal::response`] makes the response of RFC 6750.
 //! [`TestIssuer`] issues tokens in tests.
 //!
@@ -59,6 +60,7 @@
 //! | Feature | Default | What it adds |
 //! |---|---|---|
 //! | `actix` | yes | extractors and middleware for actix-web 4 |
+//! | `axum` | no | extractors for axum 0.8, and a tower layer, in the module `axum` |
 //! | `openapi` | yes | security schemes for OpenAPI descriptions of utoipa 6, exported as `ficha_resource::utoipa` |
 //! | `reqwest-0_13` | no | `BearerBuilder::http_client` with a client of reqwest 0.13, exported as `ficha_resource::reqwest` |
 //!
@@ -76,14 +78,20 @@
 #[cfg(feature = "actix")]
 mod actix;
 mod authorization;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod build_error;
 mod builder;
 mod cache;
 mod challenge;
+#[cfg(any(feature = "actix", feature = "axum"))]
+mod custom;
 mod error;
 mod high_water;
 mod http_bearer;
 mod issuers;
+#[cfg(any(feature = "actix", feature = "axum"))]
+mod need;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod password_bearer;
@@ -92,15 +100,19 @@ mod readiness;
 mod refusal;
 mod remote;
 mod scopes;
+#[cfg(any(feature = "actix", feature = "axum"))]
+mod seldom;
 mod source;
 mod stats;
 mod testing;
+#[cfg(any(feature = "actix", feature = "axum"))]
+mod tokens;
 mod verified;
 mod verifier;
 
 #[cfg(feature = "actix")]
 pub use actix::{
-    Bearer, BearerError, BearerGuard, ErrorBody, Extraction, HasRole, MaybeBearer, NoExtra, Realm, RequireScopes,
+    Bearer, BearerError, BearerGuard, ErrorBody, Extraction, HasRole, MaybeBearer, Realm, RequireScopes,
     RequireScopesFuture, RequireScopesService,
 };
 pub use authorization::{Malformed, has_access_token_in_form};
@@ -108,6 +120,8 @@ pub use build_error::BuildError;
 pub use builder::BearerBuilder;
 pub use cache::CacheStats;
 pub use challenge::Challenge;
+#[cfg(any(feature = "actix", feature = "axum"))]
+pub use custom::NoExtra;
 pub use error::VerifyError;
 pub use http_bearer::HttpBearer;
 pub use issuers::Issuers;

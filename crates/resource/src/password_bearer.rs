@@ -269,7 +269,7 @@ impl OAuth2PasswordBearer {
     }
 
     /// The verifier, and what is done about a stale list.
-    #[cfg(feature = "actix")]
+    #[cfg(any(feature = "actix", feature = "axum"))]
     pub(crate) fn decider(&self) -> (&Verifier, OnStale) {
         (&self.inner.verifier, self.on_stale)
     }

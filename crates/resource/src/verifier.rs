@@ -177,13 +177,13 @@ impl Verifier {
     }
 
     /// Itself, and what it does about a stale list.
-    #[cfg(feature = "actix")]
+    #[cfg(any(feature = "actix", feature = "axum"))]
     pub(crate) fn decider(&self) -> (&Self, OnStale) {
         (self, self.on_stale)
     }
 
     /// True if both are clones of the same verifier.
-    #[cfg(feature = "actix")]
+    #[cfg(any(feature = "actix", feature = "axum"))]
     pub(crate) fn shares_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }

@@ -201,7 +201,7 @@ pub struct DenylistAnswer {
     /// True if there are more entries now; omitted otherwise.
     more: Option<bool>,
     /// Each entry is an id in UUID form and the time until which it is denied, in Unix seconds.
-    #[schema(value_type = Vec<Vec<Object>>, example = json!([["0198c0de-0000-7000-8000-000000000001", 1763800000]]))]
+    #[schema(schema_with = crate::api::schemas::denylist_entries)]
     entries: Vec<(String, i64)>,
 }
 

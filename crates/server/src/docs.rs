@@ -20,6 +20,18 @@ pub async fn redirect(state: Data<State>) -> HttpResponse {
     HttpResponse::build(StatusCode::SEE_OTHER).insert_header((LOCATION, target)).finish()
 }
 
+/// Makes Swagger UI send no credentials of the browser: after a wrong client secret (401 with a challenge), browsers would
+/// ask for a password in a dialog of their own, and hide what the server has said.
+fn without_credentials(path: &str, content: Vec<u8>) -> Vec<u8> {
+    const BEGIN: &str = "SwaggerUIBundle({";
+    const OMIT: &str = "SwaggerUIBundle({\n  requestInterceptor: (request) => ({ ...request, credentials: \"omit\" }),";
+    match String::from_utf8(content) {
+        Ok(text) if path == "swagger-initializer.js" => text.replacen(BEGIN, OMIT, 1).into_bytes(),
+        Ok(text) => text.into_bytes(),
+        Err(bytes) => bytes.into_bytes(),
+    }
+}
+
 /// A file of the page.
 pub async fn file(path: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let settings = state.authority.settings();
@@ -37,5 +49,5 @@ pub async fn file(path: Path<String>, state: Data<State>) -> Result<HttpResponse
     if file.gzpipped {
         response.insert_header((CONTENT_ENCODING, "gzip"));
     }
-    Ok(response.body(file.bytes.into_owned()))
+    Ok(response.body(without_credentials(&path, file.bytes.into_owned())))
 }

@@ -30,6 +30,18 @@ pub enum ApiError {
     /// The scope is not well-formed.
     #[error("malformed scope; separate names by single spaces, and use printable ASCII without quotes or backslashes")]
     MalformedScope,
+    /// The body is compressed, or encoded otherwise.
+    #[error("a body with Content-Encoding is not accepted; send it as it is")]
+    EncodedBody,
+    /// The Authorization header is for an API, and not a client's.
+    #[error(
+        "the Authorization header has a bearer token; a client authenticates with Basic, or with client_id and client_secret \
+         in the body"
+    )]
+    BearerInsteadOfClient,
+    /// The Authorization header has another scheme.
+    #[error("the Authorization header has another scheme than Basic")]
+    ForeignClientHeader,
     /// A client with the server's own scopes gets no tokens in a browser.
     #[error("this client gets no tokens in a browser, and the console's own client gets none here")]
     NotForPages,
@@ -82,7 +94,10 @@ impl ApiError {
             Self::UnsupportedGrantType => answer(bad, Code::UnsupportedGrantType),
             Self::MalformedScope => answer(bad, Code::InvalidScope),
             Self::NotForPages => answer(bad, Code::UnauthorizedClient),
-            Self::BadClientHeader => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
+            Self::EncodedBody => answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidRequest),
+            Self::BadClientHeader | Self::BearerInsteadOfClient | Self::ForeignClientHeader => {
+                answer(StatusCode::UNAUTHORIZED, Code::InvalidClient)
+            }
             Self::MethodNotAllowed(_) => answer(StatusCode::METHOD_NOT_ALLOWED, Code::InvalidRequest),
             Self::NotFound => answer(StatusCode::NOT_FOUND, Code::InvalidRequest),
             Self::Bug => server_error(),
@@ -112,6 +127,7 @@ fn authority_answer(error: &AuthorityError) -> Answer {
     let bad = StatusCode::BAD_REQUEST;
     match error {
         AuthorityError::ClientAuthentication => answer(StatusCode::UNAUTHORIZED, Code::InvalidClient),
+        AuthorityError::WrongResource => answer(bad, Code::InvalidTarget),
         AuthorityError::GrantNotAllowed => answer(bad, Code::UnauthorizedClient),
         AuthorityError::ScopeExceeded | AuthorityError::OwnScope => answer(bad, Code::InvalidScope),
         AuthorityError::BadCredentials

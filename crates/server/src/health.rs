@@ -109,6 +109,11 @@ fn authority_counters(registry: &mut Registry, counted: &Metrics) {
     counter("ficha_database_history_changes", "Failovers and restores of the database that were noticed", histories);
     counter("ficha_client_tokens", "Tokens that clients obtained for themselves", counted.client_tokens.get());
     counter("ficha_revocations", "Revoked sessions and tokens", counted.revocations.get());
+    counter(
+        "ficha_revocations_malformed",
+        "Revocations of something that can't be a token",
+        counted.revocations_malformed.get(),
+    );
     counter("ficha_client_failures", "Failed client authentications", counted.client_failures.get());
     counter("ficha_denylist_polls", "Answered polls of the denylist", counted.feed_polls.get());
     counter("ficha_denylist_resets", "Polls with an unknown cursor", counted.feed_resets.get());

@@ -5,10 +5,12 @@ mod api;
 mod denylist;
 mod docs;
 mod error;
+mod gate;
 mod health;
 mod http;
 mod oauth;
 mod openapi;
+mod pages;
 mod request;
 mod routes;
 mod server;
@@ -20,7 +22,7 @@ pub use http::cors::{WebOrigin, WebOriginError};
 pub use http::network::{NetworkError, parse_network};
 pub use http::tls::TlsSettings;
 pub use ipnet::IpNet;
-pub use server::{Listeners, Server, ServerError, ServerSettings};
+pub use server::{AdminSite, Listeners, Server, ServerError, ServerSettings};
 
 /// Internals for the targets of `fuzz/`. Not part of the API.
 #[cfg(feature = "fuzzing")]

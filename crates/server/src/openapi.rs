@@ -4,12 +4,15 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{OpenApi as Description, Server};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{Content, OpenApi as Description, PathItem, RefOr, Server};
 
 use ficha_authority::OWN_SCOPES;
 
 use crate::error::ApiError;
+use crate::routes::Routes;
 use crate::state::State;
 
 #[derive(OpenApi)]
@@ -34,18 +37,25 @@ use crate::state::State;
         crate::api::audit::own,
         crate::api::events::watch,
         crate::api::users::list,
-        crate::api::users::create,
+        crate::api::new_user::create,
         crate::api::users::show,
         crate::api::users::change,
         crate::api::users::delete,
         crate::api::users::set_password,
         crate::api::users::action,
         crate::api::users::export,
+        crate::api::overview::show,
+        crate::api::import::import,
+        crate::api::jobs::list,
+        crate::api::jobs::show,
+        crate::api::jobs::stop,
         crate::api::clients::list,
         crate::api::clients::create,
         crate::api::clients::show,
         crate::api::clients::change,
         crate::api::clients::delete,
+        crate::api::client_secrets::add,
+        crate::api::client_secrets::remove,
         crate::api::keys::list,
         crate::api::keys::rotate,
         crate::api::keys::purge,
@@ -70,22 +80,85 @@ pub async fn openapi(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let mut scopes = state.authority.declared_scopes().await?;
     // No client obtains the server's own scopes in a page, so Authorize offers none.
     scopes.retain(|(name, _)| OWN_SCOPES.iter().all(|(own, _)| own != name));
-    let description = describe(state.authority.settings().issuer.path(), scopes);
+    let issuer = &state.authority.settings().issuer;
+    let mut description = describe(issuer.path(), scopes);
+    keep_what_is_here(&mut description, state.routes);
+    if !state.routes.protocol
+        && let Some(components) = &mut description.components
+    {
+        // Tokens come from the issuer, at another origin, which Authorize can't ask: one is pasted.
+        components.security_schemes.remove("password");
+    }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(description))
+}
+
+/// Leaves out what this listener does not have.
+fn keep_what_is_here(description: &mut Description, routes: Routes) {
+    let is_here = |path: &str| {
+        let own = path == "/api/v1/me" || path.starts_with("/api/v1/me/");
+        match path.starts_with("/api/v1/") {
+            true => routes.admin || own,
+            false if path.starts_with("/health/") => true,
+            false if path == "/metrics" => routes.metrics,
+            false => routes.protocol,
+        }
+    };
+    description.paths.paths.retain(|path, _| is_here(path));
 }
 
 /// The description, with the password flow as its security scheme.
 fn describe(base_path: &str, scopes: Vec<(String, String)>) -> Description {
     let mut description = Endpoints::openapi();
-    if !base_path.is_empty() {
-        description.servers = Some(vec![Server::new(base_path)]);
-    }
-    // Relative, so that Authorize works under any name by which the server is reached.
+    // Relative, so that it is right under any name by which the server is reached.
+    description.servers = Some(vec![Server::new(if base_path.is_empty() { "/" } else { base_path })]);
+    // Relative as well, for Authorize.
     let token_url = format!("{base_path}/token");
     let flow = Password::with_refresh_url(token_url.clone(), Scopes::from_iter(scopes), token_url);
     let components = description.components.get_or_insert_with(Default::default);
     components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(flow)])));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    description.tags =
+        Some(TAGS.map(|(name, what)| TagBuilder::new().name(name).description(Some(what)).build()).into());
+    for operation in description.paths.paths.values_mut().flat_map(operations) {
+        type_problems(operation);
+        // Where the one line says all, it is the description as well.
+        let summary = operation.summary.clone();
+        operation.description.get_or_insert_with(|| summary.unwrap_or_default());
+    }
     description
+}
+
+/// The groups of operations.
+const TAGS: [(&str, &str); 7] = [
+    ("OAuth2", "Tokens: obtaining, refreshing, revoking and introspecting them"),
+    ("Session", "The session of the bearer"),
+    ("Discovery", "Metadata and keys"),
+    ("Denylist", "What resource servers follow, to refuse what was revoked"),
+    ("Account", "One's own account, with ficha:account"),
+    ("Admin", "The admin API"),
+    ("Operation", "Health and metrics"),
+];
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = path;
+    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
+}
+
+/// Problems have a type of their own (RFC 9457).
+fn type_problems(operation: &mut Operation) {
+    let is_problem = |content: &RefOr<Content>| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => {
+            schema.ref_location == "#/components/schemas/Problem"
+        }
+        _ => false,
+    };
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        if response.content.get("application/json").is_some_and(is_problem)
+            && let Some(content) = response.content.shift_remove("application/json")
+        {
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
+    }
 }

@@ -10,58 +10,95 @@ use crate::error::ApiError;
 use crate::http::run_to_completion::run_to_completion;
 use crate::http::unknown_key::load_unknown_key;
 use crate::state::State;
-use crate::{api, denylist, docs, health, oauth, openapi, users};
+use crate::{api, denylist, docs, gate, health, oauth, openapi, pages, users};
 
-/// Which routes an address has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Routes {
-    /// All of them.
-    All,
-    /// All but `/metrics`, which has an address of its own.
-    WithoutMetrics,
-    /// `/metrics` and the health checks.
-    Operation,
+/// Which routes a listener has, besides the health checks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// Those of the protocol: tokens, the feed, keys and metadata.
+    pub protocol: bool,
+    /// `/metrics`.
+    pub metrics: bool,
+    /// The admin API; without it, the part of it that is about one's own account stays with the protocol.
+    pub admin: bool,
+    /// The pages for every user: the sign-in and the account.
+    pub pages: bool,
+    /// Those for administrators.
+    pub console: bool,
+    /// `/verify`, for proxies.
+    pub gate: bool,
 }
 
 /// Puts every endpoint below the issuer's path, and the health checks at the root as well.
-pub fn configure(app: &mut ServiceConfig, state: &State, routes: Routes) {
+pub fn configure(app: &mut ServiceConfig, state: &State) {
+    let routes = state.routes;
     app.app_data(web::Data::new(state.clone())).app_data(state.guard.clone());
     app.default_service(web::to(not_found));
-    if routes == Routes::Operation {
-        app.service(get("/health/live", read().to(health::live)));
-        app.service(get("/health/ready", read().to(health::ready)));
-        app.service(get("/metrics", read().to(health::metrics)));
-        return;
-    }
-    let base = state.authority.settings().issuer.path().to_owned();
-    if routes == Routes::All {
-        app.service(get(&format!("{base}/metrics"), read().to(health::metrics)));
-    }
+    let serves_issuer = routes.protocol || routes.admin;
+    // What is for operators alone has no path of its own.
+    let base = if serves_issuer { state.authority.settings().issuer.path().to_owned() } else { String::new() };
     if !base.is_empty() {
-        // RFC 8414 §3: the well-known part goes between the host and the issuer's path.
-        let well_known = format!("/.well-known/oauth-authorization-server{base}");
-        app.service(get(&well_known, read().to(oauth::metadata::metadata)));
-        app.service(get("/health/live", read().to(health::live)));
-        app.service(get("/health/ready", read().to(health::ready)));
+        if routes.pages {
+            pages::configure_root(app, &base);
+        }
+        if routes.protocol {
+            // RFC 8414 §3: the well-known part goes between the host and the issuer's path.
+            let well_known = format!("/.well-known/oauth-authorization-server{base}");
+            app.service(get(&well_known, read().to(oauth::metadata::metadata)));
+            let openid = format!("/.well-known/openid-configuration{base}");
+            app.service(get(&openid, read().to(oauth::metadata::metadata)));
+        }
+        app.configure(health_checks);
     }
-    app.service(
-        web::scope(&base)
-            .service(post("/token", web::post().to(oauth::token::token)))
-            .service(post("/revoke", web::post().to(oauth::revoke::revoke)))
-            .service(post("/introspect", web::post().to(oauth::introspect::introspect)))
-            .service(post("/logout", web::post().to(oauth::logout::logout).wrap(from_fn(load_unknown_key))))
-            .service(get("/users/me", read().to(users::me).wrap(from_fn(load_unknown_key))))
-            .service(poll("/denylist", web::get().to(denylist::denylist)))
-            .service(get("/.well-known/jwks.json", read().to(oauth::jwks::jwks)))
-            .service(get("/.well-known/oauth-authorization-server", read().to(oauth::metadata::metadata)))
-            .service(get("/openapi.json", read().to(openapi::openapi)))
-            .service(get("/docs", read().to(docs::redirect)))
-            .service(get("/docs/{file:.*}", read().to(docs::file)))
-            .service(get("/problems/{name}", read().to(api::problems::page)))
-            .service(get("/health/live", read().to(health::live)))
-            .service(get("/health/ready", read().to(health::ready)))
-            .service(api::routes()),
-    );
+    app.service(web::scope(&base).configure(move |app| {
+        app.configure(health_checks);
+        if routes.metrics {
+            app.service(get("/metrics", read().to(health::metrics)));
+        }
+        if routes.protocol {
+            protocol(app);
+        }
+        if serves_issuer {
+            descriptions(app);
+        }
+        if serves_issuer {
+            app.service(api::routes(routes.admin));
+        }
+        if routes.pages {
+            pages::configure(app, routes.console);
+        }
+        if routes.gate {
+            // With any method: some proxies ask with that of the request.
+            app.service(web::resource("/verify").route(web::route().to(gate::verify)));
+        }
+    }));
+}
+
+fn health_checks(app: &mut ServiceConfig) {
+    app.service(get("/health/live", read().to(health::live)));
+    app.service(get("/health/ready", read().to(health::ready)));
+}
+
+/// What clients and services use.
+fn protocol(app: &mut ServiceConfig) {
+    app.service(post("/token", web::post().to(oauth::token::token)))
+        .service(post("/revoke", web::post().to(oauth::revoke::revoke)))
+        .service(post("/introspect", web::post().to(oauth::introspect::introspect)))
+        .service(post("/logout", web::post().to(oauth::logout::logout).wrap(from_fn(load_unknown_key))))
+        .service(get("/users/me", read().to(users::me).wrap(from_fn(load_unknown_key))))
+        .service(poll("/denylist", web::get().to(denylist::denylist)))
+        .service(get("/.well-known/jwks.json", read().to(oauth::jwks::jwks)))
+        .service(get("/.well-known/oauth-authorization-server", read().to(oauth::metadata::metadata)))
+        // RFC 8414 §5: some clients look here alone.
+        .service(get("/.well-known/openid-configuration", read().to(oauth::metadata::metadata)));
+}
+
+/// What developers read.
+fn descriptions(app: &mut ServiceConfig) {
+    app.service(get("/openapi.json", read().to(openapi::openapi)))
+        .service(get("/docs", read().to(docs::redirect)))
+        .service(get("/docs/{file:.*}", read().to(docs::file)))
+        .service(get("/problems/{name}", read().to(api::problems::page)));
 }
 
 fn post(path: &str, route: Route) -> impl HttpServiceFactory + use<> {

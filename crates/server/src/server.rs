@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ficha_authority::{Authority, Tasks};
+use ficha_authority::{Authority, Issuer, Settings, Tasks};
 
 use crate::http::connections::Connections;
 use crate::http::cors::WebOrigin;
@@ -26,6 +26,11 @@ pub struct ServerSettings {
     pub bind: SocketAddr,
     /// Another address for `/metrics`, over plain HTTP. If set, the first one does not have it.
     pub metrics_bind: Option<SocketAddr>,
+    /// Another address for `/verify`, over plain HTTP: proxies on this machine ask there about tokens. `None`: nowhere.
+    pub gate_bind: Option<SocketAddr>,
+    /// An address of its own for the admin API and the console. If set, the first one does not have them, but for what is
+    /// about one's own account.
+    pub admin: Option<AdminSite>,
     /// HTTPS, if set.
     pub tls: Option<TlsSettings>,
     /// The proxies whose `X-Forwarded-For` and `Forwarded` headers are trusted.
@@ -37,17 +42,47 @@ pub struct ServerSettings {
     pub workers: Option<NonZeroUsize>,
     /// How long everything is still served after the signal to stop.
     pub drain: Duration,
+    /// Whether there are pages for browsers: console and account. There are none with a shared secret, nor on plain HTTP
+    /// unless that is a loopback address.
+    pub console: bool,
     /// How many connections without an authenticated request one source may hold. `None`: a quarter of the files that
     /// the process may open.
     pub max_connections_per_source: Option<usize>,
 }
 
+/// Where the admin API and the console are, if not with everything else.
+#[derive(Debug, Clone)]
+pub struct AdminSite {
+    /// The address and port; port 0 takes any free one. HTTPS as at the first one, unless `site` is plain HTTP.
+    pub bind: SocketAddr,
+    /// By which address browsers and administrators know it: an origin with the issuer's path.
+    pub site: Issuer,
+}
+
 impl ServerSettings {
+    /// By which address browsers and administrators know this server.
+    pub fn site<'a>(&'a self, authority: &'a Settings) -> &'a Issuer {
+        self.admin.as_ref().map_or(&authority.issuer, |admin| &admin.site)
+    }
+
+    /// True if there is a console.
+    pub fn has_console(&self, authority: &Settings) -> bool {
+        self.has_pages_at(authority, self.site(authority))
+    }
+
+    /// True if there are pages for browsers at the issuer, or at another site.
+    pub(crate) fn has_pages_at(&self, authority: &Settings, site: &Issuer) -> bool {
+        let is_safe = site.is_loopback() || !site.is_plain_http();
+        self.console && !authority.shares_secret() && is_safe
+    }
+
     /// Binds the addresses before anything else is created.
     pub fn listen(&self) -> Result<Listeners, ServerError> {
         Ok(Listeners {
             main: listen(self.bind, "server.bind")?,
             metrics: self.metrics_bind.map(|address| listen(address, "server.metrics_bind")).transpose()?,
+            gate: self.gate_bind.map(|address| listen(address, "server.gate_bind")).transpose()?,
+            admin: self.admin.as_ref().map(|admin| listen(admin.bind, "admin.bind")).transpose()?,
         })
     }
 }
@@ -55,14 +90,21 @@ impl ServerSettings {
 /// The addresses of a server, bound.
 #[derive(Debug)]
 pub struct Listeners {
-    main: TcpListener,
-    metrics: Option<TcpListener>,
+    pub(crate) main: TcpListener,
+    pub(crate) metrics: Option<TcpListener>,
+    pub(crate) admin: Option<TcpListener>,
+    pub(crate) gate: Option<TcpListener>,
 }
 
 impl Listeners {
     /// Where the server will listen.
     pub fn address(&self) -> Result<SocketAddr, ServerError> {
         Ok(self.main.local_addr()?)
+    }
+
+    /// Where it will listen for the admin API and the pages, if that is another address.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 }
 
@@ -133,6 +175,16 @@ impl Server {
         self.listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
+    /// Where it listens for `/verify`, if it does.
+    pub fn gate_address(&self) -> Option<SocketAddr> {
+        self.listeners.gate.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Where it listens for the admin API and the pages, if that is another address.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.listeners.admin_address()
+    }
+
     /// Serves until `stop` is ready, then drains, and finishes the requests under way.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         self.run_until(stop, std::future::pending()).await
@@ -160,7 +212,7 @@ impl Server {
         }
         let (authority, drain) = (self.authority.clone(), self.settings.drain);
         let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?;
-        let server = serve(self.listeners.main, self.listeners.metrics, &self.settings, tls, state.clone())?;
+        let server = serve(self.listeners, &self.settings, tls, state.clone())?;
         let handle = server.handle();
         let stopper = async {
             stop.await;

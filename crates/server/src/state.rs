@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
-use ficha_authority::{Authority, Verdict};
+use ficha_authority::{Authority, Issuer, Verdict};
 use ficha_resource::{BearerGuard, DenySource, DenyVerdict, KeyLookup, KeySource, Verifier, VerifierSettings};
 use ficha_token::Algorithm;
 use ficha_token::DenyId;
@@ -15,6 +15,7 @@ use crate::api::events::Streams;
 use crate::http::connections::Connections;
 use crate::http::request_id::{RequestId, RequestIds};
 use crate::request::source::TrustedProxies;
+use crate::routes::Routes;
 
 /// How much memory the cache of verified tokens may take, in bytes: about 10,000 tokens.
 const CACHE_BYTES: usize = 12 * 1024 * 1024;
@@ -27,6 +28,11 @@ const STALE_RETRY: Duration = Duration::from_secs(1);
 pub struct State {
     /// The authorization server itself, without HTTP.
     pub authority: Authority,
+    /// By which address browsers and administrators know the listener that a request came to: the issuer, or the same
+    /// path at `admin.origin`.
+    pub site: Arc<Issuer>,
+    /// What that listener has.
+    pub routes: Routes,
     /// Determines who sent a request.
     pub proxies: Arc<TrustedProxies>,
     /// Checks the tokens that are presented to this server itself.
@@ -37,6 +43,8 @@ pub struct State {
     stopping: Arc<AtomicBool>,
     /// The streams of events.
     pub streams: Arc<Streams>,
+    /// The receipts of pages that go on.
+    pub receipts: Arc<Streams>,
 }
 
 impl State {
@@ -52,14 +60,22 @@ impl State {
         let guard = BearerGuard::new(verifier).realm("ficha");
         let request_ids = RequestIds::default();
         Self {
+            site: Arc::new(authority.settings().issuer.clone()),
+            routes: Routes::default(),
             authority,
             proxies: Arc::new(proxies),
             guard,
             request_ids,
             connections,
             stopping: Arc::default(),
-            streams: Arc::default(),
+            streams: Arc::new(Streams::of_events()),
+            receipts: Arc::new(Streams::of_receipts()),
         }
+    }
+
+    /// The same for a listener: by which address it is known, and what it has.
+    pub fn for_listener(&self, site: Issuer, routes: Routes) -> Self {
+        Self { site: Arc::new(site), routes, ..self.clone() }
     }
 
     /// The id of a request that has just arrived.

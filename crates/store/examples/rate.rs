@@ -64,7 +64,7 @@ async fn sessions(store: &Store) -> Vec<Rotation> {
     let client = ClientRecord {
         id: "app".into(),
         subject: id(),
-        secret_hash: None,
+        secrets: Vec::new(),
         grants: Vec::new(),
         scopes: ClientScopes::Any,
         audience: None,

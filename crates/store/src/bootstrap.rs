@@ -10,7 +10,7 @@ use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::keys::insert_key;
-use crate::rows::{client, globals, user};
+use crate::rows::{globals, user};
 use crate::users::insert_user;
 use crate::{Cause, ClientRecord, EventActor, NewKey, Result, Store, UserRecord};
 
@@ -49,7 +49,6 @@ impl Store {
     /// Writes the first keys, client, user and scopes, once per database: a mark in `globals` records that it was done,
     /// so a user that is deleted later does not come back.
     pub async fn bootstrap(&self, first: Bootstrap) -> Result<BootstrapOutcome> {
-        let client = first.client.map(client::Model::try_from).transpose()?;
         let user = first.user.map(|(user, cost)| user::Model::new(user, cost)).transpose()?;
         let cause = Cause {
             actor: EventActor::Server { name: "first start".into() },
@@ -69,8 +68,8 @@ impl Store {
             for (name, description) in &first.scopes {
                 upsert_scope(self, transaction, name, description, &cause).await?;
             }
-            let client_added = match &client {
-                Some(row) => insert_client(self, transaction, row.clone(), &cause).await?,
+            let client_added = match &first.client {
+                Some(client) => insert_client(self, transaction, client, &cause).await?,
                 None => false,
             };
             let user_added = match &user {

@@ -12,7 +12,7 @@ use crate::clients::insert_client;
 use crate::clients::scopes::upsert_scope;
 use crate::database::globals::{ONLY, lock, raise_changes};
 use crate::database::transaction::{statement, transaction};
-use crate::rows::{client, globals, parse_scope, user};
+use crate::rows::{globals, parse_scope, user};
 use crate::{Cause, ClientRecord, Result, Store};
 
 /// What is added.
@@ -34,15 +34,14 @@ impl Store {
             return Ok(false);
         }
         self.give_to_users(&own.scope_of_users).await?;
-        let clients: Vec<_> = own.clients.iter().cloned().map(client::Model::try_from).collect::<Result<_>>()?;
         transaction!(self, |transaction| {
             // Two servers at once: the second waits for this lock and then sees the mark.
             if lock(transaction).await?.own_clients_at.is_some() {
                 return Ok(false);
             }
             raise_changes(transaction).await?;
-            for row in &clients {
-                insert_client(self, transaction, row.clone(), cause).await?;
+            for client in &own.clients {
+                insert_client(self, transaction, client, cause).await?;
             }
             let known = crate::rows::scope::Entity::find().all(transaction).await?;
             for (name, description) in own.scopes.iter().filter(|(name, _)| known.iter().all(|row| row.name != *name)) {

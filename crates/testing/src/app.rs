@@ -65,12 +65,15 @@ impl Default for Options {
             },
             server: ServerSettings {
                 metrics_bind: None,
+                gate_bind: None,
+                admin: None,
                 bind: SocketAddr::from(([127, 0, 0, 1], 0)),
                 tls: None,
                 trusted_proxies: Vec::new(),
                 allowed_origins: Vec::new(),
                 workers: std::num::NonZeroUsize::new(2),
                 drain: Duration::ZERO,
+                console: true,
                 max_connections_per_source: None,
             },
             background: true,
@@ -102,6 +105,10 @@ pub async fn foundation(database: &TestDatabase, folder: &std::path::Path) -> Fo
 /// A running server.
 pub struct App {
     pub address: SocketAddr,
+    /// Where the admin API and the pages are, if they have an address of their own.
+    pub admin_address: Option<SocketAddr>,
+    /// Where proxies ask about tokens, if they may.
+    pub gate_address: Option<SocketAddr>,
     pub clock: Arc<ManualClock>,
     pub authority: Authority,
     /// The store that it uses.
@@ -163,7 +170,8 @@ impl App {
         let background = options.background.then(|| authority.spawn_background());
         let tls = options.server.tls.is_some();
         let server = Server::bind(authority.clone(), options.server).expect("port 0 is free");
-        let address = server.address();
+        let (address, admin_address) = (server.address(), server.admin_address());
+        let gate_address = server.gate_address();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
             let stopped = async {
@@ -174,6 +182,8 @@ impl App {
         let password = first.and_then(|first| first.admin_password);
         Self {
             address,
+            admin_address,
+            gate_address,
             clock,
             admin: authority.admin(),
             store,

@@ -3,11 +3,13 @@
 #![allow(missing_docs, reason = "only tests use it, and the names say it")]
 
 mod app;
+mod copies;
 mod http;
 mod waiting;
 pub mod webdriver;
 pub mod wire;
 
 pub use app::{App, ISSUER, Options, PASSWORD, Remains, foundation, tester};
+pub use copies::copy_session;
 pub use http::{Client, Tokens, claims, client, error, part};
 pub use waiting::{eventually, stays};

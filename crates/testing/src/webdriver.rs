@@ -171,6 +171,26 @@ impl Browser {
         self.find(xpath).await.is_ok()
     }
 
+    /// Makes the window so large.
+    pub async fn resize(&self, width: u32, height: u32) {
+        // By the devtools: a window has a least width, and a telephone does not.
+        let params = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": params });
+        self.must(Method::POST, "/goog/cdp/execute", command).await;
+    }
+
+    /// Runs a script in the page, whatever its policy says, and returns what it returns; a promise is waited for.
+    pub async fn script(&self, script: &str) -> Value {
+        self.must(Method::POST, "/execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Forbids scripts in pages, or allows them again.
+    pub async fn allow_scripts(&self, are_allowed: bool) {
+        let params = json!({ "value": !are_allowed });
+        let command = json!({ "cmd": "Emulation.setScriptExecutionDisabled", "params": params });
+        self.must(Method::POST, "/goog/cdp/execute", command).await;
+    }
+
     /// Writes a screenshot of the page as a PNG.
     pub async fn screenshot(&self, file: &Path) {
         let picture = self.must(Method::GET, "/screenshot", Value::Null).await;

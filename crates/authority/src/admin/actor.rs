@@ -1,12 +1,13 @@
 //! Who administers, and what they may do.
 
-use ficha_store::{Cause, EventActor};
+use ficha_store::{Cause, ClientRecord, EventActor, JobKind, UserRecord};
 use ficha_token::Scope;
 use uuid::Uuid;
 
 use super::AdminError;
+use super::clients::may_touch;
 use super::event_search::Sight;
-use super::powers::{Access, Area, allows, covers, events_of};
+use super::powers::{Access, Area, allows, covers, events_of, jobs_of};
 use crate::request_source::RequestSource;
 use crate::settings::ACCOUNT_SCOPE;
 
@@ -92,6 +93,20 @@ impl Actor {
         self.require(Access::Write, Area::Users)
     }
 
+    /// The same for changing this user, who may hold rights that the actor lacks.
+    pub fn require_changing_user(&self, user: &UserRecord) -> Result<(), AdminError> {
+        self.require_changing_users()?;
+        self.require_scopes_of(&user.scopes)
+    }
+
+    /// The same for ending all sessions of this user.
+    pub fn require_ending_sessions_of(&self, user: &UserRecord) -> Result<(), AdminError> {
+        self.require_ending_sessions().or_else(|refused| {
+            self.require_changing_users().map_err(|_| refused)?;
+            self.require_scopes_of(&user.scopes)
+        })
+    }
+
     /// The same for seeing clients.
     pub fn require_seeing_clients(&self) -> Result<(), AdminError> {
         self.require(Access::Read, Area::Clients)
@@ -100,6 +115,12 @@ impl Actor {
     /// The same for changing clients.
     pub fn require_changing_clients(&self) -> Result<(), AdminError> {
         self.require(Access::Write, Area::Clients)
+    }
+
+    /// The same for changing this client, which may obtain rights that the actor lacks.
+    pub fn require_changing_client(&self, client: &ClientRecord) -> Result<(), AdminError> {
+        self.require_changing_clients()?;
+        may_touch(self, client)
     }
 
     /// The same for changing scopes.
@@ -117,6 +138,16 @@ impl Actor {
         self.require(Access::Read, Area::ResourceServers)
     }
 
+    /// The same for seeing keys.
+    pub fn require_seeing_keys(&self) -> Result<(), AdminError> {
+        self.require(Access::Read, Area::Keys)
+    }
+
+    /// The same for seeing scopes.
+    pub fn require_seeing_scopes(&self) -> Result<(), AdminError> {
+        self.require(Access::Read, Area::Scopes)
+    }
+
     /// The name of the user or client.
     pub(crate) fn name(&self) -> Option<&str> {
         match &self.who {
@@ -124,6 +155,15 @@ impl Actor {
             EventActor::Client { id } => Some(id),
             EventActor::Cli { name } | EventActor::Server { name } => Some(name),
             EventActor::Anonymous => None,
+        }
+    }
+
+    /// Whom its requests belong to, whatever their session: unique among users and clients.
+    pub(crate) fn owner(&self) -> String {
+        match &self.who {
+            EventActor::User { id, .. } => format!("user {id}"),
+            EventActor::Client { id } => format!("client {id}"),
+            other => format!("{} {}", other.kind(), other.name().unwrap_or_default()),
         }
     }
 
@@ -154,6 +194,25 @@ impl Actor {
             Powers::Scopes(scopes) if scopes.contains(ACCOUNT_SCOPE) => self.user_id().map(Sight::Own),
             _ => None,
         }
+    }
+
+    /// The kinds of jobs that it may read or stop. Refuses who may not look at jobs.
+    pub(crate) fn job_kinds(&self, access: Access) -> Result<Vec<JobKind>, AdminError> {
+        let kinds = match &self.powers {
+            Powers::Everything => Some(JobKind::ALL.to_vec()),
+            Powers::Scopes(scopes) => jobs_of(scopes, access),
+        };
+        kinds.ok_or_else(|| AdminError::Forbidden(format!("this needs a scope that may {access} jobs")))
+    }
+
+    /// Refuses who may not see jobs, before a request's parameters are looked at.
+    pub fn require_seeing_jobs(&self) -> Result<(), AdminError> {
+        self.job_kinds(Access::Read).map(drop)
+    }
+
+    /// The same for stopping them.
+    pub fn require_stopping_jobs(&self) -> Result<(), AdminError> {
+        self.job_kinds(Access::Write).map(drop)
     }
 
     /// Refuses what the table does not allow.

@@ -6,16 +6,24 @@
 mod account;
 mod actor;
 mod bulk;
+mod client_secrets;
 mod clients;
 mod erase;
 mod event_search;
 mod events;
 mod export;
+mod import;
+mod import_lines;
+mod job_work;
+mod jobs;
 mod keys;
 mod one_time;
+mod overview;
 mod powers;
 mod receipts;
+mod repeated;
 mod revoke_matching;
+mod session_filter;
 mod session_search;
 mod sessions;
 mod user_search;
@@ -26,18 +34,27 @@ use std::sync::Arc;
 use ficha_password::Hashing;
 use ficha_password::policy::PolicyError;
 use ficha_store::{Cause, Revoked, StoreError};
-use ficha_token::Scope;
+use ficha_token::{Scope, ordered_uuid};
+use uuid::Uuid;
 
 pub use actor::Actor;
 pub(crate) use bulk::Stopped;
+pub use client_secrets::{NewClientSecret, OtherSecrets};
 pub use clients::{ClientChange, NewClient};
 pub use erase::Erased;
 pub use event_search::{EventPage, EventQuery, EventSearch, EventsFrom, Sight};
 pub use export::UserExport;
+pub use import_lines::ImportFormat;
+pub(crate) use job_work::Idle;
+pub use jobs::JobReport;
 pub use keys::{Purged, key_state};
+pub(crate) use overview::LiveCount;
+pub use overview::{Attention, Overview};
 pub use receipts::Began;
-pub use revoke_matching::{RevokeMatching, RevokedMatching};
-pub use session_search::{PageFrom, SearchedState, SessionCount, SessionPage, SessionSearch, reason_of};
+pub use repeated::Repeatable;
+pub use revoke_matching::{RevokeMatching, RevokePreview, RevokedMatching};
+pub use session_filter::{SearchedState, SessionSearch, reason_of};
+pub use session_search::{PageFrom, SessionCount, SessionPage};
 pub use sessions::SessionQuery;
 pub use user_search::{UserPage, UserSearch};
 pub use users::{NewPassword, NewUser};
@@ -66,7 +83,7 @@ pub enum AdminError {
     /// There is nothing with that name.
     #[error("there is no {kind} {name:?}")]
     NoSuch {
-        /// `user`, `client`, `session`, `scope`.
+        /// `user`, `client`, `session`, `scope`, `secret`, `job`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -86,6 +103,9 @@ pub enum AdminError {
     /// Another process was faster, or a recent change is not in effect yet.
     #[error("{0}")]
     Conflict(String),
+    /// An idempotency key was used for another request before.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
     /// The last enabled user who may administer everything would lose that.
     #[error("{0}")]
     LastAdministrator(String),
@@ -156,6 +176,10 @@ impl Admin {
     pub fn doubting(self, clock: &IssuerClock) -> Self {
         self.denylist.begin_expiry_clock(clock.expiry_offset(), clock);
         self
+    }
+
+    fn new_id(&self) -> Uuid {
+        ordered_uuid(&*self.base.clock, &*self.base.entropy)
     }
 
     fn now(&self) -> i64 {

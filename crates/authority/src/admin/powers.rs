@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ficha_store::JobKind;
 use ficha_token::Scope;
 
 use crate::grants::is_own;
@@ -77,6 +78,22 @@ const STREAMED: [(&str, &[&str]); 3] = [
     ("ficha:clients", &["client."]),
 ];
 
+/// Which jobs a scope shows, and whether it may stop them: all, or those of its own kind.
+const JOBS: [(&str, Access, &[JobKind]); 5] = [
+    (ADMIN_SCOPE, Access::Write, &JobKind::ALL),
+    ("ficha:admin:read", Access::Read, &JobKind::ALL),
+    ("ficha:sessions", Access::Write, &[JobKind::RevokeSessions]),
+    ("ficha:users", Access::Write, &[JobKind::ImportUsers]),
+    ("ficha:clients", Access::Write, &[]),
+];
+
+/// The kinds of jobs that these scopes may read or stop; `None`: they may not look at jobs.
+pub(crate) fn jobs_of(scopes: &Scope, access: Access) -> Option<Vec<JobKind>> {
+    let held: Vec<_> = JOBS.iter().filter(|(name, up_to, _)| access <= *up_to && scopes.contains(name)).collect();
+    let kinds = || JobKind::ALL.into_iter().filter(|kind| held.iter().any(|(.., kinds)| kinds.contains(kind)));
+    (!held.is_empty()).then(|| kinds().collect())
+}
+
 /// The beginnings of the names of events that these scopes show as they happen.
 pub(crate) fn events_of(scopes: &Scope) -> Vec<&'static str> {
     let held = STREAMED.iter().filter(|(name, _)| scopes.contains(name));
@@ -149,6 +166,25 @@ mod tests {
                 let seen = [Access::Name, Access::Read, Access::Write].iter().filter(|access| may(**access)).count();
                 assert_eq!(seen, expected, "{name} {area}");
             }
+        }
+    }
+
+    #[test]
+    fn jobs_are_those_of_ones_own_kind() {
+        use JobKind::{ImportUsers, RevokeSessions};
+        type Kinds = Option<&'static [JobKind]>;
+        let rows: [(&str, Kinds, Kinds); 7] = [
+            ("ficha:admin", Some(&JobKind::ALL), Some(&JobKind::ALL)),
+            ("ficha:admin:read", Some(&JobKind::ALL), None),
+            ("ficha:sessions", Some(&[RevokeSessions]), Some(&[RevokeSessions])),
+            ("ficha:users", Some(&[ImportUsers]), Some(&[ImportUsers])),
+            ("ficha:clients", Some(&[]), Some(&[])),
+            ("ficha:audit", None, None),
+            ("ficha:account notes:read", None, None),
+        ];
+        for (name, reads, stops) in rows {
+            assert_eq!(jobs_of(&scope(name), Access::Read).as_deref(), reads, "{name}");
+            assert_eq!(jobs_of(&scope(name), Access::Write).as_deref(), stops, "{name}");
         }
     }
 

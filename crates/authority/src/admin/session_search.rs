@@ -1,60 +1,39 @@
-//! Finding sessions: one closed filter, for lists and counts alike.
+//! Finding sessions, by one closed filter: pages in both directions, counts, and all of them for a revocation.
 
-use std::net::IpAddr;
+use std::collections::HashMap;
 
-use ficha_store::{Direction, SessionRange, SessionRecord, SessionState};
-use ipnet::IpNet;
+use ficha_store::{Candidate, Direction, EndedBy, SessionRange, SessionRecord, SessionState};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
+use super::session_filter::{SessionSearch, is_open, is_single};
 use super::{Actor, Admin, AdminError};
 
-/// How many sessions are read at a time: as many as are wanted, but not fewer or more than this.
-const LEAST_BATCH: u64 = 50;
-const BATCH: u64 = 500;
+/// How many sessions a search looks at first, and how many times more with each further step.
+const FIRST_LOOK: u64 = 50;
+const LOOK_FURTHER: u64 = 10;
+/// How many sessions a revocation looks at in a step: while their rows are read, others wait for this thread.
+const LISTED_AT_ONCE: u64 = 1_000;
 /// How many seconds the time in an id may differ from the time beside it.
 const SLACK: i64 = 2;
 /// How many sessions a page looks at, at most. Filters without an index may fit few of them.
-const MOST_SCANNED: u64 = 10_000;
-/// How many sessions a count looks at, at most.
+const MOST_SCANNED: u64 = 8_000;
+/// How many sessions a count looks at, at most: in an index alone, by the rows, and by texts that only we compare.
 const MOST_COUNTED: u64 = 100_000;
+const MOST_COUNTED_BY_ROW: u64 = 30_000;
+const MOST_COUNTED_BY_TEXT: u64 = 7_000;
+/// How many sessions a revocation looks at, at most.
+const MOST_LISTED: u64 = 5_000_000;
 
-/// Which sessions are wanted: those that fit all of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SessionSearch {
-    /// The user's name or id.
-    pub user: Option<String>,
-    /// The client.
-    pub client: Option<String>,
-    /// The address from which it was created, or a network of such addresses.
-    pub address: Option<IpNet>,
-    /// What has become of it.
-    pub state: Option<SearchedState>,
-    /// A scope that it was granted.
-    pub scope: Option<String>,
-    /// A part of the user agent that created it, whatever the case of its letters.
-    pub user_agent: Option<String>,
-    /// Created at or after this time, in Unix seconds.
-    pub created_after: Option<i64>,
-    /// Created before this time.
-    pub created_before: Option<i64>,
-    /// Refreshed at or after this time; a session that never was counts as refreshed when it was created.
-    pub refreshed_after: Option<i64>,
-    /// Refreshed before this time.
-    pub refreshed_before: Option<i64>,
-    /// Why it ended.
-    pub reason: Option<String>,
-}
-
-/// A state that can be searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SearchedState {
-    /// It can be refreshed.
-    Live,
-    /// It has expired.
-    Expired,
-    /// It was revoked, or ended with all others of its epoch.
-    Revoked,
+/// A session that fits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fitting {
+    pub(super) id: Uuid,
+    /// Its user; `None`: a client's own.
+    pub(super) user: Option<Uuid>,
+    /// True if it has not been ended, and can be.
+    pub(super) is_open: bool,
 }
 
 /// Where a page begins.
@@ -92,63 +71,9 @@ pub enum SessionCount {
 
 /// The time and the epoch by which a session's state is determined.
 #[derive(Clone, Copy)]
-struct Moment {
-    now: i64,
-    epoch: i64,
-}
-
-impl SessionSearch {
-    fn fits(&self, session: &SessionRecord, state: SessionState) -> bool {
-        let contains = |text: &Option<String>, part: &str| {
-            text.as_deref().is_some_and(|text| text.to_lowercase().contains(&part.to_lowercase()))
-        };
-        let address = || session.address.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
-        let within = |time: i64, from: Option<i64>, to: Option<i64>| {
-            from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to)
-        };
-        self.client.as_ref().is_none_or(|client| *client == session.client_id)
-            && self.address.is_none_or(|network| address().is_some_and(|address| network.contains(&address)))
-            && self.state.is_none_or(|wanted| wanted == SearchedState::of(state))
-            && self.scope.as_deref().is_none_or(|name| session.scopes.contains(name))
-            && self.user_agent.as_deref().is_none_or(|part| contains(&session.user_agent, part))
-            && within(session.created_at, self.created_after, self.created_before)
-            && within(session.rotated_at, self.refreshed_after, self.refreshed_before)
-            && self.reason.as_deref().is_none_or(|reason| reason_of(state) == Some(reason))
-    }
-}
-
-impl SearchedState {
-    /// How a state is shown.
-    pub fn of(state: SessionState) -> Self {
-        match state {
-            SessionState::Live => Self::Live,
-            SessionState::Expired => Self::Expired,
-            SessionState::Revoked(_) | SessionState::Purged => Self::Revoked,
-        }
-    }
-
-    /// `live`, `expired` or `revoked`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// Parses what [`SearchedState::as_str`] shows.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Live, Self::Expired, Self::Revoked].into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-/// Why a session ended early: a reason that is stored, or `purge`.
-pub fn reason_of(state: SessionState) -> Option<&'static str> {
-    match state {
-        SessionState::Revoked(reason) => Some(reason.as_str()),
-        SessionState::Purged => Some("purge"),
-        SessionState::Live | SessionState::Expired => None,
-    }
+pub(super) struct Moment {
+    pub now: i64,
+    pub epoch: i64,
 }
 
 impl Admin {
@@ -163,18 +88,27 @@ impl Admin {
         actor.require(Access::Read, Area::Sessions)?;
         let direction =
             if matches!(from, PageFrom::NewerThan(_)) { Direction::OldestFirst } else { Direction::NewestFirst };
-        let mut scan = Scan { moment: self.moment().await?, range: SessionRange::default(), at: None, scanned: 0 };
+        let mut range = SessionRange::default();
         match from {
             PageFrom::Newest => {}
-            PageFrom::OlderThan(id) => scan.range.older_than = Some(id),
-            PageFrom::NewerThan(id) => scan.range.newer_than = Some(id),
+            PageFrom::OlderThan(id) => range.older_than = Some(id),
+            PageFrom::NewerThan(id) => range.newer_than = Some(id),
         }
-        let (mut found, mut is_end) = (Vec::new(), !self.narrow(actor, search, &mut scan.range).await?);
+        let (mut found, mut is_end) = (Vec::new(), !self.narrow(actor, search, &mut range).await?);
+        let mut scan = Scan::new(self.moment().await?, range, direction);
+        let mut look = FIRST_LOOK.max(limit);
         while !is_end && scan.scanned < MOST_SCANNED && (found.len() as u64) < limit {
-            is_end = self.scan(&mut scan, direction, search, limit, &mut found).await?;
+            let next = look.min(MOST_SCANNED - scan.scanned);
+            is_end = self.scan(&mut scan, search, next, &mut found).await?;
+            look = look.saturating_mul(LOOK_FURTHER);
         }
-        let is_full = found.len() as u64 >= limit;
-        let last = if is_full { found.last().map(|(session, _): &(SessionRecord, _)| session.id) } else { scan.at };
+        // Of what was looked at beyond the page, nothing is known to the next one.
+        let (is_cut, is_full) = (found.len() as u64 > limit, found.len() as u64 >= limit);
+        found.truncate(limit as usize);
+        let is_end = is_end && !is_cut;
+        let last_id = found.last().map(|candidate| candidate.id);
+        let mut found = self.loaded(&found, search, scan.moment).await?;
+        let last = if is_cut { last_id } else { scan.at };
         let further = last.filter(|_| !is_end);
         if direction == Direction::OldestFirst {
             found.reverse();
@@ -203,14 +137,24 @@ impl Admin {
         search: &SessionSearch,
     ) -> Result<SessionCount, AdminError> {
         actor.require(Access::Read, Area::Sessions)?;
-        let mut scan = Scan { moment: self.moment().await?, range: SessionRange::default(), at: None, scanned: 0 };
-        let (mut count, mut is_end) = (0, !self.narrow(actor, search, &mut scan.range).await?);
-        while !is_end && scan.scanned < MOST_COUNTED {
-            let mut found = Vec::new();
-            is_end = self.scan(&mut scan, Direction::NewestFirst, search, u64::MAX, &mut found).await?;
-            count += found.len() as u64;
+        let (moment, mut range) = (self.moment().await?, SessionRange::default());
+        if !self.narrow(actor, search, &mut range).await? {
+            return Ok(SessionCount::Exactly(0));
         }
-        Ok(if is_end { SessionCount::Exactly(count) } else { SessionCount::AtLeast(count) })
+        let fit = search.fit(moment);
+        if !search.needs_texts() && fit.is_everything() {
+            let count = self.base.store.count_fitting_sessions(&range, &fit, MOST_COUNTED + 1).await?;
+            return Ok(counted(count.min(MOST_COUNTED), count <= MOST_COUNTED));
+        }
+        let mut scan = Scan::new(moment, range, Direction::NewestFirst);
+        if search.needs_texts() {
+            let mut found = Vec::new();
+            let is_end = self.scan(&mut scan, search, MOST_COUNTED_BY_TEXT, &mut found).await?;
+            return Ok(counted(found.len() as u64, is_end));
+        }
+        let (range, behind) = self.bounded(&scan, MOST_COUNTED_BY_ROW).await?;
+        let count = self.base.store.count_fitting_sessions(&range, &fit, u64::MAX >> 1).await?;
+        Ok(counted(count, behind.is_none()))
     }
 
     /// One session and its state.
@@ -224,25 +168,41 @@ impl Admin {
         found.ok_or_else(|| AdminError::NoSuch { kind: "session", name: id.to_string() })
     }
 
-    /// The ids of all sessions that fit, or of `most` and one more. Refused if too many would have to be looked at.
+    /// Who ended these sessions, as far as there is an event of it.
+    pub async fn ended_by(&self, actor: &Actor, sessions: &[Uuid]) -> Result<HashMap<Uuid, EndedBy>, AdminError> {
+        actor.require(Access::Read, Area::Sessions)?;
+        Ok(self.base.store.ended_by(sessions).await?)
+    }
+
+    /// All sessions that fit, or `most` and one more, each with whether a revocation may still change it. Refused if too many
+    /// would have to be looked at.
     pub(super) async fn all_fitting(
         &self,
         actor: &Actor,
         search: &SessionSearch,
         most: usize,
-    ) -> Result<Vec<Uuid>, AdminError> {
-        let mut scan =
-            Scan { moment: self.ending_moment().await?, range: SessionRange::default(), at: None, scanned: 0 };
-        let (mut found, mut is_end) = (Vec::new(), !self.narrow(actor, search, &mut scan.range).await?);
+    ) -> Result<Vec<Fitting>, AdminError> {
+        let (moment, mut range) = (self.ending_moment().await?, SessionRange::default());
+        let (mut found, mut is_end) = (Vec::new(), !self.narrow(actor, search, &mut range).await?);
+        let mut scan = Scan::new(moment, range, Direction::NewestFirst);
         while !is_end && found.len() <= most {
-            if scan.scanned >= MOST_COUNTED {
+            if scan.scanned >= MOST_LISTED {
                 return Err(AdminError::Invalid(format!(
-                    "more than {MOST_COUNTED} sessions would have to be looked at: name `created_after` as well"
+                    "more than {MOST_LISTED} sessions would have to be looked at: name `created_after` as well"
                 )));
             }
-            let mut part = Vec::new();
-            is_end = self.scan(&mut scan, Direction::NewestFirst, search, u64::MAX, &mut part).await?;
-            found.extend(part.into_iter().map(|(session, _)| session.id));
+            let (began, mut part) = (Instant::now(), Vec::new());
+            is_end = self.scan(&mut scan, search, LISTED_AT_ONCE, &mut part).await?;
+            if !is_end {
+                // Half as long as the step took: with a million sessions, others get this thread and the database, too.
+                tokio::time::sleep(began.elapsed() / 2).await;
+            }
+            let fitting = |one: Candidate| Fitting {
+                id: one.id,
+                user: one.user_id,
+                is_open: one.is_open(moment.now, moment.epoch),
+            };
+            found.extend(part.into_iter().map(fitting));
         }
         Ok(found)
     }
@@ -253,17 +213,18 @@ impl Admin {
         actor: &Actor,
         search: &SessionSearch,
         ids: &[Uuid],
-    ) -> Result<Vec<Uuid>, AdminError> {
+    ) -> Result<Vec<Fitting>, AdminError> {
         let (moment, mut range) = (self.ending_moment().await?, SessionRange::default());
-        let mut found = Vec::new();
+        let mut found: Vec<Fitting> = Vec::new();
         if !self.narrow(actor, search, &mut range).await? {
             return Ok(found);
         }
         for id in ids {
             let Some(session) = self.base.store.session(*id).await? else { continue };
             let is_theirs = range.user.is_none() || range.user == session.user_id;
-            if is_theirs && search.fits(&session, session.state(moment.now, moment.epoch)) && !found.contains(id) {
-                found.push(*id);
+            let state = session.state(moment.now, moment.epoch);
+            if is_theirs && search.fits(&session, state) && found.iter().all(|known| known.id != *id) {
+                found.push(Fitting { id: *id, user: session.user_id, is_open: is_open(state) });
             }
         }
         Ok(found)
@@ -290,6 +251,9 @@ impl Admin {
         range: &mut SessionRange,
     ) -> Result<bool, AdminError> {
         range.client = search.client.clone();
+        // A single address is stored as its text. Networks have no index.
+        let single = search.address.filter(|network| is_single(*network));
+        range.address = single.map(|network| network.addr().to_string());
         // Ids begin with the time of their creation, by the same clock.
         let older = search.created_before.and_then(|time| id_at(time.saturating_add(SLACK)));
         range.older_than = [range.older_than, older].into_iter().flatten().min();
@@ -307,38 +271,66 @@ impl Admin {
         Ok(range.user.is_some())
     }
 
-    /// Reads the next sessions, and collects those that fit up to `limit`. True at the end.
+    /// The full records, as far as they still fit.
+    async fn loaded(
+        &self,
+        found: &[Candidate],
+        search: &SessionSearch,
+        moment: Moment,
+    ) -> Result<Vec<(SessionRecord, SessionState)>, AdminError> {
+        let ids: Vec<Uuid> = found.iter().map(|candidate| candidate.id).collect();
+        let mut records: HashMap<Uuid, SessionRecord> =
+            self.base.store.sessions_of(&ids).await?.into_iter().map(|session| (session.id, session)).collect();
+        let in_order = ids.iter().filter_map(|id| records.remove(id));
+        let with_state = in_order.map(|session| {
+            let state = session.state(moment.now, moment.epoch);
+            (session, state)
+        });
+        Ok(with_state.filter(|(session, state)| search.fits(session, *state)).collect())
+    }
+
+    /// Looks at the next `look` sessions, and collects those that fit. True at the end.
     async fn scan(
         &self,
         scan: &mut Scan,
-        direction: Direction,
         search: &SessionSearch,
-        limit: u64,
-        found: &mut Vec<(SessionRecord, SessionState)>,
+        look: u64,
+        found: &mut Vec<Candidate>,
     ) -> Result<bool, AdminError> {
-        let batch = limit.saturating_sub(found.len() as u64).clamp(LEAST_BATCH, BATCH);
-        // One more than is looked at tells whether it is the end.
-        let mut read = self.base.store.scan_sessions(&scan.range, direction, batch + 1).await?;
-        let is_end = (read.len() as u64) <= batch;
-        read.truncate(batch as usize);
-        let count = read.len();
-        for (position, session) in read.into_iter().enumerate() {
-            scan.scanned += 1;
-            scan.at = Some(session.id);
-            let state = session.state(scan.moment.now, scan.moment.epoch);
-            if search.fits(&session, state) {
-                found.push((session, state));
-                if found.len() as u64 >= limit {
-                    return Ok(is_end && position + 1 == count);
-                }
-            }
+        let (range, behind) = self.bounded(scan, look).await?;
+        let (fit, texts) = (search.fit(scan.moment), search.needs_texts());
+        let fitting = self.base.store.fitting_sessions(&range, &fit, texts, scan.direction).await?;
+        found.extend(fitting.into_iter().filter(|candidate| !texts || search.fits_texts(candidate)));
+        scan.scanned += look;
+        let Some(behind) = behind else { return Ok(true) };
+        // The next step begins with the one behind.
+        match scan.direction {
+            Direction::NewestFirst => scan.range.older_than = Some(after(behind)),
+            Direction::OldestFirst => scan.range.newer_than = Some(before(behind)),
         }
-        match direction {
-            Direction::NewestFirst => scan.range.older_than = scan.at.or(scan.range.older_than),
-            Direction::OldestFirst => scan.range.newer_than = scan.at.or(scan.range.newer_than),
-        }
-        Ok(is_end)
+        scan.at = match scan.direction {
+            Direction::NewestFirst => scan.range.older_than,
+            Direction::OldestFirst => scan.range.newer_than,
+        };
+        Ok(false)
     }
+
+    /// The range of the next `look` sessions, and the first one behind them. Its end is fixed before they are read: one
+    /// that is created meanwhile shifts nothing.
+    async fn bounded(&self, scan: &Scan, look: u64) -> Result<(SessionRange, Option<Uuid>), AdminError> {
+        let behind = self.base.store.session_behind(&scan.range, scan.direction, look).await?;
+        let mut range = scan.range.clone();
+        match (behind, scan.direction) {
+            (None, _) => {}
+            (Some(id), Direction::NewestFirst) => range.newer_than = Some(id),
+            (Some(id), Direction::OldestFirst) => range.older_than = Some(id),
+        }
+        Ok((range, behind))
+    }
+}
+
+fn counted(count: u64, is_all: bool) -> SessionCount {
+    if is_all { SessionCount::Exactly(count) } else { SessionCount::AtLeast(count) }
 }
 
 /// The id that follows: reading older sessions than that one begins with `id`.
@@ -360,13 +352,20 @@ fn id_at(time: i64) -> Option<Uuid> {
 /// How far a search has come.
 struct Scan {
     moment: Moment,
+    /// What is left of the range.
     range: SessionRange,
-    /// The last session that was looked at.
+    direction: Direction,
+    /// Where the next page goes on.
     at: Option<Uuid>,
+    /// How many sessions were looked at, if it is not the end.
     scanned: u64,
 }
 
 impl Scan {
+    fn new(moment: Moment, range: SessionRange, direction: Direction) -> Self {
+        Self { moment, range, direction, at: None, scanned: 0 }
+    }
+
     fn told(&self, is_full: bool, is_end: bool) -> Option<u64> {
         (!is_full && !is_end).then_some(self.scanned)
     }

@@ -3,7 +3,7 @@
 use ficha_password::policy::PasswordPolicy;
 use ficha_password::{Password, StoredHash};
 use ficha_store::{NewHash, PasswordHashText, UserChange, UserRecord};
-use ficha_token::{Scope, ordered_uuid};
+use ficha_token::Scope;
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -44,6 +44,11 @@ pub struct NewUser {
 impl Admin {
     /// Creates a user.
     pub async fn add_user(&self, actor: &Actor, new: NewUser) -> Result<UserRecord, AdminError> {
+        self.add_user_as(actor, self.new_id(), new).await
+    }
+
+    /// The same with this id, which is new.
+    pub async fn add_user_as(&self, actor: &Actor, id: Uuid, new: NewUser) -> Result<UserRecord, AdminError> {
         actor.require(Access::Write, Area::Users)?;
         actor.require_scopes_of(&new.scopes)?;
         check_name(&new.name)?;
@@ -51,7 +56,7 @@ impl Admin {
         check_roles(&new.roles)?;
         let hash = self.hash(&new.name, new.password).await?;
         let user = UserRecord {
-            id: ordered_uuid(&*self.base.clock, &*self.base.entropy),
+            id,
             name: new.name,
             email: new.email,
             password_hash: PasswordHashText(hash.to_string()),
@@ -81,6 +86,15 @@ impl Admin {
         actor.require(Access::Read, Area::Users)?;
         let missing = || AdminError::NoSuch { kind: "user", name: id.to_string() };
         self.base.store.user_by_id(id).await?.ok_or_else(missing)
+    }
+
+    /// The id of a user who is named by id or name. Somebody who is not there has the id of nobody.
+    pub async fn user_id(&self, actor: &Actor, who: &str) -> Result<Uuid, AdminError> {
+        actor.require(Access::Name, Area::Users)?;
+        match who.parse() {
+            Ok(id) => Ok(id),
+            Err(_) => Ok(self.base.store.user_by_name(who).await?.map(|user| user.id).unwrap_or_default()),
+        }
     }
 
     /// By name, or by id: no name looks like an id.
@@ -220,13 +234,10 @@ impl Admin {
 
     /// Logs a user out everywhere. Who may end sessions, or change this user, may do it.
     pub async fn revoke_user(&self, actor: &Actor, name: &str) -> Result<u64, AdminError> {
-        let user = match actor.require(Access::Write, Area::Sessions) {
-            Ok(()) => self.find_user(name).await?,
-            Err(refused) => {
-                actor.require(Access::Write, Area::Users).map_err(|_| refused)?;
-                self.changeable_user(actor, name).await?
-            }
-        };
+        // Before it is looked for: who may do neither is not told who there is.
+        actor.require_ending_sessions().or_else(|refused| actor.require_changing_users().map_err(|_| refused))?;
+        let user = self.find_user(name).await?;
+        actor.require_ending_sessions_of(&user)?;
         let revoked = self.base.store.revoke_user(user.id, self.ending_now(), &self.cause(actor)).await?;
         self.finish(revoked.ok_or_else(|| no_user(name))?).await
     }
@@ -267,7 +278,7 @@ impl Admin {
         Ok(PasswordPolicy { min_length }.check(password, name)?)
     }
 
-    fn importable(&self, hash: StoredHash) -> Result<StoredHash, AdminError> {
+    pub(super) fn importable(&self, hash: StoredHash) -> Result<StoredHash, AdminError> {
         let most = self.base.settings.password.max_stored_cost;
         if hash.cost().is_some_and(|cost| cost > most) {
             return Err(AdminError::Invalid(format!(
@@ -283,11 +294,11 @@ pub(super) fn no_user(name: &str) -> AdminError {
 }
 
 /// Everybody may look after themselves. Setting the scopes without it takes that away.
-fn with_account(scopes: &Scope) -> Scope {
+pub(super) fn with_account(scopes: &Scope) -> Scope {
     format!("{scopes} {ACCOUNT_SCOPE}").trim_start().parse().unwrap_or_else(|_| scopes.clone())
 }
 
-fn check_email(email: Option<&str>) -> Result<(), AdminError> {
+pub(super) fn check_email(email: Option<&str>) -> Result<(), AdminError> {
     match email {
         Some(email) if email.is_empty() || email.len() > MOST_EMAIL || email.chars().any(char::is_control) => {
             Err(AdminError::Invalid(format!(
@@ -298,7 +309,7 @@ fn check_email(email: Option<&str>) -> Result<(), AdminError> {
     }
 }
 
-fn check_name(name: &str) -> Result<(), AdminError> {
+pub(super) fn check_name(name: &str) -> Result<(), AdminError> {
     let invalid = |why: &str| Err(AdminError::Invalid(format!("a user name {why}")));
     if name.is_empty() || name.len() > MAX_NAME_BYTES {
         return invalid("must be 1 to 256 bytes long");
@@ -313,7 +324,7 @@ fn check_name(name: &str) -> Result<(), AdminError> {
 }
 
 /// Roles follow the same rules as scope names.
-fn check_roles(roles: &[String]) -> Result<(), AdminError> {
+pub(super) fn check_roles(roles: &[String]) -> Result<(), AdminError> {
     let fits = |role: &String| !role.contains(' ') && !role.is_empty() && role.parse::<Scope>().is_ok();
     match roles.iter().find(|role| !fits(role)) {
         Some(role) => Err(AdminError::Invalid(format!("the role {role:?} must be printable ASCII without spaces"))),

@@ -2,6 +2,7 @@
 
 pub(crate) mod authenticate;
 pub(crate) mod cache;
+pub(crate) mod last_use;
 pub(crate) mod throttle;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub enum ClientCredentials {
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient {
     record: Arc<ClientRecord>,
+    /// The hash of the secret that it has shown; `None`: it is a public client.
+    secret: Option<[u8; 32]>,
 }
 
 impl AuthenticatedClient {
@@ -36,7 +39,7 @@ impl AuthenticatedClient {
         let record = ClientRecord {
             id: "ficha".to_owned(),
             subject: Uuid::nil(),
-            secret_hash: None,
+            secrets: Vec::new(),
             grants: Vec::new(),
             scopes: ClientScopes::Only(Scope::empty()),
             audience: None,
@@ -48,7 +51,7 @@ impl AuthenticatedClient {
             auth_version: 0,
             created_at: 0,
         };
-        Self { record: Arc::new(record) }
+        Self { record: Arc::new(record), secret: None }
     }
 
     /// The client.
@@ -62,16 +65,25 @@ impl AuthenticatedClient {
     }
 
     /// The same client with a record read later, if its credentials are still valid.
-    pub(crate) fn by_record(&self, record: Option<ClientRecord>) -> Result<Self, AuthorityError> {
+    pub(crate) fn by_record(&self, record: Option<ClientRecord>, now: i64) -> Result<Self, AuthorityError> {
+        let still_fits = |record: &ClientRecord| match self.secret {
+            Some(shown) => record.secrets.iter().any(|secret| secret.hash == shown && secret.is_valid(now)),
+            None => record.is_public(),
+        };
         record
-            .filter(|record| record.enabled)
-            .filter(|record| record.secret_hash == self.record.secret_hash && record.subject == self.record.subject)
-            .map(|record| Self { record: Arc::new(record) })
+            .filter(|record| record.enabled && record.subject == self.record.subject && still_fits(record))
+            .map(|record| Self { record: Arc::new(record), secret: self.secret })
             .ok_or(AuthorityError::ClientAuthentication)
+    }
+
+    /// The id of the secret that it has shown.
+    fn secret_id(&self) -> Option<Uuid> {
+        let shown = self.secret?;
+        self.record.secrets.iter().find(|secret| secret.hash == shown).map(|secret| secret.id)
     }
 
     /// True if it authenticated with a secret.
     pub fn is_confidential(&self) -> bool {
-        self.record.secret_hash.is_some()
+        self.secret.is_some()
     }
 }

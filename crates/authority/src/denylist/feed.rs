@@ -281,7 +281,7 @@ impl Authority {
     async fn check_again(&self, follower: &Follower) -> Result<(), AuthorityError> {
         let Follower::Client(client) = follower else { return Ok(()) };
         let record = self.inner.clients.find(self.store(), client.id()).await?;
-        let still = client.by_record(record.map(|record| (*record).clone()))?;
+        let still = client.by_record(record.map(|record| (*record).clone()), self.now())?;
         if still.record().serves.is_empty() { Err(AuthorityError::ServesNothing) } else { Ok(()) }
     }
 

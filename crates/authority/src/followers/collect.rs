@@ -13,19 +13,20 @@ use super::entry::UNKNOWN_LEASE;
 use super::merge::merge;
 use super::registry::Registry;
 use super::report::{Report, Said};
+use super::standing::{CLOCKS_DIFFER, FollowerState, Receipt, Standing, standing, with_left};
 use crate::denylist::cursor::Cursor;
 use crate::denylist::replica::{Denylist, read_in_time};
 
 /// How often the answers of other servers are read.
 const LOOK: Duration = Duration::from_millis(20);
+/// For how long.
+const OFTEN_FOR: Duration = Duration::from_secs(2);
 /// What happens within this time after a change is looked at together.
 const GATHER: Duration = Duration::from_millis(5);
 /// A server whose heartbeat moves does so within this time.
 const MOVES_WITHIN: Duration = Duration::from_secs(5);
 /// How long a command watches a heartbeat that is old before it takes the server to have ended.
 const WATCHED: Duration = Duration::from_millis(1_500);
-/// How far the clocks of two servers may differ, in milliseconds.
-const CLOCKS_DIFFER: i64 = 5_000;
 /// How often a receipt is looked at although nothing has happened: leases end.
 const LOOK_SELDOM: Duration = Duration::from_millis(250);
 /// A server whose heartbeat has not moved for this long has ended, without a word.
@@ -36,85 +37,11 @@ const ENDED_BY_CLOCK: i64 = 600;
 /// answers them for two seconds.
 const AFTER_BEAT: i64 = 3_000;
 
-/// How a follower stands to a revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It has applied it: the cursor of a poll covers it.
-    Applied,
-    /// It may not have it yet.
-    Behind,
-    /// Its lease has ended: it refuses everything.
-    CutOff,
-    /// It may not have it, and goes on accepting tokens.
-    AcceptsStale,
-}
-
-impl Standing {
-    /// As text.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Behind => "behind",
-            Self::CutOff => "cut_off",
-            Self::AcceptsStale => "accepts_stale",
-        }
-    }
-}
-
-/// A follower, and how it stands to a revocation, or to the newest row.
-#[derive(Debug, Clone)]
-pub struct FollowerState {
-    /// The service that it is part of.
-    pub service: String,
-    /// Which instance.
-    pub instance: String,
-    /// The client with which it authenticates.
-    pub client: Option<String>,
-    /// From where it polls.
-    pub address: Option<String>,
-    /// What it runs.
-    pub version: Option<String>,
-    /// How long it relies on an answer.
-    pub lease_seconds: Option<u64>,
-    /// True if it goes on accepting tokens after that.
-    pub accepts_stale: bool,
-    /// How it stands.
-    pub standing: Standing,
-    /// How long after the revocation began the poll arrived that shows it was applied, in milliseconds.
-    pub after_ms: Option<u64>,
-    /// When it refuses everything at the latest unless it gets an answer before, in Unix milliseconds.
-    pub refuses_at: Option<i64>,
-    /// How many rows it lacks at most.
-    pub cursor_lag: Option<i64>,
-    /// How long ago the first of them was written.
-    pub lag_ms: Option<u64>,
-    /// When its last poll arrived, in Unix milliseconds.
-    pub last_seen: i64,
-}
-
-/// Who refuses what was revoked.
-#[derive(Debug, Clone)]
-pub struct Receipt {
-    /// True if every follower has applied it or refuses everything, and every server has said so.
-    pub complete: bool,
-    /// Followers that have not named themselves.
-    pub unnamed: u64,
-    /// Servers that have not answered.
-    pub silent: u64,
-    /// The followers that have named themselves.
-    pub services: Vec<FollowerState>,
-}
-
-impl Receipt {
-    /// Nothing is known.
-    fn unknown() -> Self {
-        Self { complete: false, unnamed: 0, silent: 1, services: Vec::new() }
-    }
-}
-
 /// What is asked: how followers stand to a row, since when, and until when the answer is waited for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
+    /// An earlier row than the newest, if it is still known here.
+    pub(crate) row: Option<Cursor>,
     pub(crate) since: Instant,
     pub(crate) deadline: Instant,
     /// True: until every server has answered. False: until the receipt is complete.
@@ -156,7 +83,12 @@ impl Collector<'_> {
     /// Waits until what is wanted is known, or the time is up. It never fails: what could not be learned is missing, and
     /// the receipt says so.
     pub(crate) async fn collect(&self, wanted: Wanted) -> Receipt {
-        let Some((row, generation)) = self.newest().await else { return Receipt::unknown() };
+        self.collect_and_tell(wanted, |_| {}).await
+    }
+
+    /// The same, telling each state of the receipt on the way.
+    pub(crate) async fn collect_and_tell(&self, wanted: Wanted, tell: impl Fn(&Receipt)) -> Receipt {
+        let Some((row, generation)) = self.row(wanted.row).await else { return Receipt::unknown() };
         let known = async { tokio::try_join!(self.store.beats(), self.store.saved_followers()) };
         let Ok((beats, saved)) = read_in_time(known).await else { return Receipt::unknown() };
         let own = self.store.process();
@@ -178,10 +110,15 @@ impl Collector<'_> {
         };
         let is_done = |receipt: &Receipt| receipt.complete || (wanted.list_only && receipt.silent == 0);
         let first = collected.receipt();
+        tell(&first);
         if is_done(&first) || Instant::now() >= wanted.deadline {
             return first;
         }
         let asked = self.ask(&collected).await;
+        let is_done = |receipt: &Receipt| {
+            tell(receipt);
+            is_done(receipt)
+        };
         let receipt = self.wait(&mut collected, asked.as_ref(), wanted.deadline, is_done).await;
         if let Some(asked) = asked
             && self.own.is_none()
@@ -192,14 +129,16 @@ impl Collector<'_> {
         receipt
     }
 
-    /// The newest row, after a read that begins now.
-    async fn newest(&self) -> Option<(Cursor, u64)> {
+    /// The newest row, after a read that begins now; or the wanted one, if it is still known here.
+    async fn row(&self, wanted: Option<Cursor>) -> Option<(Cursor, u64)> {
         match self.own {
             None => read_in_time(self.store.head()).await.ok().map(|head| (Cursor::from(head), 0)),
             Some((_, denylist)) => {
                 denylist.follow(self.store, self.clock).await.ok()?;
                 let recent = denylist.recent();
-                recent.newest().map(|newest| (newest, recent.generation()))
+                // A row of another history is not known: only what this one's newest row covers is certain then.
+                let wanted = wanted.filter(|row| recent.after(*row).is_some());
+                wanted.or(recent.newest()).map(|row| (row, recent.generation()))
             }
         }
     }
@@ -232,8 +171,11 @@ impl Collector<'_> {
         let question = asked.and_then(|asked| asked.question);
         let mut read = None;
         loop {
+            // Most answer at once; those that don't are waited for with less work.
+            let is_early = collected.began.elapsed() < OFTEN_FOR;
+            let every = if question.is_some() && is_early { LOOK } else { LOOK_SELDOM };
             if let Some(question) = question
-                && read.is_none_or(|read: Instant| read.elapsed() >= LOOK)
+                && read.is_none_or(|read: Instant| read.elapsed() >= every)
             {
                 collected.read_answers(question).await;
                 read = Some(Instant::now());
@@ -243,7 +185,7 @@ impl Collector<'_> {
             if is_done(&receipt) || now >= deadline {
                 return receipt;
             }
-            let look = now + if question.is_some() { LOOK } else { LOOK_SELDOM };
+            let look = now + every;
             let changed = async {
                 match &mut changes {
                     Some(changes) => {
@@ -346,7 +288,8 @@ impl Collected<'_> {
         services.sort_by(|a, b| (&a.service, &a.instance, &a.client).cmp(&(&b.service, &b.instance, &b.client)));
         let silent = self.silent() as u64;
         let refuses = |one: &FollowerState| matches!(one.standing, Standing::Applied | Standing::CutOff);
-        Receipt { complete: unnamed == 0 && silent == 0 && services.iter().all(refuses), unnamed, silent, services }
+        let complete = unnamed == 0 && silent == 0 && services.iter().all(refuses);
+        Receipt { complete, unnamed, silent, services, about: Some(self.row.to_string()) }
     }
 
     fn state(&mut self, key: Key, report: Report, now: Instant, wall: i64) -> FollowerState {
@@ -428,22 +371,6 @@ impl Collected<'_> {
     }
 }
 
-/// A follower, and what another server knew of it that does not answer any more: it may rely on what that one has told it.
-fn with_left(one: FollowerState, left: &FollowerState, wall: i64) -> FollowerState {
-    // What it has shown after that is what it has.
-    if one.standing == Standing::Applied {
-        return one;
-    }
-    // What was seen there long before says nothing about what it does now; only how long it may rely on what it was told.
-    let is_recent = left.last_seen >= one.last_seen - CLOCKS_DIFFER;
-    let accepts_stale = one.accepts_stale || (is_recent && left.accepts_stale);
-    let has_no_end = one.refuses_at.is_none() || (is_recent && left.refuses_at.is_none());
-    let refuses_at = one.refuses_at.max(left.refuses_at).filter(|_| !accepts_stale && !has_no_end);
-    let last_seen = one.last_seen.max(left.last_seen);
-    let standing = standing(false, accepts_stale, refuses_at, wall);
-    FollowerState { standing, accepts_stale, refuses_at, last_seen, ..one }
-}
-
 /// A question that is open. It is withdrawn when this is dropped, also if nobody waits for the answers any more.
 struct Asked {
     store: Store,
@@ -474,14 +401,5 @@ async fn withdraw(store: Store, registry: Option<Arc<Registry>>, question: Uuid)
     }
     if let Some(registry) = registry {
         registry.forget_asked(question);
-    }
-}
-
-fn standing(applied: bool, accepts_stale: bool, refuses_at: Option<i64>, wall: i64) -> Standing {
-    match refuses_at {
-        _ if applied => Standing::Applied,
-        _ if accepts_stale => Standing::AcceptsStale,
-        Some(at) if at <= wall => Standing::CutOff,
-        _ => Standing::Behind,
     }
 }

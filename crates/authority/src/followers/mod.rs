@@ -12,3 +12,4 @@ pub(crate) mod merge;
 pub(crate) mod registry;
 pub(crate) mod report;
 pub(crate) mod save;
+pub(crate) mod standing;

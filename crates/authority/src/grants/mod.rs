@@ -25,7 +25,7 @@ impl Authority {
 
     /// The client as the database has it now.
     async fn current(&self, client: &AuthenticatedClient) -> Result<AuthenticatedClient, AuthorityError> {
-        client.by_record(self.store().client(client.id()).await?)
+        client.by_record(self.store().client(client.id()).await?, self.now())
     }
 
     fn blank_session(
@@ -60,6 +60,11 @@ impl Authority {
         }
     }
 
+    /// For whom a client's tokens are, if it asks for this scope.
+    pub fn audience_of(&self, client: &AuthenticatedClient, asked: Option<&Scope>) -> String {
+        self.audience_for(client, asked.unwrap_or(&Scope::default()))
+    }
+
     /// A token with one of the server's own scopes is for the server alone.
     fn audience_for(&self, client: &AuthenticatedClient, scope: &Scope) -> String {
         if scope.iter().any(is_own) {
@@ -80,13 +85,25 @@ pub(crate) fn require_grant(client: &AuthenticatedClient, grant: Grant) -> Resul
 /// What is granted of `allowed`: all that was asked for, or nothing. Without a `scope` it is everything but the
 /// server's own scopes, which must be named. They are for clients with a flag: `has_flag`.
 fn granted(allowed: &Scope, asked: Option<Scope>, has_flag: bool) -> Result<Scope, AuthorityError> {
-    match asked {
+    match asked.map(|asked| without_openid(asked, allowed)) {
         Some(asked) if !has_flag && asked.iter().any(is_own) => Err(AuthorityError::OwnScope),
         Some(asked) if asked.is_subset(allowed) => Ok(asked),
         Some(_) => Err(AuthorityError::ScopeExceeded),
         None => Ok(allowed.filter(|name| !is_own(name))),
     }
 }
+
+/// Libraries for OpenID Connect ask for `openid` whatever they need. There are no ID tokens here, so it is left out, as RFC
+/// 6749 §3.3 allows, unless it may be granted as any other scope. Who asks for nothing else gets nothing else.
+fn without_openid(asked: Scope, allowed: &Scope) -> Scope {
+    match allowed.contains(OPENID) {
+        true => asked,
+        false => asked.filter(|name| name != OPENID),
+    }
+}
+
+/// What OpenID Connect Core §3.1.2.1 requires in each request.
+const OPENID: &str = "openid";
 
 pub(crate) fn is_own(name: &str) -> bool {
     name.starts_with(OWN_PREFIX)
@@ -103,6 +120,10 @@ mod tests {
         assert_eq!(granted(&allowed, None, true).unwrap(), scope("notes:read"));
         assert_eq!(granted(&allowed, Some(scope("ficha:admin")), true).unwrap(), scope("ficha:admin"));
         assert!(matches!(granted(&allowed, Some(scope("notes:read x")), true), Err(AuthorityError::ScopeExceeded)));
+        // The scope of OpenID Connect is left out, and never widens what was asked for.
+        assert_eq!(granted(&allowed, Some(scope("openid notes:read")), true).unwrap(), scope("notes:read"));
+        assert_eq!(granted(&allowed, Some(scope("openid")), true).unwrap(), Scope::default());
+        assert_eq!(granted(&scope("openid x"), Some(scope("openid")), true).unwrap(), scope("openid"));
         let without_flag = granted(&allowed, Some(scope("notes:read ficha:admin")), false);
         assert!(matches!(without_flag, Err(AuthorityError::OwnScope)));
         assert_eq!(granted(&allowed, Some(scope("notes:read")), false).unwrap(), scope("notes:read"));

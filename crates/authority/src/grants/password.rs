@@ -32,27 +32,50 @@ impl Authority {
         source: &RequestSource,
         request: PasswordRequest,
     ) -> Result<Issued, AuthorityError> {
+        let PasswordRequest { username, password, scope } = request;
+        let choose = |allowed: &Scope, has_flag| granted(allowed, scope, has_flag);
+        let (session, has_refresh) = self.log_in(client, source, (username, password), choose).await?;
+        let keys = self.keys_for(&session, AuthorityError::Purged).await?;
+        let now = session.created_at;
+        self.inner.metrics.logins.count();
+        Ok(Issued {
+            access_token: self.sign_access_token(&keys, &session, &session.scopes, now, session.access_exp)?,
+            expires_in: (session.access_exp - now) as u64,
+            refresh_token: has_refresh.then(|| self.refresh_token_of(&keys, &session)).transpose()?,
+            scope: session.scopes,
+        })
+    }
+
+    /// Checks a user's password, and creates the session of a login. `choose` determines its scope, from what may be
+    /// granted and whether the client may have the server's own. True if it can be refreshed.
+    pub(crate) async fn log_in(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        (username, password): (String, Password),
+        choose: impl FnOnce(&Scope, bool) -> Result<Scope, AuthorityError>,
+    ) -> Result<(SessionRecord, bool), AuthorityError> {
         self.require_fresh()?;
-        self.require_room(client, source, &request.username)?;
+        self.require_room(client, source, &username)?;
         // Read again: with a cached record a login would fail at its commit, as if the password were wrong, until
         // another process's change to the client is noticed.
         let client = &self.current(client).await?;
         require_grant(client, Grant::Password)?;
-        let outcome = self.check_password(client, source, &request.username, request.password).await?;
+        let outcome = self.check_password(client, source, &username, password).await?;
         if matches!(outcome, Outcome::PasswordChangeRequired(_)) {
             // The password was right: nobody should learn that without an event.
-            self.record_refusal(client, source, Some(&request.username)).await?;
+            self.record_refusal(client, source, Some(&username)).await?;
         }
         let Authenticated { user, how } = outcome.complete()?;
         let allowed = match &client.record().scopes {
             ClientScopes::Any => user.scopes.clone(),
             ClientScopes::Only(scopes) => user.scopes.intersection(scopes),
         };
-        let scope = match granted(&allowed, request.scope, client.record().own_scopes) {
+        let scope = match choose(&allowed, client.record().own_scopes) {
             Ok(scope) => scope,
             Err(error) => {
                 // The password was right: nobody should learn that without an event.
-                self.record_refusal(client, source, Some(&request.username)).await?;
+                self.record_refusal(client, source, Some(&username)).await?;
                 return Err(error);
             }
         };
@@ -66,18 +89,9 @@ impl Authority {
         };
         let outcome = self.store().insert_session(session).await?;
         if !matches!(outcome, InsertOutcome::Inserted(_)) {
-            self.record_refusal(client, source, Some(&request.username)).await?;
+            self.record_refusal(client, source, Some(&username)).await?;
         }
-        let session = self.inserted(outcome)?;
-        let keys = self.keys_for(&session, AuthorityError::Purged).await?;
-        self.inner.metrics.logins.count();
-        let now = session.created_at;
-        Ok(Issued {
-            access_token: self.sign_access_token(&keys, &session, &session.scopes, now, session.access_exp)?,
-            expires_in: (session.access_exp - now) as u64,
-            refresh_token: has_refresh.then(|| self.refresh_token_of(&keys, &session)).transpose()?,
-            scope: session.scopes,
-        })
+        Ok((self.inserted(outcome)?, has_refresh))
     }
 
     fn new_user_session(

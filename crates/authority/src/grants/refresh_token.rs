@@ -6,7 +6,7 @@ use ficha_token::{DenyId, Grant, Scope, random_uuid};
 use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
-use crate::grants::{is_own, require_grant};
+use crate::grants::{is_own, require_grant, without_openid};
 use crate::group_commit::event::EventJob;
 use crate::request_source::RequestSource;
 use crate::tokens::issue::Issued;
@@ -24,6 +24,21 @@ enum Unmatched {
     Refused,
 }
 
+/// What a refresh asks for.
+#[derive(Debug, Default)]
+pub struct RefreshAsked<'a> {
+    /// Less than the session was granted; `None`: all of it.
+    pub scope: Option<Scope>,
+    /// Where the token is to be used (RFC 8707).
+    pub resource: Option<&'a str>,
+}
+
+/// True if a `resource` is an absolute URI without a fragment (RFC 8707 §2), and what tokens with this audience are for.
+pub fn is_resource(resource: &str, audience: &str) -> bool {
+    let is_absolute = url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+    is_absolute && resource == audience
+}
+
 impl Authority {
     /// RFC 6749 §6: exchanges a refresh token for its successor and a new access token.
     pub async fn refresh_grant(
@@ -31,7 +46,7 @@ impl Authority {
         client: &AuthenticatedClient,
         source: &RequestSource,
         token: &str,
-        scope: Option<Scope>,
+        asked: RefreshAsked<'_>,
     ) -> Result<Issued, AuthorityError> {
         self.require_fresh()?;
         require_grant(client, Grant::RefreshToken)?;
@@ -41,17 +56,17 @@ impl Authority {
             // The database may have lost a revocation that is still known here.
             return Err(AuthorityError::BadRefreshToken);
         }
-        if let Some(asked) = &scope {
-            self.check_narrowing(client, &token, asked).await?;
+        if asked.scope.is_some() || asked.resource.is_some() {
+            self.check_narrowing(client, &token, &asked).await?;
         }
         let rotation =
             Rotation { session: token.session, generation: token.generation, client_id: client.id().to_owned() };
         match self.inner.rotations.submit(rotation).await? {
             Some(session) => {
                 self.inner.metrics.refreshes.count();
-                self.answer(client, &session, scope, session.rotated_at).await
+                self.answer(client, &session, asked.scope, session.rotated_at).await
             }
-            None => self.answer_unmatched(client, source, token, scope).await,
+            None => self.answer_unmatched(client, source, token, asked).await,
         }
     }
 
@@ -61,14 +76,12 @@ impl Authority {
         &self,
         client: &AuthenticatedClient,
         token: &RefreshToken,
-        asked: &Scope,
+        asked: &RefreshAsked<'_>,
     ) -> Result<(), AuthorityError> {
         match self.store().live_session(token.session, self.now()).await? {
             // Any token but the current one is left to the compare-and-set: a replay that asks for too much is a
             // replay.
-            Some(row) if row.client_id == client.id() && row.generation == token.generation => {
-                within(&row, Some(asked))
-            }
+            Some(row) if row.client_id == client.id() && row.generation == token.generation => within(&row, asked),
             _ => Ok(()),
         }
     }
@@ -99,13 +112,13 @@ impl Authority {
         client: &AuthenticatedClient,
         source: &RequestSource,
         token: RefreshToken,
-        scope: Option<Scope>,
+        asked: RefreshAsked<'_>,
     ) -> Result<Issued, AuthorityError> {
         let cause = self.cause_of_client(client, source);
         let (reason, kind) = match self.classify(client, &token).await? {
             Unmatched::Refused => return Err(AuthorityError::BadRefreshToken),
             Unmatched::Retry(session) => {
-                within(&session, scope.as_ref())?;
+                within(&session, &asked)?;
                 self.inner.metrics.refresh_retries.count();
                 let event = NewEvent::new(EventKind::RefreshRetried, &cause).user(session.user_id);
                 let event = event.client(&session.client_id).session(session.id);
@@ -113,7 +126,7 @@ impl Authority {
                 // Within the grace a thief looks like a retry, so none is answered that is not recorded.
                 self.inner.event_batches.submit(EventJob { key, event }).await?;
                 // It expires no later than the row says, so a revocation of the session covers it.
-                return self.answer(client, &session, scope, self.now()).await;
+                return self.answer(client, &session, asked.scope, self.now()).await;
             }
             Unmatched::Replay => {
                 self.inner.metrics.refresh_replays.count();
@@ -166,10 +179,15 @@ impl Authority {
     }
 }
 
-/// Refuses a scope beyond what the session was granted.
-fn within(session: &SessionRecord, asked: Option<&Scope>) -> Result<(), AuthorityError> {
-    match asked {
-        Some(asked) if !asked.is_subset(&session.scopes) => Err(AuthorityError::ScopeExceeded),
+/// Refuses a scope beyond what the session was granted, and a resource that its tokens are not for.
+fn within(session: &SessionRecord, asked: &RefreshAsked<'_>) -> Result<(), AuthorityError> {
+    if asked.resource.is_some_and(|resource| !is_resource(resource, &session.audience)) {
+        return Err(AuthorityError::WrongResource);
+    }
+    match &asked.scope {
+        Some(asked) if !without_openid(asked.clone(), &session.scopes).is_subset(&session.scopes) => {
+            Err(AuthorityError::ScopeExceeded)
+        }
         _ => Ok(()),
     }
 }

@@ -109,6 +109,11 @@ impl Keys {
         self.refresh.get(&self.newest_refresh).map(|key| (self.newest_refresh, key))
     }
 
+    /// True if this number is higher than that of every refresh key: another process may have just made it.
+    pub fn is_newer_refresh(&self, id: i32) -> bool {
+        self.newest_refresh().is_none_or(|(newest, _)| id > newest)
+    }
+
     /// The refresh key with that number.
     pub fn refresh(&self, id: i32) -> Option<&hmac::Key> {
         self.refresh.get(&id)

@@ -1,6 +1,7 @@
 //! Housekeeping: removing what has expired, rotating keys that are due.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ficha_store::{ChainEnd, EventFilter, StoreError};
@@ -18,6 +19,16 @@ const PRUNE_ROUNDS: u32 = 20;
 /// Login failures and finished revocations of many sessions are removed after a day, events after a year.
 const FORGET_REVOCATIONS: i64 = 86_400;
 const FORGET_FAILURES: i64 = 86_400;
+/// What happened in a minute is kept by the minute for a week, and by the hour for a month.
+const THIN_ACTIVITY: i64 = 7 * 86_400;
+const FORGET_ACTIVITY: i64 = 31 * 86_400;
+/// A request can be repeated with its key for a day.
+const FORGET_REQUESTS: i64 = 86_400;
+/// How often what grows slowly is pruned, in seconds.
+const PRUNE_SLOW_EVERY: i64 = 60;
+/// Jobs are removed after 30 days, and those that were never accepted after an hour.
+const FORGET_JOBS: i64 = 30 * 86_400;
+const FORGET_UNACCEPTED: i64 = 3_600;
 /// Followers are removed after a day without a poll, and so are questions about them whose server has died.
 const FORGET_FOLLOWERS: i64 = 86_400;
 const FORGET_QUESTIONS: i64 = 120;
@@ -75,12 +86,29 @@ impl Authority {
         self.prune_events(now - FORGET_EVENTS).await?;
         store.prune_bulk_revocations(now - FORGET_REVOCATIONS).await?;
         store.prune_keys(now).await?;
+        self.prune_slow(now).await?;
+        self.write_secret_uses().await?;
+        self.write_activity(self.now()).await?;
         store.prune_followers(1_000 * (now - FORGET_FOLLOWERS), now - FORGET_QUESTIONS).await?;
         let admin = self.admin();
         if let SigningSettings::KeyPair { rotate_after: Some(after), .. } = &self.settings().signing {
             admin.rotate_key_if_older_than(after.as_secs() as i64).await?;
         }
         Ok(())
+    }
+
+    /// What grows slowly, once a minute.
+    async fn prune_slow(&self, now: i64) -> Result<(), StoreError> {
+        let passed = self.seconds_passed();
+        if passed < self.inner.prune_slow_at.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.inner.prune_slow_at.store(passed + PRUNE_SLOW_EVERY, Ordering::Relaxed);
+        let store = self.store();
+        store.prune_jobs(now - FORGET_JOBS, now - FORGET_UNACCEPTED).await?;
+        store.prune_keys_of_requests(now - FORGET_REQUESTS).await?;
+        store.thin_activity((now - THIN_ACTIVITY).div_euclid(60)).await?;
+        store.prune_activity((now - FORGET_ACTIVITY).div_euclid(60)).await.map(drop)
     }
 
     /// Deletes the oldest events, up to the first that happened at `older_than` or later.

@@ -1,7 +1,9 @@
 //! The tasks that keep a running authority current. They end when the returned handle is dropped.
 
+pub(crate) mod activity;
 mod bulk;
 pub(crate) mod heartbeat;
+mod jobs;
 mod listen;
 mod maintenance;
 mod neighbours;
@@ -78,6 +80,13 @@ impl Background {
         if !matches!(tokio::time::timeout(WRITE_OUT, self.authority.leave_followers()).await, Ok(Ok(()))) {
             tracing::debug!("the other servers could not be told that this one has stopped");
         }
+        let last = async {
+            self.authority.write_last_secret_uses().await?;
+            self.authority.write_last_activity().await
+        };
+        if !matches!(tokio::time::timeout(WRITE_OUT, last).await, Ok(Ok(()))) {
+            tracing::debug!("when secrets were last used, or what happened in the last minute, could not be written");
+        }
         // Before the database is closed: a read that meets a closed connection would be logged as an outage.
         if tokio::time::timeout(SHUT_DOWN, self.tasks.shut_down()).await.is_err() {
             tracing::warn!("the background tasks could not be stopped in time");
@@ -87,7 +96,7 @@ impl Background {
 
 impl Authority {
     /// Starts the tasks that keep an authority current: the tail of the denylist, reloading, waking followers, the
-    /// heartbeat, revocations that another process left half done, comparing settings, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and numbering events.
+    /// heartbeat, revocations and jobs that another process left half done, comparing settings, maintenance (pruning and the rotation of keys), LISTEN on PostgreSQL, and numbering events.
     /// To be called once per authority.
     pub fn spawn_background(&self) -> Background {
         self.inner.beats.store(true, std::sync::atomic::Ordering::Release);
@@ -102,6 +111,7 @@ impl Authority {
         keep("heartbeat", |authority| beat(authority).boxed());
         keep("neighbours", |authority| neighbours::compare(authority).boxed());
         keep("bulk revocations", |authority| bulk::continue_stopped(authority).boxed());
+        keep("jobs", |authority| jobs::continue_jobs(authority).boxed());
         keep("questions about followers", |authority| answer_questions(authority).boxed());
         keep("end of the event log", |authority| follow_log(authority).boxed());
         keep("names of followers", |authority| save_followers(authority).boxed());

@@ -29,7 +29,7 @@ pub struct Issued {
 /// The keys for the tokens of one session.
 pub(crate) struct IssuingKeys {
     signer: Arc<SigningKey>,
-    keys: Arc<Keys>,
+    pub(crate) keys: Arc<Keys>,
 }
 
 impl Authority {

@@ -5,3 +5,4 @@ pub(crate) mod issue;
 pub(crate) mod read;
 pub(crate) mod refresh_token;
 pub(crate) mod revoke;
+pub(crate) mod sealed;

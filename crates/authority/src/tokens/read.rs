@@ -5,6 +5,7 @@ use ficha_token::{AccessClaims, Unverified};
 
 use crate::Authority;
 use crate::tokens::refresh_token::RefreshToken;
+use crate::tokens::sealed::{Kind, Sealed};
 
 impl Authority {
     /// Looks for the key of a token in the database, in case another process has just replaced the keys in a purge. A
@@ -12,14 +13,26 @@ impl Authority {
     pub async fn load_unknown_key(&self, text: &str) -> Result<(), StoreError> {
         let keys = self.inner.keys.current();
         let is_unknown = match RefreshToken::parse(text) {
-            Some(token) => keys.newest_refresh().is_none_or(|(newest, _)| token.key_id() > newest),
+            Some(token) => keys.is_newer_refresh(token.key_id()),
             None => {
                 Unverified::parse(text).is_ok_and(|token| keys.verifying(token.kid(), self.earliest_now()).is_none())
             }
         };
-        if !is_unknown {
-            return Ok(());
+        if is_unknown { self.load_keys().await } else { Ok(()) }
+    }
+
+    /// What one of our refresh keys has sealed, and that has this kind. One that is newer than those known here is looked
+    /// for, as by [`Authority::load_unknown_key`].
+    pub(crate) async fn unseal(&self, kind: Kind, text: &str) -> Result<Option<Sealed>, StoreError> {
+        let Some(unchecked) = Sealed::parse(kind, text) else { return Ok(None) };
+        if self.inner.keys.current().is_newer_refresh(unchecked.key_id()) {
+            self.load_keys().await?;
         }
+        let keys = self.inner.keys.current();
+        Ok(keys.refresh(unchecked.key_id()).and_then(|key| unchecked.check(key)))
+    }
+
+    async fn load_keys(&self) -> Result<(), StoreError> {
         // Forged tokens cause no more reads than followers do.
         self.denylist().pace().await;
         // Boxed: it is rare, and its future is larger than those of the requests that contain it.

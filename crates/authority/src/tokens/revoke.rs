@@ -1,5 +1,7 @@
 //! Revocation (RFC 7009) of a token, or of a session with everything issued under it.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use ficha_store::{EventActor, EventKind, NewEvent, Revocation, RevokeReason, Target};
 use ficha_token::AccessClaims;
 use ficha_token::{DENY_MARGIN_SECONDS, DenyEntry, DenyId};
@@ -8,6 +10,11 @@ use crate::Authority;
 use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::request_source::RequestSource;
+
+/// How often it is logged that something was revoked that can't be a token, in seconds.
+const TELL_MALFORMED_EVERY: i64 = 60;
+/// When it was logged, in seconds that have passed; 0: never.
+static TOLD_MALFORMED: AtomicI64 = AtomicI64::new(0);
 
 impl Authority {
     /// RFC 7009: an access token is revoked alone, a refresh token together with its session. A token that is unknown,
@@ -24,7 +31,10 @@ impl Authority {
         if let Some(claims) = self.read_access_token(token) {
             return self.revoke_access_token(client, source, &claims).await;
         }
-        let Some(token) = self.read_refresh_token(token) else { return Ok(()) };
+        let Some(token) = self.read_refresh_token(token) else {
+            self.note_malformed(client, token);
+            return Ok(());
+        };
         let Some(session) = self.store().session(token.session).await? else {
             // We have issued it, so the database has lost its session; an access token of it may still be valid.
             let event = self.revoked(EventKind::SessionRevoked, client, source).session(token.session);
@@ -36,6 +46,29 @@ impl Authority {
         let event = self.revoked(EventKind::SessionRevoked, client, source);
         let target = Target::Session(session.id, RevokeReason::Logout);
         self.submit_revocation(Revocation { target, event }).await
+    }
+
+    /// A success all the same (§2.2), but its sender may believe that a token is revoked which is not: it came with a
+    /// line break from a file, or with `Bearer ` in front.
+    fn note_malformed(&self, client: &AuthenticatedClient, token: &str) {
+        // RFC 6750 §2.1: what a token consists of.
+        let may_be_one = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+        if !may_be_one {
+            self.inner.metrics.revocations_malformed.count();
+            // Anybody can send such a thing.
+            let (now, told) = (self.seconds_passed(), TOLD_MALFORMED.load(Ordering::Relaxed));
+            let is_time = told == 0 || now - told >= TELL_MALFORMED_EVERY;
+            if !is_time
+                || TOLD_MALFORMED.compare_exchange(told, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_err()
+            {
+                return;
+            }
+            tracing::warn!(
+                client = client.id(),
+                "a client has revoked something that can't be a token: it has white space or other characters, so the \
+                 token that was meant is still valid"
+            );
+        }
     }
 
     fn revoked(&self, kind: EventKind, client: &AuthenticatedClient, source: &RequestSource) -> NewEvent {

@@ -5,8 +5,9 @@ mod client;
 mod config;
 mod generate;
 mod health;
+mod job;
 mod key;
-mod login;
+pub mod login;
 mod migrate;
 mod recover;
 mod scope;
@@ -41,23 +42,20 @@ enum Command {
     Health(health::Arguments),
     /// Bring the database up to date
     Migrate(migrate::Arguments),
-    /// Manage users
-    #[command(subcommand)]
-    User(user::Command),
+    /// Manage users, here or at a server elsewhere
+    User(user::Arguments),
     /// Manage clients: the applications that obtain tokens, and the services that check them
-    #[command(subcommand)]
-    Client(client::Command),
+    Client(client::Arguments),
     /// Manage scopes: the names of permissions that tokens carry
-    #[command(subcommand)]
-    Scope(scope::Command),
+    Scope(scope::Arguments),
     /// List and revoke sessions, here or at a server elsewhere; each login is a session
     Session(session::Arguments),
     /// Read and check the log of what happened: logins, revocations, administration
-    #[command(subcommand)]
-    Audit(audit::Command),
+    Audit(audit::Arguments),
     /// Manage the keys that sign tokens
-    #[command(subcommand)]
-    Key(key::Command),
+    Key(key::Arguments),
+    /// Look at imports of users and revocations of very many sessions, and stop them
+    Job(job::Arguments),
     /// Log in to a running server and store the tokens in a file
     Login(login::Arguments),
     /// Log out: end the session at the server and delete the stored tokens
@@ -83,12 +81,13 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Serve(serve) => serve::run(&serve, configuration?, move || crate::config::load(file.as_deref())).await,
         Command::Health(arguments) => health::run(&arguments, &configuration?).await,
         Command::Migrate(arguments) => migrate::run(&arguments, &configuration?).await,
-        Command::User(command) => user::run(command, &configuration?).await,
-        Command::Client(command) => client::run(command, &configuration?).await,
-        Command::Scope(command) => scope::run(command, &configuration?).await,
+        Command::User(arguments) => user::run(arguments, configuration).await,
+        Command::Client(arguments) => client::run(arguments, configuration).await,
+        Command::Scope(arguments) => scope::run(arguments, configuration).await,
         Command::Session(arguments) => session::run(arguments, configuration).await,
-        Command::Audit(command) => audit::run(command, &configuration?).await,
-        Command::Key(command) => key::run(command, &configuration?).await,
+        Command::Audit(arguments) => audit::run(arguments, configuration).await,
+        Command::Key(arguments) => key::run(arguments, configuration).await,
+        Command::Job(arguments) => job::run(arguments, configuration).await,
         // What an app does, perhaps on a machine without the server's settings.
         Command::Login(arguments) => login::run(arguments, configuration).await,
         Command::Logout(arguments) => login::log_out(arguments, configuration).await,

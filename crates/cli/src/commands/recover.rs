@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::{ask, output};
 
 /// What purging does, shown before the confirmation.
-const CONSEQUENCE: &str = "New keys replace the old ones at once, every token issued so far is refused, and everybody \
+pub const CONSEQUENCE: &str = "New keys replace the old ones at once, every token issued so far is refused, and everybody \
                            has to log in again.";
 
 /// The same if a shared secret signs (HS256): its key id can't be denied, because new tokens carry the same one.
@@ -43,11 +43,7 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
 }
 
 /// Revokes everything: `key purge` and `session revoke --all`.
-pub async fn purge(configuration: &Configuration, yes: bool) -> Result<(), CliError> {
-    purge_in(&admin_context::open(configuration, Empty::Refuse).await?, yes).await
-}
-
-async fn purge_in(context: &AdminContext, yes: bool) -> Result<(), CliError> {
+pub async fn purge_in(context: &AdminContext, yes: bool) -> Result<(), CliError> {
     let shared = context.base.settings.shares_secret();
     ask::confirm(if shared { CONSEQUENCE_SHARED } else { CONSEQUENCE }, yes)?;
     match context.admin.purge_keys(&actor()).await? {

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::welcome;
-use crate::config::{ConfigProblem, Configuration, EventLines, issuer_of};
+use crate::config::{ConfigProblem, Configuration, EventLines, admin_at, issuer_of};
 use crate::error::CliError;
 use crate::{admin_context, logging, output};
 
@@ -82,6 +82,13 @@ pub async fn run(
     if let Some(address) = server.metrics_address() {
         tracing::info!(%address, "metrics are served at an address of their own");
     }
+    if let Some(address) = server.gate_address() {
+        tracing::info!(%address, "proxies may ask about tokens at /verify");
+    }
+    if let (Some(address), Some(admin)) = (server.admin_address(), &configuration.server.admin) {
+        let at = admin.site.as_str();
+        tracing::info!(%address, at, "the admin API and the console have an address of their own");
+    }
     tell_supervisor(NotifyState::Ready);
     if let Some(first) = &first
         && let Err(error) = output::print(&welcome::notice(first, &configuration))
@@ -105,6 +112,12 @@ fn reserve(configuration: &mut Configuration) -> Result<Listeners, CliError> {
     configuration.server.bind = listeners.address()?;
     if configuration.issuer_follows_bind {
         configuration.settings.issuer = issuer_of(configuration.server.bind, configuration.server.tls.is_some())?;
+    }
+    if let Some(bind) = listeners.admin_address()
+        && configuration.admin_origin_follows_bind
+    {
+        let tls = configuration.server.tls.is_some();
+        configuration.server.admin = Some(admin_at(bind, &configuration.settings.issuer, tls)?);
     }
     Ok(listeners)
 }

@@ -14,7 +14,7 @@ pub fn notice(first: &FirstStart, configuration: &Configuration) -> String {
     let settings = &configuration.settings;
     match configuration.log.format {
         LogFormat::Text => text(first, settings, configuration),
-        LogFormat::Json => json_line(first.admin_password.as_ref().map(Secret::expose), settings),
+        LogFormat::Json => json_line(first.admin_password.as_ref().map(Secret::expose), configuration),
     }
 }
 
@@ -22,11 +22,18 @@ pub fn notice(first: &FirstStart, configuration: &Configuration) -> String {
 pub fn password_notice(password: &str, configuration: &Configuration) -> String {
     match configuration.log.format {
         LogFormat::Text => password_lines(password),
-        LogFormat::Json => json_line(Some(password), &configuration.settings),
+        LogFormat::Json => json_line(Some(password), configuration),
     }
 }
 
-fn json_line(password: Option<&str>, settings: &Settings) -> String {
+/// Where the console is, if there is one.
+fn console(configuration: &Configuration) -> Option<String> {
+    let settings = &configuration.settings;
+    configuration.server.has_console(settings).then(|| configuration.server.site(settings).endpoint("/console"))
+}
+
+fn json_line(password: Option<&str>, configuration: &Configuration) -> String {
+    let settings = &configuration.settings;
     let about = match password {
         Some(_) => "the password is shown only once".to_owned(),
         None => format!("the user {ADMIN} already exists and was left unchanged"),
@@ -40,6 +47,7 @@ fn json_line(password: Option<&str>, settings: &Settings) -> String {
         "password": password,
         "issuer": settings.issuer.as_str(),
         "docs": settings.issuer.endpoint("/docs"),
+        "console": console(configuration),
     });
     format!("{line}\n")
 }
@@ -54,6 +62,9 @@ fn text(first: &FirstStart, settings: &Settings, configuration: &Configuration) 
         None => text.push_str(&format!("The user {ADMIN} already exists and was left unchanged.\n")),
     }
     text.push_str(&format!("\n  issuer    {issuer}\n  docs      {docs}\n"));
+    if let Some(console) = console(configuration) {
+        text.push_str(&format!("  console   {console}\n"));
+    }
     if let Some(password) = &first.admin_password {
         let certificate = configuration.server.tls.as_ref().map(|tls| tls.certificate.as_path());
         text.push_str(&format!("\nTry it:\n\n  {}\n\n", curl(settings, certificate, password.expose())));

@@ -12,7 +12,8 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 pub struct Seconds(pub u64);
 
 /// The text is not a length of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it must be a length of time such as 90s, 15m, 24h or 7d")]
 pub struct InvalidDuration;
 
 impl Seconds {

@@ -77,6 +77,8 @@ pub fn read_environment(all: impl Iterator<Item = (OsString, OsString)>) -> Resu
 
 /// The settings among `variables`; `place` is appended to each origin.
 pub fn variables(variables: Variables, place: &str) -> Result<Layer, ConfigProblem> {
+    // A value from a file or a shell often ends in a line break, which would become part of every `iss`.
+    let variables: Variables = variables.into_iter().map(|(name, value)| (name, value.trim().to_owned())).collect();
     // Values stay text here: guessing types would drop leading zeros.
     let source = Environment::with_prefix(PREFIX).separator(SEPARATOR).source(Some(variables));
     let table = source.collect().map_err(|error| ConfigProblem::Contradiction(one_line(&error.to_string())))?;

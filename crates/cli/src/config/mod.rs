@@ -3,7 +3,7 @@
 //! An unknown key or an invalid value stops every command, with the key's full name, what is wrong, where it was set,
 //! and what to do.
 
-mod duration;
+pub mod duration;
 mod error;
 mod layer;
 mod raw;
@@ -19,7 +19,7 @@ use ficha_authority::{MasterKeySource, Secret, Settings};
 use ficha_server::ServerSettings;
 
 pub use error::ConfigProblem;
-pub use resolve::issuer_of;
+pub use resolve::{admin_at, issuer_of};
 pub use show::Shown;
 pub use values::{EventLines, LogFormat};
 
@@ -42,6 +42,8 @@ pub struct Configuration {
     pub log: LogSettings,
     /// True if no issuer is set: then it follows the address that the server listens on.
     pub issuer_follows_bind: bool,
+    /// True if no `admin.origin` is set: then it follows the issuer, or `admin.bind`.
+    pub admin_origin_follows_bind: bool,
     /// Allowed settings that may be mistakes. Logged when the server starts.
     pub warnings: Vec<String>,
     /// The output of `ficha config`.

@@ -24,6 +24,7 @@ pub struct Raw {
     pub admin: Admin,
     pub sessions: Sessions,
     pub audit: Audit,
+    pub console: Console,
     pub password: Password,
     pub log: Log,
 }
@@ -33,6 +34,7 @@ pub struct Raw {
 pub struct Server {
     pub bind: Is<SocketAddr>,
     pub metrics_bind: Option<Is<SocketAddr>>,
+    pub gate_bind: Option<Is<SocketAddr>>,
     pub issuer: Option<Is<Text>>,
     pub behind_tls_proxy: Is<bool>,
     pub trusted_proxies: Is<Vec<IpNet>>,
@@ -91,6 +93,8 @@ pub struct Denylist {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
+    pub bind: Option<Is<SocketAddr>>,
+    pub origin: Option<Is<Text>>,
     pub session_ttl: Is<Seconds>,
     pub session_idle_ttl: Is<Seconds>,
 }
@@ -105,6 +109,12 @@ pub struct Sessions {
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     pub reads: Is<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    pub enabled: Is<bool>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use ficha_authority::{
     AdminSettings, Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, SessionSettings, Settings,
     SettingsError, SigningSettings, TokenSettings,
 };
-use ficha_server::{ServerSettings, TlsSettings};
+use ficha_server::{AdminSite, ServerSettings, TlsSettings, WebOrigin, WebOriginError};
 
 use super::error::ConfigProblem;
 use super::layer::Layer;
@@ -33,6 +33,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
         None => issuer_of(raw.server.bind.0, tls.is_some())?,
     };
     check_transport(&issuer, raw, tls.is_some(), merged)?;
+    let admin = admin(raw, &issuer, tls.is_some(), merged)?;
     let settings = Settings {
         token: token(&raw.token),
         password: password(&raw.password, merged)?,
@@ -48,11 +49,13 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
     };
     settings.check().map_err(refused)?;
     Ok(Configuration {
-        warnings: warnings(raw, &settings, tls.is_some()),
+        warnings: warnings(raw, &settings, admin.as_ref(), tls.is_some()),
         shown: Shown::new(raw, merged, &settings)?,
         server: ServerSettings {
             bind: raw.server.bind.0,
             metrics_bind: raw.server.metrics_bind.as_ref().map(|bind| bind.0),
+            gate_bind: gate(raw, merged)?,
+            admin,
             tls,
             trusted_proxies: raw.server.trusted_proxies.0.clone(),
             allowed_origins: raw.server.allowed_origins.0.clone(),
@@ -63,6 +66,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
                 None if settings.issuer.is_loopback() => Duration::ZERO,
                 None => DRAIN,
             },
+            console: raw.console.enabled.0,
             max_connections_per_source: at_least_one(raw.server.max_connections_per_source.as_ref())
                 .map(NonZeroUsize::get),
         },
@@ -74,6 +78,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
         },
         log: LogSettings { format: raw.log.format.0, level: raw.log.level.0.0.clone(), events: raw.log.events.0 },
         issuer_follows_bind: raw.server.issuer.is_none(),
+        admin_origin_follows_bind: raw.admin.origin.is_none(),
         settings,
     })
 }
@@ -88,6 +93,57 @@ pub fn issuer_of(bind: SocketAddr, tls: bool) -> Result<Issuer, ConfigProblem> {
     }
     let scheme = if tls { "https" } else { "http" };
     Issuer::parse(&format!("{scheme}://{bind}")).map_err(|error| ConfigProblem::Settings { error, origin: None })
+}
+
+/// Where proxies ask about tokens. It tells anybody who can ask what is in a token: it is for this machine alone.
+fn gate(raw: &Raw, merged: &Layer) -> Result<Option<SocketAddr>, ConfigProblem> {
+    let Some(Is(bind)) = raw.server.gate_bind else { return Ok(None) };
+    if bind.ip().is_loopback() {
+        return Ok(Some(bind));
+    }
+    Err(ConfigProblem::BadValue {
+        key: "server.gate_bind".into(),
+        problem: format!(
+            "is {bind}, which other machines can reach: use a loopback address such as 127.0.0.1:9300, and a proxy on this \
+             machine"
+        ),
+        origin: merged.origin("server.gate_bind").unwrap_or_default().into(),
+    })
+}
+
+/// Where the admin API and the pages are, if they have an address of their own.
+fn admin(raw: &Raw, issuer: &Issuer, tls: bool, merged: &Layer) -> Result<Option<AdminSite>, ConfigProblem> {
+    let origin = merged.origin("admin.origin").unwrap_or_default();
+    let Some(Is(bind)) = raw.admin.bind else {
+        if raw.admin.origin.is_none() {
+            return Ok(None);
+        }
+        return Err(ConfigProblem::Contradiction(format!(
+            "admin.origin is set ({origin}), but admin.bind is not: set the address for the admin API and the console, or \
+             neither"
+        )));
+    };
+    let Some(Is(text)) = &raw.admin.origin else { return Ok(Some(admin_at(bind, issuer, tls)?)) };
+    let bad = |problem: String| ConfigProblem::BadValue { key: "admin.origin".into(), problem, origin: origin.into() };
+    let known: WebOrigin = text.0.parse().map_err(|error: WebOriginError| bad(format!("can't be used: {error}")))?;
+    let site = issuer.at_origin(&known.to_string()).map_err(|error| bad(format!("can't be used: {error}")))?;
+    if site.is_plain_http() && !site.is_loopback() {
+        let problem =
+            "is plain HTTP and not a loopback address: passwords would cross the network unencrypted; use https://";
+        return Err(bad(problem.into()));
+    }
+    Ok(Some(AdminSite { bind, site }))
+}
+
+/// The same if no origin is set: the issuer's, or a loopback address if the issuer is one.
+pub fn admin_at(bind: SocketAddr, issuer: &Issuer, tls: bool) -> Result<AdminSite, ConfigProblem> {
+    let scheme = if tls { "https" } else { "http" };
+    let site = match issuer.is_loopback() && bind.ip().is_loopback() {
+        true => issuer.at_origin(&format!("{scheme}://{bind}")),
+        false => Ok(issuer.clone()),
+    };
+    let site = site.map_err(|error| ConfigProblem::Settings { error, origin: None })?;
+    Ok(AdminSite { bind, site })
 }
 
 fn tls(raw: &raw::Tls, merged: &Layer) -> Result<Option<TlsSettings>, ConfigProblem> {
@@ -181,7 +237,7 @@ fn at_least_one<const LEAST: u32, const MOST: u32>(number: Option<&Is<Whole<LEAS
 }
 
 /// Allowed settings that may be mistakes.
-fn warnings(raw: &Raw, settings: &Settings, tls: bool) -> Vec<String> {
+fn warnings(raw: &Raw, settings: &Settings, admin: Option<&AdminSite>, tls: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     let bind = raw.server.bind.0;
     let proxied = raw.server.behind_tls_proxy.0;
@@ -195,6 +251,27 @@ fn warnings(raw: &Raw, settings: &Settings, tls: bool) -> Vec<String> {
     } else if !bind.ip().is_loopback() && !tls && !proxied {
         warnings.push(format!(
             "server.bind {bind} accepts plain HTTP from other machines: passwords cross the network unencrypted"
+        ));
+    }
+    if let Some(AdminSite { bind, site }) = admin
+        && !bind.ip().is_loopback()
+        && (site.is_plain_http() || (!tls && !proxied))
+    {
+        warnings.push(format!(
+            "admin.bind {bind} accepts plain HTTP from other machines: administrators' passwords cross the network \
+             unencrypted"
+        ));
+    }
+    if let Some(AdminSite { bind, site }) = admin
+        && bind.ip().is_loopback()
+        && !site.is_loopback()
+        && raw.admin.origin.is_none()
+        && !proxied
+    {
+        warnings.push(format!(
+            "admin.bind {bind} is a loopback address, but the console there answers to {} alone: set admin.origin, such as \
+             http://{bind}, or let a proxy pass that host's requests on",
+            site.as_str()
         ));
     }
     if proxied && raw.server.trusted_proxies.0.is_empty() {

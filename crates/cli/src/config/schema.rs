@@ -60,7 +60,7 @@ fn kind(wanted: &str) -> Kind {
         "a list of addresses or networks, such as [\"10.0.0.0/8\", \"::1\"]" => {
             kind(list(), &["[]", "['10.0.0.0/8', '::1']"], &["[1]", "true"])
         }
-        "a list of origins, such as [\"https://notes.example.com\"]" => {
+        "a list of origins, each by itself and without patterns, such as [\"https://notes.example.com\"]" => {
             kind(list(), &["[]", "['https://notes.example.com']"], &["[1]", "true"])
         }
         "ES256, EdDSA or RS256 (token.secret_key chooses HS256)" => choice(&["ES256", "EdDSA", "RS256"]),

@@ -52,6 +52,11 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
         }
         "server.workers" | "password.threads" => (None, "not set: one for each core".into()),
         "server.metrics_bind" => (None, "not set: /metrics is at server.bind".into()),
+        "server.gate_bind" => (None, "not set: no proxy can ask about tokens".into()),
+        "admin.bind" => (None, "not set: the admin API and the console are at server.bind".into()),
+        "admin.origin" => {
+            (None, "not set: that of server.issuer, or of admin.bind if both are loopback addresses".into())
+        }
         "store.url_file" => (None, "not set: store.url is used".into()),
         "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
         "token.secret_key" => (None, "not set: keys.algorithm signs".into()),

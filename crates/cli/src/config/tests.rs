@@ -272,3 +272,56 @@ fn anonymous_following_is_on_for_a_loopback_issuer_and_refused_for_others() {
     let line = shown.lines().find(|line| line.starts_with("denylist.anonymous")).unwrap();
     assert!(line.contains("= false") && line.ends_with("# because the issuer is not a loopback address"), "{line}");
 }
+
+#[test]
+fn the_admin_api_has_an_address_and_an_origin_that_fit() {
+    const BIND: (&str, &str) = ("FICHA__ADMIN__BIND", "127.0.0.1:9200");
+    const ISSUER: (&str, &str) = ("FICHA__SERVER__ISSUER", "https://auth.example.com/id");
+    const PROXY: (&str, &str) = ("FICHA__SERVER__BEHIND_TLS_PROXY", "true");
+    let site = |pairs: &[(&str, &str)]| {
+        let admin = environment(pairs).unwrap().server.admin.unwrap();
+        admin.site.as_str().to_owned()
+    };
+    assert!(environment(NONE).unwrap().server.admin.is_none());
+    assert_eq!(site(&[BIND]), "http://127.0.0.1:9200", "the issuer is a loopback address, too");
+    assert_eq!(site(&[BIND, ISSUER, PROXY]), "https://auth.example.com/id");
+    let origin = |text| [BIND, ISSUER, PROXY, ("FICHA__ADMIN__ORIGIN", text)];
+    assert_eq!(site(&origin("https://admin.example.com")), "https://admin.example.com/id");
+    assert_eq!(site(&origin("http://127.0.0.1:9200")), "http://127.0.0.1:9200/id");
+    for (text, why) in [
+        ("http://admin.example.com", "unencrypted"),
+        ("https://admin.example.com/console", "is not an origin"),
+        ("admin.example.com", "is not an origin"),
+    ] {
+        let refused = refusal(&origin(text));
+        assert!(refused.contains("admin.origin") && refused.contains(why), "{refused}");
+    }
+    let alone = refusal(&[("FICHA__ADMIN__ORIGIN", "https://admin.example.com")]);
+    assert!(alone.contains("admin.bind is not"), "{alone}");
+    let open = environment(&[("FICHA__ADMIN__BIND", "0.0.0.0:9200")]).unwrap().warnings.join("");
+    assert!(open.contains("admin.bind 0.0.0.0:9200 accepts plain HTTP from other machines"), "{open}");
+}
+
+#[test]
+fn the_gate_is_for_this_machine_alone() {
+    assert_eq!(environment(NONE).unwrap().server.gate_bind, None);
+    for bind in ["127.0.0.1:9300", "[::1]:0"] {
+        let gate = environment(&[("FICHA__SERVER__GATE_BIND", bind)]).unwrap().server.gate_bind;
+        assert_eq!(gate, bind.parse().ok());
+    }
+    let refused = refusal(&[("FICHA__SERVER__GATE_BIND", "0.0.0.0:9300")]);
+    assert!(refused.starts_with("server.gate_bind is 0.0.0.0:9300") && refused.contains("loopback"), "{refused}");
+}
+
+#[test]
+fn white_space_around_a_value_of_the_environment_is_no_part_of_it() {
+    let pairs =
+        [("FICHA__SERVER__ISSUER", "https://auth.example.com\n"), ("FICHA__SERVER__BEHIND_TLS_PROXY", " true ")];
+    assert_eq!(environment(&pairs).unwrap().settings.issuer.as_str(), "https://auth.example.com");
+    for (issuer, why) in [("https://AUTH.example.com", "normal form"), ("https://ñ.example", "normal form")] {
+        let refused = refusal(&[("FICHA__SERVER__ISSUER", issuer)]);
+        assert!(refused.contains("server.issuer") && refused.contains(why), "{refused}");
+    }
+    let refused = refusal(&[("FICHA__SERVER__ALLOWED_ORIGINS", "https://*.example.com")]);
+    assert!(refused.contains("server.allowed_origins") && refused.contains("without patterns"), "{refused}");
+}

@@ -188,7 +188,8 @@ impl Item for IpNet {
 }
 
 impl Item for WebOrigin {
-    const WANTED: &'static str = "a list of origins, such as [\"https://notes.example.com\"]";
+    const WANTED: &'static str =
+        "a list of origins, each by itself and without patterns, such as [\"https://notes.example.com\"]";
 
     fn from_item(text: &str) -> Option<Self> {
         text.parse().ok()

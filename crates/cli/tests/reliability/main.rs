@@ -14,6 +14,7 @@ mod clock;
 mod cluster;
 mod events;
 mod facts;
+mod jobs;
 mod kills;
 mod postgres;
 mod previous;
@@ -46,8 +47,18 @@ fn a_stopped_server_delays_no_revocation_at_another() {
 }
 
 #[test]
+fn a_receipt_says_that_a_stopped_server_does_not_answer() {
+    stopped::receipts();
+}
+
+#[test]
 fn servers_of_two_releases_run_beside_each_other() {
     previous::beside();
+}
+
+#[test]
+fn a_job_is_completed_once_although_its_server_is_killed() {
+    jobs::sweep();
 }
 
 #[test]

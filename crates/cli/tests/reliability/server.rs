@@ -276,7 +276,8 @@ pub fn is_ready(at: SocketAddr) -> bool {
     matches!(answer, Some((200, _)))
 }
 
-fn exchange(at: SocketAddr, request: &str) -> Answer {
+/// Sends a request, and reads the answer.
+pub fn exchange(at: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(at).ok()?;
     stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
     stream.write_all(request.as_bytes()).ok()?;

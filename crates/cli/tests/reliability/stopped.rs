@@ -69,6 +69,53 @@ fn stop_one(place: &Place, after: Duration) -> Duration {
     took
 }
 
+/// Within this time a receipt is answered that asks for one second.
+const RECEIPT: Duration = Duration::from_secs(4);
+
+/// Revokes at one of two servers, with a receipt, while the other is stopped: it says that somebody does not answer, and is
+/// not complete. Once the other goes on, the next one is.
+pub fn receipts() {
+    let cluster = match Cluster::new() {
+        Ok(cluster) => cluster,
+        Err(missing) => return skip(missing),
+    };
+    let place = Place::new().with("FICHA__STORE__URL", &cluster.url());
+    place.must_run(&["user", "add", "alice", "--password-stdin"], PASSWORD);
+    place.must_run(&["user", "add", "chief", "--scope", "ficha:sessions", "--password-stdin"], PASSWORD);
+    let (one, other) = (place.serve(&[]), place.serve(&[]));
+    let more = "&client_id=ficha-cli&scope=ficha:sessions";
+    let (status, chief) = server::log_in(other.address, "chief", PASSWORD, more).unwrap();
+    assert_eq!(status, 200);
+    let revoke = |wait: u64| {
+        let (_, tokens) = server::log_in(other.address, "alice", PASSWORD, "").unwrap();
+        let sid = session_of(tokens["access_token"].as_str().unwrap());
+        let request = format!(
+            "DELETE /api/v1/sessions/{sid}?wait={wait} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: close\r\n\
+             Authorization: Bearer {}\r\n\r\n",
+            chief["access_token"].as_str().unwrap()
+        );
+        let began = now();
+        let (status, answer) = server::exchange(other.address, &request).unwrap();
+        assert_eq!((status, answer["revoked"].as_u64()), (200, Some(1)), "{answer}");
+        assert_eq!(server::who_am_i(other.address, tokens["access_token"].as_str().unwrap()).unwrap().0, 401);
+        (answer["receipt"].clone(), began.elapsed())
+    };
+    assert_eq!(revoke(10).0["complete"], true, "both servers answer, and nobody follows");
+    one.signal("STOP");
+    let (receipt, took) = revoke(1);
+    assert_eq!((&receipt["complete"], &receipt["silent"]), (&false.into(), &1.into()), "{receipt}");
+    assert!(took < RECEIPT, "the receipt took {took:?}");
+    one.signal("CONT");
+    // Its connections may have to be opened anew.
+    let began = now();
+    while revoke(2).0["complete"] != true {
+        assert!(began.elapsed() < Duration::from_secs(30), "it stays incomplete");
+    }
+    say(&format!("a receipt while another server was stopped: incomplete, after {} ms", took.as_millis()));
+    one.stop();
+    other.stop();
+}
+
 /// True if the end of the session has a number.
 fn exported(place: &Place, session: &str) -> bool {
     place.output(&["audit", "export", "--event", "session.revoked", "--session", session]).contains(session)

@@ -76,7 +76,25 @@ fn a_confidential_client_s_secret_is_in_the_json() {
     let renewed = bench.json(&["client", "secret", "notes-api", "--json"]);
     assert_ne!(renewed["client_secret"], added["client_secret"]);
     let shown = bench.run(&["client", "show", "notes-api", "--json"]).good().stdout;
-    assert!(!shown.contains("secret"), "{shown}");
+    assert!(!shown.contains("client_secret") && !shown.contains("hash"), "{shown}");
+}
+
+#[test]
+fn a_secret_is_replaced_while_the_old_one_goes_on() {
+    let bench = Bench::new();
+    bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
+    bench.json(&["client", "secret", "notes-api", "--keep-old", "24h", "--expires", "90d", "--json"]);
+    let secrets = bench.json(&["client", "show", "notes-api", "--json"])["secrets"].clone();
+    let mut secrets = secrets.as_array().unwrap().clone();
+    secrets.sort_by_key(|secret| secret["expires_at"].as_str().unwrap().to_owned());
+    let [old, new] = [&secrets[0], &secrets[1]].map(|secret| secret["id"].as_str().unwrap());
+    let text = bench.run(&["client", "show", "notes-api"]).good().stdout;
+    assert!(text.contains(old) && text.contains(new) && text.contains("last used not seen"), "{text}");
+    bench.run(&["client", "secret", "notes-api", "--keep-old", "1h"]).refused(&["2 valid secrets"]);
+    bench.run(&["client", "remove-secret", "notes-api", old]).good();
+    bench.run(&["client", "remove-secret", "notes-api", new]).refused(&["only valid secret"]);
+    bench.run(&["client", "remove-secret", "notes-api", old]).refused(&["no secret"]);
+    assert!(bench.run(&["client", "secret", "notes-api", "--keep-old", "soon"]).stderr.contains("length of time"));
 }
 
 #[test]

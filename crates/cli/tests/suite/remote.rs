@@ -88,3 +88,108 @@ fn the_same_filter_ends_sessions_on_the_server_s_own_machine() {
     bench.run(&["session", "revoke", "--filter", "state=live", "--yes"]).refused(&["name a user, a client"]);
     bench.run(&["session", "list", "--filter", "what"]).code.filter(|code| *code == 2).unwrap();
 }
+
+/// One command after another, here and from afar, each with the same output.
+#[test]
+fn users_clients_scopes_and_keys_are_managed_from_afar_with_the_same_output() {
+    let (bench, server, afar, issuer) = signed_in("ficha:admin");
+    let run = |line: &[&str]| {
+        let all = [line, &["--server", &issuer, "--token-file", FILE]].concat();
+        afar.run(&all)
+    };
+    let same = |line: &[&str]| {
+        let here = bench.run(line).good().stdout;
+        assert_eq!(run(line).good().stdout, here, "{line:?}");
+        here
+    };
+    assert_eq!(
+        run(&["scope", "add", "notes:admin", "--description", "All notes"]).good().stdout,
+        "scope notes:admin declared\n"
+    );
+    assert!(same(&["scope", "list"]).contains("All notes"));
+    let hash = "$2b$04$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a";
+    let add = ["user", "add", "bea", "--password-hash", hash, "--scope", "notes:admin", "--email", "bea@example.com"];
+    assert_eq!(run(&add).good().stdout, "user bea added\n");
+    run(&add).refused(&["already exists"]);
+    assert!(same(&["user", "list"]).contains("bea@example.com"));
+    same(&["user", "show", "bea", "--json"]);
+    let form = "grant_type=password&username=bea&password=correct+horse+battery+staple";
+    let session = server.post("/token", form).1["access_token"].as_str().unwrap().to_owned();
+    let set = ["user", "set", "bea", "--role", "editor", "--no-email", "--scope", ""];
+    assert_eq!(run(&set).good().stdout, "user bea changed; 1 session ended\n");
+    assert_eq!(server.get("/users/me", &session).0, 401);
+    same(&["user", "show", "bea"]);
+    for (verb, says) in
+        [("disable", "disabled"), ("enable", "enabled"), ("unlock", "no failed logins"), ("rm", "removed")]
+    {
+        assert!(run(&["user", verb, "bea"]).good().stdout.contains(says), "{verb}");
+    }
+    run(&["user", "show", "bea"]).refused(&["no such user"]);
+    let made = run(&["client", "add", "shop", "--scope", "any", "--json"]).good().stdout;
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let renewed = run(&["client", "secret", "shop", "--keep-old", "1h", "--json"]).good().stdout;
+    let renewed: serde_json::Value = serde_json::from_str(&renewed).unwrap();
+    assert_ne!(made["client_secret"], renewed["client_secret"]);
+    let shown = run(&["client", "show", "shop", "--json"]).good().stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let secrets = shown["secrets"].as_array().unwrap();
+    let old = secrets.iter().find(|secret| secret["expires_at"].is_string()).unwrap()["id"].as_str().unwrap();
+    assert!(run(&["client", "remove-secret", "shop", old]).good().stdout.contains("removed"));
+    // In place of all others.
+    run(&["client", "secret", "shop"]).good();
+    assert_eq!(bench.json(&["client", "show", "shop", "--json"])["secrets"].as_array().unwrap().len(), 1);
+    assert_eq!(run(&["client", "set", "shop", "--scope", "notes:admin"]).good().stdout, "client shop changed\n");
+    assert!(same(&["client", "list"]).contains("shop"));
+    for verb in ["disable", "enable", "rm"] {
+        run(&["client", verb, "shop"]).good();
+    }
+    assert_eq!(run(&["scope", "rm", "notes:admin"]).good().stdout, "scope notes:admin removed\n");
+    assert!(run(&["key", "rotate"]).good().stdout.contains("published"));
+    same(&["key", "list"]);
+    let events = run(&["audit", "list", "--event", "user.", "--user", "alice"]).good().stdout;
+    assert!(events.contains("user.created"), "{events}");
+    // Here first: that waits until the latest events have their numbers, and without one an event isn't served.
+    let exported = same(&["audit", "export", "--event", "client."]);
+    assert!(exported.lines().count() >= 6, "{exported}");
+    run(&["audit", "verify"]).refused(&["own machine"]);
+    run(&["key", "purge"]).refused(&["--yes"]);
+    run(&["key", "purge", "--yes"]).good();
+    run(&["user", "list"]).refused(&["ficha login"]);
+}
+
+#[test]
+fn users_are_imported_here_and_from_afar() {
+    let (bench, _server, afar, issuer) = signed_in("ficha:users");
+    let hash = "$2b$04$s.2BA/eSMdb2ueeNfURDYOdVyGc/JrdLBPZGNNLri05M9HwgRAX1a";
+    let file = |names: &[&str]| {
+        let lines: String = names.iter().map(|name| format!("{name},{hash}\n")).collect();
+        format!("name,password_hash\n{lines}")
+    };
+    bench.write("here.csv", &file(&["ana", "bea"]));
+    assert_eq!(bench.run(&["user", "import", "here.csv"]).good().stdout, "users imported: 2; there already: 0\n");
+    afar.write("there.csv", &file(&["bea", "cleo", ""]));
+    let at = ["--server", &issuer, "--token-file", FILE];
+    let ran = afar.run(&[&["user", "import", "there.csv"][..], &at].concat());
+    assert!(ran.stdout.starts_with("users imported: 1; there already: 1\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 to 256 bytes"), "{}", ran.stdout);
+    assert!(ran.code == Some(1) && ran.stderr.contains("1 line could not be used"), "{ran:?}");
+    let list = ["job", "list"];
+    let here = bench.run(&list).good().stdout;
+    assert_eq!(afar.run(&[&list[..], &at].concat()).good().stdout, here);
+    assert_eq!(here.lines().count(), 3, "{here}");
+    let jobs = bench.json(&["job", "list", "--json"]);
+    assert_eq!(
+        (&jobs[0]["state"], &jobs[0]["by"], &jobs[0]["failed"]),
+        (&"done".into(), &"user:chief".into(), &1.into())
+    );
+    let id = jobs[0]["id"].as_str().unwrap();
+    let shown = bench.run(&["job", "show", id]).good().stdout;
+    assert!(shown.contains("1 to 256 bytes"), "{shown}");
+    assert_eq!(afar.run(&[&["job", "show", id][..], &at].concat()).good().stdout, shown);
+    assert!(bench.run(&["job", "stop", id]).good().stdout.contains("is done"));
+    let wrong = bench.run(&["user", "import", "here.csv", "--format", "jsonl"]);
+    assert!(wrong.code == Some(1) && wrong.stderr.contains("3 lines could not be used"), "{wrong:?}");
+    bench.run(&["user", "import", "nothing.csv"]).refused(&["can't be read"]);
+    bench.write("users", &file(&["dan"]));
+    bench.run(&["user", "import", "users"]).refused(&["--format"]);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::bench::{Bench, has};
+use crate::bench::{Bench, PASSWORD, has};
 
 #[test]
 fn the_first_start_prints_a_curl_that_works_as_pasted() {
@@ -15,7 +15,13 @@ fn the_first_start_prints_a_curl_that_works_as_pasted() {
     let server = bench.serve_into(Stdio::piped(), Stdio::null());
     let text = server.printed(|line| line.trim_start().starts_with("curl"));
     let issuer = format!("http://{}", server.address);
-    for word in ["admin", "password", &format!("issuer    {issuer}\n"), &format!("docs      {issuer}/docs\n")] {
+    for word in [
+        "admin",
+        "password",
+        &format!("issuer    {issuer}\n"),
+        &format!("docs      {issuer}/docs\n"),
+        &format!("console   {issuer}/console\n"),
+    ] {
         assert!(text.contains(word), "{word:?} is missing in {text}");
     }
     let curl = text.lines().last().unwrap();
@@ -119,6 +125,30 @@ fn metrics_may_have_an_address_of_their_own() {
     assert_eq!(status(metrics, "/health/ready"), 200);
     assert_eq!(status(metrics, "/users/me"), 404, "nothing else is served there");
     assert_eq!(status(server.address, "/health/ready"), 200);
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn the_admin_api_may_have_an_address_of_its_own() {
+    let bench = Bench::new().with("FICHA__ADMIN__BIND", "127.0.0.1:0");
+    bench.add_user("chief", &["--scope", "ficha:admin"]);
+    let server = bench.serve();
+    let line: Value = serde_json::from_str(&server.logged(&["the admin API and the console"])).unwrap();
+    let (address, at) = (line["address"].as_str().unwrap(), line["at"].as_str().unwrap());
+    assert_eq!(at, format!("http://{address}"), "a loopback address is its own name");
+    assert_eq!((server.get("/api/v1/sessions", "x").0, server.get("/api/v1/me", "x").0), (404, 401));
+    let issuer = format!("http://{}", server.address);
+    let run = |command: &[&str], input: &str| {
+        bench.run_with_input(&[command, &["--token-file", "admin.json"]].concat(), input)
+    };
+    let login = ["login", "--admin", "--issuer", &issuer, "--username", "chief", "--password-stdin"];
+    run(&login, PASSWORD).good();
+    let list = ["session", "list", "--server", &issuer];
+    run(&list, "").refused(&["404", "--admin-origin"]);
+    for wrong in ["http://admin.example.com", "not an origin", &format!("{at}/path")] {
+        run(&[&list[..], &["--admin-origin", wrong]].concat(), "").refused(&["origin of the admin API"]);
+    }
+    assert!(run(&[&list[..], &["--admin-origin", at]].concat(), "").good().stdout.contains("chief"));
     assert_eq!(server.stop().0, Some(0));
 }
 

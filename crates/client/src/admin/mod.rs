@@ -1,6 +1,12 @@
-//! The admin API of a Ficha server (`/api/v1`), typed: sessions, receipts, resource servers, events, and one's own account.
+//! The admin API of a Ficha server (`/api/v1`), typed: sessions, receipts, resource servers, users, clients, scopes, keys,
+//! jobs, events, and one's own account.
 
+mod clients;
+mod jobs;
+mod overview;
+mod secret;
 mod types;
+mod users;
 
 use std::time::Duration;
 
@@ -9,17 +15,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-pub use types::{
-    AdminError, Ended, Event, EventActor, FieldProblem, Me, Page, Problem, Receipt, ResourceServer, ResourceServers,
-    Revoked, ServiceReceipt, Session, SessionFilter, UserName,
+pub use clients::{
+    AddedSecret, AnyScope, Client, ClientChange, ClientDeleted, ClientScopes, ClientSecret, CreatedClient, Key,
+    NewClient, OtherSecrets, RotatedKey, Scope,
 };
+pub use jobs::{CSV, JSON_LINES, Job, JobActor, JobReport, JobReportLine};
+pub use overview::{Attention, Minute, Overview};
+pub use secret::ShownOnce;
+pub use types::{
+    AdminError, Ended, EndedBy, Event, EventActor, FieldProblem, Me, Page, Problem, Receipt, ResourceServer,
+    ResourceServers, Revoked, ServiceReceipt, Session, SessionFilter, UserName,
+};
+pub use users::{CreatedUser, NewUser, User, UserAction, UserChange};
 
 use crate::error::Error;
+use crate::origin::{BadOrigin, bare_origin};
 use crate::source::TokenSource;
 use crate::transport::{self, MAX_LIST_BYTES};
 
 /// How long a request may take, apart from what it is asked to wait.
 const LIMIT: Duration = Duration::from_secs(30);
+/// After how long something is created once more, if the answer was lost.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How much longer a file may take.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(120);
 
 /// Administers a Ficha server over HTTP, with the tokens of a [`TokenSource`].
 ///
@@ -42,6 +61,22 @@ impl AdminClient {
         Ok(Self { source, base })
     }
 
+    /// The same for a server whose admin API has an origin of its own, such as `https://admin.example.com`: its setting
+    /// `admin.origin`. The tokens still come from the issuer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if this is not an origin, or is plain HTTP and not a loopback address: tokens would be sent
+    /// unencrypted.
+    pub fn at_origin(source: TokenSource, origin: &str) -> Result<Self, Error> {
+        let Self { source, mut base } = Self::new(source)?;
+        let bad = |why: BadOrigin| Error::Setting(format!("the origin of the admin API can't be used: {why}"));
+        let origin = bare_origin(origin, source.refresher.allowed).map_err(bad)?;
+        let path = base.path().to_owned();
+        base = origin;
+        base.set_path(&path);
+        Ok(Self { source, base })
+    }
+
     /// A page of sessions, the newest first. `after` is the `next` of the previous page.
     pub async fn sessions(
         &self,
@@ -49,10 +84,7 @@ impl AdminClient {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Session>, AdminError> {
-        let mut query = filter.pairs().to_vec();
-        query.extend(after.map(|after| ("after".to_owned(), after.to_owned())));
-        query.push(("limit".to_owned(), limit.to_string()));
-        self.get("sessions", &query).await
+        self.page("sessions", filter.pairs(), after, limit).await
     }
 
     /// One session.
@@ -106,8 +138,18 @@ impl AdminClient {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Event>, AdminError> {
+        self.page("audit", filter, after, limit).await
+    }
+
+    /// A page of the events after a number, the newest first; `previous` is where the next such page begins.
+    pub async fn events_after(
+        &self,
+        filter: &[(String, String)],
+        after: i64,
+        limit: u32,
+    ) -> Result<Page<Event>, AdminError> {
         let mut query = filter.to_vec();
-        query.extend(after.map(|after| ("after".to_owned(), after.to_owned())));
+        query.push(("before".to_owned(), after.to_string()));
         query.push(("limit".to_owned(), limit.to_string()));
         self.get("audit", &query).await
     }
@@ -115,6 +157,56 @@ impl AdminClient {
     /// The user whose session this is. It needs the scope `ficha:account`.
     pub async fn me(&self) -> Result<Me, AdminError> {
         self.get("me", &[]).await
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: &[(String, String)],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<T>, AdminError> {
+        let mut query = filter.to_vec();
+        query.extend(after.map(|after| ("after".to_owned(), after.to_owned())));
+        query.push(("limit".to_owned(), limit.to_string()));
+        self.get(path, &query).await
+    }
+
+    /// Posts what creates something. If the answer is lost, it is sent once more with the same key, which makes nothing
+    /// twice; the second answer then has no secret.
+    async fn create<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, AdminError> {
+        let body = serde_json::to_vec(body).map_err(|error| Error::Setting(error.to_string()))?;
+        self.post_once(path, "application/json", body, None).await
+    }
+
+    async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        kind: &'static str,
+        body: Vec<u8>,
+        longer: Option<Duration>,
+    ) -> Result<T, AdminError> {
+        let key = oauth2::CsrfToken::new_random();
+        let send = async || {
+            let body = Body { kind, bytes: body.clone(), key: Some(key.secret()) };
+            self.request(Method::POST, path, &[], Some(body), longer).await
+        };
+        match send().await {
+            Err(AdminError::Client(Error::Network(_) | Error::Busy { .. })) => {
+                tokio::time::sleep(AGAIN).await;
+                send().await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        kind: &'static str,
+        file: Vec<u8>,
+    ) -> Result<T, AdminError> {
+        self.post_once(path, kind, file, Some(UPLOAD_LIMIT)).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(String, String)]) -> Result<T, AdminError> {
@@ -129,11 +221,23 @@ impl AdminClient {
         body: Option<&impl Serialize>,
         wait: Option<Duration>,
     ) -> Result<T, AdminError> {
+        let body = body.map(serde_json::to_vec).transpose().map_err(|error| Error::Setting(error.to_string()))?;
+        let body = body.map(|bytes| Body { kind: "application/json", bytes, key: None });
+        self.request(method, path, query, body, wait).await
+    }
+
+    async fn request<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<Body<'_>>,
+        wait: Option<Duration>,
+    ) -> Result<T, AdminError> {
         let mut url = self.base.join(path).map_err(|error| Error::Setting(error.to_string()))?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let body = body.map(serde_json::to_vec).transpose().map_err(|error| Error::Setting(error.to_string()))?;
         let limit = LIMIT + wait.unwrap_or_default();
         let mut token = self.source.access_token().await?;
         for attempt in 0.. {
@@ -142,10 +246,13 @@ impl AdminClient {
                 .uri(url.as_str())
                 .header("accept", "application/json, application/problem+json")
                 .header("authorization", format!("Bearer {}", token.secret()));
-            if body.is_some() {
-                request = request.header("content-type", "application/json");
+            if let Some(Body { kind, key, .. }) = &body {
+                request = request.header("content-type", *kind);
+                if let Some(key) = key {
+                    request = request.header("idempotency-key", *key);
+                }
             }
-            let request = request.body(body.clone().unwrap_or_default());
+            let request = request.body(body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default());
             let request = request.map_err(|error| Error::BadAnswer(error.to_string()))?;
             let http = &self.source.refresher.exchange.http;
             let answer = transport::send_up_to(http.clone(), url.clone(), request, limit, MAX_LIST_BYTES).await;
@@ -161,6 +268,14 @@ impl AdminClient {
     }
 }
 
+/// What a request carries.
+struct Body<'a> {
+    kind: &'static str,
+    bytes: Vec<u8>,
+    /// The `Idempotency-Key`.
+    key: Option<&'a str>,
+}
+
 fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, AdminError> {
     if status.is_success() {
         let wrong = |error: serde_json::Error| Error::BadAnswer(format!("the answer has another shape: {error}"));
@@ -168,6 +283,10 @@ fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, Admin
     }
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => Err(AdminError::Refused(Box::new(problem))),
+        Err(_) if status == StatusCode::NOT_FOUND => {
+            let why = "there is no admin API at this address (404); it may have an origin of its own, the server's admin.origin";
+            Err(Error::BadAnswer(why.into()).into())
+        }
         Err(_) => Err(Error::BadAnswer(format!("the server answered {status} without saying why")).into()),
     }
 }

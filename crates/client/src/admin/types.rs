@@ -59,7 +59,7 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; `None`: it is the last.
     pub next: Option<String>,
-    /// Where the previous page ends; `None`: it is the first.
+    /// Where the previous page ends; `None`: it is the first, or the list has only one direction.
     pub previous: Option<String>,
 }
 
@@ -150,6 +150,18 @@ pub struct Ended {
     pub at: Option<String>,
     /// Why.
     pub reason: String,
+    /// Who ended it, if that is known.
+    pub by: Option<EndedBy>,
+}
+
+/// Who ended a session.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct EndedBy {
+    /// `user`, `client`, `cli`, `server` or `anonymous`.
+    pub kind: String,
+    /// `None` if it is not known, or was erased.
+    pub name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -161,10 +173,14 @@ pub(super) struct Matched {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Revoked {
-    /// How many sessions fitted.
+    /// How many sessions fitted; 0 if a job ends them.
+    #[serde(default)]
     pub matched: u64,
     /// How many it ended; the others had ended before.
+    #[serde(default)]
     pub revoked: u64,
+    /// They are more than 10,000: this job ends them.
+    pub job: Option<String>,
     /// Who refuses their tokens, if that was asked for.
     pub receipt: Option<Receipt>,
 }

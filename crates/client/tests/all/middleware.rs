@@ -1,12 +1,16 @@
 //! The middleware: the header, and the retry after a 401.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use ficha_authority::Grant;
 use ficha_client::{Error, TokenSource, http_client};
-use ficha_testing::tester;
+use ficha_testing::{eventually, tester};
 use reqwest::StatusCode;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 use crate::network::StubServer;
+use crate::stores::SlowStore;
 use crate::world::World;
 
 fn client(source: &TokenSource, origins: &[&str]) -> ClientWithMiddleware {
@@ -43,6 +47,26 @@ async fn requests_rejected_at_the_same_time_share_one_new_token() {
     revoke_access_token(&world, &source).await;
     let requests = (0..30).map(|_| tokio::spawn(http.get(world.app.url("/users/me")).send()));
     for request in requests.collect::<Vec<_>>() {
+        assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(world.refreshes().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_request_rejected_while_the_new_token_is_being_saved_waits_for_it() {
+    let world = World::start().await;
+    let store = SlowStore::new(1);
+    let source = world.login_alice(world.builder().store(store.clone())).await;
+    let http = client(&source, &[&world.issuer]);
+    revoke_access_token(&world, &source).await;
+    let me = world.app.url("/users/me");
+    let first = tokio::spawn(http.get(&me).send());
+    eventually("the new token is being saved", async || store.saves.load(Ordering::SeqCst) == 2).await;
+    // It has the old token, which is the current one until the new one is saved.
+    let mut second = tokio::spawn(http.get(&me).send());
+    tokio::time::timeout(Duration::from_millis(300), &mut second).await.expect_err("it waits");
+    store.permits.add_permits(1);
+    for request in [first, second] {
         assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
     }
     assert_eq!(world.refreshes().await, [1, 0, 0]);

@@ -1,6 +1,5 @@
 //! The extractors.
 
-use std::any::{TypeId, type_name};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,15 +10,13 @@ use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::error::BearerError;
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
 use super::middleware::Admitted;
-use super::seldom::Seldom;
+use crate::custom::{NoExtra, custom_claims};
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
@@ -68,11 +65,6 @@ pub struct Bearer<S = AnyScope, C = NoExtra> {
     guard: BearerGuard,
     scope: PhantomData<fn() -> S>,
 }
-
-/// No custom claims are required; a token may have any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
-pub struct NoExtra {}
 
 /// A valid token, or no token at all. An invalid token is still refused, unlike with `Option<Bearer>`.
 ///
@@ -151,25 +143,6 @@ impl<S: RequiredScope, C: DeserializeOwned + 'static> Bearer<S, C> {
         }
     }
 }
-
-/// The response does not say what does not fit: the error of serde may quote the claims.
-fn custom_claims<T: DeserializeOwned + 'static>(verified: &Verified) -> Result<T, Refusal> {
-    let read = if TypeId::of::<T>() == TypeId::of::<NoExtra>() {
-        // Nothing is read, so the claims need not be converted.
-        T::deserialize(Value::Object(Map::new()))
-    } else {
-        verified.claims.custom()
-    };
-    read.map_err(|error| {
-        CLAIMS_LOG.warn(|| {
-            tracing::warn!(%error, wanted = type_name::<T>(), "a token's claims do not fit the handler's type");
-        });
-        Refusal::CustomClaims
-    })
-}
-
-/// A client may send such a token again and again.
-static CLAIMS_LOG: Seldom = Seldom::new();
 
 impl<S, C> Deref for Bearer<S, C> {
     type Target = Verified;

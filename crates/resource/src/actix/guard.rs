@@ -7,17 +7,18 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 
 use super::error::{BearerError, Realm};
 use super::error_body::ErrorBody;
-use super::middleware::{Need, RequireScopes};
-use super::tokens::Tokens;
+use super::middleware::RequireScopes;
 use crate::authorization::{Malformed, has_access_token_in_form};
 use crate::cache::CacheStats;
 use crate::error::VerifyError;
 use crate::http_bearer::HttpBearer;
 use crate::issuers::Issuers;
+use crate::need::Need;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::presented::Presented;
 use crate::refusal::Refusal;
 use crate::source::OnStale;
+use crate::tokens::Tokens;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 

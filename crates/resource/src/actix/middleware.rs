@@ -10,14 +10,13 @@ use std::task::{Context, Poll};
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
-use ficha_token::AccessClaims;
 use pin_project_lite::pin_project;
 
 use super::error::BearerError;
 use super::error_body::ErrorBody;
 use super::guard::{BearerGuard, Look};
+use crate::need::Need;
 use crate::refusal::Refusal;
-use crate::scopes::is_scope_name;
 use crate::source::OnStale;
 use crate::verified::Verified;
 
@@ -31,15 +30,6 @@ pub struct RequireScopes {
     need: Arc<Need>,
 }
 
-/// The scopes, or the role, that a token must have.
-#[derive(Debug)]
-pub(super) enum Need {
-    All(Vec<String>),
-    Any(Vec<String>),
-    /// At least one of these roles.
-    Role(Vec<String>),
-}
-
 /// The token that the middleware has verified, stored in the request for the extractors behind it.
 pub(super) struct Admitted {
     pub(super) guard: BearerGuard,
@@ -51,18 +41,7 @@ impl RequireScopes {
     /// If no token can have what is needed: a mistake that would refuse every request.
     #[track_caller]
     pub(super) fn new(guard: BearerGuard, need: Need) -> Self {
-        let (names, what) = match &need {
-            Need::All(names) | Need::Any(names) => (names, "scope"),
-            Need::Role(names) => (names, "role"),
-        };
-        // Roles have the characters of scopes.
-        if let Some(name) = names.iter().find(|name| !is_scope_name(name)) {
-            panic!(
-                "no token can have the {what} {name:?}: it must be one word of printable ASCII, without spaces, \\ and \""
-            );
-        }
-        assert!(!names.is_empty() || matches!(need, Need::All(_)), "no {what} is named, so no token could pass");
-        Self { guard, need: Arc::new(need) }
+        Self { guard, need: Arc::new(need.checked()) }
     }
 
     /// Sets what to do here while the denylist is stale, regardless of what the rest of the service does.
@@ -85,35 +64,11 @@ impl RequireScopes {
     }
 }
 
-impl Need {
-    /// Why a token with these claims may not pass. If any of several scopes or roles is sufficient, the first is named:
-    /// naming them all in the challenge would say that all are required (RFC 6750 §3).
-    fn refusal(&self, claims: &AccessClaims) -> Option<Refusal> {
-        let first = |names: &[String]| names.first().cloned().unwrap_or_default();
-        let (passes, refusal) = match self {
-            Self::All(names) => (
-                names.iter().all(|name| claims.scope.contains(name)),
-                Refusal::InsufficientScope { required: names.join(" ") },
-            ),
-            Self::Any(names) => (
-                names.iter().any(|name| claims.scope.contains(name)),
-                Refusal::InsufficientScope { required: first(names) },
-            ),
-            Self::Role(names) => {
-                (names.iter().any(|name| claims.roles.contains(name)), Refusal::MissingRole { required: first(names) })
-            }
-        };
-        (!passes).then_some(refusal)
-    }
-}
-
-impl Need {
-    fn admit(&self, guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Admitted, BearerError> {
-        let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
-        match self.refusal(&verified.claims) {
-            Some(refusal) => Err(guard.refuse(refusal)),
-            None => Ok(Admitted { guard, verified }),
-        }
+fn admit(need: &Need, guard: BearerGuard, verified: Option<Arc<Verified>>) -> Result<Admitted, BearerError> {
+    let Some(verified) = verified else { return Err(guard.refuse(Refusal::Missing)) };
+    match need.refusal(&verified.claims) {
+        Some(refusal) => Err(guard.refuse(refusal)),
+        None => Ok(Admitted { guard, verified }),
     }
 }
 
@@ -215,13 +170,13 @@ where
         // Waits only if a key is being fetched.
         match guard.look(request.headers()) {
             Look::Done(looked) => {
-                let admitted = looked.and_then(|verified| need.admit(guard, verified));
+                let admitted = looked.and_then(|verified| admit(need, guard, verified));
                 answer(&*self.service, request, admitted).into()
             }
             Look::Wait(token) => {
                 let (need, service) = (Arc::clone(need), Rc::clone(&self.service));
                 let waiting = async move {
-                    let admitted = guard.wait(&token).await.and_then(|verified| need.admit(guard, Some(verified)));
+                    let admitted = guard.wait(&token).await.and_then(|verified| admit(&need, guard, Some(verified)));
                     RequireScopesFuture::from(answer(&*service, request, admitted)).await
                 };
                 State::Waiting { waiting: Box::pin(waiting) }.into()

@@ -7,12 +7,10 @@ mod extract;
 mod guard;
 mod middleware;
 mod roles;
-mod seldom;
-mod tokens;
 
 pub use error::{BearerError, Realm};
 pub use error_body::ErrorBody;
-pub use extract::{Bearer, Extraction, MaybeBearer, NoExtra};
+pub use extract::{Bearer, Extraction, MaybeBearer};
 pub use guard::BearerGuard;
 pub use middleware::{RequireScopes, RequireScopesFuture, RequireScopesService};
 pub use roles::HasRole;

@@ -161,38 +161,39 @@ impl RemoteKeys {
         let mut failures = FailureLog::new(Arc::clone(&self.last_error));
         loop {
             self.under_way.store(true, Ordering::Release);
-            let start = micros(self.clock.elapsed());
-            let pause = match self.load(&client, &url, start).await {
+            let start = self.clock.elapsed();
+            let due = match self.load(&client, &url, micros(start)).await {
                 Ok(max_age) => {
                     self.counts.fetches_ok.fetch_add(1, Ordering::Relaxed);
                     backoff.reset();
                     failures.recovered();
-                    // Before the set expires, and not all services at once.
-                    jittered(max_age.min(self.outage_limit / 2) * 4 / 5)
+                    // Before the set expires, and not all services at once. Its age counts from the request, like
+                    // that of the denylist: a slow answer may be as old as that.
+                    start + jittered(max_age.min(self.outage_limit / 2) * 4 / 5)
                 }
                 Err(error) => {
                     self.counts.fetches_failed.fetch_add(1, Ordering::Relaxed);
                     self.failing.store(true, Ordering::Release);
                     failures.failed(Moment::now(&*self.clock), "reading the signing keys", url.as_str(), &error, "");
                     self.is_too_old();
-                    match error {
+                    let pause = match error {
                         LoadError::Fetch(FetchError::Status { retry_after, .. }) => {
                             backoff.next().max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
                         }
                         _ => backoff.next(),
-                    }
+                    };
+                    self.clock.elapsed() + pause
                 }
             };
             self.under_way.store(false, Ordering::Release);
             self.ended.send_modify(|count| *count += 1);
-            self.pause(pause).await;
+            self.pause_until(due).await;
         }
     }
 
     /// Waits until the next fetch is due or wanted.
-    async fn pause(&self, pause: Duration) {
-        let due = self.clock.elapsed() + pause;
-        let timer = sleep(pause);
+    async fn pause_until(&self, due: Duration) {
+        let timer = sleep(due.saturating_sub(self.clock.elapsed()));
         tokio::pin!(timer);
         while self.clock.elapsed() < due {
             tokio::select! {

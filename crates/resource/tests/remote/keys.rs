@@ -286,6 +286,19 @@ async fn keys_are_fetched_again_before_they_expire() {
 }
 
 #[tokio::test]
+async fn the_age_of_keys_counts_from_the_request_and_not_from_a_slow_answer() {
+    let world = World::new().await;
+    let slow = key_set(&[&world.key]).with_headers("cache-control: max-age=600\r\n").late(Duration::from_millis(500));
+    let _oauth2 = world.service().lease(Duration::from_secs(3_600)).build().await.unwrap();
+    world.server.change(|state| state.jwks = slow);
+    world.advance(600);
+    eventually("they are requested", || fetches(&world) == 2).await;
+    // The answer is still on its way.
+    world.advance(600);
+    eventually("they are requested again", || fetches(&world) == 3).await;
+}
+
+#[tokio::test]
 async fn keys_outlive_an_outage_up_to_the_limit() {
     let world = World::new().await;
     let limit = Duration::from_secs(3_600);

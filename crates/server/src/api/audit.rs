@@ -33,7 +33,7 @@ pub struct EventList {
     previous: Option<String>,
     /// With `count=true`: how many there are, or `{"at_least": N}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(schema_with = crate::api::schemas::count, required = false)]
     count: Option<Value>,
     /// If filters fit so few events that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
@@ -193,7 +193,8 @@ async fn listed(
     }))
 }
 
-fn query(parameters: &mut Parameters) -> EventQuery {
+/// What is asked for, from the parameters that it is made of.
+pub fn query(parameters: &mut Parameters) -> EventQuery {
     EventQuery {
         event: parameters.text("event"),
         user: parameters.text("user"),
@@ -208,7 +209,8 @@ fn query(parameters: &mut Parameters) -> EventQuery {
     }
 }
 
-fn from(parameters: &mut Parameters) -> EventsFrom {
+/// Where a page begins.
+pub fn from(parameters: &mut Parameters) -> EventsFrom {
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
     let after = parameters.parsed("after", "the `next` of a page", number);
     let before = parameters.parsed("before", "the `previous` of a page", number);

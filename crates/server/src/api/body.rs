@@ -2,18 +2,28 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Payload;
+use actix_web::web::{Bytes, Payload};
 use ficha_token::Scope;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::problem::{FieldError, Problem};
 use crate::request::form::read_body;
 
 /// Reads a body. An empty one counts as `{}`.
 pub async fn read<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
+    read_with_bytes(request, payload).await.map(|(body, _)| body)
+}
+
+/// The same, with what was read.
+pub async fn read_with_bytes<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(T, Bytes), Problem> {
     let body = read_body(payload).await.map_err(|error| Problem::of_body(&error))?;
     if body.is_empty() {
-        return parse(b"{}");
+        return parse(b"{}").map(|parsed| (parsed, body));
     }
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -21,7 +31,7 @@ pub async fn read<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) 
     if kind != "application/json" && kind != "application/merge-patch+json" {
         return Err(invalid("Content-Type", "it must be application/json"));
     }
-    parse(&body)
+    parse(&body).map(|parsed| (parsed, body))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
@@ -57,6 +67,12 @@ pub fn not_null<T>(field: &str, member: Option<Option<T>>) -> Result<Option<T>, 
         Some(None) => Err(invalid(field, "it can't be null")),
         other => Ok(other.flatten()),
     }
+}
+
+/// A member that is a time, in Unix seconds.
+pub fn time(field: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
+    let parsed = text.map(|text| OffsetDateTime::parse(text, &Rfc3339).map(OffsetDateTime::unix_timestamp));
+    parsed.transpose().map_err(|_| invalid(field, "it must be a time such as 2026-01-31T12:00:00Z (RFC 3339)"))
 }
 
 /// A list of scope names.

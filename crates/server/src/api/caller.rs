@@ -80,19 +80,19 @@ fn unavailable(error: AuthorityError) -> Problem {
 pub fn require_own_host(request: &HttpRequest, state: &State) -> Result<(), Problem> {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().authority().map(HostAndPort::as_str).or(header);
-    if host.is_some_and(|host| is_own(host, state.authority.settings().issuer.as_str())) {
+    if host.is_some_and(|host| is_own(host, state.site.as_str())) {
         return Ok(());
     }
     Err(Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
         "misdirected",
-        "the Host header is not that of the issuer; a proxy must pass it on",
+        "the Host header is not that of the issuer, or of admin.origin; a proxy must pass it on",
     ))
 }
 
-/// True for the issuer's own host and port; for a loopback issuer, at any loopback name and port.
-fn is_own(host: &str, issuer: &str) -> bool {
-    let Ok(own) = Url::parse(issuer) else { return false };
+/// True for this site's own host and port; for a loopback address, at any loopback name and port.
+fn is_own(host: &str, site: &str) -> bool {
+    let Ok(own) = Url::parse(site) else { return false };
     let Ok(asked) = Url::parse(&format!("{}://{host}/", own.scheme())) else { return false };
     let is_loopback = |url: &Url| match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

@@ -3,7 +3,10 @@
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use ficha_authority::{Began, ClientChange, ClientRecord, ClientScopes, Grant, NewClient};
+use ficha_authority::{
+    Actor, Admin, AdminError, Began, ClientChange, ClientRecord, ClientScopes, ClientSecret, Grant, NewClient,
+    Repeatable,
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,10 +15,13 @@ use zeroize::Zeroizing;
 
 use super::body::{self, invalid, not_null, patched, scope};
 use super::caller::caller;
+use super::client_secrets::{SecretView, shown_once};
 use super::etag;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{ReceiptView, receipt, wait};
+use super::repeated::{mark, repeatable};
+use super::schemas::scopes_or_any;
 use super::sessions::{answered, time_text};
 use crate::error::no_store;
 use crate::state::State;
@@ -30,7 +36,7 @@ pub struct ClientView {
     /// `password`, `refresh_token`, `client_credentials`.
     grants: Vec<String>,
     /// What it may ask for: a list, or `"any"`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = scopes_or_any)]
     scopes: Value,
     /// The `aud` of its tokens; null is the server's default.
     audience: Option<String>,
@@ -42,6 +48,8 @@ pub struct ClientView {
     own_scopes: bool,
     enabled: bool,
     created_at: String,
+    /// Oldest first.
+    secrets: Vec<SecretView>,
 }
 
 /// A page of clients, sorted by id.
@@ -64,7 +72,7 @@ pub struct NewClientBody {
     public: bool,
     grants: Vec<String>,
     /// A list, or `"any"`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = scopes_or_any)]
     scopes: Value,
     audience: Option<String>,
     #[serde(default)]
@@ -97,7 +105,7 @@ pub struct ClientPatch {
     grants: Option<Option<Vec<String>>>,
     /// A list, or `"any"`. Null removes all.
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(schema_with = scopes_or_any, required = false)]
     scopes: Option<Option<Value>>,
     /// Null stands for the server's default.
     #[serde(default, deserialize_with = "patched")]
@@ -183,6 +191,7 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<ClientList, Prob
     tag = "Admin",
     operation_id = "create_client",
     security(("token" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A request that is repeated with it makes nothing twice")),
     request_body = NewClientBody,
     responses(
         (status = 201, description = "The client; `Location` is its address", body = CreatedClient),
@@ -192,6 +201,7 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<ClientList, Prob
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "The id is taken", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 422, description = "The key was used for another request", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]
@@ -201,18 +211,31 @@ pub async fn create(request: HttpRequest, payload: Payload, state: Data<State>) 
         Ok(created) => {
             let mut response = HttpResponse::Created();
             no_store(&mut response);
+            let (created, is_replayed) = created;
+            mark(&mut response, is_replayed);
             let id = utf8_percent_encode(&created.client.id, NON_ALPHANUMERIC);
-            let address = state.authority.settings().issuer.endpoint(&format!("/api/v1/clients/{id}"));
+            let address = state.site.endpoint(&format!("/api/v1/clients/{id}"));
             response.insert_header((LOCATION, address)).json(created)
         }
     }
 }
 
-async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Result<CreatedClient, Problem> {
+/// The client; and true if an earlier request with the same key has created it.
+async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Result<(CreatedClient, bool), Problem> {
     let actor = caller(request, state).await?;
     actor.require_changing_clients()?;
     Parameters::of(request.query_string()).finish()?;
-    let new: NewClientBody = body::read(request, payload).await?;
+    let (new, bytes): (NewClientBody, _) = body::read_with_bytes(request, payload).await?;
+    let admin = state.authority.admin();
+    let repeatable = repeatable(request, &admin, &actor, &bytes).await?;
+    let earlier = |client: ClientRecord| (CreatedClient { client: client.into(), secret: None }, true);
+    if let Some(repeatable) = &repeatable {
+        if let Some(client) = with_subject(&admin, &actor, &new.id, repeatable).await? {
+            admin.note_created(repeatable).await;
+            return Ok(earlier(client));
+        }
+        repeatable.require_new()?;
+    }
     let new = NewClient {
         id: new.id,
         public: new.public,
@@ -223,9 +246,36 @@ async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Resu
         forwards_address: new.forwards_address,
         own_scopes: new.own_scopes,
     };
-    let (client, secret) = state.authority.admin().add_client(&actor, new).await?;
-    let secret = secret.map(|secret| Zeroizing::new(secret.expose().to_owned()));
-    Ok(CreatedClient { client: client.into(), secret })
+    let Some(repeatable) = repeatable else {
+        let (client, secret) = admin.add_client(&actor, new).await?;
+        return Ok((CreatedClient { client: client.into(), secret: secret.as_ref().map(shown_once) }, false));
+    };
+    let id = new.id.clone();
+    match admin.add_client_as(&actor, repeatable.id, new).await {
+        Ok((client, secret)) => {
+            admin.note_created(&repeatable).await;
+            Ok((CreatedClient { client: client.into(), secret: secret.as_ref().map(shown_once) }, false))
+        }
+        // Perhaps by the same request, at the same time.
+        Err(error @ AdminError::Taken { .. }) => {
+            with_subject(&admin, &actor, &id, &repeatable).await?.map(earlier).ok_or_else(|| error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The client that a repeatable request has created.
+async fn with_subject(
+    admin: &Admin,
+    actor: &Actor,
+    id: &str,
+    repeatable: &Repeatable,
+) -> Result<Option<ClientRecord>, AdminError> {
+    match admin.client(actor, id).await {
+        Ok(client) => Ok(Some(client).filter(|client| client.subject == repeatable.id)),
+        Err(AdminError::NoSuch { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Shows a client.
@@ -375,7 +425,11 @@ fn with_version(client: &ClientRecord, body: &impl Serialize) -> HttpResponse {
     response.insert_header((ETAG, version(client))).json(body)
 }
 
-fn version(client: &ClientRecord) -> String {
+/// Which state of a client this is.
+pub fn version(client: &ClientRecord) -> String {
+    // That a secret was used is no change.
+    let unused = client.secrets.iter().map(|secret| ClientSecret { last_used_at: None, ..secret.clone() });
+    let client = ClientRecord { secrets: unused.collect(), ..client.clone() };
     etag::of(&ClientView::from(client.clone()), client.auth_version)
 }
 
@@ -399,7 +453,7 @@ fn scopes(value: &Value) -> Result<ClientScopes, Problem> {
 impl From<ClientRecord> for ClientView {
     fn from(client: ClientRecord) -> Self {
         Self {
-            public: client.secret_hash.is_none(),
+            public: client.is_public(),
             grants: client.grants.iter().map(|grant| grant.as_str().to_owned()).collect(),
             scopes: match &client.scopes {
                 ClientScopes::Any => json!("any"),
@@ -411,6 +465,7 @@ impl From<ClientRecord> for ClientView {
             own_scopes: client.own_scopes,
             enabled: client.enabled,
             created_at: time_text(client.created_at),
+            secrets: client.secrets.iter().map(SecretView::from).collect(),
             id: client.id,
         }
     }

@@ -14,7 +14,7 @@ use crate::error::{ApiError, no_store};
 use crate::state::State;
 
 /// The kinds of problems: the last part of their `type`, their title, and what the page about them says.
-pub const KINDS: [(&str, &str, &str); 14] = [
+pub const KINDS: [(&str, &str, &str); 15] = [
     (
         "unauthorized",
         "The request has no valid token",
@@ -43,9 +43,18 @@ pub const KINDS: [(&str, &str, &str); 14] = [
         "Nobody would be left who may administer everything",
         "Give the scope ficha:admin to another enabled user first. The command line on the server's own machine needs no scope.",
     ),
+    (
+        "key-reused",
+        "The key was used for another request",
+        "An Idempotency-Key belongs to one request, for a day: use a new one for another request.",
+    ),
     ("taken", "The name is taken", "Choose another name."),
     ("method-not-allowed", "The method is not allowed here", "The header Allow says which methods are."),
-    ("misdirected", "The request was meant for another host", "Use the name that is in the server's issuer."),
+    (
+        "misdirected",
+        "The request was meant for another host",
+        "Use the name that is in the server's issuer, or in admin.origin.",
+    ),
     (
         "not-available",
         "The admin API is off",
@@ -88,6 +97,16 @@ impl Problem {
     /// A problem of a kind from [`KINDS`].
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self { status, kind, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
+    }
+
+    /// The fields that are wrong.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// There is nothing at this path.
@@ -208,6 +227,7 @@ impl From<AdminError> for Problem {
             AdminError::LastAdministrator(_) => Self::new(StatusCode::CONFLICT, "last-administrator", detail),
             AdminError::BadCredentials => Self::new(StatusCode::FORBIDDEN, "wrong-password", detail),
             AdminError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            AdminError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail),
             AdminError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             AdminError::ActorEnded => Self::refused(&Refusal::from(ficha_resource::VerifyError::Denied)),
             AdminError::Busy => Self::unavailable("too many passwords are being hashed"),

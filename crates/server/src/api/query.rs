@@ -9,6 +9,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::problem::{FieldError, Problem};
 
+/// What is wrong with a parameter that nobody has taken.
+pub const UNKNOWN: &str = "there is no such parameter";
+
 /// The parameters that have not been taken yet, and what was wrong with those that were.
 pub struct Parameters {
     left: Vec<(String, String)>,
@@ -99,7 +102,7 @@ impl Parameters {
     /// Refuses what is wrong, and what nobody has taken.
     pub fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in std::mem::take(&mut self.left) {
-            self.error(&name, "there is no such parameter");
+            self.error(&name, UNKNOWN);
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
     }

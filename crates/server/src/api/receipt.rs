@@ -57,20 +57,24 @@ pub async fn receipt(
     began: Began,
     wait: Option<Duration>,
 ) -> Option<ReceiptView> {
+    Some(view(waited(request, state, began, wait?).await))
+}
+
+/// The same as plain data.
+pub async fn waited(request: &HttpRequest, state: &State, began: Began, wait: Duration) -> Receipt {
     let admin = state.authority.admin();
-    let receipt = admin.receipt(began, wait?);
-    let receipt = match connection(request) {
+    let receipt = admin.receipt(began, wait);
+    match connection(request) {
         None => receipt.await,
         Some(connection) => tokio::select! {
             receipt = receipt => receipt,
             () = connection.hung_up() => admin.receipt(began, Duration::ZERO).await,
         },
-    };
-    Some(view(receipt))
+    }
 }
 
 fn view(receipt: Receipt) -> ReceiptView {
-    let Receipt { complete, unnamed, silent, services } = receipt;
+    let Receipt { complete, unnamed, silent, services, about: _ } = receipt;
     let services = services.into_iter().map(|one: FollowerState| ServiceReceipt {
         service: one.service,
         instance: one.instance,

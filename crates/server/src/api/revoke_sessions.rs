@@ -1,17 +1,21 @@
 //! `POST /api/v1/sessions/revoke`: ending all sessions that a filter fits.
 
 use std::fmt;
+use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{Began, RevokeMatching};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::caller::caller;
+use super::jobs::Accepted;
 use super::problem::{FieldError, Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{receipt, wait};
@@ -76,13 +80,20 @@ struct Matched {
     matched: u64,
 }
 
-#[derive(Serialize)]
+/// What was done; of a dry run, `matched` alone.
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = AdminRevokedOrMatched)]
 enum Answer {
     Matched(Matched),
     Revoked(Revoked),
+    Job(Accepted),
 }
 
+/// A filter may fit very many sessions, and all are looked at: a few requests at a time.
+static LOOKING: Semaphore = Semaphore::const_new(2);
+/// How long one waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
 /// The longest reason, in characters.
 const MOST_REASON: usize = 200;
 
@@ -99,7 +110,8 @@ const MOST_REASON: usize = 200;
     )),
     request_body = Request,
     responses(
-        (status = 200, description = "They have ended; or, for a dry run, how many they are (`matched` alone)", body = Revoked),
+        (status = 200, description = "They have ended; or, for a dry run, how many they are (`matched` alone)", body = Answer),
+        (status = 202, description = "They are more than 10,000: a job ends them", body = Accepted),
         (status = 400, description = "The filter is unknown, wrong or too wide", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
@@ -110,7 +122,10 @@ const MOST_REASON: usize = 200;
     )
 )]
 pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    answered(&state, revoked(&request, payload, &state).await)
+    match revoked(&request, payload, &state).await {
+        Ok(Answer::Job(job)) => job.response(&state),
+        other => answered(&state, other),
+    }
 }
 
 async fn revoked(request: &HttpRequest, payload: Payload, state: &State) -> Result<Answer, Problem> {
@@ -122,14 +137,35 @@ async fn revoked(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     let body = read_body(payload).await.map_err(|error| Problem::of_body(&error))?;
     let body: Request = serde_json::from_slice(&body).map_err(|error| Problem::invalid_body(&error.to_string()))?;
     let (what, is_dry_run) = body.parse()?;
+    let turn = turn(&what).await?;
     let admin = state.authority.admin();
     if is_dry_run {
         return Ok(Answer::Matched(Matched { matched: admin.count_matching(&actor, &what).await? }));
     }
     let began = Began::now();
     let done = admin.revoke_matching(&actor, &what).await?;
+    drop(turn);
+    if let Some(job) = done.job {
+        admin.spawn_job(job);
+        return Ok(Answer::Job(Accepted::new(job)));
+    }
     let receipt = receipt(request, state, began, wait).await;
     Ok(Answer::Revoked(Revoked { matched: done.matched, revoked: done.revoked, receipt }))
+}
+
+/// What names ids or a user looks at few sessions, and never waits for others.
+pub async fn turn(what: &RevokeMatching) -> Result<Option<SemaphorePermit<'static>>, Problem> {
+    if what.ids.is_some() || what.search.user.is_some() {
+        return Ok(None);
+    }
+    match tokio::time::timeout(TURN_WITHIN, LOOKING.acquire()).await {
+        Ok(Ok(turn)) => Ok(Some(turn)),
+        _ => {
+            let problem =
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "others look for very many sessions");
+            Err(problem.retry_after(5))
+        }
+    }
 }
 
 impl Request {

@@ -122,11 +122,16 @@ async fn declared(request: &HttpRequest, name: &str, payload: Payload, state: &S
     actor.require_changing_scopes()?;
     Parameters::of(request.query_string()).finish()?;
     let ScopeBody { description } = body::read(request, payload).await?;
-    if description.is_empty() || description.chars().count() > MOST || description.chars().any(char::is_control) {
+    if !is_description(&description) {
         return Err(body::invalid("description", "it must be 1 to 500 characters without control characters"));
     }
     state.authority.admin().declare_scope(&actor, name, &description).await?;
     Ok(ScopeView { name: name.to_owned(), description })
+}
+
+/// True if a scope can be described so.
+pub fn is_description(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= MOST && !text.chars().any(char::is_control)
 }
 
 /// What became of a scope.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
-    Actor, Began, PageFrom, SearchedState, SessionCount, SessionPage, SessionRecord, SessionSearch, SessionState,
-    UserRecord, reason_of,
+    Actor, Began, EndedBy, PageFrom, SearchedState, SessionCount, SessionPage, SessionRecord, SessionSearch,
+    SessionState, UserRecord, reason_of,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -72,6 +72,18 @@ pub struct Ended {
     /// Null for `purge`.
     at: Option<String>,
     reason: &'static str,
+    /// Who ended it; null if that is not known, and in one's own list.
+    by: Option<EndedActor>,
+}
+
+/// Who ended a session.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AdminSessionEndedBy)]
+pub struct EndedActor {
+    /// `user`, `client`, `cli`, `server` or `anonymous`.
+    kind: String,
+    /// Null if it is not known, or was erased.
+    name: Option<String>,
 }
 
 /// A page of sessions.
@@ -86,7 +98,7 @@ pub struct SessionList {
     previous: Option<String>,
     /// With `count=true`: how many there are, or `{"at_least": N}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(schema_with = crate::api::schemas::count, required = false)]
     count: Option<Value>,
     /// If filters fit so few sessions that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
@@ -153,6 +165,7 @@ pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
     params(("id" = String, Path, description = "The `sid` of its tokens")),
     responses(
         (status = 200, description = "The session", body = SessionView),
+        (status = 400, description = "The Authorization header can't be read, or a parameter is unknown", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "There is no such session", body = ProblemAnswer),
@@ -313,10 +326,9 @@ pub fn counted((count, is_all): (u64, bool)) -> Value {
     if is_all { json!(count) } else { json!({ "at_least": count }) }
 }
 
-/// Sessions of one user.
+/// Sessions of one user, as they see them: without who else has ended one.
 pub fn session_views(user: &UserRecord, sessions: Vec<(SessionRecord, SessionState)>) -> Vec<SessionView> {
-    let names = HashMap::from([(user.id, user.name.clone())]);
-    sessions.into_iter().map(|(session, state)| view(session, state, &names)).collect()
+    sessions.into_iter().map(|(session, state)| view(session, state, Some(user.name.clone()), None)).collect()
 }
 
 /// A page of a user's own sessions.
@@ -330,26 +342,55 @@ pub fn own_views(user: &UserRecord, page: SessionPage) -> SessionList {
     }
 }
 
+/// A session as who asks may see it.
+pub struct Seen {
+    pub session: SessionRecord,
+    pub state: SessionState,
+    /// The name of its user, if there is one and who asks may see it.
+    pub name: Option<String>,
+    /// Who ended it, if that is known.
+    pub by: Option<EndedBy>,
+}
+
 async fn views(
     actor: &Actor,
     state: &State,
     sessions: Vec<(SessionRecord, SessionState)>,
 ) -> Result<Vec<SessionView>, Problem> {
+    let seen = seen(actor, state, sessions).await?;
+    Ok(seen.into_iter().map(|Seen { session, state, name, by }| view(session, state, name, by)).collect())
+}
+
+/// Sessions with the names that belong to them.
+pub async fn seen(
+    actor: &Actor,
+    state: &State,
+    sessions: Vec<(SessionRecord, SessionState)>,
+) -> Result<Vec<Seen>, ficha_authority::AdminError> {
     let ids: Vec<Uuid> = sessions.iter().filter_map(|(session, _)| session.user_id).collect();
     let names: HashMap<Uuid, String> = match state.authority.admin().user_names(actor, &ids).await {
         Ok(names) => names.into_iter().collect(),
         // Who may see sessions may not always see names.
         Err(ficha_authority::AdminError::Forbidden(_)) => HashMap::new(),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
-    Ok(sessions.into_iter().map(|(session, state)| view(session, state, &names)).collect())
+    let ended = sessions.iter().filter(|(session, _)| session.revoked.is_some()).map(|(session, _)| session.id);
+    let mut by = state.authority.admin().ended_by(actor, &ended.collect::<Vec<_>>()).await?;
+    let seen = sessions.into_iter().map(|(session, state)| Seen {
+        name: session.user_id.and_then(|id| names.get(&id).cloned()),
+        by: by.remove(&session.id),
+        session,
+        state,
+    });
+    Ok(seen.collect())
 }
 
-fn view(session: SessionRecord, state: SessionState, names: &HashMap<Uuid, String>) -> SessionView {
+fn view(session: SessionRecord, state: SessionState, name: Option<String>, by: Option<EndedBy>) -> SessionView {
     let reason = reason_of(state);
+    let by = by.map(|by| EndedActor { kind: by.kind, name: by.name });
     SessionView {
         id: session.id,
-        user: session.user_id.map(|id| UserName { id, name: names.get(&id).cloned() }),
+        user: session.user_id.map(|id| UserName { id, name }),
         client_id: session.client_id,
         scopes: session.scopes.iter().map(str::to_owned).collect(),
         audience: session.audience,
@@ -362,7 +403,7 @@ fn view(session: SessionRecord, state: SessionState, names: &HashMap<Uuid, Strin
         address: session.address,
         user_agent: session.user_agent,
         amr: session.authentication.map(|how| how.amr).unwrap_or_default(),
-        ended: reason.map(|reason| Ended { at: session.revoked.map(|(at, _)| time_text(at)), reason }),
+        ended: reason.map(|reason| Ended { at: session.revoked.map(|(at, _)| time_text(at)), reason, by }),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct UserList {
     pub(super) previous: Option<String>,
     /// With `count=true`: how many there are, or `{"at_least": N}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(schema_with = crate::api::schemas::count, required = false)]
     pub(super) count: Option<Value>,
     /// If filters fit so few users that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.

@@ -1,14 +1,12 @@
 //! `/api/v1/users`.
 
-use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
+use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
-    Actor, Admin, Began, EventView, NewPassword, NewUser, PageFrom, Password, StoredHash, UserChange, UserRecord,
-    UserSearch,
+    Actor, Admin, Began, EventView, NewPassword, PageFrom, Password, UserChange, UserExport, UserRecord, UserSearch,
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::body::{self, invalid, not_null, scope};
@@ -18,9 +16,7 @@ use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{receipt, wait};
 use super::sessions::{answered, count, counted, page_from, session_views};
-use super::user_views::{
-    ChangedUser, CreatedUser, Done, ExportView, NewUserBody, SetPassword, UserList, UserPatch, UserView,
-};
+use super::user_views::{ChangedUser, Done, ExportView, SetPassword, UserList, UserPatch, UserView};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -60,15 +56,7 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<Value, Problem> 
     let actor = caller(request, state).await?;
     actor.require_seeing_users()?;
     let mut parameters = Parameters::of(request.query_string());
-    let search = UserSearch {
-        name: parameters.text("name"),
-        email: parameters.text("email"),
-        enabled: parameters.parsed("enabled", "`true` or `false`", |text| text.parse().ok()),
-        scope: parameters.text("scope"),
-        role: parameters.text("role"),
-        created_after: parameters.time("created_after"),
-        created_before: parameters.time("created_before"),
-    };
+    let search = search(&mut parameters);
     let limit = parameters.number("limit", 1, 200).unwrap_or(50);
     let from: PageFrom = page_from(&mut parameters);
     let count = count(&mut parameters);
@@ -91,70 +79,17 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<Value, Problem> 
     }))
 }
 
-/// Creates a user.
-#[utoipa::path(
-    post,
-    path = "/api/v1/users",
-    tag = "Admin",
-    operation_id = "create_user",
-    security(("token" = [])),
-    request_body = NewUserBody,
-    responses(
-        (status = 201, description = "The user; `Location` is its address", body = CreatedUser),
-        (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
-        (status = 401, description = "No valid token", body = ProblemAnswer),
-        (status = 403, description = "The token does not allow this", body = ProblemAnswer),
-        (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
-        (status = 409, description = "The name is taken", body = ProblemAnswer),
-        (status = 413, description = "The body is too long", body = ProblemAnswer),
-        (status = 503, description = "It may not have been committed", body = ProblemAnswer),
-    )
-)]
-pub async fn create(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    match created(&request, payload, &state).await {
-        Err(problem) => problem.response(&state),
-        Ok(created) => {
-            let mut response = HttpResponse::Created();
-            no_store(&mut response);
-            let address = state.authority.settings().issuer.endpoint(&format!("/api/v1/users/{}", created.user.id));
-            response.insert_header((LOCATION, address)).json(created)
-        }
+/// The filter, from the parameters that it is made of.
+pub fn search(parameters: &mut Parameters) -> UserSearch {
+    UserSearch {
+        name: parameters.text("name"),
+        email: parameters.text("email"),
+        enabled: parameters.parsed("enabled", "`true` or `false`", |text| text.parse().ok()),
+        scope: parameters.text("scope"),
+        role: parameters.text("role"),
+        created_after: parameters.time("created_after"),
+        created_before: parameters.time("created_before"),
     }
-}
-
-async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Result<CreatedUser, Problem> {
-    let actor = caller(request, state).await?;
-    actor.require_changing_users()?;
-    Parameters::of(request.query_string()).finish()?;
-    let new: NewUserBody = body::read(request, payload).await?;
-    let admin = state.authority.admin();
-    let (password, made) = match (&new.password, &new.password_hash) {
-        (Some(_), Some(_)) => return Err(invalid("password_hash", "it can't be combined with `password`")),
-        (Some(password), None) => (NewPassword::Plain(Password::new(password.as_str())), None),
-        (None, Some(hash)) => {
-            let hash: StoredHash =
-                hash.parse().map_err(|_| invalid("password_hash", "it is in no format that is known"))?;
-            (NewPassword::Imported(hash), None)
-        }
-        (None, None) if new.must_change == Some(false) => {
-            return Err(invalid("must_change", "a password that is made here must be changed by the user"));
-        }
-        (None, None) => {
-            let secret = admin.one_time_password();
-            let made = Zeroizing::new(secret.expose().to_owned());
-            (NewPassword::Plain(Password::new(secret.expose())), Some(made))
-        }
-    };
-    let user = NewUser {
-        name: new.name,
-        email: new.email,
-        password,
-        scopes: scope("scopes", &new.scopes)?,
-        roles: new.roles,
-        must_change: new.must_change.unwrap_or(made.is_some()),
-    };
-    let user = admin.add_user(&actor, user).await?;
-    Ok(CreatedUser { user: user.into(), password: made })
 }
 
 /// Shows a user.
@@ -164,7 +99,7 @@ async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Resu
     tag = "Admin",
     operation_id = "show_user",
     security(("token" = [])),
-    params(("id" = String, Path, description = "The user's id")),
+    params(("id" = String, Path, description = "The user's id or name")),
     responses(
         (status = 200, description = "The user; `ETag` is its version", body = UserView),
         (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
@@ -189,7 +124,8 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<UserRec
     let actor = caller(request, state).await?;
     actor.require_seeing_users()?;
     Parameters::of(request.query_string()).finish()?;
-    Ok(state.authority.admin().user_by_id(&actor, user_id(id)).await?)
+    let admin = state.authority.admin();
+    Ok(admin.user_by_id(&actor, admin.user_id(&actor, id).await?).await?)
 }
 
 /// Exports everything that is kept about a user, to be handed to them.
@@ -199,7 +135,7 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<UserRec
     tag = "Admin",
     operation_id = "export_user",
     security(("token" = [])),
-    params(("id" = String, Path, description = "The user's id")),
+    params(("id" = String, Path, description = "The user's id or name")),
     responses(
         (status = 200, description = "All of it", body = ExportView),
         (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
@@ -217,12 +153,17 @@ async fn exported(request: &HttpRequest, id: &str, state: &State) -> Result<Expo
     let actor = caller(request, state).await?;
     actor.require_seeing_users()?;
     Parameters::of(request.query_string()).finish()?;
-    let all = state.authority.admin().export_user(&actor, user_id(id)).await?;
-    Ok(ExportView {
+    let admin = state.authority.admin();
+    Ok(export_view(admin.export_user(&actor, admin.user_id(&actor, id).await?).await?))
+}
+
+/// Everything that is kept about a user.
+pub fn export_view(all: UserExport) -> ExportView {
+    ExportView {
         sessions: session_views(&all.user, all.sessions),
         user: all.user.into(),
         events: all.events.into_iter().map(EventView::from).collect(),
-    })
+    }
 }
 
 /// Changes a user, all at once. Sessions with rights that the user no longer has end.
@@ -233,7 +174,7 @@ async fn exported(request: &HttpRequest, id: &str, state: &State) -> Result<Expo
     operation_id = "change_user",
     security(("token" = [])),
     params(
-        ("id" = String, Path, description = "The user's id"),
+        ("id" = String, Path, description = "The user's id or name"),
         ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
@@ -273,7 +214,7 @@ async fn changed(
     let wait = only_wait(request)?;
     let patch: UserPatch = body::read(request, payload).await?;
     let admin = state.authority.admin();
-    let seen = admin.user_by_id(&actor, user_id(id)).await?;
+    let seen = admin.user_by_id(&actor, admin.user_id(&actor, id).await?).await?;
     etag::require_match(request, &version(&seen))?;
     let change = UserChange {
         email: patch.email,
@@ -297,7 +238,7 @@ async fn changed(
     operation_id = "delete_user",
     security(("token" = [])),
     params(
-        ("id" = String, Path, description = "The user's id"),
+        ("id" = String, Path, description = "The user's id or name"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     responses(
@@ -325,7 +266,7 @@ pub async fn delete(request: HttpRequest, id: Path<String>, state: Data<State>) 
     operation_id = "set_user_password",
     security(("token" = [])),
     params(
-        ("id" = String, Path, description = "The user's id"),
+        ("id" = String, Path, description = "The user's id or name"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     request_body = SetPassword,
@@ -356,7 +297,7 @@ async fn password_set(request: &HttpRequest, id: &str, payload: Payload, state: 
     let wait = only_wait(request)?;
     let wanted: SetPassword = body::read(request, payload).await?;
     let admin = state.authority.admin();
-    let user = admin.user_by_id(&actor, user_id(id)).await?;
+    let user = admin.user_by_id(&actor, admin.user_id(&actor, id).await?).await?;
     etag::require_match(request, &version(&user))?;
     let who = user.id.to_string();
     let must_change = wanted.must_change.unwrap_or(true);
@@ -385,7 +326,7 @@ async fn password_set(request: &HttpRequest, id: &str, payload: Payload, state: 
     operation_id = "act_on_user",
     security(("token" = [])),
     params(
-        ("id" = String, Path, description = "The user's id; for `erase` also of a user who was deleted"),
+        ("id" = String, Path, description = "The user's id or name; for `erase` also of a user who was deleted"),
         ("action" = String, Path, description = "`disable`, `enable`, `unlock`, `revoke-sessions` or `erase`"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
@@ -409,7 +350,7 @@ pub async fn action(request: HttpRequest, path: Path<(String, String)>, state: D
             "unlock" => done.cleared = Some(admin.unlock_user(actor, name).await?),
             "revoke-sessions" => done.revoked = admin.revoke_user(actor, name).await?,
             "erase" => {
-                let erased = admin.erase_user_by_id(actor, user_id(&id)).await?;
+                let erased = admin.erase_user_by_id(actor, name.parse().unwrap_or_default()).await?;
                 (done.revoked, done.events) = (erased.sessions, Some(erased.events));
             }
             _ => return Err(Problem::not_found("there is nothing at this path")),
@@ -435,7 +376,8 @@ async fn act(
         actor.require_ending_sessions()?;
     }
     let wait = only_wait(request)?;
-    let (admin, id) = (state.authority.admin(), user_id(id));
+    let admin = state.authority.admin();
+    let id = admin.user_id(&actor, id).await?;
     let is_there = !admin.user_names(&actor, &[id]).await?.is_empty();
     // What is left of a user who was deleted can still be erased.
     if !is_there && (id.is_nil() || !request.path().ends_with("/erase")) {
@@ -457,11 +399,7 @@ fn only_wait(request: &HttpRequest) -> Result<Option<std::time::Duration>, Probl
     Ok(wait)
 }
 
-/// What is not an id is the id of nobody.
-fn user_id(text: &str) -> Uuid {
-    text.parse().unwrap_or_default()
-}
-
-fn version(user: &UserRecord) -> String {
+/// Which state of a user this is.
+pub fn version(user: &UserRecord) -> String {
     etag::of(&UserView::from(user.clone()), user.auth_version)
 }

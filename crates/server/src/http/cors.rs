@@ -13,6 +13,15 @@ use url::{Host, Url};
 /// How long a browser may cache the result of a preflight request, in seconds.
 const PREFLIGHT_MAX_AGE: usize = 3_600;
 
+/// True for what every web page may read: `Access-Control-Allow-Origin: *`. `base` is the issuer's path.
+pub fn is_public(path: &str, base: &str) -> bool {
+    // RFC 8414 §3: before the issuer's path as well.
+    PUBLIC.iter().any(|name| path.strip_prefix(base) == Some(name) || path.strip_prefix(name) == Some(base))
+}
+
+const PUBLIC: [&str; 3] =
+    ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/jwks.json"];
+
 /// The headers that such a page may read. Not left to actix-cors, which lists them in an order that differs between
 /// workers: responses that must not differ have to be the same to the byte.
 pub const EXPOSED_HEADERS: &str = "retry-after, www-authenticate, x-request-id";
@@ -23,14 +32,26 @@ pub struct WebOrigin(String);
 
 /// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an origin: write it like https://notes.example.com, without a path or a trailing slash")]
-pub struct WebOriginError(String);
+pub enum WebOriginError {
+    /// It stands for several.
+    #[error("{0:?} is a pattern: name each origin by itself, like https://notes.example.com")]
+    Pattern(String),
+    /// It is none.
+    #[error("{0:?} is not an origin: write it like https://notes.example.com, without a path or a trailing slash")]
+    Invalid(String),
+}
 
 impl FromStr for WebOrigin {
     type Err = WebOriginError;
 
     fn from_str(text: &str) -> Result<Self, WebOriginError> {
-        let bad = || WebOriginError(text.to_owned());
+        if text.contains('*') {
+            return Err(WebOriginError::Pattern(text.to_owned()));
+        }
+        if is_app_origin(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let bad = || WebOriginError::Invalid(text.to_owned());
         let url = Url::parse(text).map_err(|_| bad())?;
         let origin = url.origin().ascii_serialization();
         // A browser sends exactly the serialization (RFC 6454 §6.2), so anything else would never match.
@@ -41,6 +62,17 @@ impl FromStr for WebOrigin {
     }
 }
 
+/// True for the origin of a page that an app brings along, such as `capacitor://localhost` or `tauri://localhost`.
+fn is_app_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let is_name = |name: &str, others: &[u8]| {
+        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(&byte))
+    };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase()) && is_name(scheme, b"+.-");
+    let is_of_the_web = matches!(scheme, "http" | "https" | "file" | "data" | "blob" | "ftp" | "ws" | "wss");
+    is_scheme && !is_of_the_web && !host.is_empty() && is_name(host, b".-")
+}
+
 impl fmt::Display for WebOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -49,14 +81,20 @@ impl fmt::Display for WebOrigin {
 
 /// Lets pages of these origins read responses, and pages of any loopback origin if the issuer is a loopback address.
 /// Below `closed`, no page may.
-pub fn cors(allowed: Vec<WebOrigin>, loopback: bool, closed: String) -> Cors {
+pub fn cors(allowed: Vec<WebOrigin>, loopback: bool, base: String, closed: Vec<String>) -> Cors {
     Cors::default()
         .allowed_origin_fn(move |origin, request| {
-            let is_closed = request
-                .uri
-                .path()
-                .strip_prefix(&*closed)
-                .is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'/', ..]));
+            let path = request.uri.path();
+            let is_below = |prefix: &String| {
+                let is_root = prefix.ends_with('/');
+                let rest = path.strip_prefix(&**prefix);
+                rest.is_some_and(|rest| rest.is_empty() || (!is_root && rest.starts_with('/')))
+            };
+            let is_closed = closed.iter().any(is_below);
+            if is_public(path, &base) {
+                // Also what is asked before (a preflight).
+                return true;
+            }
             !is_closed && is_allowed(origin, &allowed, loopback)
         })
         .allowed_methods(["GET", "POST", "DELETE", "PATCH", "PUT"])
@@ -89,6 +127,16 @@ mod tests {
     fn an_origin_is_only_scheme_host_and_port() {
         for good in ["https://notes.example.com", "http://127.0.0.1:8081", "http://[::1]:3000"] {
             assert_eq!(good.parse::<WebOrigin>().unwrap().to_string(), good);
+        }
+        for app in ["capacitor://localhost", "tauri://localhost", "ionic://localhost"] {
+            assert_eq!(app.parse::<WebOrigin>().unwrap().to_string(), app);
+        }
+        for pattern in ["*", "https://*.example.com"] {
+            assert!(pattern.parse::<WebOrigin>().unwrap_err().to_string().contains("name each origin"));
+        }
+        for bad in ["capacitor://", "Capacitor://localhost", "capacitor://localhost/", "javascript:alert(1)", "ws://x"]
+        {
+            assert!(bad.parse::<WebOrigin>().is_err(), "{bad:?}");
         }
         for bad in ["*", "null", "notes.example.com", "https://a.example/", "https://a.example/x", "file:///x", ""] {
             assert!(bad.parse::<WebOrigin>().is_err(), "{bad:?}");

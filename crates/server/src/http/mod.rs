@@ -9,6 +9,7 @@ pub(crate) mod request_id;
 pub(crate) mod rlimit;
 pub(crate) mod run_to_completion;
 pub(crate) mod serve;
+pub(crate) mod sse;
 pub(crate) mod stream;
 pub(crate) mod tls;
 pub(crate) mod unknown_key;

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::{Extensions, HttpService, Protocol};
+use actix_server::{Server, ServerBuilder};
 use actix_service::boxed::{self, BoxServiceFactory};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_tls::accept::max_concurrent_tls_connect;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::App;
-use actix_web::dev::{AppConfig, Server};
+use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
+use ficha_authority::Issuer;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::api;
@@ -27,8 +29,9 @@ use crate::http::headers::common_headers;
 use crate::http::stream::{ClientStream, Patience};
 use crate::http::unread_body::close_on_unread_body;
 use crate::http::watched::Watched;
+use crate::pages;
 use crate::routes::{self, Routes};
-use crate::server::{ServerError, ServerSettings};
+use crate::server::{AdminSite, Listeners, ServerError, ServerSettings};
 use crate::state::State;
 
 /// How long requests under way may take once the server stops, in seconds; `serve` ends within ten.
@@ -43,15 +46,14 @@ const LAST_REQUESTS: Duration = Duration::from_millis(250);
 /// How long the end of a connection may take.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Starts serving on `listener`, with TLS if there is a configuration for it; and `/metrics` on its own listener.
+/// Starts serving on these addresses: `/metrics`, and the admin API with the pages, on their own if they have one; all but
+/// `/metrics` with TLS if there is a configuration for it.
 pub fn serve(
-    listener: TcpListener,
-    for_metrics: Option<TcpListener>,
+    listeners: Listeners,
     settings: &ServerSettings,
     tls: Option<rustls::ServerConfig>,
     state: State,
 ) -> Result<Server, ServerError> {
-    let address = listener.local_addr()?;
     // Connections are limited in `admit`; actix's own limits would make everybody wait for one host.
     max_concurrent_tls_connect(usize::MAX);
     let mut builder = Server::build().disable_signals().shutdown_timeout(FINISH_SECONDS);
@@ -68,46 +70,81 @@ pub fn serve(
             tokio::time::sleep(LAST_REQUESTS).await;
         }
     };
-    let routes = match &for_metrics {
-        Some(_) => Routes::WithoutMetrics,
-        None => Routes::All,
+    let Listeners { main, metrics, admin, gate } = listeners;
+    let authority = state.authority.settings();
+    let (issuer, loopback) = (&authority.issuer, authority.issuer.is_loopback());
+    let pages = settings.has_pages_at(authority, issuer);
+    let routes = Routes {
+        protocol: true,
+        metrics: metrics.is_none(),
+        admin: admin.is_none(),
+        pages,
+        console: pages && admin.is_none(),
+        gate: false,
     };
-    if let Some(listener) = for_metrics {
-        let address = listener.local_addr()?;
-        let site = Site { state: state.clone(), routes: Routes::Operation, allowed: Vec::new(), address };
-        builder = builder.listen("metrics", listener, plain(site, stopping.clone()))?;
+    let main_site =
+        Site { state: state.for_listener(issuer.clone(), routes), allowed: settings.allowed_origins.clone(), loopback };
+    // No page of another origin may read what the others have.
+    let closed = |site: &Issuer, routes: Routes, loopback: bool| Site {
+        state: state.for_listener(site.clone(), routes),
+        allowed: Vec::new(),
+        loopback,
+    };
+    if let Some(listener) = metrics {
+        let site = closed(issuer, Routes { metrics: true, ..Routes::default() }, loopback);
+        builder = listen(builder, "metrics", listener, site, None, stopping.clone())?;
     }
-    let site = Site { state, routes, allowed: settings.allowed_origins.clone(), address };
-    let builder = match tls {
-        None => builder.listen("http", listener, plain(site, stopping))?,
-        Some(mut tls) => {
-            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            let acceptor = Acceptor::new(tls);
-            builder.listen("https", listener, move || {
-                let http = http(site.clone(), stopping.clone());
-                let negotiated = |stream: TlsStream<ClientStream>| {
-                    let (inner, session) = stream.get_ref();
-                    let is_http2 = session.alpn_protocol() == Some(b"h2");
-                    let (protocol, peer) = (if is_http2 { Protocol::Http2 } else { Protocol::Http1 }, inner.peer());
-                    let connection = Arc::clone(inner.connection());
-                    (Watched::new(stream, connection), protocol, peer)
-                };
-                let handshake = acceptor.clone().map_err(drop).map(negotiated);
-                admit(Arc::clone(&site.state.connections)).and_then(handshake).and_then(http)
-            })?
-        }
-    };
+    if let Some(listener) = gate {
+        let site = closed(issuer, Routes { gate: true, ..Routes::default() }, false);
+        builder = listen(builder, "gate", listener, site, None, stopping.clone())?;
+    }
+    if let (Some(listener), Some(AdminSite { site, .. })) = (admin, &settings.admin) {
+        let pages = settings.has_pages_at(authority, site);
+        let routes = Routes { admin: true, pages, console: pages, ..Routes::default() };
+        let tls = tls.clone().filter(|_| !site.is_plain_http());
+        builder = listen(builder, "admin", listener, closed(site, routes, false), tls, stopping.clone())?;
+    }
+    builder = listen(builder, "main", main, main_site, tls, stopping)?;
     Ok(builder.run())
+}
+
+/// Serves a site on a listener, with TLS if there is a configuration for it.
+fn listen<Signal: Future<Output = ()> + 'static>(
+    builder: ServerBuilder,
+    name: &str,
+    listener: TcpListener,
+    site: Site,
+    tls: Option<rustls::ServerConfig>,
+    stopping: impl Fn() -> Signal + Clone + Send + 'static,
+) -> Result<ServerBuilder, ServerError> {
+    let address = listener.local_addr()?;
+    let Some(mut tls) = tls else {
+        return Ok(builder.listen(name, listener, plain(site, address, stopping))?);
+    };
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = Acceptor::new(tls);
+    Ok(builder.listen(name, listener, move || {
+        let http = http(site.clone(), address, stopping.clone());
+        let negotiated = |stream: TlsStream<ClientStream>| {
+            let (inner, session) = stream.get_ref();
+            let is_http2 = session.alpn_protocol() == Some(b"h2");
+            let (protocol, peer) = (if is_http2 { Protocol::Http2 } else { Protocol::Http1 }, inner.peer());
+            let connection = Arc::clone(inner.connection());
+            (Watched::new(stream, connection), protocol, peer)
+        };
+        let handshake = acceptor.clone().map_err(drop).map(negotiated);
+        admit(Arc::clone(&site.state.connections)).and_then(handshake).and_then(http)
+    })?)
 }
 
 /// What is served at an address.
 #[derive(Clone)]
 struct Site {
     state: State,
-    routes: Routes,
     /// Web pages of these origins may read answers.
     allowed: Vec<WebOrigin>,
-    address: SocketAddr,
+    /// Those of any loopback origin may, too.
+    loopback: bool,
 }
 
 type PlainService = BoxServiceFactory<(), TcpStream, (), (), ()>;
@@ -115,10 +152,11 @@ type PlainService = BoxServiceFactory<(), TcpStream, (), (), ()>;
 /// HTTP without TLS.
 fn plain<Signal: Future<Output = ()> + 'static>(
     site: Site,
+    address: SocketAddr,
     stopping: impl Fn() -> Signal + Clone + Send + 'static,
 ) -> impl Fn() -> PlainService + Clone + Send + 'static {
     move || {
-        let http = http(site.clone(), stopping.clone());
+        let http = http(site.clone(), address, stopping.clone());
         let plain = |stream: ClientStream| {
             let (peer, connection) = (stream.peer(), Arc::clone(stream.connection()));
             (Watched::new(stream, connection), Protocol::Http1, peer)
@@ -145,20 +183,21 @@ fn admit(
 /// HTTP and the routes.
 fn http<IO, Signal>(
     site: Site,
+    address: SocketAddr,
     stopping: impl Fn() -> Signal + 'static,
 ) -> impl ServiceFactory<(Watched<IO>, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
     Signal: Future<Output = ()> + 'static,
 {
-    let Site { state, routes, allowed, address } = site;
-    let loopback = state.authority.settings().issuer.is_loopback();
-    let closed = format!("{}{}", state.authority.settings().issuer.path(), api::PREFIX);
+    let Site { state, allowed, loopback } = site;
+    let base = state.authority.settings().issuer.path();
+    let closed = [api::PREFIX].into_iter().chain(pages::PREFIXES).map(|prefix| format!("{base}{prefix}")).collect();
     let app = App::new()
-        .wrap(cors(allowed, loopback, closed))
+        .wrap(cors(allowed, loopback, base.to_owned(), closed))
         .wrap(from_fn(common_headers))
         .wrap(from_fn(close_on_unread_body))
-        .configure(move |app| routes::configure(app, &state, routes));
+        .configure(move |app| routes::configure(app, &state));
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     HttpService::build()
         .graceful_shutdown_signal(stopping)

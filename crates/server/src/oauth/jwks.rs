@@ -1,10 +1,9 @@
 //! `GET /.well-known/jwks.json` (RFC 7517).
 
 use actix_web::HttpResponse;
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use ficha_authority::JWKS_MAX_AGE;
 
+use super::metadata::public;
 use crate::state::State;
 
 /// Returns the public keys: the signing key, the next one, and old ones whose tokens have not all expired.
@@ -16,5 +15,5 @@ use crate::state::State;
 )]
 pub async fn jwks(state: Data<State>) -> HttpResponse {
     let set = state.authority.keys().current().jwks(state.authority.earliest_now());
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}"))).json(set)
+    public().json(set)
 }

@@ -1,8 +1,8 @@
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414).
 
-use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use ficha_authority::{Grant, JWKS_MAX_AGE, Settings};
 use ficha_token::ServerMetadata;
 
@@ -19,7 +19,14 @@ use crate::state::State;
 pub async fn metadata(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let scopes = state.authority.declared_scopes().await?.into_iter().map(|(name, _)| name).collect();
     let answer = describe(state.authority.settings(), scopes);
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}"))).json(answer))
+    Ok(public().json(answer))
+}
+
+/// A response that everybody may keep for a while.
+pub fn public() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}")));
+    response
 }
 
 fn describe(settings: &Settings, scopes: Vec<String>) -> ServerMetadata {

@@ -16,7 +16,7 @@ use crate::state::State;
     tag = "OAuth2",
     request_body(content = RevokeForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The token is no longer valid, or never was (RFC 7009 section 2.2)"),
+        (status = 200, description = "The token is no longer valid, or never was (RFC 7009 section 2.2)", body = Object, example = json!({})),
         (
             status = 400,
             description = "The parameter token is missing, or the token belongs to another client",
@@ -37,7 +37,8 @@ pub async fn revoke(request: HttpRequest, payload: Payload, state: Data<State>) 
     state.authority.revoke(&client, &trace.on_behalf(client.record().forwards_address), token).await?;
     let mut response = HttpResponse::Ok();
     no_store(&mut response);
-    Ok(response.finish())
+    // RFC 7009 §2.2: clients ignore it. Some parse every body as JSON, and fail on an empty one.
+    Ok(response.json(serde_json::json!({})))
 }
 
 /// The form for `POST /revoke`.

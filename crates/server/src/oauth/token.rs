@@ -3,7 +3,9 @@
 use actix_web::http::header::ORIGIN;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use ficha_authority::{AuthenticatedClient, CONSOLE, Grant, Issued, Password, PasswordRequest};
+use ficha_authority::{
+    AuthenticatedClient, AuthorityError, CONSOLE, Grant, Issued, Password, PasswordRequest, RefreshAsked, is_resource,
+};
 use ficha_token::Scope;
 use ficha_token::TokenResponse;
 use utoipa::ToSchema;
@@ -37,6 +39,10 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
     let scope = requested_scope(&form)?;
     let (client, trace) = authenticate(&state, &request, &form).await?;
     refuse_page(&request, &client)?;
+    let resource = form.get("resource");
+    if grant != Grant::RefreshToken {
+        require_resource(&state, &client, resource, scope.as_ref())?;
+    }
     let source = trace.on_behalf(client.record().forwards_address);
     let issued = match grant {
         Grant::Password => {
@@ -49,7 +55,7 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
         }
         Grant::RefreshToken => {
             let token = form.require("refresh_token")?;
-            state.authority.refresh_grant(&client, &source, token, scope).await?
+            state.authority.refresh_grant(&client, &source, token, RefreshAsked { scope, resource }).await?
         }
         Grant::ClientCredentials => state.authority.client_credentials_grant(&client, &source, scope).await?,
     };
@@ -62,6 +68,18 @@ pub async fn token(request: HttpRequest, payload: Payload, state: Data<State>) -
 fn refuse_page(request: &HttpRequest, client: &AuthenticatedClient) -> Result<(), ApiError> {
     let is_page = client.record().own_scopes && request.headers().contains_key(ORIGIN);
     if is_page || client.id() == CONSOLE { Err(ApiError::NotForPages) } else { Ok(()) }
+}
+
+/// RFC 8707 §2: a `resource` is where the token is to be used. It must be what the client's tokens are for.
+fn require_resource(
+    state: &State,
+    client: &AuthenticatedClient,
+    resource: Option<&str>,
+    scope: Option<&Scope>,
+) -> Result<(), ApiError> {
+    let Some(resource) = resource else { return Ok(()) };
+    let audience = state.authority.audience_of(client, scope);
+    if is_resource(resource, &audience) { Ok(()) } else { Err(AuthorityError::WrongResource.into()) }
 }
 
 fn requested_scope(form: &Form) -> Result<Option<Scope>, ApiError> {
@@ -94,6 +112,8 @@ pub struct TokenForm {
     refresh_token: Option<String>,
     /// Names separated by spaces. If omitted: everything that may be granted except `ficha:*`.
     scope: Option<String>,
+    /// Where the token is to be used (RFC 8707): the audience of the client's tokens, an absolute URI.
+    resource: Option<String>,
     /// For a client that does not authenticate with HTTP Basic.
     client_id: Option<String>,
     /// For a confidential client that does not authenticate with HTTP Basic.

@@ -50,10 +50,20 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, ApiError> {
     if values.next().is_some() {
         return Err(ApiError::InvalidRequest("there is more than one Authorization header"));
     }
-    parse_basic(value.as_bytes()).ok_or(ApiError::BadClientHeader).map(|pair| {
+    parse_basic(value.as_bytes()).ok_or_else(|| foreign(value.as_bytes())).map(|pair| {
         let (id, secret) = pair;
         if id.is_empty() && secret.is_empty() { None } else { Some((id, secret)) }
     })
+}
+
+/// What a header is that is no well-formed Basic header.
+fn foreign(header: &[u8]) -> ApiError {
+    let scheme = header.split(|byte| *byte == b' ').next().unwrap_or_default();
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case(b"Basic") => ApiError::BadClientHeader,
+        _ if scheme.eq_ignore_ascii_case(b"Bearer") => ApiError::BearerInsteadOfClient,
+        _ => ApiError::ForeignClientHeader,
+    }
 }
 
 /// RFC 7617, with id and secret form-encoded inside (RFC 6749 §2.3.1).

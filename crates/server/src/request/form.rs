@@ -57,6 +57,11 @@ impl Form {
         self.0.get(name).map(|value| value.as_str())
     }
 
+    /// The names of all parameters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A required parameter.
     pub fn require(&self, name: &'static str) -> Result<&str, ApiError> {
         self.get(name).ok_or(ApiError::MissingParameter(name))

@@ -1,7 +1,10 @@
 //! Clients over HTTP.
 
+use std::time::Duration;
+
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, Client};
+use ficha_token::Clock;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -81,4 +84,100 @@ ficha_store::on_both_databases! {
         let flagged = json!({ "id": "a", "grants": ["password"], "scopes": ["notes:read"], "own_scopes": true });
         problem(with_body(&app, Method::POST, "/clients", &chief, &flagged).await, 403, "forbidden").await;
     }
+
+    async fn a_secret_is_replaced_without_a_gap(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:clients").await.access;
+        let old = app.add_client("shop", |_| ()).await;
+        let add = async |body: Value| with_body(&app, Method::POST, "/clients/shop/secrets", &chief, &body).await;
+        let tag = async || send(&app, Method::GET, "/clients/shop", &chief).await.headers()["etag"].clone();
+        app.advance(Duration::from_secs(1)).await;
+        let until = at(&app, 60);
+        let response = add(json!({ "others_expire_at": until })).await;
+        assert_eq!((response.status().as_u16(), response.headers()["cache-control"].to_str().expect("text")), (201, "no-store"));
+        let added: Value = response.json().await.expect("JSON");
+        let new = Client { id: "shop".into(), secret: added["secret"].as_str().expect("a secret").to_owned() };
+        assert_eq!((&added["expires_at"], &added["last_used_at"]), (&json!(null), &json!(null)));
+        // Both work, and that they are used is no change of the client.
+        let before = tag().await;
+        for client in [&old, &new] {
+            app.login_as(client, "alice").await;
+        }
+        app.advance(Duration::from_secs(61)).await;
+        app.authority.maintain_once(&mut None).await.expect("it is written");
+        let chief = token(&app, "chief", "ficha:clients").await.access;
+        let shown = send(&app, Method::GET, "/clients/shop", &chief).await;
+        assert_eq!(shown.headers()["etag"], before);
+        let shown: Value = shown.json().await.expect("JSON");
+        let secrets = shown["secrets"].as_array().expect("a list");
+        assert_eq!(secrets.iter().map(|one| one["expires_at"].clone()).collect::<Vec<_>>(), [json!(until), json!(null)]);
+        assert!(secrets.iter().all(|one| one["last_used_at"].is_string() && one.get("hash").is_none()), "{shown}");
+        // The old one has expired, and the new one goes on.
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", ficha_testing::PASSWORD)];
+        assert_eq!(app.post_as(&old, "/token", &form).await.status(), 401);
+        app.login_as(&new, "alice").await;
+        // An expired one takes no place.
+        let add = async |body: Value| with_body(&app, Method::POST, "/clients/shop/secrets", &chief, &body).await;
+        let third: Value = add(json!({})).await.json().await.expect("JSON");
+        assert_eq!(good(&app, Method::GET, "/clients/shop", &chief).await["secrets"].as_array().expect("a list").len(), 2);
+        problem(add(json!({})).await, 409, "conflict").await;
+        let path = |id: &Value| format!("/clients/shop/secrets/{}", id.as_str().expect("an id"));
+        assert_eq!(good(&app, Method::DELETE, &path(&added["id"]), &chief).await, json!({ "removed": true }));
+        assert_eq!(app.post_as(&new, "/token", &form).await.status(), 401);
+        problem(send(&app, Method::DELETE, &path(&added["id"]), &chief).await, 404, "not-found").await;
+        problem(send(&app, Method::DELETE, &path(&third["id"]), &chief).await, 409, "conflict").await;
+        let third = Client { id: "shop".into(), secret: third["secret"].as_str().expect("a secret").to_owned() };
+        app.login_as(&third, "alice").await;
+    }
+
+    async fn of_two_secrets_added_at_once_one_is_refused(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:clients").await.access;
+        for round in 0..8 {
+            app.add_client(&format!("shop{round}"), |_| ()).await;
+            let path = format!("/clients/shop{round}/secrets");
+            let body = json!({});
+            let add = || with_body(&app, Method::POST, &path, &chief, &body);
+            let (one, other) = tokio::join!(add(), add());
+            let mut seen = [one.status().as_u16(), other.status().as_u16()];
+            seen.sort_unstable();
+            assert_eq!(seen, [201, 409]);
+            let shown = good(&app, Method::GET, &format!("/clients/shop{round}"), &chief).await;
+            assert_eq!(shown["secrets"].as_array().expect("a list").len(), 2);
+        }
+    }
+
+    async fn secrets_that_can_t_be_are_refused(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:clients").await.access;
+        app.add_client("shop", |_| ()).await;
+        app.add_client("browser", |new| new.public = true).await;
+        for bad in [
+            json!({ "expires_at": "soon" }), json!({ "expires_at": at(&app, 0) }), json!({ "others_expire_at": at(&app, -60) }),
+            json!({ "secret": "chosen" }), json!({ "expires_at": 1 }),
+        ] {
+            problem(with_body(&app, Method::POST, "/clients/shop/secrets", &chief, &bad).await, 400, "invalid").await;
+        }
+        problem(with_body(&app, Method::POST, "/clients/browser/secrets", &chief, &json!({})).await, 400, "invalid").await;
+        problem(with_body(&app, Method::POST, "/clients/none/secrets", &chief, &json!({})).await, 404, "not-found").await;
+        problem(send(&app, Method::DELETE, "/clients/shop/secrets/1", &chief).await, 404, "not-found").await;
+        // A scoped administrator gets no secret of a client that may administer everything.
+        let automation = json!({ "id": "robot", "grants": ["client_credentials"], "scopes": ["ficha:admin"], "own_scopes": true });
+        let all = token(&app, "chief", "ficha:admin").await.access;
+        assert_eq!(with_body(&app, Method::POST, "/clients", &all, &automation).await.status(), 201);
+        problem(with_body(&app, Method::POST, "/clients/robot/secrets", &chief, &json!({})).await, 403, "forbidden").await;
+        let robot = good(&app, Method::GET, "/clients/robot", &chief).await;
+        let path = format!("/clients/robot/secrets/{}", robot["secrets"][0]["id"].as_str().expect("an id"));
+        problem(send(&app, Method::DELETE, &path, &chief).await, 403, "forbidden").await;
+        assert_eq!(with_body(&app, Method::POST, "/clients/robot/secrets", &all, &json!({})).await.status(), 201);
+    }
+}
+
+/// A time so many seconds from now.
+fn at(app: &App, seconds: i64) -> String {
+    let time = app.clock.now() + time::Duration::seconds(seconds);
+    time.replace_nanosecond(0)
+        .expect("in range")
+        .format(&time::format_description::well_known::Rfc3339)
+        .expect("a time")
 }

@@ -40,6 +40,7 @@ ficha_store::on_both_databases! {
         assert_eq!(good(&app, Method::DELETE, &path, &chief.access).await, again);
         let shown = good(&app, Method::GET, &path, &chief.access).await;
         assert_eq!((&shown["state"], &shown["ended"]["reason"]), (&json!("revoked"), &json!("admin")));
+        assert_eq!(shown["ended"]["by"], json!({ "kind": "user", "name": "chief" }));
         // Who did it, and in which request.
         let ended = database.store().await.all_events().await;
         let ended = ended.iter().find(|event| event.event == "session.revoked").expect("an event");

@@ -1,9 +1,11 @@
 //! Shared by these tests.
 
 use ficha_store::testing::TestDatabase;
+pub use ficha_testing::copy_session;
 use ficha_testing::{App, Options, PASSWORD, Tokens};
 use reqwest::{Method, Response};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// A server with the user alice, and the administrator chief, who holds every scope.
 pub async fn app(database: &TestDatabase) -> App {
@@ -61,4 +63,9 @@ pub async fn problem(response: Response, status: u16, kind: &str) -> Value {
 pub fn ids(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().expect("items");
     items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// The session of an access token.
+pub fn session_of(tokens: &Tokens) -> Uuid {
+    tokens.claims()["sid"].as_str().and_then(|text| text.parse().ok()).expect("a sid")
 }

@@ -8,11 +8,12 @@ use reqwest::Method;
 use crate::support::*;
 
 /// Each route, and the scopes that may use it. A new route gets a line here.
-const ROUTES: [(&str, &str, &str); 37] = [
+const ROUTES: [(&str, &str, &str); 44] = [
     ("GET", "/sessions", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions?count=only", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("GET", "/sessions/{id}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
     ("DELETE", "/sessions/{id}", "ficha:admin ficha:sessions"),
+    ("GET", "/overview", "ficha:admin ficha:admin:read ficha:sessions"),
     ("GET", "/resource-servers", "ficha:admin ficha:admin:read ficha:sessions"),
     ("GET", "/audit", "ficha:admin ficha:admin:read ficha:audit ficha:account"),
     ("GET", "/audit/export", "ficha:admin ficha:admin:read ficha:audit ficha:account"),
@@ -46,6 +47,12 @@ const ROUTES: [(&str, &str, &str); 37] = [
     ("POST", "/keys/rotate", "ficha:admin"),
     // Not confirmed.
     ("POST", "/keys/purge", "ficha:admin"),
+    ("POST", "/clients/plain/secrets", "ficha:admin ficha:clients"),
+    ("DELETE", "/clients/plain/secrets/{id}", "ficha:admin ficha:clients"),
+    ("POST", "/users/import", "ficha:admin ficha:users"),
+    ("GET", "/jobs", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
+    ("GET", "/jobs/{none}", "ficha:admin ficha:admin:read ficha:sessions ficha:users ficha:clients"),
+    ("DELETE", "/jobs/{none}", "ficha:admin ficha:sessions ficha:users ficha:clients"),
     ("GET", "/scopes", "ficha:admin ficha:admin:read ficha:clients"),
     ("GET", "/scopes/ficha:audit", "ficha:admin ficha:admin:read ficha:clients"),
     ("PUT", "/scopes/notes:read", "ficha:admin ficha:clients"),

@@ -1,8 +1,8 @@
 //! What an administrator with few scopes may do, for every rule.
 
 use ficha_authority::{
-    Actor, AdminError, ClientChange, ClientScopes, EventQuery, NewClient, NewPassword, NewUser, Password,
-    RequestSource, SessionQuery, Sight,
+    Actor, AdminError, ClientChange, ClientScopes, EventQuery, NewClient, NewClientSecret, NewPassword, NewUser,
+    Password, RequestSource, SessionQuery, Sight,
 };
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, PASSWORD, tester};
@@ -79,7 +79,7 @@ async fn refused(app: &App, actor: &Actor) -> String {
         ('c', is_forbidden(admin.clients(actor, None, 1).await)),
         ('C', is_forbidden(admin.add_client(actor, new_client("", ClientScopes::Only(scope("")))).await)),
         ('C', is_forbidden(admin.change_client(actor, "nosuch", ClientChange::default()).await)),
-        ('C', is_forbidden(admin.new_client_secret(actor, "nosuch").await)),
+        ('C', is_forbidden(admin.add_client_secret(actor, "nosuch", NewClientSecret::REPLACING).await)),
         ('C', is_forbidden(admin.set_client_enabled(actor, "nosuch", false).await)),
         ('C', is_forbidden(admin.delete_client(actor, "nosuch").await)),
         ('p', is_forbidden(admin.scopes(actor).await)),
@@ -186,13 +186,13 @@ ficha_store::on_both_databases! {
         let flagged = NewClient { own_scopes: true, ..new_client("flagged", ClientScopes::Any) };
         assert!(is_forbidden(admin.add_client(&clients, flagged.clone()).await));
         admin.add_client(&tester(), flagged).await.expect("it is new");
-        admin.new_client_secret(&clients, "any").await.expect("it obtains nothing of the server's own");
+        admin.add_client_secret(&clients, "any", NewClientSecret::REPLACING).await.expect("it obtains nothing of the server's own");
         let flag = |own_scopes| ClientChange { own_scopes: Some(own_scopes), ..ClientChange::default() };
         assert!(is_forbidden(admin.change_client(&clients, "any", flag(true)).await));
         assert!(is_forbidden(admin.change_client(&clients, "plain", flag(true)).await));
         assert!(is_forbidden(admin.change_client(&clients, "ficha-cli", flag(false)).await));
         for id in ["automation", "flagged", "ficha-cli", "ficha-console"] {
-            assert!(is_forbidden(admin.new_client_secret(&clients, id).await), "{id}");
+            assert!(is_forbidden(admin.add_client_secret(&clients, id, NewClientSecret::REPLACING).await), "{id}");
             assert!(is_forbidden(admin.change_client(&clients, id, forwards()).await), "{id}");
             assert!(is_forbidden(admin.set_client_enabled(&clients, id, false).await), "{id}");
             assert!(is_forbidden(admin.delete_client(&clients, id).await), "{id}");
@@ -202,7 +202,7 @@ ficha_store::on_both_databases! {
         assert!(is_forbidden(admin.add_client(&clients, new_client("new", automation.clone())).await));
         admin.change_client(&clients, "plain", forwards()).await.expect("it is allowed");
         let both = with("ficha:clients ficha:users");
-        admin.new_client_secret(&both, "automation").await.expect("they hold what it may obtain");
+        admin.add_client_secret(&both, "automation", NewClientSecret::REPLACING).await.expect("they hold what it may obtain");
         // Who did it is recorded.
         let by_helper = events(&database, "client.secret_added").await;
         assert!(by_helper.iter().any(|event| event.actor_name.as_deref() == Some("helper")));

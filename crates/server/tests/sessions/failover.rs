@@ -126,18 +126,22 @@ async fn a_database_that_becomes_read_only_is_not_vouched_for() {
     let app = app_with_alice(&database).await;
     let tokens = app.login("alice").await;
     let raw = database.raw().await;
-    let set = |value: &str| {
-        format!(
+    let set = async |value: &str| {
+        let alter = format!(
             "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {value}', \
-             current_database()); END $$; SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+             current_database()); END $$"
+        );
+        raw.execute(&alter).await;
+        // In a transaction of its own: who connects anew must find the setting.
+        let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                         WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        raw.execute(terminate).await;
     };
-    raw.execute(&set("on")).await;
+    set("on").await;
     app.clock.advance(seconds(3));
     stays("unavailable", Duration::from_secs(1), async || app.me(&tokens.access).await == 503).await;
     raw.execute("SET default_transaction_read_only = off").await;
-    raw.execute(&set("off")).await;
+    set("off").await;
     eventually("it is back", async || app.me(&tokens.access).await == 200).await;
 }
 

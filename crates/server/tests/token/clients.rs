@@ -1,6 +1,6 @@
 //! Client authentication (RFC 6749 §2.3), and what a client may use.
 
-use ficha_authority::{ClientChange, ClientRecord, ClientScopes, Grant, Secret};
+use ficha_authority::{ClientChange, ClientRecord, ClientScopes, ClientSecret, Grant, NewClientSecret, Secret};
 use ficha_store::testing::TestDatabase;
 
 use crate::raw::{self, encode, encode_value};
@@ -9,13 +9,18 @@ use ficha_testing::{App, Client, PASSWORD, Tokens, claims, error, tester};
 const LOGIN: [(&str, &str); 3] = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 const OWN: &str = "grant_type=client_credentials";
 
+fn secret_of(id: uuid::Uuid, secret: &str) -> ClientSecret {
+    let hash = Secret::new(secret).digest();
+    ClientSecret { id, hash, created_at: None, expires_at: None, last_used_at: None }
+}
+
 /// A client with an arbitrary id and secret, which the admin interface would not accept.
 async fn strange_client(app: &App, database: &TestDatabase, id: &str, secret: &str) {
     let store = database.store().await;
     let like = app.add_client(&format!("model {}", id.len()), |_| ()).await;
     let record = app.admin.client(&tester(), &like.id).await.expect("it was added");
     let subject = uuid::Uuid::from_u128(record.subject.as_u128() + 1);
-    let record = ClientRecord { id: id.into(), subject, secret_hash: Some(Secret::new(secret).digest()), ..record };
+    let record = ClientRecord { id: id.into(), subject, secrets: vec![secret_of(subject, secret)], ..record };
     assert!(store.add_client(record, &ficha_store::testing::cause()).await.expect("the client is stored"));
 }
 
@@ -275,7 +280,8 @@ ficha_store::on_both_databases! {
         let app = App::start(&database).await;
         let old = app.add_client("shop", |_| ()).await;
         assert_eq!(raw::post(&app, &raw::basic(&old.id, &old.secret), OWN).await.status, 200);
-        let secret = app.admin.new_client_secret(&tester(), "shop").await.expect("a new secret");
+        let new = NewClientSecret::REPLACING;
+        let (_, secret) = app.admin.add_client_secret(&tester(), "shop", new).await.expect("a new secret");
         app.advance(std::time::Duration::ZERO).await;
         let new = Client { id: old.id.clone(), secret: secret.expose().to_owned() };
         assert_eq!(raw::post(&app, &raw::basic(&old.id, &old.secret), OWN).await.status, 401);

@@ -226,12 +226,15 @@ ficha_store::on_both_databases! {
         let refusal = |files: &Files| {
             let settings = ServerSettings {
                 metrics_bind: None,
+                gate_bind: None,
+                admin: None,
                 bind: port,
                 tls: Some(files.settings()),
                 trusted_proxies: Vec::new(),
                 allowed_origins: Vec::new(),
                 workers: None,
                 drain: Duration::ZERO,
+                console: true,
                 max_connections_per_source: None,
             };
             match Server::bind(app.authority.clone(), settings) {

@@ -93,7 +93,7 @@ ficha_store::on_both_databases! {
         let app = App::start(&database).await;
         app.add_user("alice", "").await;
         app.add_client("app", |new| new.public = true).await;
-        for text in [ISSUER, "http://LOCALHOST:8000", "https://Auth.Example.com", "https://auth.example.com:443"] {
+        for text in [ISSUER, "http://localhost:8000", "https://auth.example.com", "https://auth.example.com:8443"] {
             let app = app.another_with(&database, issuer(text)).await;
             let body = metadata(&app).await;
             assert_eq!(body["issuer"], text);

@@ -11,7 +11,8 @@ use crate::routes;
 use ficha_testing::{App, tester};
 
 /// Routes that the description leaves out: they serve the description itself, and are not part of the API.
-const NOT_DESCRIBED: [&str; 4] = ["/openapi.json", "/docs", "/docs/{file:.*}", "/problems/{name}"];
+const NOT_DESCRIBED: [&str; 5] =
+    ["/.well-known/openid-configuration", "/openapi.json", "/docs", "/docs/{file:.*}", "/problems/{name}"];
 
 async fn description(app: &App) -> Value {
     let response = app.get("/openapi.json").await;

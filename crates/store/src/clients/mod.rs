@@ -1,6 +1,9 @@
 //! Clients.
 
 pub(crate) mod scopes;
+pub(crate) mod secrets;
+
+use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
@@ -22,17 +25,24 @@ use crate::{
 impl Store {
     /// Adds a client. False if the id is taken.
     pub async fn add_client(&self, client: ClientRecord, cause: &Cause) -> Result<bool> {
-        let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
-            insert_client(self, transaction, row.clone(), cause).await
+            insert_client(self, transaction, &client, cause).await
         })
     }
 
     /// The client with this id.
     pub async fn client(&self, id: &str) -> Result<Option<ClientRecord>> {
-        let row = client::Entity::find_by_id(id).one(self.reader()).await?;
-        row.map(ClientRecord::try_from).transpose()
+        // The row first: secrets that are newer than it are none that were removed before it was read. They may have
+        // changed between the two; then it is read once more.
+        for is_last in [false, true] {
+            let Some(row) = client::Entity::find_by_id(id).one(self.reader()).await? else { return Ok(None) };
+            let secrets = self.secrets_of(&[id]).await?;
+            if is_last || row.agrees_with(&secrets) {
+                return row.with_secrets(secrets).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// At most `limit` clients after `after`, ordered by id.
@@ -41,13 +51,25 @@ impl Store {
         if let Some(after) = after {
             query = query.filter(client::Column::Id.gt(after));
         }
-        query.all(self.reader()).await?.into_iter().map(ClientRecord::try_from).collect()
+        let rows = query.all(self.reader()).await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
+        let mut secrets: HashMap<_, Vec<_>> = HashMap::new();
+        for secret in self.secrets_of(&ids).await? {
+            secrets.entry(secret.client_id.clone()).or_default().push(secret);
+        }
+        rows.into_iter()
+            .map(|row| {
+                let own = secrets.remove(&row.id).unwrap_or_default();
+                row.with_secrets(own)
+            })
+            .collect()
     }
 
-    /// Writes a client's grants, scopes, audiences, address forwarding and secret if it still has the `auth_version`
-    /// that `client` carries, and increments that. False if it does not, or if there is no such client.
+    /// Writes a client's grants, scopes, audiences and address forwarding if it still has the `auth_version` that
+    /// `client` carries, and increments that. False if it does not, or if there is no such client.
     ///
-    /// Whether it is enabled is not written: [`Store::enable_client`] does that.
+    /// Whether it is enabled is not written, nor its secrets: [`Store::enable_client`] and
+    /// [`Store::set_client_secrets`] do that.
     pub async fn update_client(&self, client: ClientRecord, cause: &Cause) -> Result<bool> {
         let row = client::Model::try_from(client)?;
         transaction!(self, |transaction| {
@@ -146,6 +168,7 @@ impl Store {
                 return Err(Fault::Store(StoreError::Conflict(format!("client {id:?} still has live sessions"))));
             }
             client::Entity::delete_by_id(id).exec(transaction).await?;
+            secrets::forget(transaction, id).await?;
             let detail = json!({ "before": described_client(&before) });
             let event = NewEvent::new(EventKind::ClientDeleted, cause).client(id).detail(detail);
             record(self, transaction, event).await?;
@@ -170,7 +193,6 @@ fn block(id: &str) -> UpdateMany<client::Entity> {
 /// that two administrators who read the same client don't undo each other's change.
 fn write(update: UpdateMany<client::Entity>, row: &client::Model) -> UpdateMany<client::Entity> {
     update
-        .col_expr(client::Column::SecretHash, Expr::value(row.secret_hash.clone()))
         .col_expr(client::Column::Grants, Expr::value(row.grants.as_str()))
         .col_expr(client::Column::AnyScope, Expr::value(row.any_scope))
         .col_expr(client::Column::Scopes, Expr::value(row.scopes.as_str()))
@@ -193,35 +215,34 @@ async fn lock(transaction: &WriteConnection, client: ClientAt<'_>) -> Result<Opt
     }
 }
 
-/// What was changed: its secret, and everything else.
+/// What was changed.
 fn changes(before: &client::Model, after: &client::Model, cause: &Cause) -> Vec<NewEvent> {
-    let event = |kind| NewEvent::new(kind, cause).client(&before.id);
-    let mut events = Vec::new();
-    // Whether it is enabled is not written with the rest.
-    let after_rest = client::Model { enabled: before.enabled, ..after.clone() };
-    if let Some(detail) = difference(&described_client(before), &described_client(&after_rest)) {
-        events.push(event(EventKind::ClientChanged).detail(detail));
-    }
-    if before.secret_hash != after.secret_hash {
-        events.extend(after.secret_hash.is_some().then(|| event(EventKind::ClientSecretAdded)));
-        events.extend(before.secret_hash.is_some().then(|| event(EventKind::ClientSecretRemoved)));
-    }
-    events
+    // Whether it is enabled is not written with the rest, and neither are its secrets.
+    let (enabled, secret_hash) = (before.enabled, before.secret_hash.clone());
+    let after = client::Model { enabled, secret_hash, ..after.clone() };
+    let detail = difference(&described_client(before), &described_client(&after));
+    let event = |detail| NewEvent::new(EventKind::ClientChanged, cause).client(&before.id).detail(detail);
+    detail.map(event).into_iter().collect()
 }
 
 /// Inserts a client unless the id is taken.
 pub(crate) async fn insert_client(
     store: &Store,
     transaction: &WriteConnection,
-    row: client::Model,
+    client: &ClientRecord,
     cause: &Cause,
 ) -> Result<bool, Fault> {
-    let taken = OnConflict::column(client::Column::Id).do_nothing().to_owned();
+    let row = client::Model::try_from(client.clone())?;
+    // The subject is taken as well if two repeat one request.
+    let taken = OnConflict::new().do_nothing().to_owned();
     let detail = json!({ "after": described_client(&row) });
-    let event = NewEvent::new(EventKind::ClientCreated, cause).client(&row.id).detail(detail);
+    let event = NewEvent::new(EventKind::ClientCreated, cause).client(&client.id).detail(detail);
     let insert = client::Entity::insert(row.into_active_model()).on_conflict(taken);
     let is_new = insert.exec_without_returning(transaction).await? == 1;
     if is_new {
+        // What a server of the release before has left of a client with this id.
+        secrets::forget(transaction, &client.id).await?;
+        secrets::insert(transaction, &client.id, &client.secrets).await?;
         record(store, transaction, event).await?;
     }
     Ok(is_new)

@@ -5,6 +5,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod described;
+pub(crate) mod ended_by;
 mod erase;
 mod old_audit;
 mod prune;

@@ -19,8 +19,8 @@ pub struct ClientRecord {
     pub id: String,
     /// UUIDv7; the `sub` of tokens that the client obtains for itself.
     pub subject: Uuid,
-    /// SHA-256 of the secret; `None` makes it a public client.
-    pub secret_hash: Option<[u8; 32]>,
+    /// Its secrets, oldest first; none makes it a public client.
+    pub secrets: Vec<ClientSecret>,
     /// The grants that it may use at the token endpoint.
     pub grants: Vec<Grant>,
     /// The scopes that it may request.
@@ -41,6 +41,35 @@ pub struct ClientRecord {
     pub auth_version: i64,
     /// When the client was created.
     pub created_at: i64,
+}
+
+/// A secret of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSecret {
+    /// Which one it is. It tells nothing about the secret.
+    pub id: Uuid,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// When it was created; `None`: not known.
+    pub created_at: Option<i64>,
+    /// From when it is refused; `None`: never.
+    pub expires_at: Option<i64>,
+    /// When it was last used, some minutes late; `None`: never, or not known.
+    pub last_used_at: Option<i64>,
+}
+
+impl ClientSecret {
+    /// True while it may be used.
+    pub fn is_valid(&self, now: i64) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+impl ClientRecord {
+    /// True if it has no secret.
+    pub fn is_public(&self) -> bool {
+        self.secrets.is_empty()
+    }
 }
 
 /// A client to be changed, only if it is still at the version that was read: see [`UserAt`](crate::UserAt).

@@ -51,13 +51,7 @@ impl Model {
 
     /// The cause without what is personal about a user, if that user began it.
     pub fn cause_without(&self, user: Uuid) -> Option<String> {
-        let mut cause = serde_json::from_str::<Cause>(self.cause.as_deref()?).ok()?;
-        let EventActor::User { id, name } = &mut cause.actor else { return None };
-        if *id != user || (name.is_none() && cause.address.is_none()) {
-            return None;
-        }
-        (*name, cause.address) = (None, None);
-        serde_json::to_string(&cause).ok()
+        cause_without(self.cause.as_deref()?, user)
     }
 
     /// Why they end.
@@ -65,6 +59,17 @@ impl Model {
         RevokeReason::parse(&self.reason)
             .ok_or_else(|| StoreError::Corrupt(format!("the reason {:?} of the revocation {}", self.reason, self.id)))
     }
+}
+
+/// A cause that is stored as JSON, without what is personal about a user, if it was that user.
+pub(crate) fn cause_without(cause: &str, user: Uuid) -> Option<String> {
+    let mut cause = serde_json::from_str::<Cause>(cause).ok()?;
+    let EventActor::User { id, name } = &mut cause.actor else { return None };
+    if *id != user || (name.is_none() && cause.address.is_none()) {
+        return None;
+    }
+    (*name, cause.address) = (None, None);
+    serde_json::to_string(&cause).ok()
 }
 
 impl TryFrom<Model> for BulkRevocation {

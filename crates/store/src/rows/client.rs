@@ -3,8 +3,8 @@
 use ficha_token::Grant;
 use sea_orm::entity::prelude::*;
 
-use super::{join_names, parse_scope, split_names};
-use crate::{ClientRecord, ClientScopes, Result, StoreError};
+use super::{client_secret, join_names, parse_scope, split_names};
+use crate::{ClientRecord, ClientScopes, ClientSecret, Result, StoreError};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
@@ -32,28 +32,56 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<Model> for ClientRecord {
-    type Error = StoreError;
+impl Model {
+    /// True if one of these rows of `client_secrets` has the hash that stands here, or there is none.
+    pub(crate) fn agrees_with(&self, secrets: &[client_secret::Model]) -> bool {
+        self.secret_hash.as_ref().is_none_or(|hash| secrets.iter().any(|row| row.hash == *hash))
+    }
 
-    fn try_from(row: Model) -> Result<Self> {
-        let secret_hash = row.secret_hash.map(<[u8; 32]>::try_from).transpose();
-        Ok(Self {
-            secret_hash: secret_hash.map_err(|_| StoreError::Corrupt(format!("the secret of client {:?}", row.id)))?,
+    /// The record, with these rows of `client_secrets`.
+    pub(crate) fn with_secrets(self, secrets: Vec<client_secret::Model>) -> Result<ClientRecord> {
+        let secrets = effective(&self, secrets)?;
+        Ok(ClientRecord {
+            secrets,
             // A grant that only a newer version knows is skipped: that gives the client fewer rights, never more.
-            grants: row.grants.split(' ').filter_map(Grant::parse).collect(),
-            scopes: if row.any_scope { ClientScopes::Any } else { ClientScopes::Only(parse_scope(&row.scopes)?) },
-            id: row.id,
-            subject: row.subject,
-            audience: row.audience,
-            serves: split_names(&row.serves),
-            forwards_address: row.forwards_address,
-            own_scopes: row.own_scopes,
-            enabled: row.enabled,
-            revoking: row.revoking,
-            auth_version: row.auth_version,
-            created_at: row.created_at,
+            grants: self.grants.split(' ').filter_map(Grant::parse).collect(),
+            scopes: if self.any_scope { ClientScopes::Any } else { ClientScopes::Only(parse_scope(&self.scopes)?) },
+            id: self.id,
+            subject: self.subject,
+            audience: self.audience,
+            serves: split_names(&self.serves),
+            forwards_address: self.forwards_address,
+            own_scopes: self.own_scopes,
+            enabled: self.enabled,
+            revoking: self.revoking,
+            auth_version: self.auth_version,
+            created_at: self.created_at,
         })
     }
+}
+
+/// The secrets that count. A server of the release before writes only `secret_hash`: if none of the rows has that hash,
+/// it has replaced what they say.
+fn effective(client: &Model, mut rows: Vec<client_secret::Model>) -> Result<Vec<ClientSecret>> {
+    let Some(hash) = &client.secret_hash else { return Ok(Vec::new()) };
+    if rows.iter().any(|row| row.hash == *hash) {
+        rows.sort_unstable_by_key(|row| (row.created_at, row.id));
+        return rows.into_iter().map(ClientSecret::try_from).collect();
+    }
+    let only = client_secret::Model {
+        client_id: client.id.clone(),
+        id: client.subject,
+        hash: hash.clone(),
+        created_at: None,
+        expires_at: None,
+        last_used_at: None,
+    };
+    Ok(vec![only.try_into()?])
+}
+
+/// The secret that servers of the release before accept: the one that expires last, and of those the newest.
+pub(crate) fn lasting(secrets: &[ClientSecret]) -> Option<&ClientSecret> {
+    secrets.iter().max_by_key(|secret| (secret.expires_at.unwrap_or(i64::MAX), secret.created_at))
 }
 
 impl TryFrom<ClientRecord> for Model {
@@ -67,7 +95,7 @@ impl TryFrom<ClientRecord> for Model {
         Ok(Self {
             id: client.id,
             subject: client.subject,
-            secret_hash: client.secret_hash.map(Vec::from),
+            secret_hash: lasting(&client.secrets).map(|secret| secret.hash.to_vec()),
             grants: client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),
             any_scope,
             scopes,

@@ -1,7 +1,9 @@
 //! Database rows. They stay in this crate; callers get [`records`](crate::records).
 
+pub(crate) mod activity;
 pub(crate) mod bulk_revocation;
 pub(crate) mod client;
+pub(crate) mod client_secret;
 pub(crate) mod denylist;
 pub(crate) mod denylist_head;
 pub(crate) mod event;
@@ -11,6 +13,10 @@ pub(crate) mod follower_answer;
 pub(crate) mod follower_question;
 pub(crate) mod globals;
 pub(crate) mod heartbeat;
+pub(crate) mod idempotency_key;
+pub(crate) mod job;
+pub(crate) mod job_line;
+pub(crate) mod job_part;
 pub(crate) mod key;
 pub(crate) mod login_failure;
 pub(crate) mod old_audit;

@@ -34,9 +34,13 @@ pub(crate) fn endable(now: i64) -> Condition {
 
 /// [`endable`] for a row that was read.
 pub(crate) fn is_endable(row: &session::Model, now: i64) -> bool {
+    row.revoked_at.is_none() && may_live(row.expires_at, row.idle_expires_at, row.access_exp, now)
+}
+
+/// True if a session with these times, which was not revoked, can be refreshed or has a token that may still be valid.
+pub(crate) fn may_live(expires_at: i64, idle_expires_at: i64, access_exp: i64, now: i64) -> bool {
     let then = now - REFRESH_MAY_LAG;
-    let refreshable = row.expires_at > then && row.idle_expires_at > then;
-    row.revoked_at.is_none() && (refreshable || deny_entry(row, now).is_some())
+    (expires_at > then && idle_expires_at > then) || access_exp + DENY_MARGIN_SECONDS > now
 }
 
 /// The denylist entry for a session's tokens, if any of them may still be valid.

@@ -72,16 +72,39 @@ impl Store {
         locked.dedup();
         let wanted: HashSet<Uuid> = ids.iter().copied().collect();
         transaction!(self, |transaction| {
-            let rows = lock_sessions(transaction, &locked).await?;
-            let epoch = current_epoch(transaction).await?;
-            let is_open =
-                |row: &&session::Model| row.epoch == epoch && is_endable(row, now) && wanted.contains(&row.id);
-            let open: Vec<_> = rows.iter().filter(is_open).collect();
-            let revoked = end_sessions(self, transaction, &open, reason, event.clone(), now).await?;
-            let ended = rows.iter().filter(|row| wanted.contains(&row.id) && row.revoked_at.is_some());
-            let entries = revoked.entries.into_iter().chain(ended.filter_map(|row| deny_entry(row, now))).collect();
-            Ok(Revoked { entries, ..revoked })
+            let mut rows = lock_sessions(transaction, &locked).await?;
+            rows.retain(|row| wanted.contains(&row.id));
+            self.end_rows(transaction, &rows, reason, event, now).await
         })
+    }
+
+    /// The same inside a transaction; `ids` must be sorted.
+    pub(crate) async fn end_listed(
+        &self,
+        transaction: &WriteConnection,
+        ids: &[Uuid],
+        reason: RevokeReason,
+        event: &NewEvent,
+        now: i64,
+    ) -> Result<Revoked, Fault> {
+        let rows = lock_sessions(transaction, ids).await?;
+        self.end_rows(transaction, &rows, reason, event, now).await
+    }
+
+    async fn end_rows(
+        &self,
+        transaction: &WriteConnection,
+        rows: &[session::Model],
+        reason: RevokeReason,
+        event: &NewEvent,
+        now: i64,
+    ) -> Result<Revoked, Fault> {
+        let epoch = current_epoch(transaction).await?;
+        let open: Vec<_> = rows.iter().filter(|row| row.epoch == epoch && is_endable(row, now)).collect();
+        let revoked = end_sessions(self, transaction, &open, reason, event.clone(), now).await?;
+        let ended = rows.iter().filter(|row| row.revoked_at.is_some());
+        let entries = revoked.entries.into_iter().chain(ended.filter_map(|row| deny_entry(row, now))).collect();
+        Ok(Revoked { entries, ..revoked })
     }
 
     async fn apply_in(

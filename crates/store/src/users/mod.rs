@@ -115,7 +115,8 @@ pub(crate) async fn insert_user(
     row: user::Model,
     cause: &Cause,
 ) -> Result<bool, Fault> {
-    let taken = OnConflict::column(user::Column::Name).do_nothing().to_owned();
+    // The id is taken as well if two repeat one request.
+    let taken = OnConflict::new().do_nothing().to_owned();
     let event = NewEvent::new(EventKind::UserCreated, cause).user(row.id).detail(json!({ "after": described(&row) }));
     let insert = user::Entity::insert(row.into_active_model()).on_conflict(taken);
     let is_new = insert.exec_without_returning(transaction).await? == 1;
@@ -125,7 +126,7 @@ pub(crate) async fn insert_user(
     Ok(is_new)
 }
 
-async fn highest_cost(database: &impl ConnectionTrait) -> Result<Option<i32>, sea_orm::DbErr> {
+pub(crate) async fn highest_cost(database: &impl ConnectionTrait) -> Result<Option<i32>, sea_orm::DbErr> {
     let highest = user::Entity::find()
         .select_only()
         .column(user::Column::PasswordCost)

@@ -1,14 +1,14 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{ClientScopes, StoreError, on_both_databases};
+use ficha_store::{ClientRecord, ClientScopes, ClientSecret, SecretUse, StoreError, on_both_databases};
 use ficha_token::Grant;
 
-use crate::support::{NOW, cause, client};
+use crate::support::{NOW, cause, client, id, secret};
 
 on_both_databases! {
     async fn a_client_is_read_back_as_it_was_stored(db: TestDatabase) {
         let store = db.store().await;
         let mut other = client("other");
-        other.secret_hash = None;
+        other.secrets = Vec::new();
         other.scopes = ClientScopes::Any;
         other.audience = Some("https://notes.example.com".into());
         other.serves = Vec::new();
@@ -34,7 +34,7 @@ on_both_databases! {
         for id in ["c", "a", "b"] {
             store.add_client(client(id), &cause()).await.unwrap();
         }
-        let ids = |page: Vec<ficha_store::ClientRecord>| page.into_iter().map(|one| one.id).collect::<Vec<_>>();
+        let ids = |page: Vec<ClientRecord>| page.into_iter().map(|one| one.id).collect::<Vec<_>>();
         assert_eq!(ids(store.list_clients(None, 2).await.unwrap()), ["a", "b"]);
         assert_eq!(ids(store.list_clients(Some("b"), 2).await.unwrap()), ["c"]);
     }
@@ -45,7 +45,6 @@ on_both_databases! {
         store.add_client(app.clone(), &cause()).await.unwrap();
         let before = store.head().await.unwrap().changes;
         let mut changed = app.clone();
-        changed.secret_hash = Some([8; 32]);
         changed.serves = vec!["notes".into(), "mail".into()];
         changed.scopes = ClientScopes::Any;
         changed.grants = vec![Grant::RefreshToken];
@@ -57,6 +56,67 @@ on_both_databases! {
         changed.auth_version = 2;
         assert_eq!(store.client("app").await.unwrap(), Some(changed));
         assert!(store.head().await.unwrap().changes > before);
+    }
+
+    async fn secrets_are_set_once_and_keep_what_is_known_of_their_use(db: TestDatabase) {
+        let store = db.store().await;
+        let app = client("app");
+        store.add_client(app.clone(), &cause()).await.unwrap();
+        let (first, second) = (app.secrets[0].clone(), secret(8));
+        let changes = store.head().await.unwrap().changes;
+        let until = ClientSecret { expires_at: Some(NOW + 60), ..first.clone() };
+        let both = [until.clone(), second.clone()];
+        assert!(store.set_client_secrets((&app).into(), &both, &cause()).await.unwrap());
+        assert!(store.head().await.unwrap().changes > changes);
+        // This version was read before.
+        let late = store.set_client_secrets((&app).into(), &[secret(9)], &cause()).await;
+        assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+        let used = |id, at| SecretUse { client_id: "app".into(), secret: id, at };
+        store.note_secret_uses(&[used(first.id, NOW + 5), used(second.id, NOW + 6)]).await.unwrap();
+        store.note_secret_uses(&[used(first.id, NOW + 4), used(id(), NOW)]).await.unwrap();
+        let now = store.client("app").await.unwrap().unwrap();
+        let used_at = |now: &ClientRecord| now.secrets.iter().map(|one| (one.id, one.last_used_at)).collect::<Vec<_>>();
+        assert_eq!(used_at(&now), [(first.id, Some(NOW + 5)), (second.id, Some(NOW + 6))]);
+        assert_eq!((now.secrets[0].expires_at, now.auth_version), (Some(NOW + 60), 2));
+        assert!(store.set_client_secrets((&now).into(), &[until, second.clone()], &cause()).await.unwrap());
+        let now = store.client("app").await.unwrap().unwrap();
+        assert_eq!(used_at(&now), [(first.id, Some(NOW + 5)), (second.id, Some(NOW + 6))], "it was not written over");
+        assert!(store.set_client_secrets("app".into(), std::slice::from_ref(&second), &cause()).await.unwrap());
+        assert_eq!(store.client("app").await.unwrap().unwrap().secrets.len(), 1);
+        assert!(!store.set_client_secrets("none".into(), &[second], &cause()).await.unwrap());
+    }
+
+    /// While a release is rolled out, a server of the one before replaces the secret that it knows.
+    async fn what_an_older_server_has_replaced_does_not_count(db: TestDatabase) {
+        let store = db.store().await;
+        let app = client("app");
+        store.add_client(app.clone(), &cause()).await.unwrap();
+        let until = ClientSecret { expires_at: Some(NOW + 60), ..app.secrets[0].clone() };
+        let second = secret(8);
+        store.set_client_secrets((&app).into(), &[until, second.clone()], &cause()).await.unwrap();
+        // It accepts the one that lasts.
+        let hash = |byte: &str| byte.repeat(32);
+        let blob = |hex: &str| match store.kind() {
+            ficha_store::DatabaseKind::Sqlite => format!("x'{hex}'"),
+            ficha_store::DatabaseKind::Postgres => format!("decode('{hex}', 'hex')"),
+        };
+        let lasting = format!("UPDATE clients SET revoking = revoking WHERE secret_hash = {}", blob(&hash("08")));
+        assert_eq!(store.run_sql(&lasting).await.unwrap(), 1);
+        let replaced = format!("UPDATE clients SET secret_hash = {}, auth_version = auth_version + 1", blob(&hash("09")));
+        store.run_sql(&replaced).await.unwrap();
+        let now = store.client("app").await.unwrap().unwrap();
+        assert_eq!(now.secrets.iter().map(|one| one.hash).collect::<Vec<_>>(), [[9; 32]]);
+        // Its rows go with the next change.
+        let third = secret(10);
+        let kept = [now.secrets[0].clone(), third];
+        assert!(store.set_client_secrets((&now).into(), &kept, &cause()).await.unwrap());
+        let now = store.client("app").await.unwrap().unwrap();
+        assert_eq!(now.secrets.iter().map(|one| one.hash).collect::<Vec<_>>(), [[9; 32], [10; 32]]);
+        // And with the client, also if such a server has deleted it.
+        store.run_sql("DELETE FROM clients").await.unwrap();
+        let again = client("app");
+        assert!(store.add_client(again.clone(), &cause()).await.unwrap());
+        assert_eq!(store.client("app").await.unwrap().unwrap().secrets, again.secrets);
     }
 
     async fn disabling_raises_the_version(db: TestDatabase) {

@@ -30,7 +30,7 @@ async fn pending(store: &Store) -> Vec<EventRecord> {
     store.pending_events(10_000).await.unwrap()
 }
 
-async fn of_kind(store: &Store, kind: EventKind) -> Vec<EventRecord> {
+pub async fn of_kind(store: &Store, kind: EventKind) -> Vec<EventRecord> {
     pending(store).await.into_iter().filter(|event| event.event == kind.as_str()).collect()
 }
 
@@ -118,10 +118,10 @@ on_both_databases! {
     async fn a_new_secret_is_an_event_without_the_secret(db: TestDatabase) {
         let store = db.store().await;
         let (_, app) = alice_and_app(&store).await;
-        let app = ficha_store::ClientRecord { secret_hash: Some([9; 32]), ..app };
-        assert!(store.update_client(app.clone(), &cause()).await.unwrap());
+        let new = secret(9);
+        assert!(store.set_client_secrets((&app).into(), std::slice::from_ref(&new), &cause()).await.unwrap());
         // It has another version by now, so nothing is changed.
-        assert!(!store.update_client(app, &cause()).await.unwrap());
+        assert!(store.set_client_secrets((&app).into(), &[], &cause()).await.is_err());
         assert_eq!(of_kind(&store, EventKind::ClientSecretAdded).await.len(), 1);
         assert_eq!(of_kind(&store, EventKind::ClientSecretRemoved).await.len(), 1);
         assert_eq!(of_kind(&store, EventKind::ClientChanged).await.len(), 0);

@@ -1,6 +1,7 @@
 //! The store, tested on both databases. One module per topic; each test runs as `sqlite::…` and as `postgres::…`.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod activity;
 mod bootstrap;
 mod client_revocation;
 mod client_sessions;
@@ -10,6 +11,7 @@ mod denylist;
 mod events;
 mod heap_only;
 mod insertion;
+mod jobs;
 mod kept;
 mod keys;
 mod migrations;

@@ -1,9 +1,9 @@
 //! Test records. The time is always [`NOW`].
 
 use ficha_store::{
-    Authentication, Cause, ClientRecord, ClientScopes, EventActor, EventKind, FailedLogin, InsertOutcome, KeyPurpose,
-    NewEvent, NewHash, NewKey, NewKeys, NewSession, PasswordHashText, Revocation, RevokeReason, Revoked, Rotation,
-    RotationTerms, SessionRecord, Store, StoreError, Target, UserRecord,
+    Authentication, Cause, ClientRecord, ClientScopes, ClientSecret, EventActor, EventKind, FailedLogin, InsertOutcome,
+    KeyPurpose, NewEvent, NewHash, NewKey, NewKeys, NewSession, PasswordHashText, Revocation, RevokeReason, Revoked,
+    Rotation, RotationTerms, SessionRecord, Store, StoreError, Target, UserRecord,
 };
 use ficha_token::{DenyEntry, DenyId, Entropy, Grant, SystemEntropy};
 use uuid::Uuid;
@@ -43,11 +43,22 @@ pub fn user(name: &str) -> UserRecord {
     }
 }
 
+/// A secret of a client, which never expires.
+pub fn secret(byte: u8) -> ClientSecret {
+    ClientSecret {
+        id: id(),
+        hash: [byte; 32],
+        created_at: Some(NOW + i64::from(byte)),
+        expires_at: None,
+        last_used_at: None,
+    }
+}
+
 pub fn client(id: &str) -> ClientRecord {
     ClientRecord {
         id: id.into(),
         subject: self::id(),
-        secret_hash: Some([7; 32]),
+        secrets: vec![secret(7)],
         grants: vec![Grant::Password, Grant::RefreshToken, Grant::ClientCredentials],
         scopes: ClientScopes::Only("notes:read notes:write".parse().unwrap()),
         audience: None,

@@ -32,6 +32,8 @@ pub enum OAuthErrorCode {
     InsufficientScope,
     /// `unsupported_token_type`: [RFC 7009 §2.2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1).
     UnsupportedTokenType,
+    /// `invalid_target`: [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2).
+    InvalidTarget,
     /// `temporarily_unavailable`: [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1). That
     /// section is the authorization endpoint's; here it is the body of a 503.
     TemporarilyUnavailable,
@@ -52,6 +54,7 @@ impl OAuthErrorCode {
         Self::InvalidToken,
         Self::InsufficientScope,
         Self::UnsupportedTokenType,
+        Self::InvalidTarget,
         Self::TemporarilyUnavailable,
         Self::ServerError,
     ];
@@ -68,6 +71,7 @@ impl OAuthErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidTarget => "invalid_target",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }

@@ -1,11 +1,10 @@
 //! `ficha client add`, `ficha client set`
 
 use clap::{ArgAction, ArgGroup, Args};
-use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient};
+use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient, Secret};
 
 use super::{Scopes, grant, show};
-use crate::admin_context::{self, AdminContext, Empty, actor};
-use crate::config::Configuration;
+use crate::admin_context::{AdminContext, actor};
 use crate::error::CliError;
 use crate::output;
 
@@ -77,47 +76,69 @@ pub struct Set {
     own_scopes: Option<bool>,
 }
 
-/// Adds a client.
-pub async fn add(arguments: Add, configuration: &Configuration) -> Result<(), CliError> {
-    let context = admin_context::open(configuration, Empty::Create).await?;
-    let grants = match arguments.grants.is_empty() {
-        false => arguments.grants,
-        // A service that checks tokens needs no grants.
-        true if !arguments.serves.is_empty() => Vec::new(),
-        true => vec![Grant::Password, Grant::RefreshToken],
-    };
-    let new = NewClient {
-        id: arguments.id,
-        public: arguments.public,
-        grants,
-        scopes: arguments.scope.0,
-        audience: arguments.audience,
-        serves: arguments.serves,
-        forwards_address: arguments.forwards_address,
-        own_scopes: arguments.own_scopes,
-    };
-    let useless = match &new.scopes {
-        ClientScopes::Only(scopes) if !new.own_scopes => scopes.iter().find(|name| name.starts_with("ficha:")),
-        _ => None,
-    };
-    if let Some(name) = useless {
-        output::warn(&format!("{} never gets the scope {name} without --own-scopes", new.id));
+impl Add {
+    /// What is to be created.
+    pub fn parse(self) -> (NewClient, bool) {
+        let grants = match self.grants.is_empty() {
+            false => self.grants,
+            // A service that checks tokens needs no grants.
+            true if !self.serves.is_empty() => Vec::new(),
+            true => vec![Grant::Password, Grant::RefreshToken],
+        };
+        let new = NewClient {
+            id: self.id,
+            public: self.public,
+            grants,
+            scopes: self.scope.0,
+            audience: self.audience,
+            serves: self.serves,
+            forwards_address: self.forwards_address,
+            own_scopes: self.own_scopes,
+        };
+        let useless = match &new.scopes {
+            ClientScopes::Only(scopes) if !new.own_scopes => scopes.iter().find(|name| name.starts_with("ficha:")),
+            _ => None,
+        };
+        if let Some(name) = useless {
+            output::warn(&format!("{} never gets the scope {name} without --own-scopes", new.id));
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+        if !new.public && !new.id.bytes().all(is_plain) {
+            output::warn(
+                "some libraries do not form-encode a client id in Basic (RFC 6749 §2.3.1), and fail with this one: letters, \
+                 digits and hyphens are safe",
+            );
+        }
+        (new, self.json)
     }
-    let (client, secret) = context.admin.add_client(&actor(), new).await?;
-    show::added(&client, secret.as_ref(), arguments.json)
 }
 
-/// Changes a client.
+impl Set {
+    /// The client, and what is changed about it.
+    pub fn parse(self) -> (String, ClientChange) {
+        let list = |given: bool, none: bool| given || none;
+        let change = ClientChange {
+            grants: list(!self.grants.is_empty(), self.no_grants).then_some(self.grants),
+            scopes: self.scope.map(|scope| scope.0),
+            audience: list(self.audience.is_some(), self.no_audience).then_some(self.audience),
+            serves: list(!self.serves.is_empty(), self.no_serves).then_some(self.serves),
+            forwards_address: self.forwards_address,
+            own_scopes: self.own_scopes,
+        };
+        (self.id, change)
+    }
+}
+
+/// Adds a client to the configured database.
+pub async fn add(context: &AdminContext, arguments: Add) -> Result<(), CliError> {
+    let (new, json) = arguments.parse();
+    let (client, secret) = context.admin.add_client(&actor(), new).await?;
+    show::added(show::Shown::from(&client), secret.as_ref().map(Secret::expose), json)
+}
+
+/// Changes a client of the configured database.
 pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
-    let list = |given: bool, none: bool| given || none;
-    let change = ClientChange {
-        grants: list(!arguments.grants.is_empty(), arguments.no_grants).then_some(arguments.grants),
-        scopes: arguments.scope.map(|scope| scope.0),
-        audience: list(arguments.audience.is_some(), arguments.no_audience).then_some(arguments.audience),
-        serves: list(!arguments.serves.is_empty(), arguments.no_serves).then_some(arguments.serves),
-        forwards_address: arguments.forwards_address,
-        own_scopes: arguments.own_scopes,
-    };
-    let client = context.admin.change_client(&actor(), &arguments.id, change).await?;
+    let (id, change) = arguments.parse();
+    let client = context.admin.change_client(&actor(), &id, change).await?;
     output::say(&format!("client {} changed", client.id))
 }

@@ -1,21 +1,33 @@
 //! `ficha client …`. Adding, changing and showing have their own files.
 
 mod change;
+mod secret;
 mod show;
+mod there;
 
 use std::str::FromStr;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use ficha_authority::{ClientScopes, Grant};
 use ficha_token::{Scope, ScopeError};
+use uuid::Uuid;
 
-use crate::admin_context::{self, Empty, actor};
-use crate::config::Configuration;
+use super::login::Loaded;
+use crate::admin_context::{AdminContext, Empty, actor};
 use crate::error::CliError;
 use crate::output::{self, ended};
+use crate::place::{At, Place};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    at: At,
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Add a client; its secret is shown only once
     Add(change::Add),
     /// List all clients
@@ -34,13 +46,14 @@ pub enum Command {
     },
     /// Change a client; if it loses a scope or a grant, or its audience changes, its sessions end
     Set(change::Set),
-    /// Give a client a new secret, shown only once; the old one stops working within half a second
-    Secret {
+    /// Give a client a new secret, shown only once; the old one stops working within half a second, or after --keep-old
+    Secret(secret::New),
+    /// Remove a secret of a client; its sessions go on
+    RemoveSecret {
         /// The client_id
         id: String,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
+        /// The secret's id, as `ficha client show` lists it
+        secret: Uuid,
     },
     /// Enable a client
     Enable {
@@ -60,27 +73,41 @@ pub enum Command {
 }
 
 /// Runs the command.
-pub async fn run(command: Command, configuration: &Configuration) -> Result<(), CliError> {
-    let open = async || admin_context::open(configuration, Empty::Refuse).await;
+pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
+    let Arguments { at, command } = arguments;
+    let empty = if matches!(command, Command::Add(_)) { Empty::Create } else { Empty::Refuse };
+    match at.open(configuration, empty).await? {
+        Place::Here(context) => here(&context, command).await,
+        Place::There(remote) => {
+            let outcome = there::run(&remote, command).await;
+            remote.settled().await;
+            outcome
+        }
+    }
+}
+
+async fn here(context: &AdminContext, command: Command) -> Result<(), CliError> {
+    let admin = &context.admin;
     match command {
-        Command::Add(arguments) => change::add(arguments, configuration).await,
-        Command::List { json } => show::list(&open().await?, json).await,
-        Command::Show { id, json } => show::one(&open().await?.admin.client(&actor(), &id).await?, json),
-        Command::Set(arguments) => change::set(&open().await?, arguments).await,
-        Command::Secret { id, json } => {
-            let secret = open().await?.admin.new_client_secret(&actor(), &id).await?;
-            show::secret(&id, &secret, json)
+        Command::Add(arguments) => change::add(context, arguments).await,
+        Command::List { json } => show::list(show::all(context).await?.iter().map(show::Shown::from), json),
+        Command::Show { id, json } => show::Shown::from(&admin.client(&actor(), &id).await?).print(json),
+        Command::Set(arguments) => change::set(context, arguments).await,
+        Command::Secret(arguments) => secret::add(context, arguments).await,
+        Command::RemoveSecret { id, secret } => {
+            admin.remove_client_secret(&actor(), &id, secret).await?;
+            output::say(&format!("secret {secret} of client {id} removed"))
         }
         Command::Enable { id } => {
-            open().await?.admin.set_client_enabled(&actor(), &id, true).await?;
+            admin.set_client_enabled(&actor(), &id, true).await?;
             output::say(&format!("client {id} enabled"))
         }
         Command::Disable { id } => {
-            let sessions = open().await?.admin.set_client_enabled(&actor(), &id, false).await?;
+            let sessions = admin.set_client_enabled(&actor(), &id, false).await?;
             output::say(&format!("client {id} disabled; {}", ended(sessions)))
         }
         Command::Rm { id } => {
-            let sessions = open().await?.admin.delete_client(&actor(), &id).await?;
+            let sessions = admin.delete_client(&actor(), &id).await?;
             output::say(&format!("client {id} removed; {}", ended(sessions)))
         }
     }

@@ -6,11 +6,12 @@ use ficha_client::admin::SessionFilter;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::remote::{self, Remote};
+use super::there;
 use super::view::{Shown, Viewer};
 use crate::admin_context::{AdminContext, actor};
 use crate::error::CliError;
 use crate::output::{self, JsonList, Table, or_dash};
+use crate::remote::{self, Remote};
 
 /// How many sessions are read and printed at a time.
 const PAGE: u64 = 1_000;
@@ -112,7 +113,7 @@ pub async fn list_remotely(remote: &Remote, arguments: List) -> Result<(), CliEr
         left -= page.items.len() as u64;
         count += page.items.len() as u64;
         if !arguments.count && !page.items.is_empty() {
-            out.print(page.items.into_iter().map(remote::shown).collect())?;
+            out.print(page.items.into_iter().map(there::shown).collect())?;
         }
         after = page.next;
         if after.is_none() {

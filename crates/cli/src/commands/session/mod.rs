@@ -2,7 +2,7 @@
 
 mod list;
 mod receipt;
-mod remote;
+mod there;
 mod view;
 
 use std::time::Duration;
@@ -12,23 +12,21 @@ use ficha_authority::{Began, RevokeMatching};
 use ficha_client::admin::SessionFilter;
 use uuid::Uuid;
 
-use self::remote::Remote;
 use self::view::{Shown, Viewer};
-use super::login::{Loaded, log_warnings};
+use super::job;
+use super::login::Loaded;
 use super::recover;
-use crate::admin_context::{self, AdminContext, Empty, actor};
+use crate::admin_context::{AdminContext, Empty, actor};
 use crate::ask;
 use crate::error::CliError;
 use crate::output::{self, ended, or_dash};
-use crate::token_file::AdminTokenFile;
+use crate::place::{At, Place};
+use crate::remote::Remote;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Ask this server over HTTP, as the user whom `ficha login --admin` signed in, instead of the local database
-    #[arg(long, global = true, value_name = "URL")]
-    server: Option<String>,
     #[command(flatten)]
-    file: AdminTokenFile,
+    at: At,
     #[command(subcommand)]
     command: Command,
 }
@@ -79,20 +77,17 @@ pub struct Revoke {
 
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
-    let Arguments { server, file, command } = arguments;
-    if let Some(server) = server {
-        log_warnings(&configuration);
-        let remote = Remote::open(&server, &file).await?;
-        let outcome = run_remotely(&remote, command).await;
-        remote.settled().await;
-        return outcome;
-    }
-    let configuration = configuration?;
-    if let Command::Revoke(Revoke { all: true, yes, .. }) = command {
-        return recover::purge(&configuration, yes).await;
-    }
-    let context = admin_context::open(&configuration, Empty::Refuse).await?;
+    let Arguments { at, command } = arguments;
+    let context = match at.open(configuration, Empty::Refuse).await? {
+        Place::Here(context) => context,
+        Place::There(remote) => {
+            let outcome = run_remotely(&remote, command).await;
+            remote.settled().await;
+            return outcome;
+        }
+    };
     match command {
+        Command::Revoke(Revoke { all: true, yes, .. }) => recover::purge_in(&context, yes).await,
         Command::List(arguments) => list::list(&context, arguments).await,
         Command::Show { id, json } => {
             let session = context.admin.session(&actor(), id).await?;
@@ -105,9 +100,9 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
 async fn run_remotely(remote: &Remote, command: Command) -> Result<(), CliError> {
     match command {
         Command::List(arguments) => list::list_remotely(remote, arguments).await,
-        Command::Show { id, json } => show(remote::shown(remote.client.session(&id.to_string()).await?), json),
+        Command::Show { id, json } => show(there::shown(remote.client.session(&id.to_string()).await?), json),
         Command::Revoke(Revoke { all: true, .. }) => {
-            Err(CliError::Input("--all works on the server's own machine only: it needs the master key".into()))
+            Err(CliError::Input("--all works on the server's own machine only: use `ficha key purge --server`".into()))
         }
         Command::Revoke(which) => {
             let wait = (which.wait > 0).then(|| Duration::from_secs(which.wait));
@@ -121,7 +116,11 @@ async fn run_remotely(remote: &Remote, command: Command) -> Result<(), CliError>
                     remote.revoke_confirmed(&filter, wait, |count| confirm(count, which.yes)).await?
                 }
             };
-            print(done.revoked, done.receipt.as_ref().map(remote::receipt), which.json)
+            let revoked = match &done.job {
+                Some(id) => job::watch_there(&remote.client, id).await?.changed(),
+                None => done.revoked,
+            };
+            print(revoked, done.receipt.as_ref().map(there::receipt), which.json)
         }
     }
 }
@@ -141,7 +140,13 @@ async fn revoke(context: &AdminContext, which: Revoke) -> Result<(), CliError> {
         (Some(id), ..) => u64::from(context.admin.revoke_session(&actor(), id).await?),
         (_, Some(user), ..) => context.admin.revoke_user(&actor(), &user).await?,
         (_, _, Some(client), _) => context.admin.revoke_client(&actor(), &client).await?,
-        (.., Some(what)) => context.admin.revoke_matching(&actor(), &what).await?.revoked,
+        (.., Some(what)) => {
+            let done = context.admin.revoke_matching(&actor(), &what).await?;
+            match done.job {
+                Some(id) => job::work_here(context, id).await?.changed(),
+                None => done.revoked,
+            }
+        }
         // clap requires one of them.
         (None, None, None, None) => 0,
     };

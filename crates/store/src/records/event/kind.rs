@@ -71,6 +71,10 @@ kinds! {
     ClientSecretAdded = "client.secret_added",
     /// A secret of a client became invalid.
     ClientSecretRemoved = "client.secret_removed",
+    /// A job was accepted: an import, or a revocation of very many sessions.
+    JobAccepted = "job.accepted",
+    /// A job was stopped before it was complete.
+    JobStopped = "job.stopped",
     /// A scope was declared, or described anew.
     ScopeDeclared = "scope.declared",
     /// The declaration of a scope was removed.

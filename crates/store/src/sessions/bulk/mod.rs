@@ -18,7 +18,8 @@ use crate::database::transaction::statement;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
 use crate::events::record;
-use crate::rows::bulk_revocation;
+use crate::rows::bulk_revocation::{self, cause_without};
+use crate::rows::job;
 use crate::{BulkRevocation, BulkWork, Cause, EventKind, NewEvent, Result, RevokeReason, SessionsOf, Store};
 
 impl Store {
@@ -66,7 +67,7 @@ impl Store {
         })
     }
 
-    /// Deletes name and address of a user from the revocations that they began: events that are written from then on
+    /// Deletes name and address of a user from the revocations and jobs that they began: events that are written from then on
     /// don't have them.
     pub(crate) async fn erase_causes_of(&self, user: Uuid) -> Result<()> {
         use bulk_revocation::{Column, Entity};
@@ -76,6 +77,15 @@ impl Store {
             statement!(self, |database| {
                 let update = Entity::update_many().col_expr(Column::Cause, Expr::value(without.as_str()));
                 update.filter(Column::Id.eq(row.id)).exec(database).await.map(drop)
+            })?;
+        }
+        let begun =
+            job::Entity::find().filter(job::Column::Cause.contains(user.to_string())).all(self.reader()).await?;
+        for row in begun {
+            let Some(without) = cause_without(&row.cause, user) else { continue };
+            statement!(self, |database| {
+                let update = job::Entity::update_many().col_expr(job::Column::Cause, Expr::value(without.as_str()));
+                update.filter(job::Column::Id.eq(row.id)).exec(database).await.map(drop)
             })?;
         }
         Ok(())

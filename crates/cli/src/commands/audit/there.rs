@@ -1,0 +1,70 @@
+//! Events of a server elsewhere.
+
+use ficha_authority::{ActorView, EventView};
+use ficha_client::admin::Event;
+
+use super::{Command, Export, FOLLOW_EVERY, List, Output};
+use crate::error::CliError;
+use crate::output;
+use crate::remote::{PAGE, Remote};
+
+pub async fn run(remote: &Remote, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::List(arguments) => list(remote, arguments).await,
+        Command::Export(arguments) => export(remote, arguments).await,
+        Command::Verify(_) => {
+            Err(CliError::Input("the log is verified on the server's own machine only: it needs the master key".into()))
+        }
+    }
+}
+
+async fn list(remote: &Remote, arguments: List) -> Result<(), CliError> {
+    let filter = arguments.which.parameters();
+    let (mut left, mut after) = (arguments.limit, arguments.before.map(|number| number.to_string()));
+    let mut out = Output::new(arguments.json);
+    while left > 0 {
+        let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+        let page = remote.client.events(&filter, after.as_deref(), limit).await?;
+        left -= page.items.len() as u64;
+        out.print(page.items.into_iter().map(view).collect())?;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    out.finish()
+}
+
+async fn export(remote: &Remote, arguments: Export) -> Result<(), CliError> {
+    let (filter, mut after) = (arguments.which.parameters(), arguments.after);
+    loop {
+        let page = remote.client.events_after(&filter, after, PAGE).await?;
+        after = page.items.first().map_or(after, |event| event.number);
+        // A page that is not full may have looked at many that did not fit.
+        let further = page.previous.as_deref().and_then(|number| number.parse().ok());
+        output::print(&page.items.into_iter().rev().map(|event| view(event).line()).collect::<String>())?;
+        match further {
+            Some(number) if number > after => after = number,
+            Some(_) => {}
+            None if arguments.follow => tokio::time::sleep(FOLLOW_EVERY).await,
+            None => return Ok(()),
+        }
+    }
+}
+
+fn view(event: Event) -> EventView {
+    let id = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    EventView {
+        number: Some(event.number),
+        at: event.at,
+        event: event.event,
+        actor: ActorView { kind: event.actor.kind, name: event.actor.name, id: id(event.actor.id) },
+        user: id(event.user),
+        client: event.client,
+        session: id(event.session),
+        address: event.address,
+        request_id: event.request_id,
+        detail: event.detail,
+        hash: event.hash,
+    }
+}

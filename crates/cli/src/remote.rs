@@ -1,0 +1,107 @@
+//! A server elsewhere, over its admin API.
+
+use std::time::Duration;
+
+use ficha_client::admin::{AdminClient, AdminError, Page, Revoked, SessionFilter};
+use ficha_client::{TokenSource, TokenStore};
+
+use crate::error::CliError;
+use crate::token_file::AdminTokenFile;
+
+/// How often ending all sessions is tried while new ones begin.
+const ATTEMPTS: u32 = 10;
+/// How many sessions are read and printed at a time.
+pub const PAGE: u32 = 200;
+
+/// A server elsewhere, to which `ficha login --admin` has signed in.
+pub struct Remote {
+    pub client: AdminClient,
+    source: TokenSource,
+}
+
+impl Remote {
+    /// Uses the stored tokens, which must be of this server. Its admin API may be at another origin.
+    pub async fn open(server: &str, admin_origin: Option<&str>, file: &AdminTokenFile) -> Result<Self, CliError> {
+        let store = file.store()?;
+        let how = || format!("run `ficha login --admin --issuer {server}`");
+        let tokens = store.load().await.map_err(ficha_client::Error::from)?;
+        let Some(tokens) = tokens else {
+            return Err(CliError::Input(format!("you are not signed in at {server}: {}", how())));
+        };
+        if tokens.issuer().trim_end_matches('/') != server.trim_end_matches('/') {
+            let issuer = tokens.issuer();
+            return Err(CliError::Input(format!("you are signed in at {issuer}, and not at {server}: {}", how())));
+        }
+        let source = crate::commands::login::source_of(&tokens, store)?;
+        Ok(Self { client: admin_client(&source, admin_origin)?, source })
+    }
+
+    /// Every item of a list, page by page.
+    pub async fn all<T>(
+        &self,
+        page: impl AsyncFn(Option<&str>, u32) -> Result<Page<T>, AdminError>,
+    ) -> Result<Vec<T>, CliError> {
+        let (mut all, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let part = page(after.as_deref(), PAGE).await?;
+            all.extend(part.items);
+            after = part.next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Before the process ends: a refresh may still be running.
+    pub async fn settled(&self) {
+        self.source.settled().await;
+    }
+
+    /// Ends what a filter fits, and no more than its count has shown, after `confirm`. The session of these tokens is
+    /// spared.
+    pub async fn revoke_confirmed(
+        &self,
+        filter: &SessionFilter,
+        wait: Option<Duration>,
+        confirm: impl FnOnce(u64) -> Result<(), CliError>,
+    ) -> Result<Revoked, CliError> {
+        let expected = self.client.count_sessions_to_revoke(filter, false).await?;
+        confirm(expected)?;
+        Ok(self.client.revoke_sessions(filter, false, expected, wait).await?)
+    }
+
+    /// Ends all live sessions of a user or of a client. If others begin meanwhile, it tries again.
+    pub async fn revoke_all_of(&self, filter: SessionFilter, wait: Option<Duration>) -> Result<Revoked, CliError> {
+        let filter = filter.with("state", "live");
+        for _ in 0..ATTEMPTS {
+            let expected = self.client.count_sessions_to_revoke(&filter, true).await?;
+            match self.client.revoke_sessions(&filter, true, expected, wait).await {
+                Err(AdminError::Refused(problem)) if problem.status == 409 => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(CliError::Input("new sessions begin all the time: disable the user or the client first".into()))
+    }
+}
+
+/// The admin API of a source's issuer, or of its other origin.
+fn admin_client(source: &TokenSource, origin: Option<&str>) -> Result<AdminClient, CliError> {
+    Ok(match origin {
+        None => AdminClient::new(source.clone())?,
+        Some(origin) => AdminClient::at_origin(source.clone(), origin)?,
+    })
+}
+
+impl From<AdminError> for CliError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Client(error @ ficha_client::Error::BadAnswer(_))
+                if error.to_string().contains("admin.origin") =>
+            {
+                Self::Input(format!("{error}: name that with --admin-origin"))
+            }
+            AdminError::Client(error) => error.into(),
+            other => Self::Input(other.to_string()),
+        }
+    }
+}

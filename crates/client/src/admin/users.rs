@@ -1,0 +1,157 @@
+//! Users.
+
+use std::time::Duration;
+
+use oauth2::http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::types::Receipt;
+use super::{AdminClient, AdminError, Page, ShownOnce, segment, waiting};
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct User {
+    /// The user's id: the `sub` of their tokens.
+    pub id: String,
+    /// What they type to log in.
+    pub name: String,
+    /// Their e-mail address, if it is known.
+    pub email: Option<String>,
+    /// False if they can't log in.
+    pub enabled: bool,
+    /// What they may be granted.
+    pub scopes: Vec<String>,
+    /// Written into their tokens.
+    pub roles: Vec<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// True if nothing is issued until they have changed their password.
+    pub must_change: bool,
+}
+
+/// A user to be created. Without `password` and `password_hash`, the server makes a one-time password.
+#[derive(Clone, Default, Serialize)]
+pub struct NewUser {
+    /// What they type to log in.
+    pub name: String,
+    /// Their e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Their password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// A hash from another system, in place of a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<String>,
+    /// True if they have to change the password first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must_change: Option<bool>,
+    /// What they may be granted.
+    pub scopes: Vec<String>,
+    /// Written into their tokens.
+    pub roles: Vec<String>,
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUser").field("name", &self.name).field("scopes", &self.scopes).finish_non_exhaustive()
+    }
+}
+
+/// A user who was created.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct CreatedUser {
+    /// The user.
+    #[serde(flatten)]
+    pub user: User,
+    /// The one-time password, if one was made.
+    pub password: Option<ShownOnce>,
+}
+
+/// What is changed about a user; `None` leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UserChange {
+    /// `Some(None)` removes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Option<String>>,
+    /// The whole list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// The whole list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// False disables them, and ends their sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// True if nothing is issued until they have changed their password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must_change: Option<bool>,
+}
+
+/// What something that was done to a user has done.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct UserAction {
+    /// How many sessions it has ended.
+    #[serde(default)]
+    pub revoked: u64,
+    /// The one-time password, if one was made.
+    pub password: Option<ShownOnce>,
+    /// After an unlock: how many sources had failed.
+    pub cleared: Option<u64>,
+    /// After an erasure: in how many events something was deleted.
+    pub events: Option<u64>,
+    /// Who refuses their tokens, if that was asked for.
+    pub receipt: Option<Receipt>,
+}
+
+impl AdminClient {
+    /// A page of users, the newest first. `filter` has the parameters of `GET /api/v1/users`.
+    pub async fn users(
+        &self,
+        filter: &[(String, String)],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<User>, AdminError> {
+        self.page("users", filter, after, limit).await
+    }
+
+    /// A user, by name or id.
+    pub async fn user(&self, who: &str) -> Result<User, AdminError> {
+        self.get(&format!("users/{}", segment(who)), &[]).await
+    }
+
+    /// Creates a user.
+    pub async fn create_user(&self, new: &NewUser) -> Result<CreatedUser, AdminError> {
+        self.create("users", new).await
+    }
+
+    /// Changes a user, all at once. Sessions with more rights than they then have end.
+    pub async fn change_user(&self, who: &str, change: &UserChange) -> Result<UserAction, AdminError> {
+        self.send(Method::PATCH, &format!("users/{}", segment(who)), &[], Some(change), None).await
+    }
+
+    /// Deletes a user, and ends their sessions.
+    pub async fn delete_user(&self, who: &str) -> Result<UserAction, AdminError> {
+        self.send(Method::DELETE, &format!("users/{}", segment(who)), &[], None::<&()>, None).await
+    }
+
+    /// Sets a password, and ends the user's sessions. `None` makes a one-time password.
+    pub async fn set_password(
+        &self,
+        who: &str,
+        password: Option<&str>,
+        must_change: bool,
+    ) -> Result<UserAction, AdminError> {
+        let body = serde_json::json!({ "password": password, "must_change": must_change });
+        self.send(Method::POST, &format!("users/{}/password", segment(who)), &[], Some(&body), None).await
+    }
+
+    /// Does something to a user: `disable`, `enable`, `unlock`, `revoke-sessions` or `erase`.
+    pub async fn act_on_user(&self, who: &str, action: &str, wait: Option<Duration>) -> Result<UserAction, AdminError> {
+        let path = format!("users/{}/{}", segment(who), segment(action));
+        self.send(Method::POST, &path, &waiting(wait), None::<&()>, wait).await
+    }
+}

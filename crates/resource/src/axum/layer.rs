@@ -1,0 +1,95 @@
+//! The layer that guards a whole part of an application.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum_core::response::{IntoResponse, Response};
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::error::BearerError;
+use super::guard::BearerGuard;
+use crate::need::Need;
+use crate::refusal::Refusal;
+use crate::verified::Verified;
+
+/// A layer that lets a request pass only with a valid token that has the required scopes, or a role.
+/// [`BearerGuard::require`] creates it.
+///
+/// It reads only the headers, never the body. Put CORS layers outside it, because a preflight request has no token. With
+/// axum, use `Router::route_layer`, or `nest` the router: `Router::layer` guards the fallback as well, and unknown paths of a
+/// merged router would be 401 instead of 404.
+#[derive(Debug, Clone)]
+pub struct RequireScopes {
+    guard: BearerGuard,
+    need: Arc<Need>,
+}
+
+/// The service that [`RequireScopes`] puts in front of another one.
+#[derive(Debug, Clone)]
+pub struct RequireScopesService<S> {
+    required: RequireScopes,
+    inner: S,
+}
+
+/// The token that the layer has verified, stored in the request for the extractors behind it.
+#[derive(Clone)]
+pub(super) struct Admitted {
+    pub(super) guard: BearerGuard,
+    pub(super) verified: Arc<Verified>,
+}
+
+impl RequireScopes {
+    pub(super) fn new(guard: BearerGuard, need: Need) -> Self {
+        Self { guard, need: Arc::new(need) }
+    }
+
+    async fn admit<B>(&self, mut request: Request<B>) -> Result<Request<B>, BearerError> {
+        let verified = self.guard.verify_headers(request.headers()).await?;
+        let verified = verified.ok_or_else(|| self.guard.refuse(Refusal::Missing))?;
+        if let Some(refusal) = self.need.refusal(&verified.claims) {
+            return Err(self.guard.refuse(refusal));
+        }
+        request.extensions_mut().insert(Admitted { guard: self.guard.clone(), verified });
+        Ok(request)
+    }
+}
+
+impl<S> Layer<S> for RequireScopes {
+    type Service = RequireScopesService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequireScopesService { required: self.clone(), inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for RequireScopesService<S>
+where
+    S: Service<Request<B>, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that was found ready, and not its clone.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let required = self.required.clone();
+        Box::pin(async move {
+            match required.admit(request).await {
+                Ok(request) => inner.call(request).await,
+                Err(refused) => Ok(refused.into_response()),
+            }
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! A service that knows nothing of tokens, behind nginx and HAProxy, with the configurations of the docs.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use actix_web::{App as Service, HttpRequest, HttpServer, web};
+use ficha_store::testing::TestDatabase;
+use ficha_testing::{App, eventually, tester};
+
+use crate::gate;
+
+const PAGE: &str = include_str!("../../../../docs/src/how-to/protect-behind-a-proxy.md");
+
+/// A program, if it is there.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
+    let required = std::env::var("FICHA_TEST_REQUIRE").is_ok_and(|what| what == "all");
+    assert!(found.is_some() || !required, "FICHA_TEST_REQUIRE=all, but {name} is missing");
+    found
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port")
+}
+
+/// It tells what it was told: who has sent the request, and which token it has seen.
+async fn notes() -> SocketAddr {
+    let told = async |request: HttpRequest| {
+        let header =
+            |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+        let names = ["x-auth-subject", "x-auth-client", "x-auth-scope", "x-auth-session", "authorization"];
+        names.map(header).join("|")
+    };
+    let fails = async || actix_web::HttpResponse::InternalServerError().body("its own");
+    let service = move || Service::new().route("/fails", web::get().to(fails)).default_service(web::to(told));
+    let server = HttpServer::new(service).workers(1).bind(("127.0.0.1", 0)).expect("a port");
+    let address = server.addrs()[0];
+    tokio::spawn(server.run());
+    address
+}
+
+/// A block of the docs, with the addresses of this test.
+fn shown(language: &str, addresses: &[(&str, String)]) -> String {
+    let (_, rest) = PAGE.split_once(&format!("```{language}\n")).expect("the page has a configuration");
+    let (shown, _) = rest.split_once("```").expect("its end");
+    addresses.iter().fold(shown.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    })
+}
+
+/// Runs nginx with the server of the docs, in a folder, on a free port.
+fn start_nginx(
+    program: &Path,
+    folder: &Path,
+    gate: SocketAddr,
+    notes: SocketAddr,
+) -> (tokio::process::Child, SocketAddr) {
+    let listen = free();
+    let servers = shown(
+        "nginx",
+        &[
+            ("127.0.0.1:9300", gate.to_string()),
+            ("127.0.0.1:8000", notes.to_string()),
+            ("listen 8081", format!("listen {listen}")),
+        ],
+    );
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {name};\n"));
+    let text = format!(
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{}{servers}}}\n",
+        paths.concat()
+    );
+    std::fs::write(folder.join("nginx.conf"), text).expect("it is written");
+    let mut command = tokio::process::Command::new(program);
+    command.arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "error.log"]).kill_on_drop(true);
+    (command.spawn().expect("nginx starts"), listen)
+}
+
+/// Runs HAProxy with what the docs show, in a folder, on a free port.
+fn start_haproxy(
+    program: &Path,
+    folder: &Path,
+    gate: SocketAddr,
+    notes: SocketAddr,
+) -> (tokio::process::Child, SocketAddr) {
+    let listen = free();
+    let script = shown("lua", &[("127.0.0.1:9300", gate.to_string())]);
+    let addresses = [("127.0.0.1:8000", notes.to_string()), ("bind :8081", format!("bind {listen}"))];
+    let configuration = shown("haproxy", &addresses);
+    std::fs::write(folder.join("ficha.lua"), script).expect("it is written");
+    std::fs::write(folder.join("haproxy.cfg"), configuration).expect("it is written");
+    let mut command = tokio::process::Command::new(program);
+    command.current_dir(folder).args(["-db", "-q", "-f", "haproxy.cfg"]).kill_on_drop(true);
+    (command.spawn().expect("HAProxy starts"), listen)
+}
+
+type Start = fn(&Path, &Path, SocketAddr, SocketAddr) -> (tokio::process::Child, SocketAddr);
+
+/// What a service behind a proxy gets, and what it does not.
+async fn a_service_behind_a_proxy(database: &TestDatabase, name: &str, start: Start) {
+    let Some(program) = program(name) else { return };
+    let app: App = gate::app(database).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_proxy, proxy) = start(&program, folder.path(), app.gate_address.expect("a gate"), notes().await);
+    let ask = async |path: &str, token: &str| {
+        let request = app
+            .http
+            .get(format!("http://{proxy}{path}"))
+            .header("x-auth-subject", "forged")
+            .header("x-auth-scope", "forged");
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        request.send().await.ok()
+    };
+    eventually("the proxy listens", async || ask("/", "").await.is_some()).await;
+    let status = async |path: &str, token: &str| ask(path, token).await.expect("an answer").status().as_u16();
+    let tokens = app.login("alice").await;
+    let admitted = ask("/notes", &tokens.access).await.expect("an answer");
+    assert_eq!(admitted.status(), 200);
+    let claims = tokens.claims();
+    let text = |name: &str| claims[name].as_str().expect("a text").to_owned();
+    let expected = [text("sub"), text("client_id"), text("scope"), text("sid"), "-".to_owned()].join("|");
+    assert_eq!(admitted.text().await.expect("a text"), expected, "what the client has forged does not arrive");
+    let none = ask("/notes", "").await.expect("an answer");
+    assert_eq!(none.status(), 401);
+    assert!(none.headers().contains_key("www-authenticate"), "the challenge arrives");
+    let inside = if name == "nginx" { 404 } else { 200 };
+    assert_eq!(status("/_verify", &tokens.access).await, inside, "nobody else asks there");
+    assert_eq!(status("/fails", &tokens.access).await, 500, "that is the service's own");
+    let upload = app.http.post(format!("http://{proxy}/notes")).bearer_auth(&tokens.access);
+    let upload = upload.header("content-encoding", "gzip").body(vec![0x1f; 100_000]).send().await.expect("an answer");
+    assert_eq!(upload.status(), 200, "a compressed body is the service's matter");
+    app.admin.revoke_user(&tester(), "alice").await.expect("they end");
+    assert_eq!(status("/notes", &tokens.access).await, 401);
+    // Whether another token is valid can't be said without the database: nobody is admitted, and nobody logged out.
+    let other = app.login("alice").await;
+    assert_eq!(status("/notes", &other.access).await, 200);
+    let raw = database.raw().await;
+    raw.take_away("denylist_head").await;
+    app.clock.advance(Duration::from_secs(3));
+    let refused = ask("/notes", &other.access).await.expect("an answer");
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().expect("a value")));
+    raw.give_back("denylist_head").await;
+    eventually("it is admitted again", async || status("/notes", &other.access).await == 200).await;
+}
+
+ficha_store::on_both_databases! {
+    async fn a_service_behind_nginx_refuses_a_revoked_token(database: TestDatabase) {
+        a_service_behind_a_proxy(&database, "nginx", start_nginx).await;
+    }
+
+    async fn a_service_behind_haproxy_refuses_a_revoked_token(database: TestDatabase) {
+        a_service_behind_a_proxy(&database, "haproxy", start_haproxy).await;
+    }
+}

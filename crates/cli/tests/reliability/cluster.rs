@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -223,13 +224,18 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// A free port below the ephemeral range, so that no other process gets it while the cluster is down.
+/// A free port below the ephemeral range, so that no other process gets it while the cluster is down. No two calls in
+/// one process return the same: tests run side by side, and a port is not taken before `initdb` is done.
 fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 10_000;
-    // Each test process starts at a different port.
-    let begin = std::process::id() % COUNT;
-    let ports = (0..COUNT).filter_map(|step| u16::try_from(FIRST + (begin + step) % COUNT).ok());
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Each test process starts at a different port, far from that of the next process id.
+    let begin = std::process::id().wrapping_mul(97);
+    let ports = (0..COUNT).filter_map(|_| {
+        let step = begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+        u16::try_from(FIRST + step % COUNT).ok()
+    });
     let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.next().unwrap()
 }

@@ -26,6 +26,7 @@ mod m0019_must_change;
 mod m0020_client_secrets;
 mod m0021_jobs;
 mod m0022_finding;
+mod m0023_normal_names;
 
 /// The newest migration that a server must know to work on the database as these migrations leave it. A server of the
 /// release before that knows this one, but not all, can be restarted while a release is rolled out; servers from before
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_client_secrets::Step),
             Box::new(m0021_jobs::Step),
             Box::new(m0022_finding::Step),
+            Box::new(m0023_normal_names::Step),
         ]
     }
 }

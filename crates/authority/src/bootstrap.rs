@@ -28,6 +28,9 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     base.settings.check()?;
     if base.store.head().await?.bootstrapped {
         add_own_clients(base).await?;
+        for names in base.store.colliding_names().await? {
+            tracing::warn!(?names, "these user names look the same: each logs in with its exact spelling only");
+        }
         return Ok(None);
     }
     let (clock, entropy) = (&*base.clock, &*base.entropy);

@@ -26,6 +26,7 @@ mod request_source;
 mod settings;
 mod tasks;
 mod tokens;
+mod user_name;
 
 pub use admin::{
     Actor, Admin, AdminError, Attention, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom,

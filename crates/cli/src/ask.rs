@@ -7,6 +7,7 @@ use ficha_authority::{NewPassword, Password, StoredHash};
 use zeroize::Zeroizing;
 
 use crate::error::CliError;
+use crate::hidden;
 
 /// How much of standard input is read. Passwords above 256 bytes are refused anyway.
 const MAX_INPUT_BYTES: u64 = 4_096;
@@ -86,9 +87,8 @@ fn typed() -> Result<Zeroizing<String>, CliError> {
                 .into(),
         ));
     }
-    let ask = |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CliError::Reading);
-    let first = ask("Password: ")?;
-    if ask("Repeat password: ")? != first {
+    let first = hidden::ask("Password: ")?;
+    if hidden::ask("Repeat password: ")? != first {
         return Err(CliError::Input("the two passwords differ: nothing was changed".into()));
     }
     Ok(first)
@@ -101,7 +101,7 @@ pub fn username() -> Result<String, CliError> {
     }
     let mut name = String::new();
     let mut screen = std::io::stderr().lock();
-    write!(screen, "User name: ").and_then(|()| screen.flush()).map_err(CliError::Output)?;
+    write!(screen, "User name: ").and_then(|()| screen.flush()).map_err(CliError::Asking)?;
     std::io::stdin().read_line(&mut name).map_err(CliError::Reading)?;
     match name.trim_end_matches(['\r', '\n']) {
         "" => Err(CliError::Input("the user name is empty".into())),
@@ -117,7 +117,7 @@ pub fn password(from_stdin: bool) -> Result<Zeroizing<String>, CliError> {
             let message = "there is no terminal to prompt for a password: pipe it in with --password-stdin";
             return Err(CliError::Input(message.into()));
         }
-        false => rpassword::prompt_password("Password: ").map(Zeroizing::new).map_err(CliError::Reading)?,
+        false => hidden::ask("Password: ")?,
     };
     match text.is_empty() {
         true => Err(CliError::Input("the password is empty".into())),
@@ -135,7 +135,7 @@ pub fn confirm(consequence: &str, yes: bool) -> Result<(), CliError> {
     }
     let mut answer = String::new();
     let mut screen = std::io::stderr().lock();
-    write!(screen, "{consequence} Continue? [y/N] ").and_then(|()| screen.flush()).map_err(CliError::Output)?;
+    write!(screen, "{consequence} Continue? [y/N] ").and_then(|()| screen.flush()).map_err(CliError::Asking)?;
     std::io::stdin().read_line(&mut answer).map_err(CliError::Reading)?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),

@@ -70,6 +70,12 @@ pub enum CliError {
     /// Standard output can't be written.
     #[error("the output could not be written: {0}")]
     Output(std::io::Error),
+    /// The same, after something was changed: a secret that was made is not shown again.
+    #[error("the change was made, but the output could not be written: {0}")]
+    Unsaid(std::io::Error),
+    /// The terminal can't be asked.
+    #[error("the question could not be written: {0}")]
+    Asking(std::io::Error),
     /// Standard input can't be read.
     #[error("the input could not be read: {0}")]
     Reading(std::io::Error),

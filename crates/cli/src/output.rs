@@ -26,6 +26,11 @@ pub fn warn(line: &str) {
     let _ = writeln!(std::io::stderr(), "warning: {line}");
 }
 
+/// Prints what may surprise on standard error: it is not part of the output.
+pub fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {line}");
+}
+
 /// Prints one JSON document.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use ficha_client::FileStore;
 
 use crate::error::CliError;
+use crate::home;
 
 #[derive(Debug, Args)]
 pub struct TokenFile {
     /// Where the tokens are stored [default: ficha/token.json in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().map(home::expand))]
     token_file: Option<PathBuf>,
 }
 
@@ -38,7 +40,7 @@ fn no_home() -> CliError {
 #[derive(Debug, Args)]
 pub struct AdminTokenFile {
     /// Where `ficha login --admin` stores its tokens [default: ficha/admin.json in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, value_parser = PathBufValueParser::new().map(home::expand))]
     token_file: Option<PathBuf>,
 }
 

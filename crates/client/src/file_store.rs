@@ -141,6 +141,11 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn read(path: &Path) -> Result<Option<Tokens>, StoreError> {
+    // To open a pipe would wait for whoever writes into it.
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => return Err(StoreError::InvalidFile { path: path.to_owned() }),
+        _ => {}
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -1,7 +1,7 @@
 //! Clients and scopes.
 
 use ficha_store::{BulkWork, Cause, ClientRecord, ClientScopes, Revoked};
-use ficha_token::{Grant, Scope};
+use ficha_token::Grant;
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -225,29 +225,6 @@ impl Admin {
         let cause = Cause { session: None, ..self.cause(actor) };
         let is_there = self.base.store.delete_client(&client, self.ending_now(), &cause).await?;
         if is_there { Ok(sessions) } else { Err(no_client(id)) }
-    }
-
-    /// Declares a scope, or changes its description.
-    pub async fn declare_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
-        actor.require(Access::Write, Area::Scopes)?;
-        let scope: Scope = name.parse().map_err(|error| AdminError::Invalid(format!("{name:?}: {error}")))?;
-        if scope.len() != 1 {
-            return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
-        }
-        Ok(self.base.store.declare_scope(name, description, &self.cause(actor)).await?)
-    }
-
-    /// Removes a scope's declaration. Users and clients that have the scope keep it.
-    pub async fn remove_scope(&self, actor: &Actor, name: &str) -> Result<(), AdminError> {
-        actor.require(Access::Write, Area::Scopes)?;
-        let is_gone = self.base.store.remove_scope(name, &self.cause(actor)).await?;
-        if is_gone { Ok(()) } else { Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() }) }
-    }
-
-    /// Every declared scope: name and description.
-    pub async fn scopes(&self, actor: &Actor) -> Result<Vec<(String, String)>, AdminError> {
-        actor.require(Access::Read, Area::Scopes)?;
-        Ok(self.base.store.list_scopes().await?)
     }
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
+use crate::user_name::find_user;
 
 /// How many rows one transaction changes.
 const BATCH: u64 = 500;
@@ -28,7 +29,7 @@ impl Admin {
         actor.require(Access::Write, Area::Users)?;
         let store = &self.base.store;
         let cause = store.check_actor(&self.cause(actor)).await?;
-        let (id, sessions) = match store.user_by_name(who).await? {
+        let (id, sessions) = match find_user(store, who).await? {
             Some(user) => (user.id, self.delete_user(actor, who).await?),
             None => {
                 // What they held is not known any more.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
+use crate::user_name::find_user;
 
 /// How many events are read at a time.
 const BATCH: u64 = 500;
@@ -195,7 +196,7 @@ impl Admin {
             (Some(name), _) => match name.parse::<Uuid>() {
                 // A user who was deleted has no name any more.
                 Ok(id) => Some(Some(id)),
-                Err(_) => self.base.store.user_by_name(name).await?.map(|user| Some(user.id)),
+                Err(_) => find_user(&self.base.store, name).await?.map(|user| Some(user.id)),
             },
         };
         let actor_id = query.actor.as_deref().and_then(|text| text.parse().ok());

@@ -206,7 +206,7 @@ fn json_user(line: &[u8]) -> Result<ImportedUser, String> {
 impl Raw {
     fn check(self) -> Result<ImportedUser, String> {
         let text = |error: AdminError| error.to_string();
-        check_name(&self.name).map_err(text)?;
+        let name = check_name(&self.name).map_err(text)?;
         check_email(self.email.as_deref()).map_err(text)?;
         StoredHash::parse(&self.password_hash).map_err(|error| format!("password_hash: {error}"))?;
         let scopes = self.scopes.map(Names::list).unwrap_or_default();
@@ -217,7 +217,7 @@ impl Raw {
         let roles = self.roles.map(Names::list).unwrap_or_default();
         check_roles(&roles).map_err(text)?;
         Ok(ImportedUser {
-            name: self.name,
+            name,
             password_hash: self.password_hash,
             email: self.email,
             scopes: scopes.to_string(),

@@ -23,6 +23,7 @@ mod powers;
 mod receipts;
 mod repeated;
 mod revoke_matching;
+mod scopes;
 mod session_filter;
 mod session_search;
 mod sessions;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use ficha_password::Hashing;
 use ficha_password::policy::PolicyError;
 use ficha_store::{Cause, Revoked, StoreError};
-use ficha_token::{Scope, ordered_uuid};
+use ficha_token::ordered_uuid;
 use uuid::Uuid;
 
 pub use actor::Actor;
@@ -59,7 +60,6 @@ pub use sessions::SessionQuery;
 pub use user_search::{UserPage, UserSearch};
 pub use users::{NewPassword, NewUser};
 
-use self::powers::{Access, Area};
 use crate::clock::issuer::IssuerClock;
 use crate::denylist::replica::Denylist;
 use crate::error::StartError;
@@ -208,15 +208,5 @@ impl Admin {
 
     fn cause(&self, actor: &Actor) -> Cause {
         actor.cause(self.base.clock.unix_millis())
-    }
-
-    /// Declares the scopes that are new.
-    async fn declare(&self, actor: &Actor, scopes: &Scope) -> Result<(), AdminError> {
-        let known = self.base.store.list_scopes().await?;
-        for name in scopes.iter().filter(|name| known.iter().all(|(known, _)| known != name)) {
-            actor.require(Access::Write, Area::Scopes)?;
-            self.base.store.declare_scope(name, "", &self.cause(actor)).await?;
-        }
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::powers::{Access, Area};
 use super::session_filter::{SessionSearch, is_open, is_single};
 use super::{Actor, Admin, AdminError};
+use crate::user_name::find_user;
 
 /// How many sessions a search looks at first, and how many times more with each further step.
 const FIRST_LOOK: u64 = 50;
@@ -265,7 +266,7 @@ impl Admin {
             // Otherwise a list would tell whether there is somebody of that name.
             Err(_) => {
                 actor.require(Access::Name, Area::Users)?;
-                self.base.store.user_by_name(user).await?.map(|user| user.id)
+                find_user(&self.base.store, user).await?.map(|user| user.id)
             }
         };
         Ok(range.user.is_some())

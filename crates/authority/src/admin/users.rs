@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
-use crate::authn::password::MAX_NAME_BYTES;
 use crate::authn::throttle::Attempt;
 use crate::settings::ACCOUNT_SCOPE;
+use crate::user_name::{find_user, new_name};
 
 /// The longest e-mail address, in bytes (RFC 5321 §4.5.3.1.3).
 const MOST_EMAIL: usize = 254;
@@ -51,13 +51,13 @@ impl Admin {
     pub async fn add_user_as(&self, actor: &Actor, id: Uuid, new: NewUser) -> Result<UserRecord, AdminError> {
         actor.require(Access::Write, Area::Users)?;
         actor.require_scopes_of(&new.scopes)?;
-        check_name(&new.name)?;
+        let name = check_name(&new.name)?;
         check_email(new.email.as_deref())?;
         check_roles(&new.roles)?;
-        let hash = self.hash(&new.name, new.password).await?;
+        let hash = self.hash(&name, new.password).await?;
         let user = UserRecord {
             id,
-            name: new.name,
+            name,
             email: new.email,
             password_hash: PasswordHashText(hash.to_string()),
             scopes: with_account(&new.scopes),
@@ -93,7 +93,7 @@ impl Admin {
         actor.require(Access::Name, Area::Users)?;
         match who.parse() {
             Ok(id) => Ok(id),
-            Err(_) => Ok(self.base.store.user_by_name(who).await?.map(|user| user.id).unwrap_or_default()),
+            Err(_) => Ok(find_user(&self.base.store, who).await?.map(|user| user.id).unwrap_or_default()),
         }
     }
 
@@ -104,7 +104,7 @@ impl Admin {
         {
             return Ok(user);
         }
-        self.base.store.user_by_name(who).await?.ok_or_else(|| no_user(who))
+        find_user(&self.base.store, who).await?.ok_or_else(|| no_user(who))
     }
 
     /// The user with that name, if the actor may change it. The change has to be made to the user as it was read here: the
@@ -309,18 +309,9 @@ pub(super) fn check_email(email: Option<&str>) -> Result<(), AdminError> {
     }
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), AdminError> {
-    let invalid = |why: &str| Err(AdminError::Invalid(format!("a user name {why}")));
-    if name.is_empty() || name.len() > MAX_NAME_BYTES {
-        return invalid("must be 1 to 256 bytes long");
-    }
-    if name.parse::<Uuid>().is_ok() {
-        return invalid("must not look like an id");
-    }
-    if name.chars().any(char::is_control) || name.trim() != name {
-        return invalid("must not contain control characters, or a space at either end");
-    }
-    Ok(())
+/// The name as it is stored.
+pub(super) fn check_name(name: &str) -> Result<String, AdminError> {
+    new_name(name).map_err(|why| AdminError::Invalid(format!("a user name {why}")))
 }
 
 /// Roles follow the same rules as scope names.

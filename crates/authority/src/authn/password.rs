@@ -12,9 +12,7 @@ use crate::clients::AuthenticatedClient;
 use crate::error::AuthorityError;
 use crate::group_commit::refusal::RefusalJob;
 use crate::request_source::RequestSource;
-
-/// The longest user name, in bytes.
-pub const MAX_NAME_BYTES: usize = 256;
+use crate::user_name::{counted_name, find_user};
 
 /// How far the clocks of two servers may differ, in seconds.
 const CLOCKS_DIFFER: i64 = 5;
@@ -32,19 +30,19 @@ impl Authority {
         username: &str,
         password: Password,
     ) -> Result<Outcome, AuthorityError> {
-        let attempt = self.attempt(client, source, username);
+        let began = Instant::now();
+        let found_user = find_user(self.store(), username).await?;
+        let found = began.elapsed();
+        let attempt = self.attempt(client, source, &counted_name(found_user.as_ref(), username));
         let history = self.history(&attempt).await?;
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
             return self.refuse_throttled(client, source, username, &attempt, &history).await;
         }
-        let began = Instant::now();
-        let found_user = self.find_user(username).await?;
         let failed = self.failed_login(client, source, &attempt, found_user.as_ref());
         let user = found_user.filter(|user| user.enabled);
         let stored = user.as_ref().and_then(parse_stored);
-        let found = began.elapsed();
         let again = password.clone();
         let right = self.inner.hashing.verify(attempt.share(), password, stored.clone(), self.floor_cost()).await;
         let right = right.map_err(|busy| self.busy(busy))?;
@@ -104,8 +102,8 @@ impl Authority {
         source: &RequestSource,
         username: Option<&str>,
     ) -> Result<(), AuthorityError> {
-        let user = self.find_user(username.unwrap_or_default()).await?;
-        let attempt = self.attempt(client, source, username.unwrap_or_default());
+        let user = find_user(self.store(), username.unwrap_or_default()).await?;
+        let attempt = self.attempt(client, source, &counted_name(user.as_ref(), username.unwrap_or_default()));
         let account = if username.is_some() { attempt.account } else { FailedLogin::ANY_ACCOUNT };
         let login = self.failed_login(client, source, &Attempt { account, ..attempt }, user.as_ref());
         let key = random_uuid(&*self.inner.base.entropy);
@@ -172,13 +170,6 @@ impl Authority {
             history.all_last_failure = history.all_last_failure.min(now);
         }
         Ok(history)
-    }
-
-    async fn find_user(&self, username: &str) -> Result<Option<UserRecord>, AuthorityError> {
-        if username.len() > MAX_NAME_BYTES || username.contains('\0') {
-            return Ok(None);
-        }
-        Ok(self.store().user_by_name(username).await?)
     }
 
     /// After a successful login with an imported or cheaper hash, the password is rehashed in the background.

@@ -13,6 +13,7 @@ use crate::authn::outcome::{Authenticated, Outcome};
 use crate::clients::{AuthenticatedClient, ClientCredentials};
 use crate::error::AuthorityError;
 use crate::grants::is_own;
+use crate::grants::password::LoggedIn;
 use crate::keys::secret::Secret;
 use crate::settings::CONSOLE;
 use crate::tokens::sealed::{Kind, Sealed};
@@ -68,14 +69,15 @@ impl Authority {
             let scope = allowed.filter(is_own);
             if !has_flag || scope.iter().next().is_none() { Err(AuthorityError::ScopeExceeded) } else { Ok(scope) }
         };
-        let (session, _) = self.log_in(&client, source, (username.to_owned(), password), choose).await?;
+        let LoggedIn { session, user: name, .. } =
+            self.log_in(&client, source, (username.to_owned(), password), choose).await?;
         let keys = self.keys_for(&session, AuthorityError::Purged).await?.keys;
         let newest = keys.newest_refresh();
         let (key_id, key) = newest.ok_or_else(|| AuthorityError::Key("there is no active refresh key".into()))?;
         self.inner.metrics.logins.count();
         let cookie = Sealed { kind: Kind::BrowserSession, key_id, session: session.id, number: 0 }.seal(key);
         let user = session.subject;
-        let actor = Actor::user(user, username, &session.scopes, source.clone()).in_session(session.id);
+        let actor = Actor::user(user, &name, &session.scopes, source.clone()).in_session(session.id);
         Ok(SignedIn { session: session.id, actor, cookie })
     }
 

@@ -24,6 +24,16 @@ pub struct PasswordRequest {
     pub scope: Option<Scope>,
 }
 
+/// What a login has made.
+pub(crate) struct LoggedIn {
+    /// The session, committed.
+    pub session: SessionRecord,
+    /// The user's name as it is stored, which may be another spelling of what was typed.
+    pub user: String,
+    /// True if it can be refreshed.
+    pub has_refresh: bool,
+}
+
 impl Authority {
     /// RFC 6749 §4.3: exchanges a user's password for tokens.
     pub async fn password_grant(
@@ -34,7 +44,7 @@ impl Authority {
     ) -> Result<Issued, AuthorityError> {
         let PasswordRequest { username, password, scope } = request;
         let choose = |allowed: &Scope, has_flag| granted(allowed, scope, has_flag);
-        let (session, has_refresh) = self.log_in(client, source, (username, password), choose).await?;
+        let LoggedIn { session, has_refresh, .. } = self.log_in(client, source, (username, password), choose).await?;
         let keys = self.keys_for(&session, AuthorityError::Purged).await?;
         let now = session.created_at;
         self.inner.metrics.logins.count();
@@ -47,14 +57,14 @@ impl Authority {
     }
 
     /// Checks a user's password, and creates the session of a login. `choose` determines its scope, from what may be
-    /// granted and whether the client may have the server's own. True if it can be refreshed.
+    /// granted and whether the client may have the server's own.
     pub(crate) async fn log_in(
         &self,
         client: &AuthenticatedClient,
         source: &RequestSource,
         (username, password): (String, Password),
         choose: impl FnOnce(&Scope, bool) -> Result<Scope, AuthorityError>,
-    ) -> Result<(SessionRecord, bool), AuthorityError> {
+    ) -> Result<LoggedIn, AuthorityError> {
         self.require_fresh()?;
         self.require_room(client, source, &username)?;
         // Read again: with a cached record a login would fail at its commit, as if the password were wrong, until
@@ -81,6 +91,7 @@ impl Authority {
         };
         let session = self.new_user_session(client, source, &user, how, scope);
         let has_refresh = client.record().grants.contains(&Grant::RefreshToken);
+        let name = user.name.clone();
         let session = NewSession {
             session: if has_refresh { session } else { without_refresh(session) },
             user_version: Some(user.auth_version),
@@ -91,7 +102,7 @@ impl Authority {
         if !matches!(outcome, InsertOutcome::Inserted(_)) {
             self.record_refusal(client, source, Some(&username)).await?;
         }
-        Ok((self.inserted(outcome)?, has_refresh))
+        Ok(LoggedIn { session: self.inserted(outcome)?, user: name, has_refresh })
     }
 
     fn new_user_session(

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
 use crate::error::CliError;
-use crate::output;
+use crate::{home, output};
 
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -18,7 +19,7 @@ pub struct Completions {
 #[derive(Debug, Args)]
 pub struct Manual {
     /// Write a page for each command into this folder, instead of printing the page of `ficha` itself
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = PathBufValueParser::new().map(home::expand))]
     folder: Option<PathBuf>,
 }
 

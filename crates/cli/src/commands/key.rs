@@ -40,6 +40,13 @@ enum Command {
     },
 }
 
+impl Arguments {
+    /// True if the command changes something.
+    pub fn changes(&self) -> bool {
+        !matches!(self.command, Command::List { .. })
+    }
+}
+
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;

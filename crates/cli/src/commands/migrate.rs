@@ -13,6 +13,13 @@ pub struct Arguments {
     check: bool,
 }
 
+impl Arguments {
+    /// True if the command changes something.
+    pub fn changes(&self) -> bool {
+        !self.check
+    }
+}
+
 /// Applies the pending migrations, or lists them.
 pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
@@ -21,7 +28,11 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
     }
     let store = admin_context::connect(configuration).await?;
     let applied = store.migrate().await?;
+    let colliding = store.colliding_names().await?;
     store.close().await;
+    for names in colliding {
+        output::warn(&format!("these user names look the same: {names:?}; each logs in with its exact spelling only"));
+    }
     if applied.is_empty() {
         return output::say("the database is up to date");
     }

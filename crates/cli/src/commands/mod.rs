@@ -19,16 +19,18 @@ mod welcome;
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::CliError;
+use crate::home;
 
 /// An OAuth2 password-flow authorization server with tokens that can be revoked.
 #[derive(Debug, Parser)]
 #[command(name = "ficha", version, about, propagate_version = true)]
 pub struct Arguments {
     /// Read settings from this TOML file [default: the file that FICHA_CONFIG names]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = PathBufValueParser::new().map(home::expand))]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -73,8 +75,34 @@ enum Command {
     Man(generate::Manual),
 }
 
+impl Command {
+    /// True if its output is about something that it has changed.
+    fn changes(&self) -> bool {
+        match self {
+            Self::User(arguments) => arguments.changes(),
+            Self::Client(arguments) => arguments.changes(),
+            Self::Scope(arguments) => arguments.changes(),
+            Self::Session(arguments) => arguments.changes(),
+            Self::Key(arguments) => arguments.changes(),
+            Self::Job(arguments) => arguments.changes(),
+            Self::Migrate(arguments) => arguments.changes(),
+            Self::Login(_) | Self::Logout(_) | Self::Recover(_) => true,
+            Self::Serve(_) | Self::Health(_) | Self::Audit(_) | Self::Token(_) | Self::Config => false,
+            Self::Completions(_) | Self::Man(_) => false,
+        }
+    }
+}
+
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
+    let changes = arguments.command.changes();
+    run_command(arguments).await.map_err(|error| match error {
+        CliError::Output(error) if changes => CliError::Unsaid(error),
+        other => other,
+    })
+}
+
+async fn run_command(arguments: Arguments) -> Result<(), CliError> {
     let file = arguments.config.clone();
     let configuration = crate::config::load(arguments.config.as_deref());
     match arguments.command {

@@ -64,7 +64,9 @@ pub async fn run(
     let (authority, server) = match server {
         Ok(started) => started,
         Err(error) => {
-            rescue_password(first.as_ref(), &configuration)?;
+            if let Err(output) = rescue_password(first.as_ref(), &configuration) {
+                tracing::error!(%output, "could not print the password of admin; `ficha user passwd admin` sets another");
+            }
             return Err(error);
         }
     };

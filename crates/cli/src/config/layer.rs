@@ -12,6 +12,8 @@ use super::raw::Raw;
 
 const PREFIX: &str = "FICHA";
 const SEPARATOR: &str = "__";
+/// U+FEFF.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 const BUILT_IN: &str = include_str!("../../../../config/default.toml");
 
 /// Ficha's variables by name, as in `.env` or the environment.
@@ -38,7 +40,9 @@ pub fn file(path: &Path, named_by: &'static str) -> Result<Layer, ConfigProblem>
         named_by,
         why: error.to_string(),
     })?;
-    let table = File::from_str(&text, FileFormat::Toml)
+    // Editors on Windows put it at the beginning.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    let table = File::from_str(text, FileFormat::Toml)
         .collect()
         .map_err(|error| ConfigProblem::Syntax { path: path.to_owned(), why: where_and_why(&error.to_string()) })?;
     let layer = Layer::flatten(table, &format!("from {}", path.display()));
@@ -52,10 +56,11 @@ pub fn read_dotenv(path: &Path) -> Result<Variables, ConfigProblem> {
     if !path.is_file() {
         return Ok(Variables::new());
     }
-    let lines = dotenvy::from_path_iter(path).map_err(|error| ConfigProblem::Dotenv(dotenv_problem(&error)))?;
+    let text = fs::read_to_string(path).map_err(|error| ConfigProblem::Dotenv(one_line(&error.to_string())))?;
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
     let mut variables = Variables::new();
-    for line in lines {
-        let (name, value) = line.map_err(|error| ConfigProblem::Dotenv(dotenv_problem(&error)))?;
+    for line in dotenvy::from_read_iter(text.as_bytes()) {
+        let (name, value) = line.map_err(|error| ConfigProblem::Dotenv(dotenv_problem(&error, text)))?;
         if is_ours(&name) {
             variables.insert(name, value);
         }
@@ -231,14 +236,21 @@ fn where_and_why(message: &str) -> String {
 }
 
 /// dotenvy's own message repeats the line, which may be a secret.
-fn dotenv_problem(error: &dotenvy::Error) -> String {
+/// Says which line it is, and never what is in it: it may be a secret.
+fn dotenv_problem(error: &dotenvy::Error, text: &str) -> String {
     match error {
-        dotenvy::Error::LineParse(line, _) => match line.split_once('=') {
-            Some((name, _)) if is_ours(name.trim()) => {
-                format!("the value of {} can't be read; put it in single quotes", name.trim())
+        dotenvy::Error::LineParse(line, _) => {
+            // A value in quotes may go over several lines; the first one is where it begins.
+            let begin = line.lines().next().unwrap_or_default();
+            let number = text.lines().position(|other| other.trim().starts_with(begin.trim())).map(|before| before + 1);
+            let place = number.map_or_else(|| "a line".to_owned(), |number| format!("line {number}"));
+            match line.split_once('=') {
+                Some((name, _)) if is_ours(name.trim()) => {
+                    format!("{place}: the value of {} can't be read; put it in single quotes", name.trim())
+                }
+                _ => format!("{place} is not of the form NAME=value"),
             }
-            _ => "a line is not of the form NAME=value".into(),
-        },
+        }
         other => one_line(&other.to_string()),
     }
 }

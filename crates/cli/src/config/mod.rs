@@ -13,6 +13,7 @@ mod show;
 mod url_file;
 mod values;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ficha_authority::{MasterKeySource, Secret, Settings};
@@ -24,6 +25,8 @@ pub use show::Shown;
 pub use values::{EventLines, LogFormat};
 
 use layer::Layer;
+
+use crate::home;
 
 /// The validated configuration.
 #[derive(Debug)]
@@ -84,9 +87,10 @@ fn named_file(file: Option<&Path>, dotenv: &layer::Variables) -> Option<NamedFil
     if let Some(path) = file {
         return Some(NamedFile { path: path.to_owned(), named_by: "--config" });
     }
-    let named = std::env::var_os("FICHA_CONFIG").map(PathBuf::from);
-    let named = named.or_else(|| dotenv.get("FICHA_CONFIG").map(PathBuf::from));
-    named.filter(|path| !path.as_os_str().is_empty()).map(|path| NamedFile { path, named_by: "FICHA_CONFIG" })
+    let trimmed = |path: OsString| path.into_string().map_or_else(PathBuf::from, |text| text.trim().into());
+    let named = std::env::var_os("FICHA_CONFIG").or_else(|| dotenv.get("FICHA_CONFIG").map(OsString::from));
+    let named = named.map(trimmed).filter(|path| !path.as_os_str().is_empty());
+    named.map(|path| NamedFile { path: home::expand(path), named_by: "FICHA_CONFIG" })
 }
 
 /// Merges the layers; later ones override earlier ones.

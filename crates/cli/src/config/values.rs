@@ -13,6 +13,7 @@ use url::Url;
 
 use super::duration::{Seconds, whole_number};
 use super::setting::{Setting, quoted};
+use crate::home;
 
 /// Shown in place of a secret.
 pub const HIDDEN: &str = "(set)";
@@ -40,7 +41,7 @@ impl Setting for PathBuf {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| text.into())
+        (!text.is_empty()).then(|| home::expand(text.into()))
     }
 
     fn show(&self) -> String {
@@ -243,6 +244,9 @@ impl Setting for StoreUrl {
 
     fn from_text(text: &str) -> Option<Self> {
         let scheme = text.split_once("://")?.0;
+        let path = text.strip_prefix("sqlite://").filter(|path| path.starts_with("~/"));
+        let expanded = path.map(|path| format!("sqlite://{}", home::expand(path.into()).display()));
+        let text = expanded.as_deref().unwrap_or(text);
         matches!(scheme, "sqlite" | "postgres" | "postgresql").then(|| Self(Secret::new(text)))
     }
 

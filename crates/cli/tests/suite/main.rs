@@ -18,3 +18,4 @@ mod refusals;
 mod remote;
 mod serving;
 mod sessions;
+mod surroundings;

@@ -235,7 +235,7 @@ impl Ticket {
         }
     }
 
-    /// Returns once it is not valid any more, or its client may not have the server's own scopes.
+    /// Returns once it is no longer valid, or its client may not have the server's own scopes.
     pub async fn ended(&mut self, state: &State) {
         loop {
             let client = match self {

@@ -34,6 +34,33 @@ async fn log_in(app: &App, name: &str, password: &str) -> Response {
 }
 
 ficha_store::on_both_databases! {
+    async fn a_new_name_is_stored_in_its_normal_form_and_what_can_not_be_seen_is_refused(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:users").await.access;
+        let new = |name: &str| json!({ "name": name, "password": PASSWORD, "scopes": [] });
+        let made = done(post(&app, "/users", &chief, &new("Zoe\u{308}")).await).await;
+        assert_eq!(made["name"], "Zo\u{eb}");
+        problem(post(&app, "/users", &chief, &new("Zo\u{eb}")).await, 409, "taken").await;
+        let found = good(&app, Method::GET, "/users?name=zo%C3%AB", &chief).await;
+        assert_eq!(ids(&found).len(), 1);
+        for (name, why) in [("al\u{200b}ice", "U+200B"), ("\u{202e}ecila", "U+202E"), ("\u{5e9}a", "right-to-left")] {
+            let refused = problem(post(&app, "/users", &chief, &new(name)).await, 400, "invalid").await;
+            assert!(refused["detail"].as_str().expect("why").contains(why), "{refused}");
+        }
+    }
+
+    async fn a_list_of_scopes_with_commas_is_questioned_and_any_is_reserved(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:admin").await.access;
+        for (scope, why) in [("notes:read,notes:write", "did you mean"), ("any", "no name of a scope")] {
+            let new = json!({ "name": "bob", "password": PASSWORD, "scopes": ["fresh:scope", scope] });
+            let refused = problem(post(&app, "/users", &chief, &new).await, 400, "invalid").await;
+            assert!(refused["detail"].as_str().expect("why").contains(why), "{refused}");
+        }
+        let scopes = good(&app, Method::GET, "/scopes", &chief).await;
+        assert!(!scopes.to_string().contains("fresh:scope"), "nothing was declared: {scopes}");
+    }
+
     async fn a_user_is_created_found_changed_and_deleted(database: TestDatabase) {
         let app = app(&database).await;
         let chief = token(&app, "chief", "ficha:users").await.access;

@@ -86,6 +86,25 @@ ficha_store::on_both_databases! {
         assert!(!can_log_in(&app, &attacker, "alice", PASSWORD).await, "others' success does not unblock the attacker");
     }
 
+    async fn another_spelling_of_a_name_is_the_same_account(database: TestDatabase) {
+        let app = behind_a_proxy(&database).await;
+        app.add_user("Zoe\u{308}", "").await;
+        let (attacker, zoe) = (From::address("203.0.113.1"), From::address("198.51.100.7"));
+        let spellings = ["Zo\u{eb}", "Zoe\u{308}", "\u{ff3a}o\u{eb}"];
+        for name in spellings {
+            assert!(can_log_in(&app, &zoe, name, PASSWORD).await, "{name}");
+        }
+        assert!(!can_log_in(&app, &zoe, "zo\u{eb}", PASSWORD).await, "the case matters");
+        // Each spelling would otherwise have ten attempts of its own; the same for somebody who does not exist.
+        for name in spellings.iter().cycle().take(10) {
+            assert!(!can_log_in(&app, &attacker, name, "wrong").await);
+        }
+        assert!(!can_log_in(&app, &attacker, "Zo\u{eb}", PASSWORD).await, "the right password is not checked");
+        let access = app.login("Zoe\u{308}").await.access;
+        let me: serde_json::Value = app.get_with("/users/me", &access).await.json().await.expect("JSON");
+        assert_eq!(me["username"], "Zo\u{eb}", "the name is shown as it is stored");
+    }
+
     async fn failures_from_the_future_delay_nobody(database: TestDatabase) {
         let app = App::start(&database).await;
         let (from, names) = (From::default(), ["alice", "bob", "carol", "dave"]);

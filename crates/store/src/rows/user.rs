@@ -23,6 +23,8 @@ pub struct Model {
     pub created_at: i64,
     /// The password is for one use: it must be changed.
     pub must_change: bool,
+    /// The normal form of a name from before names had one, where it is another text.
+    pub normal_name: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -65,6 +67,7 @@ impl Model {
             auth_version: user.auth_version,
             created_at: user.created_at,
             must_change: user.must_change,
+            normal_name: None,
         })
     }
 }

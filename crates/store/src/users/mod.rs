@@ -4,6 +4,8 @@ pub(crate) mod login_failures;
 mod reported_failures;
 pub(crate) mod update;
 
+use std::collections::{BTreeMap, HashSet};
+
 use sea_orm::sea_query::{Condition, Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
@@ -33,6 +35,28 @@ impl Store {
     pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>> {
         let row = user::Entity::find().filter(user::Column::Name.eq(name)).one(self.reader()).await?;
         row.map(UserRecord::try_from).transpose()
+    }
+
+    /// The users who have this name, exactly or in its normal form: at most a few, and usually one or none.
+    pub async fn users_by_name(&self, name: &str, normal: &str) -> Result<Vec<UserRecord>> {
+        let is_it =
+            Condition::any().add(user::Column::Name.is_in([name, normal])).add(user::Column::NormalName.eq(normal));
+        user::Entity::find().filter(is_it).all(self.reader()).await?.into_iter().map(UserRecord::try_from).collect()
+    }
+
+    /// Names that look the same: the users whose names have one normal form, from before names had one. Each is found by
+    /// the exact name only. A group each, at most 1,000 users.
+    pub async fn colliding_names(&self) -> Result<Vec<Vec<String>>> {
+        let odd = user::Entity::find().filter(user::Column::NormalName.is_not_null()).limit(1_000);
+        let mut groups = BTreeMap::<String, Vec<String>>::new();
+        for row in odd.all(self.reader()).await? {
+            groups.entry(row.normal_name.unwrap_or_default()).or_default().push(row.name);
+        }
+        let same = user::Entity::find().filter(user::Column::Name.is_in(groups.keys()));
+        for row in same.all(self.reader()).await? {
+            groups.entry(row.name.clone()).or_default().push(row.name);
+        }
+        Ok(groups.into_values().filter(|names| names.len() > 1).collect())
     }
 
     /// The user with this id.
@@ -108,13 +132,17 @@ impl Store {
     }
 }
 
-/// Inserts a user unless the name is taken.
+/// Inserts a user unless the name is taken, or is the normal form of another's.
 pub(crate) async fn insert_user(
     store: &Store,
     transaction: &WriteConnection,
     row: user::Model,
     cause: &Cause,
 ) -> Result<bool, Fault> {
+    // Such names are not made any more, so none can appear beside this.
+    if has_normal_form(transaction, [row.name.as_str()]).await?.contains(&row.name) {
+        return Ok(false);
+    }
     // The id is taken as well if two repeat one request.
     let taken = OnConflict::new().do_nothing().to_owned();
     let event = NewEvent::new(EventKind::UserCreated, cause).user(row.id).detail(json!({ "after": described(&row) }));
@@ -124,6 +152,16 @@ pub(crate) async fn insert_user(
         record(store, transaction, event).await?;
     }
     Ok(is_new)
+}
+
+/// Those of the names that are the normal form of the name of a user who has another one.
+pub(crate) async fn has_normal_form<'a>(
+    database: &impl ConnectionTrait,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<HashSet<String>, sea_orm::DbErr> {
+    let names = user::Column::NormalName.is_in(names);
+    let found = user::Entity::find().select_only().column(user::Column::NormalName).filter(names);
+    Ok(found.into_tuple::<String>().all(database).await?.into_iter().collect())
 }
 
 pub(crate) async fn highest_cost(database: &impl ConnectionTrait) -> Result<Option<i32>, sea_orm::DbErr> {

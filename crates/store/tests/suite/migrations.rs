@@ -41,6 +41,42 @@ on_both_databases! {
         assert_eq!(store.declare_scope("a", "", &cause()).await, Err(StoreError::NotMigrated));
     }
 
+    async fn names_from_before_they_had_a_normal_form_get_one_and_are_never_merged(db: TestDatabase) {
+        let mut options = ConnectOptions::new(db.url());
+        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+        let connection = Database::connect(options).await.unwrap();
+        let behind = Migrator::migrations().iter().rev().position(|step| step.name() == "m0023_normal_names").unwrap();
+        Migrator::down(&connection, Some(behind as u32 + 1)).await.unwrap();
+        let raw = db.raw().await;
+        let blob = |n: u32| if db.url().starts_with("sqlite") { format!("x'{n:032x}'") } else { format!("'{n:032x}'") };
+        // Zoë in two parts; Zoë as one and in fullwidth letters; two that have no normal form.
+        let names = ["alice", "Zoe\u{308}", "Ren\u{e9}e", "Rene\u{301}e", "al\u{200b}ice", "\u{2605}"];
+        for (name, n) in names.iter().zip(1..) {
+            raw.execute(&format!(
+                "INSERT INTO users (id, name, password_hash, password_cost, scopes, roles, enabled, revoking, auth_version, \
+                 created_at) VALUES ({}, '{name}', 'hash', 4, '', '', true, false, 0, 0)",
+                blob(n)
+            ))
+            .await;
+        }
+        connection.close().await.unwrap();
+        let store = db.store().await;
+        assert_eq!(store.migrate().await.unwrap().first().map(String::as_str), Some("m0023_normal_names"));
+        let found = async |typed: &str, normal: &str| -> Vec<String> {
+            let mut names: Vec<String> =
+                store.users_by_name(typed, normal).await.unwrap().into_iter().map(|user| user.name).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(found("Zo\u{eb}", "Zo\u{eb}").await, ["Zoe\u{308}"]);
+        assert_eq!(found("Rene\u{301}e", "Ren\u{e9}e").await, ["Rene\u{301}e", "Ren\u{e9}e"]);
+        assert_eq!(found("alice", "alice").await, ["alice"]);
+        assert_eq!(store.colliding_names().await.unwrap(), [["Rene\u{301}e", "Ren\u{e9}e"]]);
+        // Nobody gets a name that looks like one that is there.
+        assert!(!store.add_user(crate::support::user("Zo\u{eb}"), 4, &cause()).await.unwrap());
+        assert!(store.add_user(crate::support::user("Zo\u{eb}2"), 4, &cause()).await.unwrap());
+    }
+
     async fn each_step_can_be_undone(db: TestDatabase) {
         // Without a maintenance task of sqlx's, which may run for ever when the runtime ends.
         let mut options = ConnectOptions::new(db.url());

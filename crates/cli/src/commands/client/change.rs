@@ -5,6 +5,7 @@ use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient, Secret};
 
 use super::{Scopes, grant, show};
 use crate::admin_context::{AdminContext, actor};
+use crate::declared::{NewScopes, names};
 use crate::error::CliError;
 use crate::output;
 
@@ -132,13 +133,17 @@ impl Set {
 /// Adds a client to the configured database.
 pub async fn add(context: &AdminContext, arguments: Add) -> Result<(), CliError> {
     let (new, json) = arguments.parse();
+    let declared = NewScopes::here(context, names(&new.scopes)).await;
     let (client, secret) = context.admin.add_client(&actor(), new).await?;
+    declared.announce();
     show::added(show::Shown::from(&client), secret.as_ref().map(Secret::expose), json)
 }
 
 /// Changes a client of the configured database.
 pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let (id, change) = arguments.parse();
+    let declared = NewScopes::here(context, change.scopes.as_ref().and_then(names)).await;
     let client = context.admin.change_client(&actor(), &id, change).await?;
+    declared.announce();
     output::say(&format!("client {} changed", client.id))
 }

@@ -5,6 +5,7 @@ use ficha_client::admin::{self, AnyScope, ClientChange, NewClient};
 
 use super::show::{self, Shown};
 use super::{Command, change, secret};
+use crate::declared::{NewScopes, names};
 use crate::error::CliError;
 use crate::output::{self, ended};
 use crate::remote::Remote;
@@ -41,6 +42,7 @@ pub async fn run(remote: &Remote, command: Command) -> Result<(), CliError> {
 
 async fn add(remote: &Remote, arguments: change::Add) -> Result<(), CliError> {
     let (new, json) = arguments.parse();
+    let declared = NewScopes::there(remote, names(&new.scopes)).await;
     let new = NewClient {
         id: new.id,
         public: new.public,
@@ -52,6 +54,7 @@ async fn add(remote: &Remote, arguments: change::Add) -> Result<(), CliError> {
         own_scopes: new.own_scopes,
     };
     let made = remote.client.create_client(&new).await?;
+    declared.announce();
     let secret = made.secret.as_ref().map(|secret| secret.expose());
     if secret.is_none() && !made.client.public {
         lost(&made.client.id);
@@ -61,6 +64,7 @@ async fn add(remote: &Remote, arguments: change::Add) -> Result<(), CliError> {
 
 async fn set(remote: &Remote, arguments: change::Set) -> Result<(), CliError> {
     let (id, change) = arguments.parse();
+    let declared = NewScopes::there(remote, change.scopes.as_ref().and_then(names)).await;
     let change = ClientChange {
         grants: change.grants.map(grants),
         scopes: change.scopes.map(scopes),
@@ -71,6 +75,7 @@ async fn set(remote: &Remote, arguments: change::Set) -> Result<(), CliError> {
         enabled: None,
     };
     let client = remote.client.change_client(&id, &change).await?;
+    declared.announce();
     output::say(&format!("client {} changed", client.id))
 }
 

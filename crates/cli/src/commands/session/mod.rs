@@ -75,6 +75,13 @@ pub struct Revoke {
     json: bool,
 }
 
+impl Arguments {
+    /// True if the command changes something.
+    pub fn changes(&self) -> bool {
+        !matches!(self.command, Command::List(_) | Command::Show { .. })
+    }
+}
+
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;

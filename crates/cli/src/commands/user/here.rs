@@ -6,6 +6,7 @@ use super::view::{self, Shown};
 use super::{Add, Command, ERASES, Set, import};
 use crate::admin_context::{AdminContext, actor, all_pages};
 use crate::ask::{self, Typed};
+use crate::declared::NewScopes;
 use crate::error::CliError;
 use crate::output::{self, ended};
 
@@ -59,13 +60,16 @@ async fn add(context: &AdminContext, arguments: Add, password: Option<Typed>) ->
         roles: arguments.roles,
         must_change: false,
     };
+    let declared = NewScopes::here(context, Some(&new.scopes)).await;
     let user = Shown::from(&context.admin.add_user(&actor(), new).await?);
+    declared.announce();
     if arguments.json { output::json(&user) } else { output::say(&format!("user {} added", user.name)) }
 }
 
 async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let name = &arguments.name;
     let user = context.admin.user(&actor(), name).await?;
+    let declared = NewScopes::here(context, arguments.scope.as_ref()).await;
     let mut sessions = 0;
     if arguments.scope.is_some() || arguments.no_roles || !arguments.roles.is_empty() {
         let scopes = arguments.scope.unwrap_or(user.scopes);
@@ -78,5 +82,6 @@ async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     if arguments.no_email || arguments.email.is_some() {
         context.admin.set_user_email(&actor(), name, arguments.email.as_deref()).await?;
     }
+    declared.announce();
     output::say(&format!("user {name} changed; {}", ended(sessions)))
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use ficha_authority::ImportFormat;
 use ficha_client::admin::{CSV, JSON_LINES};
@@ -11,12 +12,13 @@ use zeroize::Zeroizing;
 use crate::admin_context::{AdminContext, actor};
 use crate::commands::job::{self, Shown};
 use crate::error::CliError;
-use crate::output;
 use crate::remote::Remote;
+use crate::{home, output};
 
 #[derive(Debug, Args)]
 pub struct Import {
     /// The file; `-` reads standard input
+    #[arg(value_parser = PathBufValueParser::new().map(home::expand))]
     file: PathBuf,
     /// How it is written [default: by the end of its name: .csv, .jsonl or .ndjson]
     #[arg(long, value_enum)]

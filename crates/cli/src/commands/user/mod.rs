@@ -138,6 +138,13 @@ fn erased(events: u64, sessions: u64) -> Result<(), CliError> {
     output::say(&format!("personal data deleted from {events} events; {}", ended(sessions)))
 }
 
+impl Arguments {
+    /// True if the command changes something.
+    pub fn changes(&self) -> bool {
+        !matches!(self.command, Command::List { .. } | Command::Show { .. })
+    }
+}
+
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;

@@ -6,6 +6,7 @@ use ficha_token::Scope;
 use super::view::{self, Shown};
 use super::{Add, Command, ERASES, Set, import};
 use crate::ask::{self, Typed};
+use crate::declared::NewScopes;
 use crate::error::CliError;
 use crate::output::{self, ended};
 use crate::remote::Remote;
@@ -72,7 +73,9 @@ async fn add(remote: &Remote, arguments: Add, password: Option<Typed>) -> Result
         scopes: names(&arguments.scope),
         roles: arguments.roles,
     };
+    let declared = NewScopes::there(remote, Some(&arguments.scope)).await;
     let user = Shown::from(remote.client.create_user(&new).await?.user);
+    declared.announce();
     if arguments.json { output::json(&user) } else { output::say(&format!("user {} added", user.name)) }
 }
 
@@ -84,7 +87,9 @@ async fn set(remote: &Remote, arguments: Set) -> Result<(), CliError> {
         roles: (arguments.no_roles || !arguments.roles.is_empty()).then_some(arguments.roles),
         ..UserChange::default()
     };
+    let declared = NewScopes::there(remote, arguments.scope.as_ref()).await;
     let done = remote.client.change_user(name, &change).await?;
+    declared.announce();
     output::say(&format!("user {name} changed; {}", ended(done.revoked)))
 }
 

@@ -1,0 +1,83 @@
+//! Scopes: the names that users and clients may be granted.
+
+use ficha_token::Scope;
+
+use super::powers::{Access, Area};
+use super::{Actor, Admin, AdminError};
+
+impl Admin {
+    /// Declares a scope, or changes its description.
+    pub async fn declare_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
+        actor.require(Access::Write, Area::Scopes)?;
+        let scope: Scope = name.parse().map_err(|error| AdminError::Invalid(format!("{name:?}: {error}")))?;
+        if scope.len() != 1 {
+            return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
+        }
+        refuse_reserved(name)?;
+        Ok(self.base.store.declare_scope(name, description, &self.cause(actor)).await?)
+    }
+
+    /// Removes a scope's declaration. Users and clients that have the scope keep it.
+    pub async fn remove_scope(&self, actor: &Actor, name: &str) -> Result<(), AdminError> {
+        actor.require(Access::Write, Area::Scopes)?;
+        let is_gone = self.base.store.remove_scope(name, &self.cause(actor)).await?;
+        if is_gone { Ok(()) } else { Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() }) }
+    }
+
+    /// Every declared scope: name and description.
+    pub async fn scopes(&self, actor: &Actor) -> Result<Vec<(String, String)>, AdminError> {
+        actor.require(Access::Read, Area::Scopes)?;
+        Ok(self.base.store.list_scopes().await?)
+    }
+
+    /// Declares those scopes of a user or a client that are new. Nothing is declared if one of them is refused.
+    pub(super) async fn declare(&self, actor: &Actor, scopes: &Scope) -> Result<(), AdminError> {
+        let known = self.base.store.list_scopes().await?;
+        let new: Vec<&str> = scopes.iter().filter(|name| known.iter().all(|(known, _)| known != name)).collect();
+        for name in &new {
+            actor.require(Access::Write, Area::Scopes)?;
+            refuse_reserved(name)?;
+            refuse_list(name)?;
+        }
+        for name in new {
+            self.base.store.declare_scope(name, "", &self.cause(actor)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `any` is what a client has instead of a list.
+fn refuse_reserved(name: &str) -> Result<(), AdminError> {
+    match name {
+        "any" => Err(AdminError::Invalid(
+            "`any` is no name of a scope: by itself, it lets a client ask for all that its user may be granted".into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A comma may be part of a name (RFC 6749 §3.3), but is usually meant to separate two.
+fn refuse_list(name: &str) -> Result<(), AdminError> {
+    if !name.contains(',') {
+        return Ok(());
+    }
+    let names = name.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" ");
+    Err(AdminError::Invalid(format!(
+        "did you mean the scopes {names:?}? Spaces separate them; a name with a comma has to be declared first, with \
+         `ficha scope add`"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_with_commas_and_any_are_questioned() {
+        let asked = refuse_list("notes:read,notes:write").unwrap_err().to_string();
+        assert!(asked.contains("\"notes:read notes:write\""), "{asked}");
+        assert!(refuse_list("notes:read").is_ok());
+        assert!(refuse_reserved("any").is_err());
+        assert!(refuse_reserved("anything").is_ok());
+    }
+}

@@ -1,7 +1,8 @@
-//! The Python follower of docs/src/reference/denylist.md, run as shown against a real server.
+//! The followers of docs/src/reference/denylist.md, run as shown against a real server: in Python on the page, in JavaScript
+//! and Go in docs/followers.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
@@ -59,24 +60,28 @@ fn the_documented_follower_forgets_nothing_while_the_clock_is_set_ahead_and_back
     server.post("/revoke", &format!("token={}", token["access_token"].as_str().unwrap()));
     let (claims, kid) = (part(&token, 1), part(&token, 0)["kid"].as_str().unwrap().to_owned());
     let (jti, sid) = (claims["jti"].as_str().unwrap(), claims["sid"].as_str().unwrap());
-    let mut follower = Follower::spawn(&bench, &[jti, sid, &kid, &format!("http://{}/denylist", server.address)]);
+    let program = vec!["python3".into(), bench.path("follower.py")];
+    let mut follower = Follower::spawn(&program, &[jti, sid, &kid, &format!("http://{}/denylist", server.address)]);
     // The follower does not deny an expired token: verification already refuses it.
     follower.answers("False");
     follower.answers("True");
 }
 
 #[test]
-fn the_documented_follower_denies_revoked_tokens_and_notices_a_lost_server() {
-    if !has("python3") {
-        return;
+fn each_follower_denies_revoked_tokens_and_notices_a_lost_server() {
+    for language in LANGUAGES.into_iter().filter(|language| has(language.program())) {
+        denies_revoked_tokens_and_notices_a_lost_server(language);
     }
+}
+
+fn denies_revoked_tokens_and_notices_a_lost_server(language: Language) {
     let bench = Bench::new().with("FICHA__DENYLIST__ANONYMOUS", "false");
     bench.add_user("alice", &["--scope", "notes:read"]);
     let client = bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
     let server = bench.serve();
     let (one, two, by_key) = (log_in(&server), log_in(&server), log_in(&server));
-    bench.write("follower.py", &(follower() + DRIVER));
-    let follow = |token: &Value| Follower::start(&bench, &server, &client, token);
+    let program = language.prepare(&bench);
+    let follow = |token: &Value| Follower::start(&program, &server, &client, token);
     let (mut first, mut second, mut third) = (follow(&one), follow(&two), follow(&by_key));
     for follower in [&mut first, &mut second, &mut third] {
         follower.answers("False");
@@ -111,8 +116,8 @@ fn a_revocation_on_the_command_line_says_that_the_documented_follower_refuses_th
     let client = bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
     let server = bench.serve();
     let (one, two) = (log_in(&server), log_in(&server));
-    bench.write("follower.py", &(follower() + DRIVER));
-    let mut follower = Follower::start(&bench, &server, &client, &one);
+    let program = Language::Python.prepare(&bench);
+    let mut follower = Follower::start(&program, &server, &client, &one);
     follower.answers("False");
     let sid = |token: &Value| part(token, 1)["sid"].as_str().unwrap().to_owned();
     let done = bench.json(&["session", "revoke", &sid(&one), "--wait", "20", "--json"]);
@@ -130,10 +135,13 @@ fn a_revocation_on_the_command_line_says_that_the_documented_follower_refuses_th
 }
 
 #[test]
-fn the_documented_follower_drops_a_replayed_page() {
-    if !has("python3") {
-        return;
+fn each_follower_drops_a_replayed_page() {
+    for language in LANGUAGES.into_iter().filter(|language| has(language.program())) {
+        drops_a_replayed_page(language);
     }
+}
+
+fn drops_a_replayed_page(language: Language) {
     let bench = Bench::new();
     // Every request gets the same page.
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -148,10 +156,88 @@ fn the_documented_follower_drops_a_replayed_page() {
             let _ = (&stream).write_all((head + body).as_bytes());
         }
     });
-    bench.write("follower.py", &(follower() + DRIVER));
-    let mut follower = Follower::spawn(&bench, &["jti", "sid", "kid", &format!("http://{address}/denylist")]);
+    let program = language.prepare(&bench);
+    let mut follower = Follower::spawn(&program, &["jti", "sid", "kid", &format!("http://{address}/denylist")]);
     follower.answers("None");
     assert!(follower.line().contains("old page"));
+}
+
+/// Computes the ids of keys as the follower does: it denies what is in its set.
+const VECTORS: &str = r#"
+import sys
+denylist = Denylist.__new__(Denylist)
+denylist.lease = 0, 0
+for vector in json.load(open(sys.argv[1], encoding="utf-8")):
+    denylist.until = {vector["id"]: 2**40}
+    assert denylist.denies({"jti": "", "sid": ""}, vector["kid"]), vector
+print("vectors ok")
+"#;
+
+#[test]
+fn every_follower_and_the_library_name_a_key_alike() {
+    let path = followers().join("vectors.json");
+    let vectors: Vec<Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert!(vectors.len() >= 6);
+    for vector in &vectors {
+        let id = ficha_token::DenyId::of_key(vector["kid"].as_str().unwrap());
+        assert_eq!(id.to_uuid().to_string(), vector["id"]);
+    }
+    let bench = Bench::new();
+    for language in LANGUAGES.into_iter().filter(|language| has(language.program())) {
+        let mut program = language.prepare(&bench);
+        if language == Language::Python {
+            bench.write("vectors.py", &(follower() + VECTORS));
+            program = vec!["python3".into(), bench.path("vectors.py")];
+        } else {
+            program.push("vectors".into());
+        }
+        let ran = Command::new(&program[0]).args(&program[1..]).arg(&path).output().unwrap();
+        let told = String::from_utf8_lossy(&ran.stdout);
+        assert_eq!(told, "vectors ok\n", "{language:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+/// The languages of the followers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Python,
+    JavaScript,
+    Go,
+}
+
+const LANGUAGES: [Language; 3] = [Language::Python, Language::JavaScript, Language::Go];
+
+impl Language {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Python => "python3",
+            Self::JavaScript => "node",
+            Self::Go => "go",
+        }
+    }
+
+    /// A program and its first arguments, for [`Follower`].
+    fn prepare(self, bench: &Bench) -> Vec<PathBuf> {
+        match self {
+            Self::Python => {
+                bench.write("follower.py", &(follower() + DRIVER));
+                vec!["python3".into(), bench.path("follower.py")]
+            }
+            Self::JavaScript => vec!["node".into(), followers().join("follower_test.mjs")],
+            Self::Go => {
+                let program = bench.path("follow");
+                let mut build = Command::new("go");
+                build.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg("./cmd/follow");
+                build.current_dir(followers()).envs([("GO111MODULE", "on"), ("GOFLAGS", ""), ("GOPROXY", "off")]);
+                assert!(build.status().unwrap().success(), "the Go follower builds");
+                vec![program]
+            }
+        }
+    }
+}
+
+fn followers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/followers")
 }
 
 /// The program on the page.
@@ -183,7 +269,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn start(bench: &Bench, server: &Serving, client: &Value, token: &Value) -> Self {
+    fn start(program: &[PathBuf], server: &Serving, client: &Value, token: &Value) -> Self {
         let (claims, kid) = (part(token, 1), part(token, 0)["kid"].as_str().unwrap().to_owned());
         let url = format!("http://{}/denylist", server.address);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -195,12 +281,18 @@ impl Follower {
             text(&client["client_id"]),
             text(&client["client_secret"]),
         ];
-        Self::spawn(bench, &arguments.each_ref().map(String::as_str))
+        Self::spawn(program, &arguments.each_ref().map(String::as_str))
     }
 
-    fn spawn(bench: &Bench, arguments: &[&str]) -> Self {
-        let mut command = Command::new("python3");
-        command.arg(bench.path("follower.py")).args(arguments).stdout(Stdio::piped());
+    /// The settings are arguments for Python, and variables for the others, which run as long as their input is open.
+    fn spawn(program: &[PathBuf], arguments: &[&str]) -> Self {
+        const NAMES: [&str; 6] = ["JTI", "SID", "KID", "DENYLIST_URL", "CLIENT_ID", "CLIENT_SECRET"];
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" 2>&1", "sh"]).args(program).envs(NAMES.into_iter().zip(arguments));
+        if program[0].as_os_str() == "python3" {
+            command.args(arguments);
+        }
+        command.env("LEASE", "5").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.env("PYTHONUNBUFFERED", "1").spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Self { child, output }
@@ -216,10 +308,16 @@ impl Follower {
     fn answers(&mut self, expected: &str) {
         loop {
             let line = self.line();
-            match line.trim().strip_prefix("answer ") {
-                Some(answer) if answer == expected => return,
-                Some("None") | None => {}
-                Some(other) => panic!("it answered {other}, not {expected}"),
+            let answer = match line.trim() {
+                "unknown" => "None",
+                "allowed" => "False",
+                "denied" => "True",
+                other => other.strip_prefix("answer ").unwrap_or_default(),
+            };
+            match answer {
+                answer if answer == expected => return,
+                "None" | "" => {}
+                other => panic!("it answered {other}, not {expected}"),
             }
         }
     }

@@ -1,0 +1,3 @@
+module github.com/ficha-auth/ficha/docs/followers
+
+go 1.19

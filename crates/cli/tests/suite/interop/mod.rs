@@ -1,108 +1,66 @@
 //! Other people's clients against a real server, and the table of docs/src/reference/interoperability.md.
 
+mod programs;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::bench::{Bench, PASSWORD};
-
-/// A program of `tests/interop`.
-struct Program {
-    file: &'static str,
-    /// What it is called in the table, if not by its package.
-    title: &'static str,
-    note: &'static str,
-}
-
-const fn program(file: &'static str, title: &'static str, note: &'static str) -> Program {
-    Program { file, title, note }
-}
-
-/// Those that obtain tokens for an app.
-const APPS: [Program; 5] = [
-    program(
-        "python/requests_oauthlib_app.py",
-        "requests-oauthlib (Python)",
-        "Give the scope to `LegacyApplicationClient`: one that only the session has is not sent. Revoke with `withhold_token=True`.",
-    ),
-    program("python/authlib_app.py", "Authlib (Python)", ""),
-    program("node/simple_oauth2_app.mjs", "simple-oauth2 (Node.js)", "`revokeAll()` revokes both tokens."),
-    program(
-        "node/openid_client_app.mjs",
-        "openid-client (Node.js)",
-        "Finds the metadata at `/.well-known/openid-configuration`, and asks for `openid`.",
-    ),
-    program(
-        "node/oauth4webapi_app.mjs",
-        "oauth4webapi (Node.js, browsers)",
-        "Form-encodes id and secret in Basic, as RFC 6749 §2.3.1 says.",
-    ),
-];
-
-/// Those that check tokens in a service.
-const SERVICES: [Program; 6] = [
-    program(
-        "python/pyjwt_service.py",
-        "PyJWT (Python)",
-        "With [the follower](../how-to/from-fastapi.md), it refuses revoked tokens.",
-    ),
-    program("python/joserfc_service.py", "joserfc (Python)", ""),
-    program(
-        "python/python_jose_service.py",
-        "python-jose (Python)",
-        "Reads no EdDSA: leave `keys.algorithm` at ES256.",
-    ),
-    program(
-        "python/authlib_introspection_service.py",
-        "Authlib, introspection (Python)",
-        "Asks the server about each token.",
-    ),
-    program("node/jose_service.mjs", "jose (Node.js, browsers)", ""),
-    program(
-        "node/jsonwebtoken_service.mjs",
-        "jsonwebtoken with jwks-rsa (Node.js)",
-        "Reads no EdDSA: leave `keys.algorithm` at ES256.",
-    ),
-];
+use programs::{APPS, Program, SERVICES};
 
 /// What a library of a service can't know by itself: it has the keys and no denylist.
 const WITHOUT_DENYLIST: &str = "no: takes it until it expires";
 
-fn interpreter(file: &str) -> Option<(PathBuf, PathBuf)> {
+/// How a program is run, if what it needs is there.
+fn command(file: &str) -> Option<Command> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = root.join("crates/cli/tests/interop");
-    let found = match file.ends_with(".py") {
-        true => (root.join("target/python/bin/python"), folder.join(file)),
-        // A module finds its libraries beside it.
-        false => {
-            let copy = root.join("target/node").join(Path::new(file).file_name()?);
-            if copy.parent()?.join("node_modules").is_dir() {
-                for name in [file, "node/common.mjs"] {
-                    let name = Path::new(name);
-                    std::fs::copy(folder.join(name), root.join("target/node").join(name.file_name()?))
-                        .expect("it is copied");
-                }
-            }
-            (PathBuf::from("node"), copy)
+    let is_there = |program: &Path, version: &str| Command::new(program).arg(version).output().is_ok();
+    let run = |program: &Path, version: &str, script: PathBuf| {
+        let mut command = Command::new(program);
+        command.arg(&script);
+        (script.is_file() && is_there(program, version)).then_some(command)
+    };
+    let script = folder.join(file);
+    match file.split_once('/')?.0 {
+        "python" => run(&root.join("target/python/bin/python"), "--version", script),
+        "node" => run(Path::new("node"), "--version", beside_its_libraries(&root, file)?),
+        "ruby" => run(Path::new("ruby"), "--version", script),
+        "perl" => run(Path::new("perl"), "-v", script),
+        "go" => {
+            // Debian's libraries are below this folder; nothing is fetched.
+            let mut command = Command::new("go");
+            command.args(["run"]).arg(folder.join("go/common.go")).arg(script);
+            command.envs([("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode"), ("GOFLAGS", "")]);
+            is_there(Path::new("go"), "version").then_some(command)
         }
-    };
-    let is_there = match file.ends_with(".py") {
-        true => found.0.is_file(),
-        false => found.1.is_file() && Command::new("node").arg("--version").output().is_ok(),
-    };
-    is_there.then_some(found)
+        other => panic!("{other}: how is it run?"),
+    }
+}
+
+/// A copy in the folder of `.ci/node`: a module finds its libraries beside it.
+fn beside_its_libraries(root: &Path, file: &str) -> Option<PathBuf> {
+    let place = root.join("target/node");
+    if !place.join("node_modules").is_dir() {
+        return None;
+    }
+    for name in [file, "node/common.mjs"] {
+        let copy = place.join(Path::new(name).file_name()?);
+        std::fs::copy(root.join("crates/cli/tests/interop").join(name), copy).expect("it is copied");
+    }
+    Some(place.join(Path::new(file).file_name()?))
 }
 
 /// What a program has printed.
 fn run(program: &Program, variables: &[(&str, String)]) -> Option<Value> {
-    let found = interpreter(program.file);
+    let found = command(program.file);
     let required = std::env::var("FICHA_TEST_REQUIRE").is_ok_and(|what| what == "all");
-    assert!(found.is_some() || !required, "{}: run .ci/python and .ci/node", program.file);
-    let (interpreter, script) = found?;
+    assert!(found.is_some() || !required, "{}: .ci/run installs what it needs", program.file);
+    let mut command = found?;
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
-    let output =
-        Command::new(interpreter).arg(script).envs(variables).env("no_proxy", "*").output().expect("it starts");
+    let output = command.envs(variables).env("no_proxy", "*").output().expect("it starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}: {}{}", program.file, text(&output.stdout), text(&output.stderr));
     Some(

@@ -32,6 +32,7 @@ pub struct BearerBuilder<B = OAuth2PasswordBearer> {
     credentials: Option<Credentials>,
     scopes: Vec<(String, String)>,
     realm: String,
+    resource: Option<String>,
     lease: Duration,
     keys_outage_limit: Duration,
     on_stale: OnStale,
@@ -79,6 +80,7 @@ impl<B> BearerBuilder<B> {
             credentials: None,
             scopes: Vec::new(),
             realm: "api".to_owned(),
+            resource: None,
             lease: Duration::from_secs(30),
             keys_outage_limit: Duration::from_secs(86_400),
             on_stale: OnStale::Refuse,
@@ -126,6 +128,14 @@ impl<B> BearerBuilder<B> {
     /// The realm in `WWW-Authenticate` challenges (RFC 9110 §11.5), `api` by default.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = realm.into();
+        self
+    }
+
+    /// The identifier of this service, such as `https://notes.example.com` (RFC 9728 §1.2): its base address, as clients
+    /// see it. Challenges then say where its metadata is, and [`OAuth2PasswordBearer::resource_metadata`] is the document to
+    /// serve there. A client that knows only the service finds the issuer that way.
+    pub fn resource(mut self, identifier: impl Into<String>) -> Self {
+        self.resource = Some(identifier.into());
         self
     }
 

@@ -13,12 +13,13 @@ pub struct Challenge {
     error: Option<String>,
     description: Option<String>,
     scope: Option<String>,
+    resource_metadata: Option<String>,
 }
 
 impl Challenge {
     /// The bare challenge, for a request without a token. It has no error code (RFC 6750 §3.1).
     pub fn new(realm: &str) -> Self {
-        Self { realm: escaped(realm), error: None, description: None, scope: None }
+        Self { realm: escaped(realm), error: None, description: None, scope: None, resource_metadata: None }
     }
 
     /// Sets the error code: `invalid_request`, `invalid_token` or `insufficient_scope` (RFC 6750 §3.1).
@@ -38,12 +39,23 @@ impl Challenge {
         self.scope = Some(without_quotes(scope));
         self
     }
+
+    /// Says where the metadata of this resource is (RFC 9728 §5.1): an absolute URL.
+    pub fn resource_metadata(mut self, url: &str) -> Self {
+        self.resource_metadata = Some(without_quotes(url));
+        self
+    }
 }
 
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bearer realm=\"{}\"", self.realm)?;
-        let rest = [("error", &self.error), ("error_description", &self.description), ("scope", &self.scope)];
+        let rest = [
+            ("error", &self.error),
+            ("error_description", &self.description),
+            ("scope", &self.scope),
+            ("resource_metadata", &self.resource_metadata),
+        ];
         for (name, value) in rest {
             if let Some(value) = value {
                 write!(f, ", {name}=\"{value}\"")?;

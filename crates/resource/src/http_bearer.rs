@@ -7,6 +7,7 @@ use crate::error::VerifyError;
 use crate::password_bearer::{Description, OAuth2PasswordBearer};
 use crate::presented::Presented;
 use crate::readiness::Readiness;
+use crate::resource_metadata::ResourceMetadata;
 use crate::source::OnStale;
 use crate::stats::Stats;
 use crate::verified::Verified;
@@ -71,6 +72,11 @@ impl HttpBearer {
     /// See [`OAuth2PasswordBearer::description`].
     pub fn description(&self) -> &Description {
         self.0.description()
+    }
+
+    /// See [`OAuth2PasswordBearer::resource_metadata`].
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        self.0.resource_metadata()
     }
 }
 

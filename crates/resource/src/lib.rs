@@ -51,8 +51,9 @@
 //!
 //! With actix-web, a handler states what it needs (`Bearer<NotesRead>`, `MaybeBearer`, `HasRole<Editor>`), or middleware
 //! guards a whole part of an application (`oauth2.require("notes:admin")`). The module `axum` has the same for axum, and a
-//! tower layer. With any other framework,
-//! [`Presented::from_authorization`] reads the header and [`Refusal::response`] makes the response of RFC 6750.
+//! tower layer that also guards gRPC services of tonic. With any other framework, [`Presented::from_authorization`] reads the
+//! header and [`Refusal::response`] makes the response of RFC 6750; the example `notes_hyper` does that with hyper alone.
+//! [`BearerBuilder::resource`] adds the metadata of RFC 9728.
 //! [`TestIssuer`] issues tokens in tests.
 //!
 //! # Features
@@ -99,6 +100,7 @@ mod presented;
 mod readiness;
 mod refusal;
 mod remote;
+mod resource_metadata;
 mod scopes;
 #[cfg(any(feature = "actix", feature = "axum"))]
 mod seldom;
@@ -129,6 +131,7 @@ pub use password_bearer::{Description, OAuth2PasswordBearer};
 pub use presented::{Presented, Proof};
 pub use readiness::{IssuersReadiness, NotReady, Readiness};
 pub use refusal::{ErrorResponse, Refusal};
+pub use resource_metadata::ResourceMetadata;
 pub use scopes::{AnyScope, RequiredRole, RequiredScope, is_scope_name};
 pub use source::{DenySource, DenyVerdict, KeyLookup, KeySource, OnStale};
 pub use stats::{DenylistStats, Stats};

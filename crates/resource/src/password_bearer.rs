@@ -13,6 +13,7 @@ use crate::error::VerifyError;
 use crate::presented::Presented;
 use crate::readiness::{NotReady, Readiness};
 use crate::remote::{LastError, RemoteKeys, Replica, Task};
+use crate::resource_metadata::ResourceMetadata;
 use crate::source::{DenySource, DenyVerdict, OnStale};
 use crate::stats::{DenylistStats, Stats};
 use crate::verified::Verified;
@@ -90,6 +91,8 @@ pub struct Description {
     pub scopes: Vec<(String, String)>,
     /// The realm in challenges (RFC 9110 §11.5).
     pub realm: String,
+    /// The identifier of this service (RFC 9728), if it has one.
+    pub resource: Option<String>,
 }
 
 impl OAuth2PasswordBearer {
@@ -277,6 +280,11 @@ impl OAuth2PasswordBearer {
     /// What a client needs to know to obtain a token. The token URL is missing until the metadata has been read.
     pub fn description(&self) -> &Description {
         self.inner.found.get().unwrap_or(&self.inner.description)
+    }
+
+    /// The metadata of this service (RFC 9728), if [`BearerBuilder::resource`] has named it.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        ResourceMetadata::of(self.description())
     }
 }
 

@@ -112,6 +112,12 @@ impl Refusal {
 }
 
 impl ErrorResponse {
+    /// The same, whose challenge, if it has one, says where the metadata of this resource is (RFC 9728 §5.1).
+    pub fn with_resource_metadata(mut self, url: &str) -> Self {
+        self.challenge = self.challenge.map(|challenge| challenge.resource_metadata(url));
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.status
@@ -120,6 +126,11 @@ impl ErrorResponse {
     /// The `error` in the body.
     pub fn code(&self) -> OAuthErrorCode {
         self.code
+    }
+
+    /// The `error_description` in the body. It contains nothing from the token.
+    pub fn description(&self) -> &str {
+        &self.description
     }
 
     /// True if the token can't be checked now, and trying again later may succeed (503). It says nothing about the

@@ -95,6 +95,7 @@ impl TestIssuer {
             token_url: Some(format!("{}/token", issuer.trim_end_matches('/'))),
             scopes: Vec::new(),
             realm: "test".to_owned(),
+            resource: None,
         };
         Self::assemble(key, VerifierSettings::new(expected), description, OnStale::Refuse)
     }

@@ -92,6 +92,16 @@ impl Tokens {
         }
     }
 
+    /// Where the metadata of the resource is (RFC 9728).
+    pub(crate) fn resource_metadata(&self) -> Option<String> {
+        let of = |bearer: &OAuth2PasswordBearer| bearer.resource_metadata().map(|metadata| metadata.url());
+        match self {
+            Self::Verifier(_) => None,
+            Self::Bearer(bearer) => of(bearer),
+            Self::Issuers(issuers) => issuers.bearers().find_map(of),
+        }
+    }
+
     /// True if both accept exactly the same tokens.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {

@@ -25,6 +25,7 @@ use crate::state::State;
         crate::oauth::logout::logout,
         crate::oauth::jwks::jwks,
         crate::oauth::metadata::metadata,
+        crate::oauth::resource::resource,
         crate::denylist::denylist,
         crate::users::me,
         crate::api::sessions::list,

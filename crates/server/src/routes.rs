@@ -47,6 +47,8 @@ pub fn configure(app: &mut ServiceConfig, state: &State) {
             app.service(get(&well_known, read().to(oauth::metadata::metadata)));
             let openid = format!("/.well-known/openid-configuration{base}");
             app.service(get(&openid, read().to(oauth::metadata::metadata)));
+            let resource = format!("/.well-known/oauth-protected-resource{base}");
+            app.service(get(&resource, read().to(oauth::resource::resource)));
         }
         app.configure(health_checks);
     }
@@ -90,7 +92,8 @@ fn protocol(app: &mut ServiceConfig) {
         .service(get("/.well-known/jwks.json", read().to(oauth::jwks::jwks)))
         .service(get("/.well-known/oauth-authorization-server", read().to(oauth::metadata::metadata)))
         // RFC 8414 §5: some clients look here alone.
-        .service(get("/.well-known/openid-configuration", read().to(oauth::metadata::metadata)));
+        .service(get("/.well-known/openid-configuration", read().to(oauth::metadata::metadata)))
+        .service(get("/.well-known/oauth-protected-resource", read().to(oauth::resource::resource)));
 }
 
 /// What developers read.

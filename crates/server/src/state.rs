@@ -14,6 +14,7 @@ use ficha_token::Expected;
 use crate::api::events::Streams;
 use crate::http::connections::Connections;
 use crate::http::request_id::{RequestId, RequestIds};
+use crate::oauth::resource::resource_metadata;
 use crate::request::source::TrustedProxies;
 use crate::routes::Routes;
 
@@ -57,7 +58,8 @@ impl State {
         );
         let settings = VerifierSettings::new(expected).with_cache_bytes(CACHE_BYTES);
         let verifier = Verifier::new(settings, source.clone(), source, authority.clock().clone());
-        let guard = BearerGuard::new(verifier).realm("ficha");
+        let metadata = resource_metadata(authority.settings());
+        let guard = BearerGuard::new(verifier).realm("ficha").resource_metadata(metadata.url());
         let request_ids = RequestIds::default();
         Self {
             site: Arc::new(authority.settings().issuer.clone()),

@@ -72,16 +72,26 @@ async fn try_out(browser: &Browser, operation: &str, status: &str) -> String {
 
 #[test]
 fn the_notes_api_answers_with_the_right_status_and_goes_on_without_the_server() {
+    for example in ["notes", "notes_hyper"] {
+        answers_and_goes_on(example);
+    }
+}
+
+fn answers_and_goes_on(example: &str) {
     let bench = Bench::new();
     bench.add_user("alice", &["--scope", "notes:read"]);
     let server = bench.serve();
-    let notes = Notes::start(&server);
+    let notes = Notes::start_example(example, &server);
     assert_eq!(exchange(notes.address, &get("/", "")).0, 200);
     assert_eq!(exchange(notes.address, &get("/notes", "")).0, 401);
     let token = server.log_in("alice", "").1["access_token"].as_str().unwrap().to_owned();
     assert_eq!(exchange(notes.address, &get("/notes", &token)).0, 200);
     let delete = get("/notes/1", &token).replacen("GET", "DELETE", 1);
     assert_eq!(exchange(notes.address, &delete).0, 403);
+    let revoked = server.log_in("alice", "").1["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(exchange(notes.address, &get("/notes", &revoked)).0, 200);
+    assert_eq!(server.log_out(&revoked), 204);
+    becomes(notes.address, &get("/notes", &revoked), 401);
     assert_eq!(server.stop().0, Some(0));
     assert_eq!(exchange(notes.address, &get("/notes", &token)).0, 200, "the lease has not run out");
 }
@@ -119,15 +129,23 @@ struct Notes {
 
 impl Notes {
     fn start(server: &Serving) -> Self {
+        Self::start_example("notes", server)
+    }
+
+    fn start_example(example: &str, server: &Serving) -> Self {
         let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();
-        let notes = Self::spawn(server.address, address);
+        let notes = Self::spawn_example(example, server.address, address);
         becomes(address, &get("/health", ""), 200);
         notes
     }
 
     /// Waits until the example listens, not until it is ready.
     fn spawn(server: SocketAddr, address: SocketAddr) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_ficha")).with_file_name("examples/notes");
+        Self::spawn_example("notes", server, address)
+    }
+
+    fn spawn_example(example: &str, server: SocketAddr, address: SocketAddr) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_ficha")).with_file_name("examples").join(example);
         let child = Command::new(&program)
             .env("FICHA_ISSUER", format!("http://{server}"))
             .env("NOTES_BIND", address.to_string())

@@ -26,12 +26,14 @@ pub struct BearerError {
     refusal: Refusal,
     realm: Realm,
     body: Option<ErrorBody>,
+    /// Where the metadata of the resource is.
+    metadata: Option<Arc<str>>,
 }
 
 impl BearerError {
     /// Creates an error, for a guard of your own. The realm appears in the challenge.
     pub fn new(realm: impl Into<Realm>, refusal: impl Into<Refusal>) -> Self {
-        Self { refusal: refusal.into(), realm: realm.into(), body: None }
+        Self { refusal: refusal.into(), realm: realm.into(), body: None, metadata: None }
     }
 
     /// Why the request is refused.
@@ -63,8 +65,16 @@ impl BearerError {
         self
     }
 
+    pub(super) fn with_metadata(self, metadata: Option<Arc<str>>) -> Self {
+        Self { metadata, ..self }
+    }
+
     fn answer(&self) -> ErrorResponse {
-        self.refusal.response(self.realm.as_str())
+        let answer = self.refusal.response(self.realm.as_str());
+        match &self.metadata {
+            Some(url) => answer.with_resource_metadata(url),
+            None => answer,
+        }
     }
 }
 

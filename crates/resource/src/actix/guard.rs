@@ -54,6 +54,7 @@ pub struct BearerGuard {
     realm: Option<Realm>,
     on_stale: Option<OnStale>,
     error_body: Option<ErrorBody>,
+    resource_metadata: Option<Arc<str>>,
 }
 
 /// The result of a check that did not wait.
@@ -70,7 +71,7 @@ impl BearerGuard {
     }
 
     fn of(tokens: Tokens) -> Self {
-        Self { tokens, realm: None, on_stale: None, error_body: None }
+        Self { tokens, realm: None, on_stale: None, error_body: None, resource_metadata: None }
     }
 
     /// Sets the realm of challenges (RFC 9110 §11.5).
@@ -83,6 +84,13 @@ impl BearerGuard {
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = Some(on_stale);
         self.tokens.note(on_stale);
+        self
+    }
+
+    /// Sets where challenges say that the metadata of this resource is (RFC 9728 §5.1): an absolute URL. By default, it is
+    /// that of [`BearerBuilder::resource`](crate::BearerBuilder::resource).
+    pub fn resource_metadata(mut self, url: impl Into<Arc<str>>) -> Self {
+        self.resource_metadata = Some(url.into());
         self
     }
 
@@ -210,7 +218,8 @@ impl BearerGuard {
         let refusal = refusal.into();
         // The reason contains nothing from the token.
         tracing::debug!(reason = %refusal, "a request was refused");
-        BearerError::new(realm, refusal).or_body(self.error_body.as_ref())
+        let metadata = self.resource_metadata.clone().or_else(|| self.tokens.resource_metadata().map(Into::into));
+        BearerError::new(realm, refusal).or_body(self.error_body.as_ref()).with_metadata(metadata)
     }
 
     /// Uses the application's data for what the guard itself does not set.
@@ -223,6 +232,7 @@ impl BearerGuard {
     /// Uses another guard's settings for what this one does not set.
     pub(super) fn or_guard(mut self, other: &Self) -> Self {
         self.realm = self.realm.or_else(|| other.realm.clone());
+        self.resource_metadata = self.resource_metadata.or_else(|| other.resource_metadata.clone());
         self.or_data(other.on_stale.as_ref(), other.error_body.as_ref())
     }
 

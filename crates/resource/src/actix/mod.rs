@@ -5,6 +5,7 @@ mod error;
 mod error_body;
 mod extract;
 mod guard;
+mod metadata;
 mod middleware;
 mod roles;
 

@@ -22,12 +22,14 @@ pub struct BearerError {
     refusal: Refusal,
     realm: Arc<str>,
     body: Option<ErrorBody>,
+    /// Where the metadata of the resource is.
+    metadata: Option<Arc<str>>,
 }
 
 impl BearerError {
     /// Creates an error, for a guard of your own. The realm appears in the challenge.
     pub fn new(realm: impl Into<Arc<str>>, refusal: impl Into<Refusal>) -> Self {
-        Self { refusal: refusal.into(), realm: realm.into(), body: None }
+        Self { refusal: refusal.into(), realm: realm.into(), body: None, metadata: None }
     }
 
     /// Why the request is refused.
@@ -55,8 +57,16 @@ impl BearerError {
         Self { body: body.cloned(), ..self }
     }
 
-    fn answer(&self) -> ErrorResponse {
-        self.refusal.response(&self.realm)
+    pub(super) fn with_metadata(self, metadata: Option<Arc<str>>) -> Self {
+        Self { metadata, ..self }
+    }
+
+    pub(super) fn answer(&self) -> ErrorResponse {
+        let answer = self.refusal.response(&self.realm);
+        match &self.metadata {
+            Some(url) => answer.with_resource_metadata(url),
+            None => answer,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub struct BearerGuard {
     realm: Option<Arc<str>>,
     on_stale: Option<OnStale>,
     error_body: Option<ErrorBody>,
+    resource_metadata: Option<Arc<str>>,
 }
 
 impl BearerGuard {
@@ -43,7 +44,7 @@ impl BearerGuard {
     }
 
     fn of(tokens: Tokens) -> Self {
-        Self { tokens, realm: None, on_stale: None, error_body: None }
+        Self { tokens, realm: None, on_stale: None, error_body: None, resource_metadata: None }
     }
 
     /// Sets the realm of challenges (RFC 9110 §11.5).
@@ -56,6 +57,13 @@ impl BearerGuard {
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = Some(on_stale);
         self.tokens.note(on_stale);
+        self
+    }
+
+    /// Sets where challenges say that the metadata of this resource is (RFC 9728 §5.1): an absolute URL. By default, it is
+    /// that of [`BearerBuilder::resource`](crate::BearerBuilder::resource).
+    pub fn resource_metadata(mut self, url: impl Into<Arc<str>>) -> Self {
+        self.resource_metadata = Some(url.into());
         self
     }
 
@@ -161,7 +169,8 @@ impl BearerGuard {
         let refusal = refusal.into();
         // The reason contains nothing from the token.
         tracing::debug!(reason = %refusal, "a request was refused");
-        BearerError::new(realm, refusal).with_body(self.error_body.as_ref())
+        let metadata = self.resource_metadata.clone().or_else(|| self.tokens.resource_metadata().map(Into::into));
+        BearerError::new(realm, refusal).with_body(self.error_body.as_ref()).with_metadata(metadata)
     }
 
     /// True if a token that `other` has accepted needs no other look: both trust the same issuers, and this one has no
@@ -173,6 +182,7 @@ impl BearerGuard {
     /// Uses another guard's settings for what this one does not set.
     pub(super) fn or(mut self, other: &Self) -> Self {
         self.realm = self.realm.or_else(|| other.realm.clone());
+        self.resource_metadata = self.resource_metadata.or_else(|| other.resource_metadata.clone());
         self.on_stale = self.on_stale.or(other.on_stale);
         self.error_body = self.error_body.or_else(|| other.error_body.clone());
         self

@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::error::BearerError;
+use super::grpc;
 use super::guard::BearerGuard;
 use crate::need::Need;
 use crate::refusal::Refusal;
@@ -18,6 +19,11 @@ use crate::verified::Verified;
 
 /// A layer that lets a request pass only with a valid token that has the required scopes, or a role.
 /// [`BearerGuard::require`] creates it.
+///
+/// A gRPC service of tonic is guarded as well: [`Routes::into_axum_router`] makes a router of it. Its clients get a status of
+/// gRPC (`UNAUTHENTICATED`, `PERMISSION_DENIED`, `UNAVAILABLE`).
+///
+/// [`Routes::into_axum_router`]: https://docs.rs/tonic/latest/tonic/service/struct.Routes.html#method.into_axum_router
 ///
 /// It reads only the headers, never the body. Put CORS layers outside it, because a preflight request has no token. With
 /// axum, use `Router::route_layer`, or `nest` the router: `Router::layer` guards the fallback as well, and unknown paths of a
@@ -85,9 +91,11 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let required = self.required.clone();
+        let is_grpc = grpc::is_grpc(request.headers());
         Box::pin(async move {
             match required.admit(request).await {
                 Ok(request) => inner.call(request).await,
+                Err(refused) if is_grpc => Ok(grpc::response(&refused.answer())),
                 Err(refused) => Ok(refused.into_response()),
             }
         })

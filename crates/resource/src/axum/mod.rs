@@ -54,8 +54,10 @@
 mod error;
 mod error_body;
 mod extract;
+mod grpc;
 mod guard;
 mod layer;
+mod metadata;
 mod roles;
 
 pub use error::BearerError;

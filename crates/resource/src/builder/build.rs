@@ -19,6 +19,7 @@ use crate::remote::http::Credentials;
 use crate::remote::metadata::{Endpoints, Search};
 use crate::remote::name::Name;
 use crate::remote::{Fed, Plan, RemoteKeys, Replica, Task, address};
+use crate::resource_metadata;
 use crate::scopes::is_scope_name;
 use crate::source::{DenySource, KeySource, OnStale};
 use crate::verifier::{Verifier, VerifierSettings};
@@ -83,8 +84,8 @@ impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
     pub(crate) fn without_network(mut self) -> Result<(VerifierSettings, Description, OnStale), BuildError> {
         let settings = self.settings()?;
         let token_url = self.token_url.unwrap_or_else(|| format!("{}/token", self.issuer.trim_end_matches('/')));
-        let (issuer, scopes, realm) = (self.issuer, self.scopes, self.realm);
-        Ok((settings, Description { issuer, token_url: Some(token_url), scopes, realm }, self.on_stale))
+        let Self { issuer, scopes, realm, resource, .. } = self;
+        Ok((settings, Description { issuer, token_url: Some(token_url), scopes, realm, resource }, self.on_stale))
     }
 
     fn settings(&mut self) -> Result<VerifierSettings, BuildError> {
@@ -112,6 +113,9 @@ impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
         }
         if let Some((name, _)) = self.scopes.iter().find(|(name, _)| !is_scope_name(name)) {
             return Err(BuildError::BadScope(name.clone()));
+        }
+        if let Some(resource) = &self.resource {
+            resource_metadata::check(resource, self.allow_plain_http)?;
         }
         let algorithms = accepted_algorithms(algorithms.take(), matches!(self.keys, Keys::Secret(_)))?;
         let expected = Expected::new(self.issuer.as_str(), std::mem::take(audiences), algorithms)
@@ -170,7 +174,13 @@ impl<B: From<OAuth2PasswordBearer>> BearerBuilder<B> {
         let replica = (!matches!(self.denylist, Denylist::None))
             .then(|| Arc::new(Replica::new(self.issuer.clone(), Arc::clone(&self.clock), self.lease)));
         let token_url = known.token_url.clone();
-        let description = Description { issuer: self.issuer, token_url, scopes: self.scopes, realm: self.realm };
+        let description = Description {
+            issuer: self.issuer,
+            token_url,
+            scopes: self.scopes,
+            realm: self.realm,
+            resource: self.resource,
+        };
         let found = Arc::new(OnceLock::new());
         let following = Following {
             keys: keys.clone(),

@@ -6,7 +6,7 @@ use actix_web::{App, HttpServer, web};
 use ficha_resource::{AnyScope, Bearer, BearerGuard, ErrorBody, HasRole, MaybeBearer, OnStale, TestIssuer};
 use serde_json::json;
 
-use crate::{Editor, NotesRead, NotesWrite, Team, listener};
+use crate::{Editor, NotesRead, NotesWrite, Team, listener, metadata};
 
 async fn notes(_user: Bearer<NotesRead>) -> &'static str {
     "notes"
@@ -65,6 +65,12 @@ pub fn start(issuer: &TestIssuer) -> SocketAddr {
                     .route("/same", web::get().to(notes))
                     .route("/same", web::post().to(add)),
             )
+            .service(
+                web::resource("/described")
+                    .app_data(BearerGuard::from(&oauth2).resource_metadata(metadata().url()))
+                    .route(web::get().to(notes)),
+            )
+            .route(&metadata().path(), web::get().to(|| std::future::ready(metadata())))
             .service(web::scope("/problem").app_data(problem()).route("", web::get().to(notes)))
     };
     let listener = listener();

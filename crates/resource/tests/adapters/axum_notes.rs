@@ -9,7 +9,7 @@ use ficha_resource::{AnyScope, OnStale, TestIssuer};
 use http::header::CONTENT_TYPE;
 use serde_json::json;
 
-use crate::{Editor, NotesRead, NotesWrite, Team, listener};
+use crate::{Editor, NotesRead, NotesWrite, Team, listener, metadata};
 
 async fn notes(_user: Bearer<NotesRead>) -> &'static str {
     "notes"
@@ -58,6 +58,8 @@ pub fn start(issuer: &TestIssuer) -> SocketAddr {
         .merge(admin.route_layer(guard.require("notes:admin")))
         .merge(within("/open/strict", strict).merge(same).route_layer(open.require("notes:read")))
         .merge(part("/any").route_layer(guard.require_any(["a", "b"])))
+        .merge(within("/described", guard.clone().resource_metadata(metadata().url())))
+        .route(&metadata().path(), get(metadata()))
         .merge(part("/editors").route_layer(guard.require_role("editor")));
     let listener = listener();
     let address = listener.local_addr().unwrap();

@@ -3,11 +3,12 @@
 
 mod actix_notes;
 mod axum_notes;
+mod grpc;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ficha_resource::{TestIssuer, roles, scopes};
+use ficha_resource::{ResourceMetadata, TestIssuer, roles, scopes};
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, Response};
 use serde::Deserialize;
@@ -234,6 +235,38 @@ async fn a_layer_that_accepts_a_stale_list_does_not_decide_for_its_handlers() {
     assert_eq!(statuses(&answers), [200, 200, 503, 200, 403, 404]);
     assert!(answers[4].challenge.as_deref().is_some_and(|text| text.contains("realm=\"open\"")), "{:?}", answers[4]);
     assert!(answers[4].body.contains("\"title\""), "{:?}", answers[4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_challenge_leads_to_the_metadata_of_the_resource() {
+    let answers = alike(async |issuer, api| {
+        vec![
+            api.ask(Method::GET, "/described", &[]).await,
+            api.get("/described", "x").await,
+            api.get("/described", &issuer.token().sign()).await,
+            api.ask(Method::GET, "/notes", &[]).await,
+            api.ask(Method::GET, &metadata().path(), &[]).await,
+        ]
+    })
+    .await;
+    assert_eq!(statuses(&answers), [401, 401, 403, 401, 200]);
+    let url = "resource_metadata=\"https://example.com/.well-known/oauth-protected-resource/notes\"";
+    for refused in &answers[..3] {
+        assert!(refused.challenge.as_deref().is_some_and(|text| text.ends_with(url)), "{refused:?}");
+    }
+    assert!(answers[3].challenge.as_deref().is_some_and(|text| !text.contains("resource_metadata")));
+    let described: Value = serde_json::from_str(&answers[4].body).unwrap();
+    let expected = serde_json::json!({
+        "resource": "https://example.com/notes",
+        "authorization_servers": ["https://auth.example.com"],
+        "bearer_methods_supported": ["header"],
+    });
+    assert_eq!(described, expected);
+}
+
+/// What the service says about itself.
+fn metadata() -> ResourceMetadata {
+    ResourceMetadata::new("https://example.com/notes", "https://auth.example.com")
 }
 
 /// A port for a server that is started on it.

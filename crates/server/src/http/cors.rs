@@ -19,8 +19,12 @@ pub fn is_public(path: &str, base: &str) -> bool {
     PUBLIC.iter().any(|name| path.strip_prefix(base) == Some(name) || path.strip_prefix(name) == Some(base))
 }
 
-const PUBLIC: [&str; 3] =
-    ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/jwks.json"];
+const PUBLIC: [&str; 4] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/jwks.json",
+];
 
 /// The headers that such a page may read. Not left to actix-cors, which lists them in an order that differs between
 /// workers: responses that must not differ have to be the same to the byte.

@@ -4,6 +4,7 @@ pub mod introspect;
 pub mod jwks;
 pub mod logout;
 pub mod metadata;
+pub mod resource;
 pub mod revoke;
 pub mod token;
 

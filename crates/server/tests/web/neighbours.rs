@@ -5,8 +5,12 @@ use ficha_testing::{App, PASSWORD, Tokens};
 use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
 use serde_json::Value;
 
-const WELL_KNOWN: [&str; 3] =
-    ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/jwks.json"];
+const WELL_KNOWN: [&str; 4] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/jwks.json",
+];
 
 async fn error(response: reqwest::Response) -> (u16, String, String) {
     let status = response.status().as_u16();
@@ -55,6 +59,14 @@ ficha_store::on_both_databases! {
             let same: Value = app.get(path).await.json().await.expect("JSON");
             assert_eq!((same, &answer["issuer"]), (answer.clone(), &"https://auth.example.com/id".into()), "{path}");
         }
+        // A client that knows only the API: from the refusal to the issuer (RFC 9728).
+        let refused = app.get("/id/users/me").await;
+        let url = "https://auth.example.com/.well-known/oauth-protected-resource/id";
+        let challenge = refused.headers()["www-authenticate"].to_str().expect("a text");
+        assert_eq!(challenge, format!("Bearer realm=\"ficha\", resource_metadata=\"{url}\""));
+        let resource: Value = app.get("/.well-known/oauth-protected-resource/id").await.json().await.expect("JSON");
+        assert_eq!(resource["resource"], "https://auth.example.com/id");
+        assert_eq!(resource["authorization_servers"], serde_json::json!(["https://auth.example.com/id"]));
         for path in WELL_KNOWN {
             for origin in ["https://app.example.com", "https://anybody.example", "null"] {
                 let request = app.http.get(app.url(&format!("/id{path}"))).header(ORIGIN, origin);

@@ -19,6 +19,7 @@ mod users;
 
 pub use api::sessions::session_search;
 pub use http::cors::{WebOrigin, WebOriginError};
+pub use http::gate_listener::GateBind;
 pub use http::network::{NetworkError, parse_network};
 pub use http::tls::TlsSettings;
 pub use ipnet::IpNet;

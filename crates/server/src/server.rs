@@ -10,6 +10,7 @@ use ficha_authority::{Authority, Issuer, Settings, Tasks};
 
 use crate::http::connections::Connections;
 use crate::http::cors::WebOrigin;
+use crate::http::gate_listener::{GateBind, GateListener, listen_at};
 use crate::http::rlimit;
 use crate::http::serve::serve;
 use crate::http::tls::{Certificate, TlsSettings};
@@ -26,8 +27,8 @@ pub struct ServerSettings {
     pub bind: SocketAddr,
     /// Another address for `/metrics`, over plain HTTP. If set, the first one does not have it.
     pub metrics_bind: Option<SocketAddr>,
-    /// Another address for `/verify`, over plain HTTP: proxies on this machine ask there about tokens. `None`: nowhere.
-    pub gate_bind: Option<SocketAddr>,
+    /// Where proxies on this machine ask about tokens, over plain HTTP (`/verify`). `None`: nowhere.
+    pub gate_bind: Option<GateBind>,
     /// An address of its own for the admin API and the console. If set, the first one does not have them, but for what is
     /// about one's own account.
     pub admin: Option<AdminSite>,
@@ -81,7 +82,7 @@ impl ServerSettings {
         Ok(Listeners {
             main: listen(self.bind, "server.bind")?,
             metrics: self.metrics_bind.map(|address| listen(address, "server.metrics_bind")).transpose()?,
-            gate: self.gate_bind.map(|address| listen(address, "server.gate_bind")).transpose()?,
+            gate: self.gate_bind.as_ref().map(listen_gate).transpose()?,
             admin: self.admin.as_ref().map(|admin| listen(admin.bind, "admin.bind")).transpose()?,
         })
     }
@@ -93,7 +94,7 @@ pub struct Listeners {
     pub(crate) main: TcpListener,
     pub(crate) metrics: Option<TcpListener>,
     pub(crate) admin: Option<TcpListener>,
-    pub(crate) gate: Option<TcpListener>,
+    pub(crate) gate: Option<GateListener>,
 }
 
 impl Listeners {
@@ -116,6 +117,16 @@ fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, Ser
     Ok(listener)
 }
 
+fn listen_gate(bind: &GateBind) -> Result<GateListener, ServerError> {
+    match bind {
+        GateBind::Address(address) => listen(*address, "server.gate_bind").map(GateListener::Address),
+        GateBind::Socket(path) => match listen_at(path) {
+            Ok(listener) => Ok(GateListener::Socket(listener, path.clone())),
+            Err(why) => Err(ServerError::Socket { path: path.clone(), why }),
+        },
+    }
+}
+
 /// Why a server can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -126,6 +137,17 @@ pub enum ServerError {
         address: SocketAddr,
         /// The setting that names it.
         setting: &'static str,
+        /// What the operating system says.
+        why: std::io::Error,
+    },
+    /// The Unix socket of the gate can't be listened on.
+    #[error(
+        "can't listen at the socket {}: {why}; stop what uses it, create its folder, or set server.gate_bind to another path",
+        path.display()
+    )]
+    Socket {
+        /// Its path.
+        path: PathBuf,
         /// What the operating system says.
         why: std::io::Error,
     },
@@ -176,8 +198,8 @@ impl Server {
     }
 
     /// Where it listens for `/verify`, if it does.
-    pub fn gate_address(&self) -> Option<SocketAddr> {
-        self.listeners.gate.as_ref().and_then(|listener| listener.local_addr().ok())
+    pub fn gate_bind(&self) -> Option<GateBind> {
+        self.listeners.gate.as_ref().and_then(GateListener::bind)
     }
 
     /// Where it listens for the admin API and the pages, if that is another address.

@@ -10,7 +10,7 @@ use ficha_authority::{
     Issuer, MasterKeySource, NewClient, NewPassword, NewUser, Password, PasswordSettings, Secret, SessionSettings,
     Settings, SigningSettings, TokenSettings, first_start,
 };
-use ficha_server::{Server, ServerSettings, TlsSettings};
+use ficha_server::{GateBind, Server, ServerSettings, TlsSettings};
 use ficha_store::testing::TestDatabase;
 use ficha_token::Algorithm;
 use ficha_token::{ManualClock, SystemEntropy};
@@ -108,7 +108,7 @@ pub struct App {
     /// Where the admin API and the pages are, if they have an address of their own.
     pub admin_address: Option<SocketAddr>,
     /// Where proxies ask about tokens, if they may.
-    pub gate_address: Option<SocketAddr>,
+    pub gate: Option<GateBind>,
     pub clock: Arc<ManualClock>,
     pub authority: Authority,
     /// The store that it uses.
@@ -171,7 +171,7 @@ impl App {
         let tls = options.server.tls.is_some();
         let server = Server::bind(authority.clone(), options.server).expect("port 0 is free");
         let (address, admin_address) = (server.address(), server.admin_address());
-        let gate_address = server.gate_address();
+        let gate = server.gate_bind();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
             let stopped = async {
@@ -183,7 +183,7 @@ impl App {
         Self {
             address,
             admin_address,
-            gate_address,
+            gate,
             clock,
             admin: authority.admin(),
             store,

@@ -84,7 +84,7 @@ pub async fn run(
     if let Some(address) = server.metrics_address() {
         tracing::info!(%address, "metrics are served at an address of their own");
     }
-    if let Some(address) = server.gate_address() {
+    if let Some(address) = server.gate_bind() {
         tracing::info!(%address, "proxies may ask about tokens at /verify");
     }
     if let (Some(address), Some(admin)) = (server.admin_address(), &configuration.server.admin) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ficha_authority::Secret;
-use ficha_server::{IpNet, WebOrigin};
+use ficha_server::{GateBind, IpNet, WebOrigin};
 use ficha_token::Algorithm;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ pub struct Raw {
 pub struct Server {
     pub bind: Is<SocketAddr>,
     pub metrics_bind: Option<Is<SocketAddr>>,
-    pub gate_bind: Option<Is<SocketAddr>>,
+    pub gate_bind: Option<Is<GateBind>>,
     pub issuer: Option<Is<Text>>,
     pub behind_tls_proxy: Is<bool>,
     pub trusted_proxies: Is<Vec<IpNet>>,

@@ -8,7 +8,7 @@ use ficha_authority::{
     AdminSettings, Cost, DenylistSettings, Issuer, MasterKeySource, PasswordSettings, SessionSettings, Settings,
     SettingsError, SigningSettings, TokenSettings,
 };
-use ficha_server::{AdminSite, ServerSettings, TlsSettings, WebOrigin, WebOriginError};
+use ficha_server::{AdminSite, GateBind, ServerSettings, TlsSettings, WebOrigin, WebOriginError};
 
 use super::error::ConfigProblem;
 use super::layer::Layer;
@@ -96,16 +96,17 @@ pub fn issuer_of(bind: SocketAddr, tls: bool) -> Result<Issuer, ConfigProblem> {
 }
 
 /// Where proxies ask about tokens. It tells anybody who can ask what is in a token: it is for this machine alone.
-fn gate(raw: &Raw, merged: &Layer) -> Result<Option<SocketAddr>, ConfigProblem> {
-    let Some(Is(bind)) = raw.server.gate_bind else { return Ok(None) };
-    if bind.ip().is_loopback() {
-        return Ok(Some(bind));
+fn gate(raw: &Raw, merged: &Layer) -> Result<Option<GateBind>, ConfigProblem> {
+    let Some(Is(bind)) = &raw.server.gate_bind else { return Ok(None) };
+    match bind {
+        GateBind::Address(address) if !address.ip().is_loopback() => {}
+        local => return Ok(Some(local.clone())),
     }
     Err(ConfigProblem::BadValue {
         key: "server.gate_bind".into(),
         problem: format!(
-            "is {bind}, which other machines can reach: use a loopback address such as 127.0.0.1:9300, and a proxy on this \
-             machine"
+            "is {bind}, which other machines can reach: use a loopback address such as 127.0.0.1:9300 or a socket such as \
+             unix:/run/ficha/gate.sock, and a proxy on this machine"
         ),
         origin: merged.origin("server.gate_bind").unwrap_or_default().into(),
     })

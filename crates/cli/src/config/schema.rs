@@ -49,6 +49,11 @@ fn kind(wanted: &str) -> Kind {
         "an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"" => {
             kind(json!({ "type": "string", "pattern": ":[0-9]+$" }), &["'0.0.0.0:0'"], &["'localhost'", "8080"])
         }
+        text if text.starts_with("a loopback address and a port") => kind(
+            json!({ "type": "string", "pattern": "^unix:[/~]|:[0-9]+$" }),
+            &["'127.0.0.1:9300'", "'unix:/run/ficha/gate.sock'"],
+            &["'localhost'", "'unix:gate.sock'", "9300"],
+        ),
         "a URL that begins with sqlite:// or postgres://" => kind(
             json!({ "type": "string", "pattern": "^(sqlite|postgres|postgresql)://" }),
             &["'sqlite://x'", "'postgres://x'", "'postgresql://x'"],

@@ -305,12 +305,14 @@ fn the_admin_api_has_an_address_and_an_origin_that_fit() {
 #[test]
 fn the_gate_is_for_this_machine_alone() {
     assert_eq!(environment(NONE).unwrap().server.gate_bind, None);
-    for bind in ["127.0.0.1:9300", "[::1]:0"] {
+    for bind in ["127.0.0.1:9300", "[::1]:0", "unix:/run/ficha/gate.sock"] {
         let gate = environment(&[("FICHA__SERVER__GATE_BIND", bind)]).unwrap().server.gate_bind;
         assert_eq!(gate, bind.parse().ok());
     }
     let refused = refusal(&[("FICHA__SERVER__GATE_BIND", "0.0.0.0:9300")]);
     assert!(refused.starts_with("server.gate_bind is 0.0.0.0:9300") && refused.contains("loopback"), "{refused}");
+    let refused = refusal(&[("FICHA__SERVER__GATE_BIND", "unix:gate.sock")]);
+    assert!(refused.contains("unix:/run/ficha/gate.sock"), "{refused}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ficha_authority::{Secret, Store};
-use ficha_server::{IpNet, WebOrigin, parse_network};
+use ficha_server::{GateBind, IpNet, WebOrigin, parse_network};
 use ficha_token::Algorithm;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -166,6 +166,24 @@ impl Setting for SocketAddr {
 
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+impl Setting for GateBind {
+    fn wanted() -> String {
+        "a loopback address and a port, such as \"127.0.0.1:9300\", or a socket, such as \"unix:/run/ficha/gate.sock\""
+            .into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text.strip_prefix("unix:").map(|path| home::expand(path.into())) {
+            Some(path) => format!("unix:{}", path.display()).parse().ok(),
+            None => text.parse().ok(),
+        }
     }
 
     fn show(&self) -> String {

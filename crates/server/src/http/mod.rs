@@ -2,6 +2,7 @@
 
 pub(crate) mod connections;
 pub(crate) mod cors;
+pub(crate) mod gate_listener;
 pub(crate) mod headers;
 pub(crate) mod host;
 pub(crate) mod network;

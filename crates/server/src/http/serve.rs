@@ -18,13 +18,14 @@ use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
-use actix_web::rt::net::TcpStream;
+use actix_web::rt::net::{TcpStream, UnixStream};
 use ficha_authority::Issuer;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::api;
 use crate::http::connections::Connections;
 use crate::http::cors::{WebOrigin, cors};
+use crate::http::gate_listener::GateListener;
 use crate::http::headers::common_headers;
 use crate::http::stream::{ClientStream, Patience};
 use crate::http::unread_body::close_on_unread_body;
@@ -96,7 +97,14 @@ pub fn serve(
     }
     if let Some(listener) = gate {
         let site = closed(issuer, Routes { gate: true, ..Routes::default() }, false);
-        builder = listen(builder, "gate", listener, site, None, stopping.clone())?;
+        builder = match listener {
+            GateListener::Address(listener) => listen(builder, "gate", listener, site, None, stopping.clone())?,
+            GateListener::Socket(listener, _) => {
+                // Nobody asks for it.
+                let address = SocketAddr::from(([127, 0, 0, 1], 0));
+                builder.listen_uds("gate", listener, plain::<UnixStream, _>(site, address, stopping.clone()))?
+            }
+        };
     }
     if let (Some(listener), Some(AdminSite { site, .. })) = (admin, &settings.admin) {
         let pages = settings.has_pages_at(authority, site);
@@ -119,7 +127,7 @@ fn listen<Signal: Future<Output = ()> + 'static>(
 ) -> Result<ServerBuilder, ServerError> {
     let address = listener.local_addr()?;
     let Some(mut tls) = tls else {
-        return Ok(builder.listen(name, listener, plain(site, address, stopping))?);
+        return Ok(builder.listen(name, listener, plain::<TcpStream, _>(site, address, stopping))?);
     };
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = Acceptor::new(tls);
@@ -147,17 +155,17 @@ struct Site {
     loopback: bool,
 }
 
-type PlainService = BoxServiceFactory<(), TcpStream, (), (), ()>;
+type PlainService<S> = BoxServiceFactory<(), S, (), (), ()>;
 
 /// HTTP without TLS.
-fn plain<Signal: Future<Output = ()> + 'static>(
+fn plain<S: Accepted, Signal: Future<Output = ()> + 'static>(
     site: Site,
     address: SocketAddr,
     stopping: impl Fn() -> Signal + Clone + Send + 'static,
-) -> impl Fn() -> PlainService + Clone + Send + 'static {
+) -> impl Fn() -> PlainService<S> + Clone + Send + 'static {
     move || {
         let http = http(site.clone(), address, stopping.clone());
-        let plain = |stream: ClientStream| {
+        let plain = |stream: ClientStream<S>| {
             let (peer, connection) = (stream.peer(), Arc::clone(stream.connection()));
             (Watched::new(stream, connection), Protocol::Http1, peer)
         };
@@ -165,12 +173,30 @@ fn plain<Signal: Future<Output = ()> + 'static>(
     }
 }
 
+/// A connection as the system accepts it.
+trait Accepted: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Who has opened it; `None` if it is not from the network.
+    fn peer(&self) -> Option<SocketAddr>;
+}
+
+impl Accepted for TcpStream {
+    fn peer(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
+    }
+}
+
+impl Accepted for UnixStream {
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
 /// Counts a new connection, or closes it because its source holds too many.
-fn admit(
+fn admit<S: Accepted>(
     connections: Arc<Connections>,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = ClientStream, Error = (), InitError = ()> {
-    fn_service(move |stream: TcpStream| {
-        let peer = stream.peer_addr().ok();
+) -> impl ServiceFactory<S, Config = (), Response = ClientStream<S>, Error = (), InitError = ()> {
+    fn_service(move |stream: S| {
+        let peer = stream.peer();
         ready(
             connections
                 .admit(peer)

@@ -1,4 +1,4 @@
-//! A client's TCP connection, which is closed if the client leaves it unused, whatever it has begun.
+//! A client's connection, which is closed if the client leaves it unused, whatever it has begun.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -29,8 +29,8 @@ impl Default for Patience {
 }
 
 /// A connection and what is known about it.
-pub struct ClientStream {
-    stream: TcpStream,
+pub struct ClientStream<S = TcpStream> {
+    stream: S,
     peer: Option<SocketAddr>,
     connection: Arc<Connection>,
     patience: Patience,
@@ -41,9 +41,9 @@ pub struct ClientStream {
     timer: Pin<Box<Sleep>>,
 }
 
-impl ClientStream {
+impl<S> ClientStream<S> {
     /// A connection that was just accepted.
-    pub fn new(stream: TcpStream, peer: Option<SocketAddr>, connection: Arc<Connection>, patience: Patience) -> Self {
+    pub fn new(stream: S, peer: Option<SocketAddr>, connection: Arc<Connection>, patience: Patience) -> Self {
         let last = Instant::now();
         let timer = Box::pin(sleep_until(last + patience.silence));
         Self { stream, peer, connection, patience, last, end: None, timer }
@@ -96,7 +96,7 @@ impl ClientStream {
     }
 }
 
-impl AsyncRead for ClientStream {
+impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.has_ended() {
@@ -116,7 +116,7 @@ impl AsyncRead for ClientStream {
     }
 }
 
-impl ClientStream {
+impl<S> ClientStream<S> {
     fn note_written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             // It does not read what it asked for.
@@ -129,7 +129,7 @@ impl ClientStream {
     }
 }
 
-impl AsyncWrite for ClientStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -159,7 +159,7 @@ impl AsyncWrite for ClientStream {
     }
 }
 
-impl ActixStream for ClientStream {
+impl<S: ActixStream> ActixStream for ClientStream<S> {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         ActixStream::poll_read_ready(&self.stream, cx)
     }

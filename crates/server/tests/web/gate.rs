@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ficha_server::GateBind;
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, eventually, tester};
 use reqwest::Method;
@@ -10,8 +11,18 @@ use reqwest::header::AUTHORIZATION;
 
 /// A server with a gate, and the user alice.
 pub async fn app(database: &TestDatabase) -> App {
+    app_at(database, any_port()).await
+}
+
+/// A free port.
+pub fn any_port() -> GateBind {
+    GateBind::Address(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// The same, with its gate there.
+pub async fn app_at(database: &TestDatabase, bind: GateBind) -> App {
     let app = App::start_with(database, |options| {
-        options.server.gate_bind = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        options.server.gate_bind = Some(bind);
         options.settings.token.audience = Some("notes".into());
     })
     .await;
@@ -20,7 +31,7 @@ pub async fn app(database: &TestDatabase) -> App {
 }
 
 fn gate(app: &App) -> String {
-    format!("http://{}", app.gate_address.expect("a gate"))
+    format!("http://{}", app.gate.as_ref().expect("a gate"))
 }
 
 ficha_store::on_both_databases! {

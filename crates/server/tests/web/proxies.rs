@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::{App as Service, HttpRequest, HttpServer, web};
+use ficha_server::GateBind;
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, eventually, tester};
 
@@ -56,7 +57,7 @@ fn shown(language: &str, addresses: &[(&str, String)]) -> String {
 fn start_nginx(
     program: &Path,
     folder: &Path,
-    gate: SocketAddr,
+    gate: &GateBind,
     notes: SocketAddr,
 ) -> (tokio::process::Child, SocketAddr) {
     let listen = free();
@@ -83,7 +84,7 @@ fn start_nginx(
 fn start_haproxy(
     program: &Path,
     folder: &Path,
-    gate: SocketAddr,
+    gate: &GateBind,
     notes: SocketAddr,
 ) -> (tokio::process::Child, SocketAddr) {
     let listen = free();
@@ -97,14 +98,18 @@ fn start_haproxy(
     (command.spawn().expect("HAProxy starts"), listen)
 }
 
-type Start = fn(&Path, &Path, SocketAddr, SocketAddr) -> (tokio::process::Child, SocketAddr);
+type Start = fn(&Path, &Path, &GateBind, SocketAddr) -> (tokio::process::Child, SocketAddr);
 
 /// What a service behind a proxy gets, and what it does not.
-async fn a_service_behind_a_proxy(database: &TestDatabase, name: &str, start: Start) {
+async fn a_service_behind_a_proxy(database: &TestDatabase, name: &str, start: Start, has_socket: bool) {
     let Some(program) = program(name) else { return };
-    let app: App = gate::app(database).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let (_proxy, proxy) = start(&program, folder.path(), app.gate_address.expect("a gate"), notes().await);
+    let bind = match has_socket {
+        true => GateBind::Socket(folder.path().join("gate.sock")),
+        false => gate::any_port(),
+    };
+    let app: App = gate::app_at(database, bind).await;
+    let (_proxy, proxy) = start(&program, folder.path(), app.gate.as_ref().expect("a gate"), notes().await);
     let ask = async |path: &str, token: &str| {
         let request = app
             .http
@@ -148,10 +153,14 @@ async fn a_service_behind_a_proxy(database: &TestDatabase, name: &str, start: St
 
 ficha_store::on_both_databases! {
     async fn a_service_behind_nginx_refuses_a_revoked_token(database: TestDatabase) {
-        a_service_behind_a_proxy(&database, "nginx", start_nginx).await;
+        a_service_behind_a_proxy(&database, "nginx", start_nginx, false).await;
+    }
+
+    async fn a_service_behind_nginx_at_a_socket_refuses_a_revoked_token(database: TestDatabase) {
+        a_service_behind_a_proxy(&database, "nginx", start_nginx, true).await;
     }
 
     async fn a_service_behind_haproxy_refuses_a_revoked_token(database: TestDatabase) {
-        a_service_behind_a_proxy(&database, "haproxy", start_haproxy).await;
+        a_service_behind_a_proxy(&database, "haproxy", start_haproxy, false).await;
     }
 }

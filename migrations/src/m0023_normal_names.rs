@@ -19,7 +19,7 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Null: the name is its own normal form, or has none. So it is for all new users.
+        // Null if the name is in its normal form already, or has none.
         let column = text_null("normal_name");
         manager.alter_table(Table::alter().table("users").add_column(column).take()).await?;
         let mut index = Index::create().name("users_normal_name").table("users").col("normal_name").take();

@@ -14,6 +14,7 @@ use crate::keys::master_key::{MasterKey, MasterKeySource};
 use crate::keys::secret::Secret;
 use crate::own_clients::add_own_clients;
 use crate::settings::{ADMIN, ADMIN_SCOPE, FIRST_PARTY};
+use crate::user_name::other_normal_form;
 
 /// What the first start created, to be shown once.
 #[derive(Debug)]
@@ -28,9 +29,7 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     base.settings.check()?;
     if base.store.head().await?.bootstrapped {
         add_own_clients(base).await?;
-        for names in base.store.colliding_names().await? {
-            tracing::warn!(?names, "these user names look the same: each logs in with its exact spelling only");
-        }
+        complete_names(base).await?;
         return Ok(None);
     }
     let (clock, entropy) = (&*base.clock, &*base.entropy);
@@ -84,6 +83,29 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
             Some(FirstStart { admin_password: user_added.then_some(password) })
         }
     })
+}
+
+/// How far back users are looked at who have been added by a server of the release before names had a normal form, while
+/// this one was rolled out: in seconds.
+const ROLLED_OUT_WITHIN: i64 = 8 * 86_400;
+
+/// Gives new users of such a server what the migration has given to those before, and says which names look the same.
+async fn complete_names(base: &Foundation) -> Result<(), StartError> {
+    let since = base.clock.unix_now().saturating_sub(ROLLED_OUT_WITHIN);
+    for (id, name) in base.store.names_to_complete(since).await? {
+        if let Some(normal) = other_normal_form(&name) {
+            base.store.set_normal_name(id, &name, &normal).await?;
+        }
+    }
+    for users in base.store.colliding_names().await? {
+        // Not the names, which this log would keep for longer than the database does.
+        let ids: Vec<String> = users.into_iter().map(|(id, _)| id.to_string()).collect();
+        tracing::warn!(
+            users = ids.join(" "),
+            "names look the same: each of these users logs in with the exact one only"
+        );
+    }
+    Ok(())
 }
 
 /// Checks that the master key opens the keys in a database. It writes nothing, and the tables may be missing or of an

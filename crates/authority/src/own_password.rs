@@ -47,7 +47,7 @@ impl Authority {
         };
         if changed.is_err() {
             // The password was right: nobody should learn that without an event.
-            self.record_refusal(&client, source, Some(&name)).await.map_err(refused)?;
+            self.record_refusal(&client, source, &name).await.map_err(refused)?;
         }
         changed
     }

@@ -62,7 +62,7 @@ fn why(error: Error) -> String {
 }
 
 /// The user whose name this is: exactly, or else in its normal form. Of several who have the same normal form, each has
-/// only the exact name; they are from before names had one.
+/// only the exact name; they are from before names had one. For whatever changes a user, only the exact name will do.
 pub async fn find_user(store: &Store, typed: &str) -> Result<Option<UserRecord>, StoreError> {
     if typed.len() > MAX_NAME_BYTES || typed.contains('\0') {
         return Ok(None);
@@ -75,6 +75,17 @@ pub async fn find_user(store: &Store, typed: &str) -> Result<Option<UserRecord>,
         None if found.len() == 1 => Ok(found.pop()),
         None => Ok(None),
     }
+}
+
+/// The normal form of a name that is stored, if that is another text.
+pub fn other_normal_form(name: &str) -> Option<String> {
+    normal_form(name).ok().map(Cow::into_owned).filter(|normal| normal != name)
+}
+
+/// True if both are spellings of one name.
+pub fn are_alike(one: &str, other: &str) -> bool {
+    let normal = |name| normal_form(name).unwrap_or(Cow::Borrowed(name));
+    one == other || normal(one) == normal(other)
 }
 
 /// The name by which failed logins are counted: that of the account, or the normal form of what was typed.

@@ -25,6 +25,24 @@ impl NewScopes {
         declared.map_or(Self(Vec::new()), |all| Self::among(wanted, all.iter().map(|scope| scope.name.as_str())))
     }
 
+    /// Those that are declared now, whatever the command names: for [`NewScopes::since`].
+    pub async fn all_here(context: &AdminContext) -> Vec<String> {
+        let declared = context.admin.scopes(&actor()).await;
+        declared.map_or(Vec::new(), |all| all.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The same of a server elsewhere, if its list may be read.
+    pub async fn all_there(remote: &Remote) -> Vec<String> {
+        remote.client.scopes().await.map_or(Vec::new(), |all| all.into_iter().map(|scope| scope.name).collect())
+    }
+
+    /// Those that have been declared since.
+    pub fn since(before: &[String], now: Vec<String>) -> Self {
+        // An empty list may be one that could not be read.
+        let is_known = !before.is_empty();
+        Self(now.into_iter().filter(|name| is_known && !before.contains(name)).collect())
+    }
+
     fn among<'a>(wanted: &Scope, declared: impl Iterator<Item = &'a str>) -> Self {
         let declared: Vec<&str> = declared.collect();
         Self(wanted.iter().filter(|name| !declared.contains(name)).map(str::to_owned).collect())

@@ -72,7 +72,10 @@ pub enum CliError {
     Output(std::io::Error),
     /// The same, after something was changed: a secret that was made is not shown again.
     #[error("the change was made, but the output could not be written: {0}")]
-    Unsaid(std::io::Error),
+    OutputLostAfterChange(std::io::Error),
+    /// Standard output can't be written, by a command that has found nothing to do.
+    #[error("the output could not be written: {0}")]
+    NothingDone(std::io::Error),
     /// The terminal can't be asked.
     #[error("the question could not be written: {0}")]
     Asking(std::io::Error),

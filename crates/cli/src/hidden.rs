@@ -18,7 +18,8 @@ pub fn ask(prompt: &str) -> Result<Zeroizing<String>, CliError> {
 #[cfg(unix)]
 fn without_interruption<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     use signal_hook::consts::SIGINT;
-    /// False while a prompt is open: the signal then does nothing.
+    /// False while a prompt is open: the signal then does nothing. One that another process sends meanwhile is lost; Ctrl-C
+    /// is a character to rpassword.
     static ENDS: LazyLock<io::Result<Arc<AtomicBool>>> = LazyLock::new(|| {
         let ends = Arc::new(AtomicBool::new(true));
         signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&ends)).map(|_| ends)

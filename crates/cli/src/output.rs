@@ -20,6 +20,14 @@ pub fn say(line: &str) -> Result<(), CliError> {
     print(&format!("{line}\n"))
 }
 
+/// Prints that there was nothing to do, by a command that changes things otherwise.
+pub fn say_unchanged(line: &str) -> Result<(), CliError> {
+    say(line).map_err(|error| match error {
+        CliError::Output(error) => CliError::NothingDone(error),
+        other => other,
+    })
+}
+
 /// Prints a warning on standard error: it is not part of the output.
 pub fn warn(line: &str) {
     // Standard error without a reader ends nothing.

@@ -143,7 +143,9 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn read(path: &Path) -> Result<Option<Tokens>, StoreError> {
     // To open a pipe would wait for whoever writes into it.
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_file() => return Err(StoreError::InvalidFile { path: path.to_owned() }),
+        Ok(found) if !found.is_file() => {
+            return Err(failed(path, std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")));
+        }
         _ => {}
     }
     let file = match File::open(path) {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A `Bearer` challenge: `Bearer realm="…", error="…", error_description="…", scope="…"`, with each parameter at most
-/// once.
+/// A `Bearer` challenge: `Bearer realm="…", error="…", error_description="…", scope="…", resource_metadata="…"`, with each
+/// parameter at most once.
 ///
 /// The result is always a valid header value. In the realm, quotes and backslashes are escaped; in the other parameters
 /// they become `'`. Every other character that RFC 6750 §3 does not allow becomes `?`.
@@ -78,7 +78,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// RFC 6750 §3 allows no quote or backslash in the other three parameters: %x20-21 / %x23-5B / %x5D-7E.
+/// RFC 6750 §3 allows no quote or backslash in the other parameters: %x20-21 / %x23-5B / %x5D-7E.
 fn without_quotes(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -114,12 +114,14 @@ mod tests {
     #[test]
     fn a36_no_value_breaks_out_of_its_quotes() {
         let nasty = "a\"b\\c\r\nX-Evil: 1é";
-        let challenge = Challenge::new(nasty).error(nasty).description(nasty).scope(nasty).to_string();
+        let challenge = Challenge::new(nasty).error(nasty).description(nasty).scope(nasty);
+        let challenge = challenge.resource_metadata(nasty).to_string();
         assert_eq!(
             challenge,
             concat!(
                 r#"Bearer realm="a\"b\\c??X-Evil: 1?", error="a'b'c??X-Evil: 1?", "#,
-                r#"error_description="a'b'c??X-Evil: 1?", scope="a'b'c??X-Evil: 1?""#
+                r#"error_description="a'b'c??X-Evil: 1?", scope="a'b'c??X-Evil: 1?", "#,
+                r#"resource_metadata="a'b'c??X-Evil: 1?""#
             )
         );
     }

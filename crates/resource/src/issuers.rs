@@ -13,6 +13,7 @@ use crate::error::VerifyError;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::presented::Presented;
 use crate::readiness::IssuersReadiness;
+use crate::resource_metadata::ResourceMetadata;
 use crate::source::OnStale;
 use crate::stats::Stats;
 use crate::verified::Verified;
@@ -73,6 +74,19 @@ impl Issuers {
         self.on_stale = Some(on_stale);
         self.bearers().for_each(|bearer| bearer.note(on_stale));
         self
+    }
+
+    /// The metadata of this service (RFC 9728), if [`BearerBuilder::resource`](crate::BearerBuilder::resource) has named it: with
+    /// all issuers whose value has the same name, and the scopes of each.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        let resource = self.resource()?;
+        let alike = self.bearers().filter_map(OAuth2PasswordBearer::resource_metadata);
+        alike.filter(|metadata| metadata.resource == resource).reduce(ResourceMetadata::joined)
+    }
+
+    /// The first that is named.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        self.bearers().find_map(|bearer| bearer.description().resource.as_deref())
     }
 
     /// Verifies a token with the issuer that it names, and waits up to 2 s if its key is being fetched; see

@@ -37,20 +37,30 @@ impl ResourceMetadata {
         }
     }
 
-    /// Its address, as in the challenges: the well-known part goes between the resource's host and path (RFC 9728 §3.1).
+    /// Its address, as in the challenges: the well-known part goes between the resource's host and path (RFC 9728 §3.1). Empty
+    /// if the resource is no absolute URL.
     pub fn url(&self) -> String {
-        metadata_url(&self.resource).map_or_else(String::new, String::from)
+        metadata_url(&self.resource).unwrap_or_default()
     }
 
     /// The path of [`url`](Self::url), such as `/.well-known/oauth-protected-resource`.
     pub fn path(&self) -> String {
-        metadata_url(&self.resource).map_or_else(String::new, |url| url.path().to_owned())
+        Url::parse(&self.url()).map_or_else(|_| WELL_KNOWN.to_owned(), |url| url.path().to_owned())
     }
 
     /// The document.
     pub fn json(&self) -> String {
         // Texts are always JSON.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// With what another issuer's says.
+    pub(crate) fn joined(mut self, other: Self) -> Self {
+        self.authorization_servers.extend(other.authorization_servers);
+        let new = other.scopes_supported.into_iter().filter(|name| !self.scopes_supported.contains(name));
+        let new: Vec<String> = new.collect();
+        self.scopes_supported.extend(new);
+        self
     }
 
     pub(crate) fn of(description: &Description) -> Option<Self> {
@@ -77,11 +87,14 @@ pub(crate) fn check(resource: &str, allow_plain_http: bool) -> Result<(), BuildE
     Ok(())
 }
 
-fn metadata_url(resource: &str) -> Option<Url> {
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// The address of a resource's metadata. Only a slash right behind the host is left out.
+pub(crate) fn metadata_url(resource: &str) -> Option<String> {
     let mut url = Url::parse(resource).ok()?;
-    let path = format!("/.well-known/oauth-protected-resource{}", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    Some(url)
+    let path = if url.path() == "/" { "" } else { url.path() };
+    url.set_path(&format!("{WELL_KNOWN}{path}"));
+    Some(url.into())
 }
 
 #[cfg(test)]
@@ -94,6 +107,7 @@ mod tests {
             ("https://notes.example.com", "/.well-known/oauth-protected-resource"),
             ("https://notes.example.com/", "/.well-known/oauth-protected-resource"),
             ("https://example.com:8443/notes", "/.well-known/oauth-protected-resource/notes"),
+            ("https://example.com/notes/", "/.well-known/oauth-protected-resource/notes/"),
         ] {
             let metadata = ResourceMetadata::new(resource, "https://auth.example.com");
             assert_eq!(metadata.path(), path, "{resource}");

@@ -10,6 +10,7 @@ use crate::error::VerifyError;
 use crate::issuers::Issuers;
 use crate::password_bearer::OAuth2PasswordBearer;
 use crate::presented::Presented;
+use crate::resource_metadata::metadata_url;
 use crate::source::OnStale;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
@@ -94,12 +95,12 @@ impl Tokens {
 
     /// Where the metadata of the resource is (RFC 9728).
     pub(crate) fn resource_metadata(&self) -> Option<String> {
-        let of = |bearer: &OAuth2PasswordBearer| bearer.resource_metadata().map(|metadata| metadata.url());
-        match self {
+        let resource = match self {
             Self::Verifier(_) => None,
-            Self::Bearer(bearer) => of(bearer),
-            Self::Issuers(issuers) => issuers.bearers().find_map(of),
-        }
+            Self::Bearer(bearer) => bearer.description().resource.as_deref(),
+            Self::Issuers(issuers) => issuers.resource(),
+        };
+        resource.and_then(metadata_url)
     }
 
     /// True if both accept exactly the same tokens.

@@ -30,7 +30,9 @@ impl Admin {
         let store = &self.base.store;
         let cause = store.check_actor(&self.cause(actor)).await?;
         let (id, sessions) = match find_user(store, who).await? {
-            Some(user) => (user.id, self.delete_user(actor, who).await?),
+            Some(user) if user.name != who => return Err(AdminError::OtherSpelling(user.id)),
+            // By id: the name may be another's by then.
+            Some(user) => (user.id, self.delete_user(actor, &user.id.to_string()).await?),
             None => {
                 // What they held is not known any more.
                 actor.require_any_scope()?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
-use crate::user_name::find_user;
+use crate::user_name::{are_alike, find_user};
 
 /// How many events are read at a time.
 const BATCH: u64 = 500;
@@ -190,7 +190,7 @@ impl Admin {
             (None, _) => Some(None),
             // Otherwise a list would tell whether there is somebody of that name.
             (Some(name), Sight::Own(own)) => {
-                let is_own = name.parse() == Ok(*own) || actor.name() == Some(name.as_str());
+                let is_own = name.parse() == Ok(*own) || actor.name().is_some_and(|own| are_alike(own, name));
                 is_own.then_some(Some(*own))
             }
             (Some(name), _) => match name.parse::<Uuid>() {

@@ -11,8 +11,10 @@ use zeroize::Zeroizing;
 use super::import_lines::{ImportFormat, ImportedUser};
 use super::jobs::{JobInput, MOST_LINES};
 use super::powers::{Access, Area};
+use super::scopes::check_undeclared;
 use super::users::with_account;
 use super::{Actor, Admin, AdminError};
+use crate::user_name::new_name;
 
 /// How many users one transaction creates.
 const USERS_A_PART: usize = 250;
@@ -132,10 +134,11 @@ impl Admin {
         self.importable(hash).map_err(text)?;
         let scopes: Scope = user.scopes.parse().map_err(|error| format!("scopes: {error}"))?;
         actor.require_scopes_of(&scopes).map_err(text)?;
-        if let Some(new) = scopes.iter().find(|name| !declared.contains(*name))
-            && actor.require(Access::Write, Area::Scopes).is_err()
-        {
-            return Err(format!("the scope {new} is not declared, and you may not declare it"));
+        for new in scopes.iter().filter(|name| !declared.contains(*name)) {
+            if actor.require(Access::Write, Area::Scopes).is_err() {
+                return Err(format!("the scope {new} is not declared, and you may not declare it"));
+            }
+            check_undeclared(new).map_err(text)?;
         }
         Ok(user)
     }
@@ -152,7 +155,8 @@ impl Admin {
         let scopes = user.scopes.parse().map_err(|error| AdminError::Invalid(format!("scopes: {error}")))?;
         let record = UserRecord {
             id: self.new_id(),
-            name: user.name,
+            // A part from before names had a normal form; one that has none keeps its name.
+            name: new_name(&user.name).unwrap_or(user.name),
             email: user.email,
             password_hash: PasswordHashText(hash.to_string()),
             scopes: with_account(&scopes),

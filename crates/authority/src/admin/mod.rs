@@ -88,6 +88,9 @@ pub enum AdminError {
         /// Its name.
         name: String,
     },
+    /// There is no user with exactly that name, and one whose name looks the same.
+    #[error("there is no user with exactly this name; the user {0} has another spelling of it: give the id")]
+    OtherSpelling(Uuid),
     /// A value can't be used.
     #[error("{0}")]
     Invalid(String),

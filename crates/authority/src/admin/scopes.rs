@@ -36,8 +36,7 @@ impl Admin {
         let new: Vec<&str> = scopes.iter().filter(|name| known.iter().all(|(known, _)| known != name)).collect();
         for name in &new {
             actor.require(Access::Write, Area::Scopes)?;
-            refuse_reserved(name)?;
-            refuse_list(name)?;
+            check_undeclared(name)?;
         }
         for name in new {
             self.base.store.declare_scope(name, "", &self.cause(actor)).await?;
@@ -46,11 +45,17 @@ impl Admin {
     }
 }
 
+/// A name that a user or a client is given, and that nobody has declared.
+pub(super) fn check_undeclared(name: &str) -> Result<(), AdminError> {
+    refuse_reserved(name)?;
+    refuse_list(name)
+}
+
 /// `any` is what a client has instead of a list.
 fn refuse_reserved(name: &str) -> Result<(), AdminError> {
     match name {
         "any" => Err(AdminError::Invalid(
-            "`any` is no name of a scope: by itself, it lets a client ask for all that its user may be granted".into(),
+            "`any` is reserved: as a client's only entry, it allows every scope that its user has".into(),
         )),
         _ => Ok(()),
     }
@@ -61,10 +66,10 @@ fn refuse_list(name: &str) -> Result<(), AdminError> {
     if !name.contains(',') {
         return Ok(());
     }
-    let names = name.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" ");
+    let names: Vec<&str> = name.split(',').filter(|name| !name.is_empty()).collect();
+    let question = if names.is_empty() { String::new() } else { format!("did you mean {:?}? ", names.join(" ")) };
     Err(AdminError::Invalid(format!(
-        "did you mean the scopes {names:?}? Spaces separate them; a name with a comma has to be declared first, with \
-         `ficha scope add`"
+        "{question}Spaces separate scopes; a name with a comma has to be declared by itself first, as with `ficha scope add`"
     )))
 }
 

@@ -1,6 +1,7 @@
 //! Finding users.
 
 use ficha_store::{Direction, UserRecord};
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -48,7 +49,9 @@ pub struct UserPage {
 
 impl UserSearch {
     fn fits(&self, user: &UserRecord) -> bool {
-        let contains = |text: &str, part: &String| text.to_lowercase().contains(&part.to_lowercase());
+        // Composed alike: names may be from before they had a normal form.
+        let folded = |text: &str| text.nfc().collect::<String>().to_lowercase();
+        let contains = |text: &str, part: &String| folded(text).contains(&folded(part));
         self.name.as_ref().is_none_or(|part| contains(&user.name, part))
             && self.email.as_ref().is_none_or(|part| user.email.as_deref().is_some_and(|email| contains(email, part)))
             && self.enabled.is_none_or(|enabled| user.enabled == enabled)

@@ -78,7 +78,10 @@ impl Admin {
     /// The user with that name.
     pub async fn user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
         actor.require(Access::Read, Area::Users)?;
-        self.find_user(name).await
+        match name.parse::<Uuid>() {
+            Ok(_) => self.find_user(name).await,
+            Err(_) => find_user(&self.base.store, name).await?.ok_or_else(|| no_user(name)),
+        }
     }
 
     /// The user with that id.
@@ -93,18 +96,27 @@ impl Admin {
         actor.require(Access::Name, Area::Users)?;
         match who.parse() {
             Ok(id) => Ok(id),
-            Err(_) => Ok(find_user(&self.base.store, who).await?.map(|user| user.id).unwrap_or_default()),
+            Err(_) => match self.find_user(who).await {
+                Ok(user) => Ok(user.id),
+                Err(AdminError::NoSuch { .. }) => Ok(Uuid::default()),
+                Err(other) => Err(other),
+            },
         }
     }
 
-    /// By name, or by id: no name looks like an id.
+    /// By the exact name, or by id: no name looks like an id. Another spelling might be somebody else's name, who has been
+    /// deleted a moment ago, and the wrong user would be changed.
     pub(super) async fn find_user(&self, who: &str) -> Result<UserRecord, AdminError> {
         if let Ok(id) = who.parse::<Uuid>()
             && let Some(user) = self.base.store.user_by_id(id).await?
         {
             return Ok(user);
         }
-        find_user(&self.base.store, who).await?.ok_or_else(|| no_user(who))
+        match find_user(&self.base.store, who).await? {
+            Some(user) if user.name == who => Ok(user),
+            Some(other) => Err(AdminError::OtherSpelling(other.id)),
+            None => Err(no_user(who)),
+        }
     }
 
     /// The user with that name, if the actor may change it. The change has to be made to the user as it was read here: the
@@ -161,7 +173,7 @@ impl Admin {
         match (enabled, user.enabled) {
             (true, false) => self.clear_failures(&user.name).await?,
             // Nothing else has changed, so this is what is recorded.
-            (true, true) => drop(self.unlock_user(actor, name).await?),
+            (true, true) => drop(self.unlock_user(actor, &user.id.to_string()).await?),
             (false, _) => {}
         }
         Ok(sessions)

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A moving average of the time that looking up the user and counting the failure take. A throttled login does neither,
-/// and must not be faster for it.
+/// A moving average of the time that counting a failure takes. A throttled login does not count for the throttle, and must
+/// not be faster for it.
 #[derive(Debug, Default)]
 pub struct Counting(AtomicU64);
 

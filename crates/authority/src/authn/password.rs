@@ -30,15 +30,13 @@ impl Authority {
         username: &str,
         password: Password,
     ) -> Result<Outcome, AuthorityError> {
-        let began = Instant::now();
         let found_user = find_user(self.store(), username).await?;
-        let found = began.elapsed();
         let attempt = self.attempt(client, source, &counted_name(found_user.as_ref(), username));
         let history = self.history(&attempt).await?;
         if is_throttled(&history, self.now()) {
             self.inner.metrics.logins_throttled.count();
             self.inner.metrics.login_failures.count();
-            return self.refuse_throttled(client, source, username, &attempt, &history).await;
+            return self.refuse_throttled(client, source, found_user.as_ref(), &attempt, &history).await;
         }
         let failed = self.failed_login(client, source, &attempt, found_user.as_ref());
         let user = found_user.filter(|user| user.enabled);
@@ -68,7 +66,7 @@ impl Authority {
                 self.inner.metrics.login_failures.count();
                 let began = Instant::now();
                 self.store().login_failed(&failed, self.now()).await?;
-                self.inner.counting.note(found + began.elapsed());
+                self.inner.counting.note(began.elapsed());
                 Err(AuthorityError::BadCredentials)
             }
         }
@@ -80,32 +78,44 @@ impl Authority {
         &self,
         client: &AuthenticatedClient,
         source: &RequestSource,
-        username: &str,
+        user: Option<&UserRecord>,
         attempt: &Attempt,
         history: &LoginHistory,
     ) -> Result<Outcome, AuthorityError> {
         let typical = self.inner.hashing.typical(attempt.share(), self.floor_cost()) + self.inner.counting.typical();
         // A name that this source has not tried before is counted for the source as a whole: with other names each time,
         // it would otherwise write a row for each.
-        let account = (history.source_failures > 0).then_some(username);
-        let counted = self.record_refusal(client, source, account);
+        let (account, user) = match history.source_failures > 0 {
+            true => (attempt.account, user),
+            false => (FailedLogin::ANY_ACCOUNT, None),
+        };
+        let attempt = Attempt { account, ..*attempt };
+        let counted = self.record_refused(client, source, &attempt, user);
         let ((), counted) = tokio::join!(tokio::time::sleep(typical), counted);
         counted?;
         Err(AuthorityError::BadCredentials)
     }
 
-    /// Records a login that was refused for another reason than its password; `None` counts it for the source alone. It
-    /// does not count for the throttle.
+    /// Records a login that was refused for another reason than its password. It does not count for the throttle.
     pub(crate) async fn record_refusal(
         &self,
         client: &AuthenticatedClient,
         source: &RequestSource,
-        username: Option<&str>,
+        username: &str,
     ) -> Result<(), AuthorityError> {
-        let user = find_user(self.store(), username.unwrap_or_default()).await?;
-        let attempt = self.attempt(client, source, &counted_name(user.as_ref(), username.unwrap_or_default()));
-        let account = if username.is_some() { attempt.account } else { FailedLogin::ANY_ACCOUNT };
-        let login = self.failed_login(client, source, &Attempt { account, ..attempt }, user.as_ref());
+        let user = find_user(self.store(), username).await?;
+        let attempt = self.attempt(client, source, &counted_name(user.as_ref(), username));
+        self.record_refused(client, source, &attempt, user.as_ref()).await
+    }
+
+    async fn record_refused(
+        &self,
+        client: &AuthenticatedClient,
+        source: &RequestSource,
+        attempt: &Attempt,
+        user: Option<&UserRecord>,
+    ) -> Result<(), AuthorityError> {
+        let login = self.failed_login(client, source, attempt, user);
         let key = random_uuid(&*self.inner.base.entropy);
         Ok(self.inner.refusals.submit(RefusalJob { key, login }).await?)
     }

@@ -74,7 +74,7 @@ impl Authority {
         let outcome = self.check_password(client, source, &username, password).await?;
         if matches!(outcome, Outcome::PasswordChangeRequired(_)) {
             // The password was right: nobody should learn that without an event.
-            self.record_refusal(client, source, Some(&username)).await?;
+            self.record_refusal(client, source, &username).await?;
         }
         let Authenticated { user, how } = outcome.complete()?;
         let allowed = match &client.record().scopes {
@@ -85,7 +85,7 @@ impl Authority {
             Ok(scope) => scope,
             Err(error) => {
                 // The password was right: nobody should learn that without an event.
-                self.record_refusal(client, source, Some(&username)).await?;
+                self.record_refusal(client, source, &username).await?;
                 return Err(error);
             }
         };
@@ -100,7 +100,7 @@ impl Authority {
         };
         let outcome = self.store().insert_session(session).await?;
         if !matches!(outcome, InsertOutcome::Inserted(_)) {
-            self.record_refusal(client, source, Some(&username)).await?;
+            self.record_refusal(client, source, &username).await?;
         }
         Ok(LoggedIn { session: self.inserted(outcome)?, user: name, has_refresh })
     }

@@ -141,7 +141,7 @@ pub async fn log_out(arguments: LogoutArguments, configuration: Loaded) -> Resul
         return output::say("the tokens were deleted; the session at the server goes on until it expires");
     }
     let Some(tokens) = store.load().await.map_err(ficha_client::Error::from)? else {
-        return output::say("not logged in");
+        return output::say_unchanged("not logged in");
     };
     source_of(&tokens, store)?.logout().await?;
     output::say(&format!("logged out at {}", tokens.issuer()))

@@ -30,13 +30,23 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
     let applied = store.migrate().await?;
     let colliding = store.colliding_names().await?;
     store.close().await;
-    for names in colliding {
-        output::warn(&format!("these user names look the same: {names:?}; each logs in with its exact spelling only"));
+    for users in colliding {
+        // Escaped, since they look the same.
+        let shown: Vec<String> = users.iter().map(|(id, name)| format!("{} ({id})", spelled(name))).collect();
+        output::warn(&format!(
+            "these names look the same: {}; each of these users logs in with the exact one only",
+            shown.join(", ")
+        ));
     }
     if applied.is_empty() {
-        return output::say("the database is up to date");
+        return output::say_unchanged("the database is up to date");
     }
     applied.iter().try_for_each(|step| output::say(&format!("applied {step}")))
+}
+
+/// A name whose letters outside ASCII are escaped.
+fn spelled(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }
 
 async fn check(configuration: &Configuration) -> Result<(), CliError> {

@@ -97,7 +97,8 @@ impl Command {
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
     let changes = arguments.command.changes();
     run_command(arguments).await.map_err(|error| match error {
-        CliError::Output(error) if changes => CliError::Unsaid(error),
+        CliError::Output(error) if changes => CliError::OutputLostAfterChange(error),
+        CliError::NothingDone(error) => CliError::Output(error),
         other => other,
     })
 }

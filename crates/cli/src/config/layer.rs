@@ -242,7 +242,12 @@ fn dotenv_problem(error: &dotenvy::Error, text: &str) -> String {
         dotenvy::Error::LineParse(line, _) => {
             // A value in quotes may go over several lines; the first one is where it begins.
             let begin = line.lines().next().unwrap_or_default();
-            let number = text.lines().position(|other| other.trim().starts_with(begin.trim())).map(|before| before + 1);
+            // What is read of it may end before a comment.
+            let is_it = |other: &str| {
+                let rest = other.trim().strip_prefix(begin.trim()).map(str::trim_start);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
+            };
+            let number = text.lines().position(is_it).map(|before| before + 1);
             let place = number.map_or_else(|| "a line".to_owned(), |number| format!("line {number}"));
             match line.split_once('=') {
                 Some((name, _)) if is_ours(name.trim()) => {

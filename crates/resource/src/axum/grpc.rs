@@ -19,7 +19,7 @@ pub(super) fn response(refusal: &ErrorResponse) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(code(refusal.status())));
-    // Percent-encoding is for what is not printable ASCII, and for `%`: there is neither in these texts.
+    // These texts need no percent-encoding: they are printable ASCII without `%`.
     if let Ok(message) = HeaderValue::try_from(refusal.description()) {
         headers.insert(HeaderName::from_static("grpc-message"), message);
     }

@@ -222,6 +222,7 @@ impl From<AdminError> for Problem {
         let detail = error.to_string();
         match error {
             AdminError::Taken { .. } => Self::new(StatusCode::CONFLICT, "taken", detail),
+            AdminError::OtherSpelling(_) => Self::not_found(detail),
             AdminError::NoSuch { kind, .. } => Self::not_found(format!("there is no such {kind}")),
             AdminError::Invalid(_) | AdminError::Password(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
             AdminError::LastAdministrator(_) => Self::new(StatusCode::CONFLICT, "last-administrator", detail),

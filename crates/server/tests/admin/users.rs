@@ -49,10 +49,42 @@ ficha_store::on_both_databases! {
         }
     }
 
+    async fn names_that_look_the_same_stay_two_users_of_whom_each_has_the_exact_name(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:users").await.access;
+        // As a server of the release before has left them.
+        let (composed, parts) = ("Ren\u{e9}e", "Rene\u{301}e");
+        let one = app.add_user(composed, "").await;
+        let two = app.add_user("second", "").await;
+        let rename = format!("UPDATE users SET name = '{parts}' WHERE name = 'second'");
+        database.raw().await.execute(&rename).await;
+        let alone = app.login(parts).await.claims()["sub"].clone();
+        assert_eq!(alone, two.to_string(), "exactly");
+        // The next start completes what such a server has left out.
+        let app = app.end().await.start(&database).await;
+        let subject = async |name: &str| Tokens::of(log_in(&app, name, PASSWORD).await).await.claims()["sub"].clone();
+        assert_eq!((subject(composed).await, subject(parts).await), (one.to_string().into(), two.to_string().into()));
+        // Another spelling is that of neither.
+        error(log_in(&app, "\u{ff32}en\u{e9}e", PASSWORD).await, 400, "invalid_grant").await;
+        let delete = async |name: &str| {
+            let path = format!("/api/v1/users/{}", url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>());
+            app.http.delete(app.url(&path)).bearer_auth(&chief).send().await.expect("an answer")
+        };
+        assert_eq!(delete(composed).await.status(), 200);
+        // A repeated request must not reach the other one.
+        let again = problem(delete(composed).await, 404, "not-found").await;
+        assert!(again["detail"].as_str().expect("why").contains(&two.to_string()), "{again}");
+        assert_eq!(subject(parts).await, two.to_string());
+        // Now there is one with that normal form: who types it is found, and nobody new gets it.
+        assert_eq!(subject(composed).await, two.to_string());
+        let new = json!({ "name": composed, "password": PASSWORD, "scopes": [] });
+        problem(post(&app, "/users", &chief, &new).await, 409, "taken").await;
+    }
+
     async fn a_list_of_scopes_with_commas_is_questioned_and_any_is_reserved(database: TestDatabase) {
         let app = app(&database).await;
         let chief = token(&app, "chief", "ficha:admin").await.access;
-        for (scope, why) in [("notes:read,notes:write", "did you mean"), ("any", "no name of a scope")] {
+        for (scope, why) in [("notes:read,notes:write", "did you mean"), ("any", "reserved")] {
             let new = json!({ "name": "bob", "password": PASSWORD, "scopes": ["fresh:scope", scope] });
             let refused = problem(post(&app, "/users", &chief, &new).await, 400, "invalid").await;
             assert!(refused["detail"].as_str().expect("why").contains(why), "{refused}");

@@ -13,7 +13,7 @@ use crate::database::transaction::transaction;
 use crate::events::described::described;
 use crate::events::record_all;
 use crate::rows::user;
-use crate::users::{has_normal_form, highest_cost};
+use crate::users::{highest_cost, taken_by_look_alikes};
 use crate::{Cause, EventKind, JobStep, JobWork, NewEvent, Result, Store, UserRecord};
 
 impl Store {
@@ -39,7 +39,7 @@ impl Store {
             }
             let job = still_ours(transaction, work).await?.filter(|job| job.next_part == part);
             let Some(job) = job else { return Ok(JobStep::NotOurs) };
-            let alike = has_normal_form(transaction, rows.iter().map(|row| row.name.as_str())).await?;
+            let alike = taken_by_look_alikes(transaction, rows.iter().map(|row| row.name.as_str())).await?;
             let free = rows.iter().filter(|row| !alike.contains(&row.name)).cloned();
             let free: Vec<_> = free.map(IntoActiveModel::into_active_model).collect();
             if !free.is_empty() {

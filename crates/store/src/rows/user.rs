@@ -23,7 +23,7 @@ pub struct Model {
     pub created_at: i64,
     /// The password is for one use: it must be changed.
     pub must_change: bool,
-    /// The normal form of a name from before names had one, where it is another text.
+    /// Set only for old names that are not in their normal form.
     pub normal_name: Option<String>,
 }
 

@@ -19,7 +19,7 @@ use crate::events::described::described;
 use crate::events::record;
 use crate::rows::user;
 use crate::rows::user::stored_cost;
-use crate::{Cause, Direction, EventKind, NewEvent, PasswordHashText, Result, Store, UserRecord};
+use crate::{Cause, DatabaseKind, Direction, EventKind, NewEvent, PasswordHashText, Result, Store, UserRecord};
 
 impl Store {
     /// Adds a user whose password hash has the cost `cost`. False if the name is taken.
@@ -31,7 +31,7 @@ impl Store {
         })
     }
 
-    /// The user with this name.
+    /// The user with exactly this name.
     pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>> {
         let row = user::Entity::find().filter(user::Column::Name.eq(name)).one(self.reader()).await?;
         row.map(UserRecord::try_from).transpose()
@@ -44,19 +44,51 @@ impl Store {
         user::Entity::find().filter(is_it).all(self.reader()).await?.into_iter().map(UserRecord::try_from).collect()
     }
 
-    /// Names that look the same: the users whose names have one normal form, from before names had one. Each is found by
-    /// the exact name only. A group each, at most 1,000 users.
-    pub async fn colliding_names(&self) -> Result<Vec<Vec<String>>> {
-        let odd = user::Entity::find().filter(user::Column::NormalName.is_not_null()).limit(1_000);
-        let mut groups = BTreeMap::<String, Vec<String>>::new();
+    /// Users whose names look the same, because they have one normal form: from before names had one. Each is found by the
+    /// exact name only. A group each, by their ids; at most 1,000 users are looked at.
+    pub async fn colliding_names(&self) -> Result<Vec<Vec<(Uuid, String)>>> {
+        const TWIN: &str = "EXISTS (SELECT 1 FROM users AS twin WHERE twin.id <> users.id AND (twin.name = users.normal_name \
+             OR twin.normal_name = users.normal_name))";
+        let odd = user::Entity::find()
+            .filter(user::Column::NormalName.is_not_null())
+            .filter(Expr::cust(TWIN))
+            .order_by_asc(user::Column::NormalName)
+            .limit(1_000);
+        let mut groups = BTreeMap::<String, Vec<(Uuid, String)>>::new();
         for row in odd.all(self.reader()).await? {
-            groups.entry(row.normal_name.unwrap_or_default()).or_default().push(row.name);
+            groups.entry(row.normal_name.unwrap_or_default()).or_default().push((row.id, row.name));
         }
         let same = user::Entity::find().filter(user::Column::Name.is_in(groups.keys()));
         for row in same.all(self.reader()).await? {
-            groups.entry(row.name.clone()).or_default().push(row.name);
+            groups.entry(row.name.clone()).or_default().push((row.id, row.name));
         }
-        Ok(groups.into_values().filter(|names| names.len() > 1).collect())
+        Ok(groups.into_values().filter(|users| users.len() > 1).collect())
+    }
+
+    /// Users since `since` (Unix seconds) whose name is not ASCII, without a normal form beside it: a server of the release
+    /// before has added them, or the name is its own. At most 100,000.
+    pub async fn names_to_complete(&self, since: i64) -> Result<Vec<(Uuid, String)>> {
+        // Ids begin with the time of their creation.
+        let millis = u64::try_from(since.max(0)).unwrap_or(0) * 1_000;
+        let first = uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
+        let is_odd = match self.kind() {
+            DatabaseKind::Postgres => "octet_length(name) <> char_length(name)",
+            DatabaseKind::Sqlite => "length(CAST(name AS BLOB)) <> length(name)",
+        };
+        let names = user::Entity::find().select_only().column(user::Column::Id).column(user::Column::Name);
+        let names = names.filter(user::Column::Id.gte(first)).filter(user::Column::NormalName.is_null());
+        Ok(names.filter(Expr::cust(is_odd)).limit(100_000).into_tuple().all(self.reader()).await?)
+    }
+
+    /// Stores the normal form of a name from before names had one, if it is still the user's.
+    pub async fn set_normal_name(&self, id: Uuid, name: &str, normal: &str) -> Result<()> {
+        transaction!(self, |transaction| {
+            let update = user::Entity::update_many()
+                .col_expr(user::Column::NormalName, Expr::value(normal))
+                .filter(user::Column::Id.eq(id))
+                .filter(user::Column::Name.eq(name));
+            update.exec(transaction).await.map(drop).map_err(Fault::from)
+        })
     }
 
     /// The user with this id.
@@ -139,8 +171,8 @@ pub(crate) async fn insert_user(
     row: user::Model,
     cause: &Cause,
 ) -> Result<bool, Fault> {
-    // Such names are not made any more, so none can appear beside this.
-    if has_normal_form(transaction, [row.name.as_str()]).await?.contains(&row.name) {
+    // This release makes no such names. While it is rolled out, one before it may: `colliding_names` lists them then.
+    if taken_by_look_alikes(transaction, [row.name.as_str()]).await?.contains(&row.name) {
         return Ok(false);
     }
     // The id is taken as well if two repeat one request.
@@ -154,8 +186,8 @@ pub(crate) async fn insert_user(
     Ok(is_new)
 }
 
-/// Those of the names that are the normal form of the name of a user who has another one.
-pub(crate) async fn has_normal_form<'a>(
+/// Those of these names that are the normal form of a user's name, which is spelled otherwise.
+pub(crate) async fn taken_by_look_alikes<'a>(
     database: &impl ConnectionTrait,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<HashSet<String>, sea_orm::DbErr> {

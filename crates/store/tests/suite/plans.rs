@@ -91,7 +91,11 @@ on_both_databases! {
         let (alice, app) = (user("alice"), client("app"));
         check(&store, "add_user", async |store| assert!(store.add_user(alice.clone(), 10, &cause()).await.unwrap())).await;
         check(&store, "add_client", async |store| assert!(store.add_client(app.clone(), &cause()).await.unwrap())).await;
-        check(&store, "user_by_name", async |store| assert!(store.user_by_name("alice").await.unwrap().is_some())).await;
+        check(&store, "users_by_name", async |store| {
+            assert_eq!(store.users_by_name("alice", "alice").await.unwrap().len(), 1);
+            assert_eq!(store.users_by_name("Zoe\u{308}", "Zo\u{eb}").await.unwrap().len(), 0);
+        })
+        .await;
         check(&store, "user_by_id", async |store| assert!(store.user_by_id(alice.id).await.unwrap().is_some())).await;
         check(&store, "client", async |store| assert!(store.client("app").await.unwrap().is_some())).await;
         check(&store, "cost", async |store| assert_eq!(store.highest_password_cost().await.unwrap(), Some(10))).await;

@@ -69,6 +69,7 @@ async fn add(context: &AdminContext, arguments: Add, password: Option<Typed>) ->
 async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let name = &arguments.name;
     let user = context.admin.user(&actor(), name).await?;
+    let id = user.id.to_string();
     let declared = NewScopes::here(context, arguments.scope.as_ref()).await;
     let mut sessions = 0;
     if arguments.scope.is_some() || arguments.no_roles || !arguments.roles.is_empty() {
@@ -77,10 +78,10 @@ async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
             true => arguments.roles,
             false => user.roles,
         };
-        sessions = context.admin.set_user_rights(&actor(), name, &scopes, &roles).await?;
+        sessions = context.admin.set_user_rights(&actor(), &id, &scopes, &roles).await?;
     }
     if arguments.no_email || arguments.email.is_some() {
-        context.admin.set_user_email(&actor(), name, arguments.email.as_deref()).await?;
+        context.admin.set_user_email(&actor(), &id, arguments.email.as_deref()).await?;
     }
     declared.announce();
     output::say(&format!("user {name} changed; {}", ended(sessions)))

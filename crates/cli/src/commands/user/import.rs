@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::admin_context::{AdminContext, actor};
 use crate::commands::job::{self, Shown};
+use crate::declared::NewScopes;
 use crate::error::CliError;
 use crate::remote::Remote;
 use crate::{home, output};
@@ -80,7 +81,9 @@ pub async fn here(context: &AdminContext, arguments: Import) -> Result<(), CliEr
         Format::Csv => ImportFormat::Csv,
         Format::Jsonl => ImportFormat::JsonLines,
     };
+    let before = NewScopes::all_here(context).await;
     let id = context.admin.import_users(&actor(), format, file).await?;
+    NewScopes::since(&before, NewScopes::all_here(context).await).announce();
     arguments.print(job::work_here(context, id).await?)
 }
 
@@ -91,6 +94,8 @@ pub async fn there(remote: &Remote, arguments: Import) -> Result<(), CliError> {
         Format::Csv => CSV,
         Format::Jsonl => JSON_LINES,
     };
+    let before = NewScopes::all_there(remote).await;
     let id = remote.client.import_users(kind, file.to_vec()).await?;
+    NewScopes::since(&before, NewScopes::all_there(remote).await).announce();
     arguments.print(job::watch_there(&remote.client, &id).await?)
 }

@@ -70,6 +70,7 @@ const LONGEST_NONCE: usize = 128;
             pattern = "^[A-Za-z0-9._:-]{1,64}$"
         ),
     ),
+    security((), ("basic" = [])),
     responses(
         (status = 200, description = "What was added after the cursor, possibly nothing", body = DenylistAnswer),
         (status = 400, description = "A parameter is not valid", body = crate::error::ErrorAnswer),
@@ -193,12 +194,14 @@ impl MessageBody for Body {
 #[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct DenylistAnswer {
     /// The nonce from the request, if it had one.
+    #[schema(nullable = false)]
     nonce: Option<String>,
     /// Send this as `after` in the next request. Opaque.
     cursor: String,
     /// True if the cursor in the request was unknown: the list starts from the beginning. Add the entries; remove none.
     reset: bool,
     /// True if there are more entries now; omitted otherwise.
+    #[schema(nullable = false)]
     more: Option<bool>,
     /// Each entry is an id in UUID form and the time until which it is denied, in Unix seconds.
     #[schema(schema_with = crate::api::schemas::denylist_entries)]

@@ -190,10 +190,11 @@ pub fn no_store(response: &mut HttpResponseBuilder) {
 
 /// An error response (RFC 6749 section 5.2).
 #[derive(ToSchema)]
-#[schema(as = Error)]
+#[schema(as = OAuthError)]
 #[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct ErrorAnswer {
     error: String,
+    #[schema(nullable = false)]
     error_description: Option<String>,
 }
 

@@ -10,11 +10,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::state::State;
 
 /// The process answers.
-#[utoipa::path(get, path = "/health/live", tag = "Operation", responses((status = 200, description = "The process answers")))]
+#[utoipa::path(get, path = "/health/live", tag = "Operation", responses((status = 200, description = "The process answers", body = Health)))]
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "status": "ok" }))
 }
@@ -25,10 +26,11 @@ pub async fn live() -> HttpResponse {
     path = "/health/ready",
     tag = "Operation",
     responses(
-        (status = 200, description = "Ready"),
+        (status = 200, description = "Ready", body = Health),
         (
             status = 503,
-            description = "The database has not answered for two seconds, or takes no changes, or the server is stopping"
+            description = "The database has not answered for two seconds, or takes no changes, or the server is stopping",
+            body = Health
         ),
     )
 )]
@@ -54,7 +56,7 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
     get,
     path = "/metrics",
     tag = "Operation",
-    responses((status = 200, description = "Prometheus text format", content_type = "text/plain"))
+    responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain"))
 )]
 pub async fn metrics(state: Data<State>) -> HttpResponse {
     let mut text = String::new();
@@ -143,4 +145,12 @@ fn hashing_metrics(registry: &mut Registry, state: &State) {
     }
     let help = "Passwords hashed, by how many lanes were busy on their thread";
     registry.register("ficha_hashes_by_lanes", help, by_lanes);
+}
+
+/// What a health check answers.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
+struct Health {
+    /// `ok`, or why not.
+    status: String,
 }

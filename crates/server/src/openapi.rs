@@ -17,7 +17,11 @@ use crate::state::State;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Ficha", description = "An OAuth2 password-flow authorization server whose tokens can be revoked."),
+    info(
+        title = "Ficha",
+        contact(name = "Ficha", url = "https://github.com/ficha-auth/ficha"),
+        description = "An OAuth2 password-flow authorization server whose tokens can be revoked."
+    ),
     paths(
         crate::oauth::token::token,
         crate::oauth::revoke::revoke,
@@ -89,6 +93,7 @@ pub async fn openapi(state: Data<State>) -> Result<HttpResponse, ApiError> {
     {
         // Tokens come from the issuer, at another origin, which Authorize can't ask: one is pasted.
         components.security_schemes.remove("password");
+        components.security_schemes.remove("basic");
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(description))
 }
@@ -119,10 +124,14 @@ fn describe(base_path: &str, scopes: Vec<(String, String)>) -> Description {
     components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(flow)])));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).build();
+    components.add_security_scheme("basic", SecurityScheme::Http(basic));
     description.tags =
         Some(TAGS.map(|(name, what)| TagBuilder::new().name(name).description(Some(what)).build()).into());
     for operation in description.paths.paths.values_mut().flat_map(operations) {
         type_problems(operation);
+        // An empty list says that it is open; without one, some tools ask whether it was forgotten.
+        operation.security.get_or_insert_default();
         // Where the one line says all, it is the description as well.
         let summary = operation.summary.clone();
         operation.description.get_or_insert_with(|| summary.unwrap_or_default());

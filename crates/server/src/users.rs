@@ -19,9 +19,11 @@ pub struct Me {
     sub: Uuid,
     /// The user's name; omitted if a client obtained the token for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     username: Option<String>,
     /// The user's e-mail address, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     email: Option<String>,
     /// The client that the token was issued to.
     client_id: String,
@@ -40,7 +42,8 @@ pub struct Me {
     security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "The user or client", body = Me),
-        (status = 401, description = "The token is missing or not valid (RFC 6750 section 3)"),
+        (status = 400, description = "There is more than one token", body = crate::error::ErrorAnswer),
+        (status = 401, description = "The token is missing or not valid (RFC 6750 section 3)", body = crate::error::ErrorAnswer),
         (status = 503, description = "The database does not answer", body = crate::error::ErrorAnswer),
     )
 )]

@@ -9,6 +9,7 @@ mod database_files;
 mod database_urls;
 mod fastapi;
 mod follower;
+mod generated;
 mod interop;
 mod login;
 mod logs;

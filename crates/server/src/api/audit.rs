@@ -24,8 +24,8 @@ const PART: u64 = 500;
 #[derive(Serialize, ToSchema)]
 #[schema(as = AdminEventPage)]
 pub struct EventList {
-    /// The newest first.
-    #[schema(value_type = Vec<EventSchema>)]
+    /// The newest first. Missing with `count=only`, as are `next` and `previous`.
+    #[schema(value_type = Vec<EventSchema>, required = false)]
     items: Vec<EventView>,
     /// `after` for the next page, of older events; null at the end.
     next: Option<String>,
@@ -38,6 +38,7 @@ pub struct EventList {
     /// If filters fit so few events that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scanned: Option<u64>,
 }
 
@@ -146,8 +147,8 @@ pub async fn own(request: HttpRequest, state: Data<State>) -> HttpResponse {
         ("after" = Option<u64>, Query, description = "Only events with a higher number"),
     ),
     responses(
-        (status = 200, description = "All that fit. If it fails half-way, the connection is closed without an end of the body", body = String,
-            content_type = "application/jsonl"),
+        (status = 200, description = "All that fit. If it fails half-way, the connection is closed without an end of the body",
+            content((String = "application/jsonl"), (String = "text/csv"))),
         (status = 400, description = "A parameter is unknown or wrong", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),

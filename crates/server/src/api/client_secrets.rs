@@ -23,10 +23,13 @@ use crate::state::State;
 pub struct SecretView {
     id: String,
     /// Null: before the server kept this.
+    #[schema(required = true)]
     created_at: Option<String>,
     /// Up to a minute late; null: never, or not known.
+    #[schema(required = true)]
     last_used_at: Option<String>,
     /// From when it is refused; null: never.
+    #[schema(required = true)]
     expires_at: Option<String>,
 }
 
@@ -38,7 +41,7 @@ pub struct AddedSecret {
     about: SecretView,
     /// The secret. It is shown only here, and not in the answer to a repeated request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false, value_type = Option<String>)]
     secret: Option<Zeroizing<String>>,
 }
 
@@ -85,6 +88,7 @@ pub struct Removed {
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "It has two valid secrets, or was changed meanwhile", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 422, description = "The key was used for another request", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )

@@ -39,6 +39,7 @@ pub struct ClientView {
     #[schema(schema_with = scopes_or_any)]
     scopes: Value,
     /// The `aud` of its tokens; null is the server's default.
+    #[schema(required = true)]
     audience: Option<String>,
     /// The audiences for which it may introspect and follow the denylist.
     serves: Vec<String>,
@@ -58,6 +59,7 @@ pub struct ClientView {
 pub struct ClientList {
     items: Vec<ClientView>,
     /// `after` for the next page; null at the end.
+    #[schema(required = true)]
     next: Option<String>,
 }
 
@@ -91,7 +93,7 @@ pub struct CreatedClient {
     client: ClientView,
     /// Its secret, if it has one. It is shown only here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false, value_type = Option<String>)]
     secret: Option<Zeroizing<String>>,
 }
 
@@ -101,7 +103,7 @@ pub struct CreatedClient {
 #[schema(as = AdminClientPatch)]
 pub struct ClientPatch {
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
     grants: Option<Option<Vec<String>>>,
     /// A list, or `"any"`. Null removes all.
     #[serde(default, deserialize_with = "patched")]
@@ -116,14 +118,14 @@ pub struct ClientPatch {
     #[schema(value_type = Option<Vec<String>>)]
     serves: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = Option<bool>, nullable = false)]
     forwards_address: Option<Option<bool>>,
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = Option<bool>, nullable = false)]
     own_scopes: Option<Option<bool>>,
     /// To be given alone.
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = Option<bool>, nullable = false)]
     enabled: Option<Option<bool>>,
 }
 
@@ -134,6 +136,7 @@ pub struct Deleted {
     /// How many sessions have ended.
     revoked: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     receipt: Option<ReceiptView>,
 }
 
@@ -144,6 +147,7 @@ pub struct ChangedClient {
     #[serde(flatten)]
     client: ClientView,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     receipt: Option<ReceiptView>,
 }
 
@@ -201,6 +205,7 @@ async fn listed(request: &HttpRequest, state: &State) -> Result<ClientList, Prob
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "The id is taken", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 422, description = "The key was used for another request", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
@@ -287,7 +292,8 @@ async fn with_subject(
     security(("token" = [])),
     params(("id" = String, Path, description = "The `client_id`")),
     responses(
-        (status = 200, description = "The client; `ETag` is its version", body = ClientView),
+        (status = 200, description = "The client; `ETag` is its version", body = ClientView,
+            headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
@@ -323,7 +329,8 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<ClientR
     ),
     request_body(content = ClientPatch, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, description = "The client as it is now", body = ChangedClient),
+        (status = 200, description = "The client as it is now", body = ChangedClient,
+            headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
@@ -332,6 +339,7 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<ClientR
         (status = 409, description = "It was changed meanwhile", body = ProblemAnswer),
         (status = 412, description = "It is not that version any more", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]
@@ -390,6 +398,7 @@ async fn changed(
     security(("token" = [])),
     params(
         ("id" = String, Path, description = "The `client_id`"),
+        ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     responses(
@@ -399,6 +408,7 @@ async fn changed(
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "There is no such client", body = ProblemAnswer),
         (status = 409, description = "It was changed meanwhile", body = ProblemAnswer),
+        (status = 412, description = "It is not that version any more", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]

@@ -51,6 +51,7 @@ static READING: Semaphore = Semaphore::const_new(1);
         (status = 408, description = "The file did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "Too many jobs are not over yet, or it was stopped meanwhile", body = ProblemAnswer),
         (status = 413, description = "The file is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 422, description = "The key was used for another request", body = ProblemAnswer),
         (status = 503, description = "Another file is being read, or the database does not answer", body = ProblemAnswer),
     )

@@ -41,6 +41,7 @@ pub struct JobView {
     /// `receiving`, `queued`, `running`, `done`, `failed` or `stopped`.
     state: &'static str,
     /// Why, if that was said.
+    #[schema(required = true)]
     why: Option<String>,
     /// How many items there are.
     total: i64,
@@ -51,10 +52,13 @@ pub struct JobView {
     /// How many could not be done.
     failed: i64,
     /// Lines of an import that could not be used; null in lists, and for other jobs.
+    #[schema(required = true)]
     report: Option<Report>,
     /// Why it has failed or stopped.
+    #[schema(required = true)]
     error: Option<String>,
     started_at: String,
+    #[schema(required = true)]
     finished_at: Option<String>,
 }
 
@@ -65,6 +69,7 @@ struct JobActor {
     /// `user`, `client` or `cli`.
     kind: &'static str,
     /// Null after that user was erased.
+    #[schema(required = true)]
     name: Option<String>,
 }
 
@@ -91,6 +96,7 @@ struct ReportLine {
 pub struct JobList {
     items: Vec<JobView>,
     /// `after` for the next page; null at the end.
+    #[schema(required = true)]
     next: Option<String>,
 }
 

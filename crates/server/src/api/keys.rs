@@ -28,7 +28,9 @@ pub struct KeyView {
     /// From when it signs.
     sign_from: String,
     /// When its last token has expired.
+    #[schema(required = true)]
     expires_at: Option<String>,
+    #[schema(required = true)]
     purged_at: Option<String>,
 }
 
@@ -65,6 +67,7 @@ pub struct PurgedView {
     /// True: every token that was issued before is refused.
     all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     receipt: Option<ReceiptView>,
 }
 
@@ -139,6 +142,7 @@ async fn rotated(request: &HttpRequest, state: &State) -> Result<Rotated, Proble
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]

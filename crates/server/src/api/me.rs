@@ -87,7 +87,7 @@ async fn sessions_listed(request: &HttpRequest, state: &State) -> Result<Session
     operation_id = "revoke_own_session",
     security(("token" = [])),
     params(
-        ("id" = String, Path, description = "The `sid` of its tokens"),
+        ("id" = uuid::Uuid, Path, description = "The `sid` of its tokens"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     responses(
@@ -181,6 +181,7 @@ pub struct PasswordChanged {
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "The user was changed meanwhile", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed, or too many passwords are being hashed", body = ProblemAnswer),
     )
 )]

@@ -32,6 +32,7 @@ use crate::state::State;
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "The name is taken", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 422, description = "The key was used for another request", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )

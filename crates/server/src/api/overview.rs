@@ -60,6 +60,7 @@ struct OverviewServices {
     /// How many servers have not said in time who follows them.
     silent: u64,
     /// The longest delay of one that is applied or behind, in milliseconds.
+    #[schema(required = true)]
     max_lag_ms: Option<u64>,
 }
 
@@ -83,6 +84,7 @@ struct AttentionView {
     /// What it is about, and what to do.
     detail: String,
     /// Since when, if that is known.
+    #[schema(required = true)]
     since: Option<String>,
 }
 

@@ -39,9 +39,11 @@ pub struct ServiceReceipt {
     state: &'static str,
     /// For `applied`: how many milliseconds after the request began that was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     after_ms: Option<u64>,
     /// When it refuses everything at the latest, unless it gets an answer before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refuses_at: Option<String>,
 }
 

@@ -19,23 +19,30 @@ pub struct ResourceServerView {
     service: String,
     instance: String,
     /// From where it polls.
+    #[schema(required = true)]
     address: Option<String>,
     /// The client with which it authenticates; null if it has no credentials.
+    #[schema(required = true)]
     client_id: Option<String>,
     /// Against the newest entry: `applied`, `behind`, `cut_off` or `accepts_stale`, as in a receipt.
     state: &'static str,
     /// How many entries of the denylist it lacks, at most; null if it has shown none.
+    #[schema(required = true)]
     cursor_lag: Option<i64>,
     /// How many milliseconds ago the first of them was written.
+    #[schema(required = true)]
     lag_ms: Option<u64>,
     /// When its last poll arrived.
     last_seen: String,
+    #[schema(required = true)]
     version: Option<String>,
     /// How many seconds it relies on an answer; null if it does not say.
+    #[schema(required = true)]
     lease_seconds: Option<u64>,
     /// What it does with tokens after that: `refuse` or `accept`.
     stale: &'static str,
     /// When it refuses everything at the latest, unless it gets an answer before.
+    #[schema(required = true)]
     refuses_at: Option<String>,
 }
 

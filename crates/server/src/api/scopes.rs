@@ -110,6 +110,7 @@ async fn shown(request: &HttpRequest, name: &str, state: &State) -> Result<Scope
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]

@@ -29,6 +29,7 @@ pub struct SessionView {
     /// The `sid` of its tokens.
     id: Uuid,
     /// Whose it is; null for a client's own.
+    #[schema(required = true)]
     user: Option<UserName>,
     /// The client that it was issued to.
     client_id: String,
@@ -48,11 +49,14 @@ pub struct SessionView {
     /// When it ends unless it is refreshed.
     idle_expires_at: String,
     /// From where it was created.
+    #[schema(required = true)]
     address: Option<String>,
+    #[schema(required = true)]
     user_agent: Option<String>,
     /// How the user was authenticated (RFC 8176).
     amr: Vec<String>,
     /// When and why it ended early.
+    #[schema(required = true)]
     ended: Option<Ended>,
 }
 
@@ -62,6 +66,7 @@ pub struct SessionView {
 pub struct UserName {
     id: Uuid,
     /// Null if the user was deleted, or the caller may not see names.
+    #[schema(required = true)]
     name: Option<String>,
 }
 
@@ -70,9 +75,11 @@ pub struct UserName {
 #[schema(as = AdminSessionEnded)]
 pub struct Ended {
     /// Null for `purge`.
+    #[schema(required = true)]
     at: Option<String>,
     reason: &'static str,
     /// Who ended it; null if that is not known, and in one's own list.
+    #[schema(required = true)]
     by: Option<EndedActor>,
 }
 
@@ -83,6 +90,7 @@ pub struct EndedActor {
     /// `user`, `client`, `cli`, `server` or `anonymous`.
     kind: String,
     /// Null if it is not known, or was erased.
+    #[schema(required = true)]
     name: Option<String>,
 }
 
@@ -90,7 +98,8 @@ pub struct EndedActor {
 #[derive(Serialize, ToSchema)]
 #[schema(as = AdminSessionPage)]
 pub struct SessionList {
-    /// The newest first.
+    /// The newest first. Missing with `count=only`, as are `next` and `previous`.
+    #[schema(required = false)]
     items: Vec<SessionView>,
     /// `after` for the next page; null at the end.
     next: Option<String>,
@@ -103,6 +112,7 @@ pub struct SessionList {
     /// If filters fit so few sessions that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scanned: Option<u64>,
 }
 
@@ -116,6 +126,7 @@ pub struct Revoked {
     pub revoked: u64,
     /// With `wait`: who refuses their tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub receipt: Option<ReceiptView>,
 }
 
@@ -162,7 +173,7 @@ pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
     tag = "Admin",
     operation_id = "show_session",
     security(("token" = [])),
-    params(("id" = String, Path, description = "The `sid` of its tokens")),
+    params(("id" = uuid::Uuid, Path, description = "The `sid` of its tokens")),
     responses(
         (status = 200, description = "The session", body = SessionView),
         (status = 400, description = "The Authorization header can't be read, or a parameter is unknown", body = ProblemAnswer),
@@ -184,7 +195,7 @@ pub async fn show(request: HttpRequest, id: Path<String>, state: Data<State>) ->
     operation_id = "revoke_session",
     security(("token" = [])),
     params(
-        ("id" = String, Path, description = "The `sid` of its tokens"),
+        ("id" = uuid::Uuid, Path, description = "The `sid` of its tokens"),
         (
             "wait" = Option<u64>, Query,
             description = "Wait up to this many seconds, 30 at most, for the resource servers, and say which refuse its tokens"

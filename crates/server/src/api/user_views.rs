@@ -19,6 +19,7 @@ pub struct UserView {
     pub(super) id: Uuid,
     /// What the user types to log in.
     pub(super) name: String,
+    #[schema(required = true)]
     pub(super) email: Option<String>,
     pub(super) enabled: bool,
     /// What the user may be granted.
@@ -34,7 +35,8 @@ pub struct UserView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = AdminUserPage)]
 pub struct UserList {
-    /// The newest first.
+    /// The newest first. Missing with `count=only`, as are `next` and `previous`.
+    #[schema(required = false)]
     pub(super) items: Vec<UserView>,
     /// `after` for the next page; null at the end.
     pub(super) next: Option<String>,
@@ -47,6 +49,7 @@ pub struct UserList {
     /// If filters fit so few users that the search has stopped before the page was full: how many it looked at. It
     /// continues with `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) scanned: Option<u64>,
 }
 
@@ -79,7 +82,7 @@ pub struct CreatedUser {
     pub(super) user: UserView,
     /// The one-time password, if one was made. It is shown only here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false, value_type = Option<String>)]
     pub(super) password: Option<Zeroizing<String>>,
 }
 
@@ -93,7 +96,7 @@ pub struct UserPatch {
     #[schema(value_type = Option<String>)]
     pub(super) email: Option<Option<String>>,
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = Option<bool>, nullable = false)]
     pub(super) enabled: Option<Option<bool>>,
     /// Null removes all.
     #[serde(default, deserialize_with = "patched")]
@@ -104,7 +107,7 @@ pub struct UserPatch {
     #[schema(value_type = Option<Vec<String>>)]
     pub(super) roles: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = Option<bool>, nullable = false)]
     pub(super) must_change: Option<Option<bool>>,
 }
 
@@ -117,6 +120,7 @@ pub struct ChangedUser {
     /// How many sessions have ended.
     pub(super) revoked: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) receipt: Option<ReceiptView>,
 }
 
@@ -139,15 +143,18 @@ pub struct Done {
     pub(super) revoked: u64,
     /// The one-time password, if one was made. It is shown only here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false, value_type = Option<String>)]
     pub(super) password: Option<Zeroizing<String>>,
     /// After `unlock`: how many sources had failed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) cleared: Option<u64>,
     /// After `erase`: in how many events something personal was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) events: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) receipt: Option<ReceiptView>,
 }
 

@@ -101,7 +101,8 @@ pub fn search(parameters: &mut Parameters) -> UserSearch {
     security(("token" = [])),
     params(("id" = String, Path, description = "The user's id or name")),
     responses(
-        (status = 200, description = "The user; `ETag` is its version", body = UserView),
+        (status = 200, description = "The user; `ETag` is its version", body = UserView,
+            headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
@@ -180,7 +181,8 @@ pub fn export_view(all: UserExport) -> ExportView {
     ),
     request_body(content = UserPatch, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, description = "The user as it is now", body = ChangedUser),
+        (status = 200, description = "The user as it is now", body = ChangedUser,
+            headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 400, description = "A member is unknown or wrong", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
@@ -189,6 +191,7 @@ pub fn export_view(all: UserExport) -> ExportView {
         (status = 409, description = "It was changed meanwhile, or is the last administrator", body = ProblemAnswer),
         (status = 412, description = "It is not that version any more", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]
@@ -239,6 +242,7 @@ async fn changed(
     security(("token" = [])),
     params(
         ("id" = String, Path, description = "The user's id or name"),
+        ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     responses(
@@ -248,6 +252,7 @@ async fn changed(
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "There is no such user", body = ProblemAnswer),
         (status = 409, description = "It was changed meanwhile, or is the last administrator", body = ProblemAnswer),
+        (status = 412, description = "It is not that version any more", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]
@@ -267,6 +272,7 @@ pub async fn delete(request: HttpRequest, id: Path<String>, state: Data<State>) 
     security(("token" = [])),
     params(
         ("id" = String, Path, description = "The user's id or name"),
+        ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     request_body = SetPassword,
@@ -279,6 +285,8 @@ pub async fn delete(request: HttpRequest, id: Path<String>, state: Data<State>) 
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
         (status = 409, description = "The user was changed meanwhile", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
+        (status = 415, description = "The body is encoded", body = ProblemAnswer),
+        (status = 412, description = "It is not that version any more", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]
@@ -328,6 +336,7 @@ async fn password_set(request: &HttpRequest, id: &str, payload: Payload, state: 
     params(
         ("id" = String, Path, description = "The user's id or name; for `erase` also of a user who was deleted"),
         ("action" = String, Path, description = "`disable`, `enable`, `unlock`, `revoke-sessions` or `erase`"),
+        ("If-Match" = Option<String>, Header, description = "Only if this is still the version (`ETag`)"),
         ("wait" = Option<u64>, Query, description = "Wait up to this many seconds for a receipt"),
     ),
     responses(
@@ -337,6 +346,7 @@ async fn password_set(request: &HttpRequest, id: &str, payload: Payload, state: 
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "There is no such user or action", body = ProblemAnswer),
         (status = 409, description = "It was changed meanwhile, or is the last administrator", body = ProblemAnswer),
+        (status = 412, description = "It is not that version any more", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]

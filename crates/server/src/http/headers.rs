@@ -9,8 +9,10 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpMessage, ResponseError};
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
 
+use crate::api;
+use crate::api::problem::Problem;
 use crate::error::ApiError;
 use crate::http::cors::{EXPOSED_HEADERS, is_public};
 use crate::http::host::require_host;
@@ -27,8 +29,19 @@ fn require_plain_body(headers: &HeaderMap) -> Result<(), ApiError> {
 /// One year, for this host only: its subdomains are not ours to decide about.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// Names the request. Refuses a malformed Host header, and an encoded body. Forbids content sniffing, framing and the Referer header. If the site is HTTPS, plain HTTP is
-/// forbidden to browsers as well (HSTS, RFC 6797), even if a proxy terminates TLS.
+/// The answer to a request that is not even looked at, in the form of the part that it is for.
+fn refusal(refused: &ApiError, path: &str, state: Option<&Data<State>>) -> HttpResponse {
+    match state {
+        Some(state) if path.strip_prefix(state.site.path()).is_some_and(|rest| rest.starts_with(api::PREFIX)) => {
+            Problem::of_body(refused).response(state)
+        }
+        _ => refused.error_response(),
+    }
+}
+
+/// Names the request. Refuses a malformed Host header, and an encoded body. Forbids content sniffing, framing and the
+/// Referer header. If the site is HTTPS, plain HTTP is forbidden to browsers as well (HSTS, RFC 6797), even if a proxy
+/// terminates TLS.
 pub async fn common_headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -48,7 +61,10 @@ pub async fn common_headers<B: MessageBody>(
     let is_public = state.as_ref().is_some_and(|state| is_public(request.path(), state.site.path()));
     let mut response = match accepted {
         Ok(()) => next.call(request).await?.map_into_left_body(),
-        Err(refused) => request.into_response(refused.error_response()).map_into_right_body(),
+        Err(refused) => {
+            let answer = refusal(&refused, request.path(), state.as_ref());
+            request.into_response(answer).map_into_right_body()
+        }
     };
     // Asked afterwards: a poll that was held until now is told as well.
     let stopping = state.is_some_and(|state| state.is_stopping());

@@ -17,6 +17,7 @@ use crate::state::State;
     post,
     path = "/introspect",
     tag = "OAuth2",
+    security((), ("basic" = [])),
     request_body(content = IntrospectForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (
@@ -25,6 +26,9 @@ use crate::state::State;
             body = IntrospectAnswer
         ),
         (status = 400, description = "The parameter token is missing", body = crate::error::ErrorAnswer),
+        (status = 408, description = "The body did not arrive in time", body = crate::error::ErrorAnswer),
+        (status = 413, description = "The body is too long", body = crate::error::ErrorAnswer),
+        (status = 415, description = "The body is encoded", body = crate::error::ErrorAnswer),
         (
             status = 401,
             description = "The client did not authenticate, or is not confidential",
@@ -71,10 +75,13 @@ pub struct IntrospectForm {
     /// An access token, or a refresh token that was issued to the caller.
     token: String,
     /// Ignored.
+    #[schema(nullable = false)]
     token_type_hint: Option<String>,
     /// For a client that does not authenticate with HTTP Basic.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// For a confidential client that does not authenticate with HTTP Basic.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
@@ -84,19 +91,31 @@ pub struct IntrospectForm {
 #[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
 pub struct IntrospectAnswer {
     active: bool,
+    #[schema(nullable = false)]
     scope: Option<String>,
+    #[schema(nullable = false)]
     client_id: Option<String>,
+    #[schema(nullable = false)]
     token_type: Option<String>,
     /// Unix seconds.
+    #[schema(nullable = false)]
     exp: Option<i64>,
     /// Unix seconds.
+    #[schema(nullable = false)]
     iat: Option<i64>,
+    #[schema(nullable = false)]
     sub: Option<String>,
+    #[schema(nullable = false)]
     aud: Option<String>,
+    #[schema(nullable = false)]
     iss: Option<String>,
+    #[schema(nullable = false)]
     jti: Option<String>,
+    #[schema(nullable = false)]
     sid: Option<String>,
     /// Unix seconds.
+    #[schema(nullable = false)]
     auth_time: Option<i64>,
+    #[schema(nullable = false)]
     roles: Option<Vec<String>>,
 }

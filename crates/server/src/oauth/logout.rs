@@ -17,7 +17,11 @@ use crate::state::State;
     security(("password" = []), ("token" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "The token is missing or not valid (RFC 6750 section 3)"),
+        (status = 400, description = "There is more than one token", body = crate::error::ErrorAnswer),
+        (status = 401, description = "The token is missing or not valid (RFC 6750 section 3)", body = crate::error::ErrorAnswer),
+        (status = 408, description = "The body did not arrive in time", body = crate::error::ErrorAnswer),
+        (status = 413, description = "The body is too long", body = crate::error::ErrorAnswer),
+        (status = 415, description = "The body is encoded", body = crate::error::ErrorAnswer),
         (
             status = 503,
             description = "The logout may not have been committed; try again",

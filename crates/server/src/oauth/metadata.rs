@@ -5,6 +5,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use ficha_authority::{Grant, JWKS_MAX_AGE, Settings};
 use ficha_token::ServerMetadata;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::state::State;
@@ -14,7 +15,7 @@ use crate::state::State;
     get,
     path = "/.well-known/oauth-authorization-server",
     tag = "Discovery",
-    responses((status = 200, description = "Authorization server metadata (RFC 8414 section 3.2)", body = Object))
+    responses((status = 200, description = "Authorization server metadata (RFC 8414 section 3.2)", body = Metadata))
 )]
 pub async fn metadata(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let scopes = state.authority.declared_scopes().await?.into_iter().map(|(name, _)| name).collect();
@@ -50,4 +51,26 @@ fn describe(settings: &Settings, scopes: Vec<String>) -> ServerMetadata {
     metadata.denylist_endpoint = endpoint("/denylist");
     metadata.service_documentation = endpoint("/docs");
     metadata
+}
+
+/// Authorization server metadata (RFC 8414 section 2).
+#[derive(ToSchema)]
+#[schema(as = ServerMetadata)]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
+struct Metadata {
+    /// Exactly as in `iss`.
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    #[schema(nullable = false)]
+    scopes_supported: Option<Vec<String>>,
+    grant_types_supported: Vec<String>,
+    token_endpoint_auth_methods_supported: Vec<String>,
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// What resource servers follow; Ficha's own.
+    denylist_endpoint: String,
+    service_documentation: String,
 }

@@ -7,13 +7,14 @@ use ficha_resource::ResourceMetadata;
 
 use super::metadata::public;
 use crate::state::State;
+use utoipa::ToSchema;
 
 /// Describes this server as a protected resource: who issues the tokens for its own API, and with which scopes.
 #[utoipa::path(
     get,
     path = "/.well-known/oauth-protected-resource",
     tag = "Discovery",
-    responses((status = 200, description = "Protected resource metadata (RFC 9728 section 3.2)", body = Object))
+    responses((status = 200, description = "Protected resource metadata (RFC 9728 section 3.2)", body = Metadata))
 )]
 pub async fn resource(state: Data<State>) -> HttpResponse {
     public().json(resource_metadata(state.authority.settings()))
@@ -25,4 +26,15 @@ pub fn resource_metadata(settings: &Settings) -> ResourceMetadata {
     let mut metadata = ResourceMetadata::new(issuer, issuer);
     metadata.scopes_supported = OWN_SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
     metadata
+}
+
+/// Protected resource metadata (RFC 9728 section 2).
+#[derive(ToSchema)]
+#[schema(as = ResourceMetadata)]
+#[expect(dead_code, reason = "it only describes a response in the OpenAPI description")]
+struct Metadata {
+    resource: String,
+    authorization_servers: Vec<String>,
+    scopes_supported: Vec<String>,
+    bearer_methods_supported: Vec<String>,
 }

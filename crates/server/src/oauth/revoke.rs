@@ -14,6 +14,7 @@ use crate::state::State;
     post,
     path = "/revoke",
     tag = "OAuth2",
+    security((), ("basic" = [])),
     request_body(content = RevokeForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is no longer valid, or never was (RFC 7009 section 2.2)", body = Object, example = json!({})),
@@ -22,6 +23,9 @@ use crate::state::State;
             description = "The parameter token is missing, or the token belongs to another client",
             body = crate::error::ErrorAnswer
         ),
+        (status = 408, description = "The body did not arrive in time", body = crate::error::ErrorAnswer),
+        (status = 413, description = "The body is too long", body = crate::error::ErrorAnswer),
+        (status = 415, description = "The body is encoded", body = crate::error::ErrorAnswer),
         (status = 401, description = "The client did not authenticate", body = crate::error::ErrorAnswer),
         (
             status = 503,
@@ -49,9 +53,12 @@ pub struct RevokeForm {
     /// An access token or a refresh token.
     token: String,
     /// Ignored: the server can tell the type from the token itself.
+    #[schema(nullable = false)]
     token_type_hint: Option<String>,
     /// For a client that does not authenticate with HTTP Basic.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// For a confidential client that does not authenticate with HTTP Basic.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }

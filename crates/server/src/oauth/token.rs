@@ -21,10 +21,14 @@ use crate::state::State;
     post,
     path = "/token",
     tag = "OAuth2",
+    security((), ("basic" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Tokens (RFC 6749 section 5.1)", body = TokenAnswer),
         (status = 400, description = "Rejected (RFC 6749 section 5.2)", body = crate::error::ErrorAnswer),
+        (status = 408, description = "The body did not arrive in time", body = crate::error::ErrorAnswer),
+        (status = 413, description = "The body is too long", body = crate::error::ErrorAnswer),
+        (status = 415, description = "The body is encoded", body = crate::error::ErrorAnswer),
         (status = 401, description = "The client did not authenticate", body = crate::error::ErrorAnswer),
         (
             status = 503,
@@ -102,21 +106,28 @@ fn answer(issued: Issued) -> HttpResponse {
 #[schema(as = TokenRequest)]
 #[expect(dead_code, reason = "it only describes a form in the OpenAPI description")]
 pub struct TokenForm {
-    /// `password`, `refresh_token` or `client_credentials`.
+    #[schema(schema_with = crate::api::schemas::grant_type)]
     grant_type: String,
     /// For `password`.
+    #[schema(nullable = false)]
     username: Option<String>,
     /// For `password`.
+    #[schema(nullable = false)]
     password: Option<String>,
     /// For `refresh_token`.
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
     /// Names separated by spaces. If omitted: everything that may be granted except `ficha:*`.
+    #[schema(nullable = false)]
     scope: Option<String>,
     /// Where the token is to be used (RFC 8707): the audience of the client's tokens, an absolute URI.
+    #[schema(nullable = false)]
     resource: Option<String>,
     /// For a client that does not authenticate with HTTP Basic.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// For a confidential client that does not authenticate with HTTP Basic.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
@@ -130,6 +141,7 @@ pub struct TokenAnswer {
     token_type: String,
     /// The lifetime of the access token, in seconds.
     expires_in: u64,
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
     scope: String,
 }

@@ -99,6 +99,14 @@ pub enum SettingsError {
          (`ficha client add ID --serves AUDIENCE`)"
     )]
     Anonymous(String),
+    /// The audience can't be one.
+    #[error("token.audience {audience:?} {why}")]
+    Audience {
+        /// What was configured.
+        audience: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The issuer is not an issuer identifier.
     #[error("server.issuer {issuer:?} can't be used: {why}; write it like https://auth.example.com")]
     Issuer {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod audience;
 mod authn;
 mod authority;
 mod bootstrap;

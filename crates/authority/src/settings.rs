@@ -7,6 +7,7 @@ use ficha_password::Cost;
 use ficha_token::Algorithm;
 use url::{Host, Url};
 
+use crate::audience::check_audience;
 use crate::error::SettingsError;
 use crate::keys::secret::Secret;
 
@@ -184,6 +185,9 @@ impl Settings {
             && secret.expose().len() < 32
         {
             return Err(SettingsError::ShortSecret);
+        }
+        if let Some(audience) = &token.audience {
+            check_audience(audience).map_err(|why| SettingsError::Audience { audience: audience.clone(), why })?;
         }
         if self.denylist.anonymous == Some(true) && !self.issuer.is_loopback() {
             return Err(SettingsError::Anonymous(self.issuer.as_str().to_owned()));

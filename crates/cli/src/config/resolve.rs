@@ -298,6 +298,7 @@ fn key_of(error: &SettingsError) -> &str {
         SettingsError::Algorithm(_) => "keys.algorithm",
         SettingsError::ShortSecret => "token.secret_key",
         SettingsError::Anonymous(_) => "denylist.anonymous",
+        SettingsError::Audience { .. } => "token.audience",
         SettingsError::Issuer { .. } => "server.issuer",
     }
 }

@@ -1,4 +1,4 @@
-//! A service that knows nothing of tokens, behind nginx and HAProxy, with the configurations of the docs.
+//! A service that knows nothing of tokens, behind nginx, HAProxy and Apache, with the configurations of the docs.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use ficha_server::GateBind;
 use ficha_store::testing::TestDatabase;
 use ficha_testing::{App, eventually, tester};
 
-use crate::gate;
+use crate::{gate, raw};
 
 const PAGE: &str = include_str!("../../../../docs/src/how-to/protect-behind-a-proxy.md");
 
@@ -128,6 +128,7 @@ async fn a_service_behind_a_proxy(database: &TestDatabase, name: &str, start: St
     let text = |name: &str| claims[name].as_str().expect("a text").to_owned();
     let expected = [text("sub"), text("client_id"), text("scope"), text("sid"), "-".to_owned()].join("|");
     assert_eq!(admitted.text().await.expect("a text"), expected, "what the client has forged does not arrive");
+    assert_eq!(disappearing(proxy, &tokens.access).await, expected, "a client can't make the headers disappear");
     let none = ask("/notes", "").await.expect("an answer");
     assert_eq!(none.status(), 401);
     assert!(none.headers().contains_key("www-authenticate"), "the challenge arrives");
@@ -151,7 +152,101 @@ async fn a_service_behind_a_proxy(database: &TestDatabase, name: &str, start: St
     eventually("it is admitted again", async || status("/notes", &other.access).await == 200).await;
 }
 
+/// The modules of Debian's Apache that the configuration needs.
+const MODULES: [&str; 8] =
+    ["mpm_event", "authn_core", "authz_core", "setenvif", "headers", "proxy", "proxy_http", "oauth2"];
+
+/// Runs Apache with what the docs show, in a folder, on a free port.
+fn start_apache(
+    program: &Path,
+    folder: &Path,
+    introspect: &str,
+    secret: &str,
+    notes: SocketAddr,
+) -> (tokio::process::Child, SocketAddr) {
+    let listen = free();
+    let shown = shown(
+        "apache",
+        &[
+            ("http://127.0.0.1:8080/introspect", introspect.to_owned()),
+            ("SECRET", secret.to_owned()),
+            ("127.0.0.1:8000", notes.to_string()),
+        ],
+    );
+    let modules =
+        MODULES.map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n")).concat();
+    // As root, it serves as somebody else.
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let user = if is_root { "User www-data\nGroup www-data\n" } else { "" };
+    let text = format!(
+        "{modules}ServerName localhost\nListen {listen}\nPidFile httpd.pid\nErrorLog error.log\nDefaultRuntimeDir .\n{user}{shown}"
+    );
+    std::fs::write(folder.join("httpd.conf"), text).expect("it is written");
+    let mut command = tokio::process::Command::new(program);
+    command.arg("-d").arg(folder).args(["-f", "httpd.conf", "-X"]).kill_on_drop(true);
+    (command.spawn().expect("Apache starts"), listen)
+}
+
+/// What the service gets of a request whose `Connection` names the headers that the proxy sets.
+async fn disappearing(proxy: SocketAddr, token: &str) -> String {
+    let head = format!(
+        "GET /notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Auth-Subject: forged\r\nConnection: close, \
+         X-Auth-Subject, X-Auth-Client, X-Auth-Scope, X-Auth-Session\r\n\r\n"
+    );
+    let answer = raw::exchange(proxy, head.as_bytes()).await;
+    assert_eq!(answer.statuses(), [200]);
+    answer.body().to_owned()
+}
+
 ficha_store::on_both_databases! {
+    async fn a_service_behind_apache_refuses_a_revoked_token(database: TestDatabase) {
+        let Some(program) = program("apache2") else { return };
+        let app: App = gate::app(&database).await;
+        let client = app.add_client("notes-api", |new| {
+            new.serves = vec!["notes".into()];
+            new.grants = Vec::new();
+        }).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let introspect = app.url("/introspect");
+        let (_proxy, proxy) = start_apache(&program, folder.path(), &introspect, &client.secret, notes().await);
+        let ask = async |token: &str, more: &[(&str, &str)]| {
+            let request = app.http.get(format!("http://{proxy}/notes")).header("x-auth-subject", "forged");
+            let request = more.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+            request.send().await.ok()
+        };
+        eventually("the proxy listens", async || ask("", &[]).await.is_some()).await;
+        let status = async |token: &str| ask(token, &[]).await.expect("an answer").status().as_u16();
+        let tokens = app.login("alice").await;
+        let admitted = ask(&tokens.access, &[]).await.expect("an answer");
+        assert_eq!(admitted.status(), 200);
+        let claims = tokens.claims();
+        let text = |name: &str| claims[name].as_str().expect("a text").to_owned();
+        let expected = [text("sub"), text("client_id"), text("scope"), text("sid"), "-".to_owned()].join("|");
+        assert_eq!(admitted.text().await.expect("a text"), expected);
+        assert_eq!(disappearing(proxy, &tokens.access).await, expected, "a client can't make the headers disappear");
+        let forged = ask(&tokens.access, &[("x_auth_subject", "forged")]).await.expect("an answer");
+        assert_eq!(forged.status(), 403);
+        let none = ask("", &[]).await.expect("an answer");
+        assert!(none.status() == 401 && none.headers().contains_key("www-authenticate"), "{none:?}");
+        assert_eq!(status("garbage").await, 401);
+        app.add_user("bob", "").await;
+        assert_eq!(status(&app.login("bob").await.access).await, 403, "without the scope");
+        let elsewhere = app.add_client("elsewhere", |new| new.audience = Some("other".into())).await;
+        assert_eq!(status(&app.login_as(&elsewhere, "alice").await.access).await, 401, "for another audience");
+        app.admin.revoke_user(&tester(), "alice").await.expect("they end");
+        assert_eq!(status(&tokens.access).await, 401);
+        // The module can't tell an outage from an invalid token; nobody is admitted.
+        let other = app.login("alice").await;
+        assert_eq!(status(&other.access).await, 200);
+        let raw = database.raw().await;
+        raw.take_away("denylist_head").await;
+        app.clock.advance(Duration::from_secs(3));
+        assert_eq!(status(&other.access).await, 401);
+        raw.give_back("denylist_head").await;
+        eventually("it is admitted again", async || status(&other.access).await == 200).await;
+    }
+
     async fn a_service_behind_nginx_refuses_a_revoked_token(database: TestDatabase) {
         a_service_behind_a_proxy(&database, "nginx", start_nginx, false).await;
     }

@@ -1,5 +1,7 @@
 //! Events of a server elsewhere.
 
+use std::time::Duration;
+
 use ficha_authority::{ActorView, EventView};
 use ficha_client::admin::Event;
 
@@ -7,6 +9,9 @@ use super::{Command, Export, FOLLOW_EVERY, List, Output};
 use crate::error::CliError;
 use crate::output;
 use crate::remote::{PAGE, Remote};
+
+/// How long the server may take to number an event.
+const NUMBERED_BY_SERVER: Duration = Duration::from_secs(1);
 
 pub async fn run(remote: &Remote, command: Command) -> Result<(), CliError> {
     match command {
@@ -37,6 +42,7 @@ async fn list(remote: &Remote, arguments: List) -> Result<(), CliError> {
 
 async fn export(remote: &Remote, arguments: Export) -> Result<(), CliError> {
     let (filter, mut after) = (arguments.which.parameters(), arguments.after);
+    let mut awaited = arguments.follow;
     loop {
         let page = remote.client.events_after(&filter, after, PAGE).await?;
         after = page.items.first().map_or(after, |event| event.number);
@@ -47,6 +53,11 @@ async fn export(remote: &Remote, arguments: Export) -> Result<(), CliError> {
             Some(number) if number > after => after = number,
             Some(_) => {}
             None if arguments.follow => tokio::time::sleep(FOLLOW_EVERY).await,
+            // What has happened just before this command gets its number within a second.
+            None if !awaited => {
+                tokio::time::sleep(NUMBERED_BY_SERVER).await;
+                awaited = true;
+            }
             None => return Ok(()),
         }
     }

@@ -26,7 +26,12 @@ fn command(file: &str) -> Option<Command> {
     let script = folder.join(file);
     match file.split_once('/')?.0 {
         "python" => run(&root.join("target/python/bin/python"), "--version", script),
-        "node" => run(Path::new("node"), "--version", beside_its_libraries(&root, file)?),
+        "node" => {
+            // Where that of the system is too old, `.ci/node` brings one.
+            let own = root.join("target/nodejs/node");
+            let node = if own.is_file() { own } else { PathBuf::from("node") };
+            run(&node, "--version", beside_its_libraries(&root, file)?)
+        }
         "ruby" => run(Path::new("ruby"), "--version", script),
         "perl" => run(Path::new("perl"), "-v", script),
         "go" => {

@@ -89,14 +89,20 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
 /// this one was rolled out: in seconds.
 const ROLLED_OUT_WITHIN: i64 = 8 * 86_400;
 
-/// Gives new users of such a server what the migration has given to those before, and says which names look the same.
-async fn complete_names(base: &Foundation) -> Result<(), StartError> {
-    let since = base.clock.unix_now().saturating_sub(ROLLED_OUT_WITHIN);
+/// Gives users whom such a server has added within these seconds what the migration has given to those before.
+pub(crate) async fn add_normal_names(base: &Foundation, within: i64) -> Result<(), StoreError> {
+    let since = base.clock.unix_now().saturating_sub(within);
     for (id, name) in base.store.names_to_complete(since).await? {
         if let Some(normal) = other_normal_form(&name) {
             base.store.set_normal_name(id, &name, &normal).await?;
         }
     }
+    Ok(())
+}
+
+/// The same, and says which names look the same.
+async fn complete_names(base: &Foundation) -> Result<(), StartError> {
+    add_normal_names(base, ROLLED_OUT_WITHIN).await?;
     for users in base.store.colliding_names().await? {
         // Not the names, which this log would keep for longer than the database does.
         let ids: Vec<String> = users.into_iter().map(|(id, _)| id.to_string()).collect();

@@ -105,7 +105,7 @@ pub enum SettingsError {
         /// What was configured.
         audience: String,
         /// What is wrong with it.
-        why: &'static str,
+        why: String,
     },
     /// The issuer is not an issuer identifier.
     #[error("server.issuer {issuer:?} can't be used: {why}; write it like https://auth.example.com")]

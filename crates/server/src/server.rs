@@ -142,7 +142,8 @@ pub enum ServerError {
     },
     /// The Unix socket of the gate can't be listened on.
     #[error(
-        "can't listen at the socket {}: {why}; stop what uses it, create its folder, or set server.gate_bind to another path",
+        "can't listen at the socket {}: {why}; stop what uses it (or remove the file if nothing does), create its folder, or set \
+         server.gate_bind to another path",
         path.display()
     )]
     Socket {

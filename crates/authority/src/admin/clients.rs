@@ -148,7 +148,9 @@ impl Admin {
         actor.require(Access::Write, Area::Clients)?;
         may_touch(actor, before)?;
         let id = before.id.as_str();
-        check_audiences(change.audience.iter().flatten().chain(change.serves.iter().flatten()))?;
+        let wanted = change.audience.iter().flatten().chain(change.serves.iter().flatten());
+        let had = |name: &&String| before.audience.as_ref() == Some(*name) || before.serves.contains(*name);
+        check_audiences(wanted.filter(|name| !had(name)))?;
         let changes_scopes = change.grants.is_some() || change.scopes.is_some();
         let client = change.apply(before.clone());
         may_touch(actor, &client)?;

@@ -89,7 +89,7 @@ pub enum AdminError {
         name: String,
     },
     /// There is no user with exactly that name, and one whose name looks the same.
-    #[error("there is no user with exactly this name; the user {0} has another spelling of it: give the id")]
+    #[error("there is no user with exactly this name; that of the user {0} looks the same")]
     OtherSpelling(Uuid),
     /// A value can't be used.
     #[error("{0}")]

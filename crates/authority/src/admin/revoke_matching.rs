@@ -164,6 +164,13 @@ impl Admin {
         }
         let mut spared: HashSet<Uuid> = what.except.iter().copied().collect();
         spared.extend(actor.session().filter(|_| !what.include_self));
+        if let Some(name) = user.as_deref().filter(|name| name.parse::<Uuid>().is_err()) {
+            // A list may show another's with this spelling; nothing of theirs is ended.
+            match self.find_user(name).await {
+                Ok(_) | Err(AdminError::NoSuch { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
         let mut found = match &what.ids {
             Some(ids) => self.fitting_of(actor, &what.search, ids).await?,
             None => self.all_fitting(actor, &what.search, MOST + spared.len()).await?,

@@ -47,7 +47,7 @@ impl Admin {
 
     async fn filter(&self, query: &SessionQuery) -> Result<SessionFilter, AdminError> {
         let user = match &query.user {
-            Some(name) => Some(self.find_user(name).await?.id),
+            Some(name) => Some(self.user_in_list(name).await?.id),
             None => None,
         };
         Ok(SessionFilter { user, client: query.client.clone(), live_at: query.live_only.then(|| self.now()) })

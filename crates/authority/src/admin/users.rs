@@ -78,6 +78,11 @@ impl Admin {
     /// The user with that name.
     pub async fn user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
         actor.require(Access::Read, Area::Users)?;
+        self.user_in_list(name).await
+    }
+
+    /// A user whom a list is about: any spelling of the name will do, or the id.
+    pub(super) async fn user_in_list(&self, name: &str) -> Result<UserRecord, AdminError> {
         match name.parse::<Uuid>() {
             Ok(_) => self.find_user(name).await,
             Err(_) => find_user(&self.base.store, name).await?.ok_or_else(|| no_user(name)),
@@ -121,7 +126,7 @@ impl Admin {
 
     /// The user with that name, if the actor may change it. The change has to be made to the user as it was read here: the
     /// store compares the version.
-    async fn changeable_user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
+    pub async fn changeable_user(&self, actor: &Actor, name: &str) -> Result<UserRecord, AdminError> {
         actor.require(Access::Write, Area::Users)?;
         let user = self.find_user(name).await?;
         actor.require_scopes_of(&user.scopes)?;

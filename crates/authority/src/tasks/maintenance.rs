@@ -8,6 +8,7 @@ use ficha_store::{ChainEnd, EventFilter, StoreError};
 use uuid::Uuid;
 
 use crate::Authority;
+use crate::bootstrap::add_normal_names;
 use crate::denylist::replica::KEPT_LONGER;
 use crate::events::chain::Sealed;
 use crate::settings::SigningSettings;
@@ -32,6 +33,8 @@ const FORGET_UNACCEPTED: i64 = 3_600;
 /// Followers are removed after a day without a poll, and so are questions about them whose server has died.
 const FORGET_FOLLOWERS: i64 = 86_400;
 const FORGET_QUESTIONS: i64 = 120;
+/// How far back users are looked at whom a server of the release before has added, in seconds.
+const NAMED_WITHIN: i64 = 3_600;
 const FORGET_EVENTS: i64 = 365 * 86_400;
 
 /// Removes what has expired, in small batches, and rotates keys.
@@ -107,6 +110,8 @@ impl Authority {
         let store = self.store();
         store.prune_jobs(now - FORGET_JOBS, now - FORGET_UNACCEPTED).await?;
         store.prune_keys_of_requests(now - FORGET_REQUESTS).await?;
+        // A server of the release before may go on for a while after this one has started.
+        add_normal_names(&self.inner.base, NAMED_WITHIN).await?;
         store.thin_activity((now - THIN_ACTIVITY).div_euclid(60)).await?;
         store.prune_activity((now - FORGET_ACTIVITY).div_euclid(60)).await.map(drop)
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::bench::{Bench, skip};
+use crate::interop::node;
 
 /// What the generator is told: how to send files, and to run nothing on what it has made.
 const SETTINGS: &str = "content_type_overrides:\n  application/jsonl: application/octet-stream\n  text/csv: \
@@ -36,8 +37,13 @@ fn a_linter_finds_nothing_and_a_generated_client_parses_every_answer() {
     std::fs::write(&file, description).unwrap();
 
     bench.write("rules.yaml", "extends: [\"spectral:oas\"]\n");
-    let mut lint = Command::new(linter);
-    lint.arg("lint").arg(&file).arg("--ruleset").arg(bench.path("rules.yaml")).args(["--fail-severity", "warn"]);
+    let mut lint = Command::new(node(&root()));
+    lint.arg(linter)
+        .arg("lint")
+        .arg(&file)
+        .arg("--ruleset")
+        .arg(bench.path("rules.yaml"))
+        .args(["--fail-severity", "warn"]);
     assert!(run(&mut lint).contains("No results"));
 
     bench.write("settings.yaml", SETTINGS);

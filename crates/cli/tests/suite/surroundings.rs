@@ -92,6 +92,22 @@ fn scopes_that_are_new_are_announced_and_lists_with_commas_questioned() {
     add("carol", "a,b").good();
 }
 
+/// It may be the name of somebody else, who has been removed a moment ago.
+#[test]
+fn a_user_is_changed_by_the_exact_name_or_the_id_and_shown_by_any_spelling() {
+    let bench = Bench::new();
+    bench.add_user("Zoe\u{308}", &[]);
+    let shown = bench.json(&["user", "show", "\u{ff3a}o\u{eb}", "--json"]);
+    assert_eq!(shown["name"], "Zo\u{eb}");
+    let id = shown["id"].as_str().unwrap();
+    for command in [&["set", "Zoe\u{308}", "--no-email"][..], &["disable", "Zoe\u{308}"], &["rm", "Zoe\u{308}"]] {
+        bench.run(&[&["user"], command].concat()).refused(&[id, "looks the same"]);
+    }
+    bench.run(&["session", "revoke", "--user", "Zoe\u{308}"]).refused(&[id]);
+    bench.run(&["user", "set", id, "--no-email"]).good();
+    bench.run(&["user", "rm", "Zo\u{eb}"]).good();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_as_token_file_is_refused_at_once() {

@@ -53,12 +53,17 @@ pub struct EventSchema {
     event: String,
     #[schema(value_type = Object, example = json!({ "kind": "user", "name": "admin", "id": "0198c0de-0000-7000-8000-000000000001" }))]
     actor: Value,
+    #[schema(required = true)]
     user: Option<String>,
+    #[schema(required = true)]
     client: Option<String>,
+    #[schema(required = true)]
     session: Option<String>,
+    #[schema(required = true)]
     address: Option<String>,
+    #[schema(required = true)]
     request_id: Option<String>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = true)]
     detail: Option<Value>,
     /// The hash of this event and all before it.
     hash: String,

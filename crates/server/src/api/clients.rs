@@ -107,7 +107,7 @@ pub struct ClientPatch {
     grants: Option<Option<Vec<String>>>,
     /// A list, or `"any"`. Null removes all.
     #[serde(default, deserialize_with = "patched")]
-    #[schema(schema_with = scopes_or_any, required = false)]
+    #[schema(schema_with = super::schemas::scopes_or_any_or_null, required = false)]
     scopes: Option<Option<Value>>,
     /// Null stands for the server's default.
     #[serde(default, deserialize_with = "patched")]

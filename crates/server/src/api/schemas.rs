@@ -24,6 +24,12 @@ pub fn scopes_or_any() -> RefOr<Schema> {
     OneOfBuilder::new().item(ArrayBuilder::new().items(name)).item(any).into()
 }
 
+/// The same for a change, where null removes all.
+pub fn scopes_or_any_or_null() -> RefOr<Schema> {
+    let null = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null));
+    OneOfBuilder::new().item(scopes_or_any()).item(null).into()
+}
+
 /// A count, or the least that it may be.
 pub fn count() -> RefOr<Schema> {
     let number = || whole().minimum(Some(0));

@@ -1,6 +1,7 @@
 //! Where proxies ask about tokens: a loopback address, or a Unix socket.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -62,8 +63,10 @@ impl GateListener {
 }
 
 /// Listens at a Unix socket. One that a server has left behind is replaced; one at which somebody listens is not, nor any
-/// other kind of file.
+/// other kind of file. Of two servers that start at once, one waits for the other: it would remove its socket otherwise.
 pub fn listen_at(path: &Path) -> io::Result<UnixListener> {
+    let lock = File::options().create(true).append(true).open(path.with_added_extension("lock"))?;
+    lock.lock()?;
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_behind(path)? => {
             std::fs::remove_file(path)?;

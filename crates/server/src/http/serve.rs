@@ -100,7 +100,7 @@ pub fn serve(
         builder = match listener {
             GateListener::Address(listener) => listen(builder, "gate", listener, site, None, stopping.clone())?,
             GateListener::Socket(listener, _) => {
-                // Nobody asks for it.
+                // The HTTP library wants a local address; no handler reads it.
                 let address = SocketAddr::from(([127, 0, 0, 1], 0));
                 builder.listen_uds("gate", listener, plain::<UnixStream, _>(site, address, stopping.clone()))?
             }

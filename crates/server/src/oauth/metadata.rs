@@ -15,7 +15,8 @@ use crate::state::State;
     get,
     path = "/.well-known/oauth-authorization-server",
     tag = "Discovery",
-    responses((status = 200, description = "Authorization server metadata (RFC 8414 section 3.2)", body = Metadata))
+    responses((status = 200, description = "Authorization server metadata (RFC 8414 section 3.2)", body = Metadata),
+        (status = 503, description = "The database does not answer", body = crate::error::ErrorAnswer))
 )]
 pub async fn metadata(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let scopes = state.authority.declared_scopes().await?.into_iter().map(|(name, _)| name).collect();

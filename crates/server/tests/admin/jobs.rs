@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ficha_authority::{Actor, ImportFormat, JobState, RequestSource, RevokeMatching, SessionSearch};
 use ficha_store::testing::TestDatabase;
-use ficha_testing::{App, tester};
+use ficha_testing::{App, eventually, tester};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -22,9 +22,11 @@ async fn import(app: &App, token: &str, kind: &str, file: String) -> Response {
 
 /// Waits until a job is over, and returns it.
 async fn over(app: &App, token: &str, accepted: Response) -> Value {
-    assert_eq!(accepted.status(), 202);
-    let location = accepted.headers()["location"].to_str().expect("text").to_owned();
-    let id = accepted.json::<Value>().await.expect("JSON")["job"].as_str().expect("an id").to_owned();
+    let (status, headers) = (accepted.status(), accepted.headers().clone());
+    let body: Value = accepted.json().await.expect("JSON");
+    assert_eq!(status, 202, "{body}");
+    let location = headers["location"].to_str().expect("text").to_owned();
+    let id = body["job"].as_str().expect("an id").to_owned();
     assert!(location.ends_with(&format!("/api/v1/jobs/{id}")), "{location}");
     let wait = async {
         loop {
@@ -51,6 +53,7 @@ ficha_store::on_both_databases! {
         // As a server of the release before has left it; the next start completes it.
         database.raw().await.execute("UPDATE users SET name = 'Rene\u{301}e' WHERE name = 'second'").await;
         let app = app.end().await.start(&database).await;
+        eventually("it is ready", async || app.get("/health/ready").await.status() == 200).await;
         let csv = format!(
             "name,password_hash,scopes\nRen\u{e9}e,{HASH},\nbob,{HASH},\"a:b,a:c\"\ncarol,{HASH},any\nZoe\u{308},{HASH},a:d\n\
              Zo\u{eb},{HASH},\n"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
-use ficha_testing::{App, PASSWORD, Tokens, error, tester};
+use ficha_testing::{App, PASSWORD, Tokens, error, eventually, tester};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -62,6 +62,7 @@ ficha_store::on_both_databases! {
         assert_eq!(alone, two.to_string(), "exactly");
         // The next start completes what such a server has left out.
         let app = app.end().await.start(&database).await;
+        eventually("it is ready", async || app.get("/health/ready").await.status() == 200).await;
         let subject = async |name: &str| Tokens::of(log_in(&app, name, PASSWORD).await).await.claims()["sub"].clone();
         assert_eq!((subject(composed).await, subject(parts).await), (one.to_string().into(), two.to_string().into()));
         // Another spelling is that of neither.
@@ -195,7 +196,7 @@ ficha_store::on_both_databases! {
         app.login("alice").await;
         app.login("chief").await;
         done(post(&app, &format!("/users/{id}/revoke-sessions"), &chief, &json!({})).await).await;
-        ficha_testing::eventually("all have numbers", async || app.store.pending_events(1).await.expect("an answer").is_empty()).await;
+        eventually("all have numbers", async || app.store.pending_events(1).await.expect("an answer").is_empty()).await;
         let all = good(&app, Method::GET, &format!("/users/{id}/export"), &chief).await;
         assert_eq!((&all["user"]["name"], &all["sessions"][0]["state"]), (&json!("alice"), &json!("revoked")));
         let names: Vec<&str> = all["events"].as_array().expect("events").iter().filter_map(|one| one["event"].as_str()).collect();

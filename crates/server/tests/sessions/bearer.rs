@@ -4,7 +4,7 @@ use ficha_store::testing::TestDatabase;
 use reqwest::{Method, RequestBuilder, Response};
 
 use crate::support::*;
-use ficha_testing::App;
+use ficha_testing::{App, ISSUER};
 
 const ENDPOINTS: [(Method, &str); 2] = [(Method::GET, "/users/me"), (Method::POST, "/logout")];
 
@@ -57,7 +57,9 @@ ficha_store::on_both_databases! {
             for request in [ask(&app, method, path), basic] {
                 let response = send(request).await;
                 assert_eq!(response.status(), 401);
-                assert_eq!(challenge(&response), [("realm".to_owned(), "ficha".to_owned())]);
+                let metadata = format!("{ISSUER}/.well-known/oauth-protected-resource");
+                let expected = [("realm", "ficha"), ("resource_metadata", &metadata)];
+                assert_eq!(challenge(&response), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
                 let body: serde_json::Value = response.json().await.expect("JSON");
                 assert_eq!(body["error"], "invalid_request");
             }
@@ -155,7 +157,7 @@ ficha_store::on_both_databases! {
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), count, "{value}");
-            assert!(names.iter().all(|name| ["error", "error_description", "realm"].contains(&name.as_str())), "{value}");
+            assert!(names.iter().all(|name| ["error", "error_description", "realm", "resource_metadata"].contains(&name.as_str())), "{value}");
         }
     }
 

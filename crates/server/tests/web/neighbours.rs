@@ -16,7 +16,8 @@ async fn error(response: reqwest::Response) -> (u16, String, String) {
     let status = response.status().as_u16();
     let body: Value = response.json().await.expect("JSON");
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-    (status, text("error"), text("error_description"))
+    // The admin API has problems (RFC 9457).
+    (status, text("error"), text("error_description") + &text("detail"))
 }
 
 /// A login of alice with more fields.

@@ -25,7 +25,7 @@ pub async fn run(context: &AdminContext, command: Command, password: Option<Type
         Command::Show { name, json } => Shown::from(&admin.user(&actor(), &name).await?).print(json),
         Command::Passwd { name, password } => {
             // Before prompting: nobody should type a password for a user that does not exist.
-            admin.user(&actor(), &name).await?;
+            admin.changeable_user(&actor(), &name).await?;
             let sessions = admin.set_password(&actor(), &name, ask::new_password(&password)?).await?;
             output::say(&format!("password of {name} changed; {}", ended(sessions)))
         }
@@ -68,7 +68,7 @@ async fn add(context: &AdminContext, arguments: Add, password: Option<Typed>) ->
 
 async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
     let name = &arguments.name;
-    let user = context.admin.user(&actor(), name).await?;
+    let user = context.admin.changeable_user(&actor(), name).await?;
     let id = user.id.to_string();
     let declared = NewScopes::here(context, arguments.scope.as_ref()).await;
     let mut sessions = 0;

@@ -26,12 +26,7 @@ fn command(file: &str) -> Option<Command> {
     let script = folder.join(file);
     match file.split_once('/')?.0 {
         "python" => run(&root.join("target/python/bin/python"), "--version", script),
-        "node" => {
-            // Where that of the system is too old, `.ci/node` brings one.
-            let own = root.join("target/nodejs/node");
-            let node = if own.is_file() { own } else { PathBuf::from("node") };
-            run(&node, "--version", beside_its_libraries(&root, file)?)
-        }
+        "node" => run(&node(&root), "--version", beside_its_libraries(&root, file)?),
         "ruby" => run(Path::new("ruby"), "--version", script),
         "perl" => run(Path::new("perl"), "-v", script),
         "go" => {
@@ -43,6 +38,12 @@ fn command(file: &str) -> Option<Command> {
         }
         other => panic!("{other}: how is it run?"),
     }
+}
+
+/// Node.js. Where that of the system is too old, `.ci/node` brings one.
+pub fn node(root: &Path) -> PathBuf {
+    let own = root.join("target/nodejs/node");
+    if own.is_file() { own } else { PathBuf::from("node") }
 }
 
 /// A copy in the folder of `.ci/node`: a module finds its libraries beside it.

@@ -96,6 +96,30 @@ fn answers_and_goes_on(example: &str) {
     assert_eq!(exchange(notes.address, &get("/notes", &token)).0, 200, "the lease has not run out");
 }
 
+const RUST_PAGE: &str = include_str!("../../../../docs/src/how-to/protect-a-rust-service.md");
+
+#[test]
+fn the_page_about_rust_services_shows_programs_as_they_are_and_the_first_one_runs() {
+    let shown: Vec<&str> = RUST_PAGE.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let examples = [
+        include_str!("../../../resource/examples/protect.rs"),
+        include_str!("../../../resource/examples/protect_axum.rs"),
+    ];
+    let code = examples.map(|text| text.split_once("\n\n").expect("a blank line after the comment").1);
+    assert_eq!(shown, code);
+    let bench = Bench::new().with("FICHA__TOKEN__AUDIENCE", "notes");
+    bench.add_user("alice", &["--scope", "notes:read"]);
+    bench.add_user("bob", &[]);
+    let server = bench.serve();
+    let service = Notes::start_example("protect", &server);
+    let token = |name: &str| server.log_in(name, "").1["access_token"].as_str().unwrap().to_owned();
+    let (alice, bob) = (token("alice"), token("bob"));
+    let status = |token: &str| exchange(service.address, &get("/notes", token)).0;
+    assert_eq!((status(&alice), status(""), status("x"), status(&bob)), (200, 401, 401, 403));
+    assert_eq!(server.log_out(&alice), 204);
+    becomes(service.address, &get("/notes", &alice), 401);
+}
+
 #[test]
 fn the_notes_api_names_the_token_url_once_the_server_is_reachable() {
     let free = || TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).unwrap();

@@ -39,7 +39,7 @@ fn normal_form(name: &str) -> Result<Cow<'_, str>, String> {
     if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Ok(name.into());
     }
-    // Composed first: some systems send Korean in parts that are no letters by themselves.
+    // Composed first: some systems send Korean in parts that are not letters by themselves.
     let composed: String = name.nfc().collect();
     let word = |word: &str| -> Result<String, String> {
         if word.is_empty() {

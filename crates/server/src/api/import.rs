@@ -25,6 +25,8 @@ pub const MOST_BYTES: usize = 64 * 1024 * 1024;
 const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 /// A file is held in memory until it is written down: one at a time.
 static READING: Semaphore = Semaphore::const_new(1);
+/// How long one waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Imports users from CSV or JSON lines. A line that can't be used is in the job's report, and the others are imported; a
 /// user whose name is taken is left as they are, so that an import can be repeated.
@@ -68,7 +70,7 @@ async fn imported(request: &HttpRequest, payload: Payload, state: &State) -> Res
     actor.require_changing_users()?;
     Parameters::of(request.query_string()).finish()?;
     let format = format_of(request)?;
-    let _turn = turn()?;
+    let _turn = turn().await?;
     let file = in_time(read(payload)).await?;
     let admin = state.authority.admin();
     let Some(repeatable) = repeatable(request, &admin, &actor, &file).await? else {
@@ -102,11 +104,15 @@ fn format_of(request: &HttpRequest) -> Result<ImportFormat, Problem> {
     }
 }
 
-/// The right to read a file: one is read at a time.
-pub fn turn() -> Result<SemaphorePermit<'static>, Problem> {
-    READING.try_acquire().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "another file is being read").retry_after(5)
-    })
+/// The right to read a file: one is read at a time, and others wait for a while.
+pub async fn turn() -> Result<SemaphorePermit<'static>, Problem> {
+    match tokio::time::timeout(TURN_WITHIN, READING.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => {
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "another file is being read");
+            Err(problem.retry_after(5))
+        }
+    }
 }
 
 /// What is read, if it arrives in time.

@@ -123,7 +123,7 @@ async fn accepted(
             return Ok(page(visitor, state, StatusCode::BAD_REQUEST, false, fl!(texts, "import-file-name").into()));
         }
     };
-    let Ok(_turn) = turn() else {
+    let Ok(_turn) = turn().await else {
         passed_over(Some(file)).await;
         let (title, advice) = (fl!(texts, "another-import"), fl!(texts, "another-import-advice"));
         return Err(PageError::Told(StatusCode::SERVICE_UNAVAILABLE, title, advice));

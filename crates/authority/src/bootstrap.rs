@@ -29,7 +29,10 @@ pub async fn first_start(base: &Foundation) -> Result<Option<FirstStart>, StartE
     base.settings.check()?;
     if base.store.head().await?.bootstrapped {
         add_own_clients(base).await?;
-        complete_names(base).await?;
+        // The next start does it again; a disk that is full now must not prevent this one.
+        if let Err(error) = complete_names(base).await {
+            tracing::warn!(%error, "the normal forms of user names were not completed; the next start tries again");
+        }
         return Ok(None);
     }
     let (clock, entropy) = (&*base.clock, &*base.entropy);

@@ -110,10 +110,11 @@ impl Authority {
         let store = self.store();
         store.prune_jobs(now - FORGET_JOBS, now - FORGET_UNACCEPTED).await?;
         store.prune_keys_of_requests(now - FORGET_REQUESTS).await?;
-        // A server of the release before may go on for a while after this one has started.
-        add_normal_names(&self.inner.base, NAMED_WITHIN).await?;
         store.thin_activity((now - THIN_ACTIVITY).div_euclid(60)).await?;
-        store.prune_activity((now - FORGET_ACTIVITY).div_euclid(60)).await.map(drop)
+        store.prune_activity((now - FORGET_ACTIVITY).div_euclid(60)).await?;
+        // A server of the release before may go on for a while after this one has started. Last, so that a failure here
+        // leaves no expired row behind.
+        add_normal_names(&self.inner.base, NAMED_WITHIN).await
     }
 
     /// Deletes the oldest events, up to the first that happened at `older_than` or later.

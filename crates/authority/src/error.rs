@@ -44,7 +44,7 @@ pub enum AuthorityError {
     },
     /// The client serves no audience, so it has no need to know what is denied.
     #[error(
-        "this client serves no audience, so it may not follow the denylist; run ficha client set ID --serves AUDIENCE"
+        "this client serves no audience, so it may not follow the denylist; run ficha client set CLIENT --serves AUDIENCE"
     )]
     ServesNothing,
     /// Too many polls of the denylist are held.
@@ -88,16 +88,13 @@ pub enum SettingsError {
         most: u64,
     },
     /// An algorithm that Ficha does not sign with.
-    #[error("keys.algorithm {0} can't sign; use ES256, EdDSA or RS256, or set token.secret_key for HS256")]
+    #[error("keys.algorithm {0} can't sign")]
     Algorithm(Algorithm),
     /// The HS256 secret is too short.
-    #[error("token.secret_key must be at least 32 random bytes; `openssl rand -hex 32` makes one")]
+    #[error("token.secret_key must be at least 32 random bytes")]
     ShortSecret,
     /// Anybody could read the denylist over the network.
-    #[error(
-        "denylist.anonymous is true, but the issuer {0} is not a loopback address: remove that setting, and register a client for each follower \
-         (`ficha client add ID --serves AUDIENCE`)"
-    )]
+    #[error("denylist.anonymous is true, but the issuer {0} is not a loopback address")]
     Anonymous(String),
     /// The audience can't be one.
     #[error("token.audience {audience:?} {why}")]
@@ -108,7 +105,7 @@ pub enum SettingsError {
         why: String,
     },
     /// The issuer is not an issuer identifier.
-    #[error("server.issuer {issuer:?} can't be used: {why}; write it like https://auth.example.com")]
+    #[error("server.issuer {issuer:?} can't be used: {why}")]
     Issuer {
         /// What was configured.
         issuer: String,
@@ -127,10 +124,10 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Keys are stored, but there is no master key.
-    #[error("the database contains keys, but there is no master key at {}: restore the file, or set keys.master_key", .0.display())]
+    #[error("the database contains keys, but there is no master key at {}", .0.display())]
     MasterKeyMissing(PathBuf),
     /// What is there is not a master key.
-    #[error("the master key {from} is not 32 bytes in base64: use the right one")]
+    #[error("the master key {from} is not 32 bytes in base64")]
     MasterKeyMalformed {
         /// Where it came from; never the key.
         from: String,
@@ -144,7 +141,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The stored keys were sealed under another master key.
-    #[error("the master key does not match the keys in this database: use the key file that was created with it")]
+    #[error("the master key does not match the keys in this database")]
     MasterKeyWrong,
     /// A stored key is damaged.
     #[error("the stored key {kid} can't be used: {why}")]

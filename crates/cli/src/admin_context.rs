@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ficha_authority::{Actor, Admin, AdminError, DatabaseClock, Foundation, IssuerClock, Store, StoreOptions};
+use ficha_authority::{Actor, Admin, DatabaseClock, Foundation, IssuerClock, Store, StoreOptions};
 use ficha_token::{SystemClock, SystemEntropy};
 
 use crate::config::Configuration;
@@ -16,9 +16,6 @@ pub fn actor() -> Actor {
 
 /// The default of `keys.master_key_file`; the first start creates that file.
 const MASTER_KEY_FILE: &str = "data/master.key";
-
-/// How many rows a list command reads at a time.
-const PAGE: u64 = 500;
 
 /// What a command does about an empty database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,21 +145,6 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminCo
     Ok(AdminContext { admin: Admin::open(base.clone())?.doubting(&clock), base })
 }
 
-/// Reads a list page by page to its end. `page` gets the last item so far and the number of items to read.
-pub async fn all_pages<T>(
-    page: impl AsyncFn(Option<&T>, u64) -> Result<Vec<T>, AdminError>,
-) -> Result<Vec<T>, AdminError> {
-    let mut all = Vec::new();
-    loop {
-        let next = page(all.last(), PAGE).await?;
-        let is_last = (next.len() as u64) < PAGE;
-        all.extend(next);
-        if is_last {
-            return Ok(all);
-        }
-    }
-}
-
 fn sqlite_path(url: &str) -> Option<String> {
     Store::sqlite_file(url).map(|path| path.display().to_string())
 }
@@ -170,17 +152,6 @@ fn sqlite_path(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn all_pages_of_a_list_are_read() {
-        for length in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE] {
-            let read = all_pages(async |last: Option<&u64>, limit| {
-                let from = last.map_or(0, |last| last + 1);
-                Ok((from..length.min(from + limit)).collect())
-            });
-            assert_eq!(read.await.unwrap(), (0..length).collect::<Vec<_>>());
-        }
-    }
 
     #[test]
     fn a_sqlite_url_names_a_file() {

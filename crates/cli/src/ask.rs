@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::hidden;
+use crate::input_error::InputError;
 
 /// How much of standard input is read. Passwords above 256 bytes are refused anyway.
 const MAX_INPUT_BYTES: u64 = 4_096;
@@ -31,32 +32,26 @@ pub enum Typed {
     Hash(String),
 }
 
-/// Reads a new password or hash as the arguments say, for the configured database.
-pub fn new_password(arguments: &PasswordArguments) -> Result<NewPassword, CliError> {
-    parsed(Some(typed_password(arguments)?))
-}
-
-/// The same if it can be used as far as that is known without a database.
+/// What was typed, if it can be used as far as that is known without a database.
 pub fn checked(typed: Typed) -> Result<Typed, CliError> {
     if let Typed::Hash(hash) = &typed {
-        parsed(Some(Typed::Hash(hash.clone())))?;
+        parsed(Typed::Hash(hash.clone()))?;
     }
     Ok(typed)
 }
 
 /// What was typed, for the configured database.
-pub fn parsed(typed: Option<Typed>) -> Result<NewPassword, CliError> {
+pub fn parsed(typed: Typed) -> Result<NewPassword, CliError> {
     match typed {
-        Some(Typed::Plain(text)) => Ok(NewPassword::Plain(Password::new(text.as_str()))),
-        Some(Typed::Hash(hash)) => {
+        Typed::Plain(text) => Ok(NewPassword::Plain(Password::new(text.as_str()))),
+        Typed::Hash(hash) => {
             let hash = StoredHash::parse(&hash);
-            hash.map(NewPassword::Imported).map_err(|error| CliError::Input(format!("--password-hash: {error}")))
+            Ok(hash.map(NewPassword::Imported).map_err(|error| InputError::Hash(error.to_string()))?)
         }
-        None => Err(CliError::Input("there is no password".into())),
     }
 }
 
-/// The same as text.
+/// Reads a new password or hash as the arguments say.
 pub fn typed_password(arguments: &PasswordArguments) -> Result<Typed, CliError> {
     if let Some(hash) = &arguments.password_hash {
         return Ok(Typed::Hash(hash.clone()));
@@ -66,7 +61,7 @@ pub fn typed_password(arguments: &PasswordArguments) -> Result<Typed, CliError> 
         false => typed()?,
     };
     if text.is_empty() {
-        return Err(CliError::Input("the password is empty".into()));
+        return Err(InputError::EmptyPassword.into());
     }
     Ok(Typed::Plain(text))
 }
@@ -74,7 +69,7 @@ pub fn typed_password(arguments: &PasswordArguments) -> Result<Typed, CliError> 
 fn piped() -> Result<Zeroizing<String>, CliError> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin().lock().take(MAX_INPUT_BYTES).read_to_end(&mut bytes).map_err(CliError::Reading)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| CliError::Input("the password is not valid UTF-8".into()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| InputError::PasswordNotText)?;
     // `echo` and here-documents add a newline that is not part of the password.
     let line = text.strip_suffix('\n').unwrap_or(text);
     Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
@@ -82,14 +77,11 @@ fn piped() -> Result<Zeroizing<String>, CliError> {
 
 fn typed() -> Result<Zeroizing<String>, CliError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::Input(
-            "there is no terminal to prompt for a password: pipe it in with --password-stdin, or use --password-hash"
-                .into(),
-        ));
+        return Err(InputError::NoTerminalForNewPassword.into());
     }
     let first = hidden::ask("Password: ")?;
     if hidden::ask("Repeat password: ")? != first {
-        return Err(CliError::Input("the two passwords differ: nothing was changed".into()));
+        return Err(InputError::PasswordsDiffer.into());
     }
     Ok(first)
 }
@@ -97,14 +89,14 @@ fn typed() -> Result<Zeroizing<String>, CliError> {
 /// Prompts for a user name.
 pub fn username() -> Result<String, CliError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::Input("there is no terminal to prompt for a user name: use --username".into()));
+        return Err(InputError::NoTerminalForUser.into());
     }
     let mut name = String::new();
     let mut screen = std::io::stderr().lock();
     write!(screen, "User name: ").and_then(|()| screen.flush()).map_err(CliError::Asking)?;
     std::io::stdin().read_line(&mut name).map_err(CliError::Reading)?;
     match name.trim_end_matches(['\r', '\n']) {
-        "" => Err(CliError::Input("the user name is empty".into())),
+        "" => Err(InputError::EmptyUser.into()),
         name => Ok(name.to_owned()),
     }
 }
@@ -114,13 +106,12 @@ pub fn password(from_stdin: bool) -> Result<Zeroizing<String>, CliError> {
     let text = match from_stdin {
         true => piped()?,
         false if !std::io::stdin().is_terminal() => {
-            let message = "there is no terminal to prompt for a password: pipe it in with --password-stdin";
-            return Err(CliError::Input(message.into()));
+            return Err(InputError::NoTerminalForPassword.into());
         }
         false => hidden::ask("Password: ")?,
     };
     match text.is_empty() {
-        true => Err(CliError::Input("the password is empty".into())),
+        true => Err(InputError::EmptyPassword.into()),
         false => Ok(text),
     }
 }
@@ -131,7 +122,7 @@ pub fn confirm(consequence: &str, yes: bool) -> Result<(), CliError> {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::Input(format!("{consequence} Nothing was changed: use --yes to confirm")));
+        return Err(InputError::Unconfirmed(consequence.to_owned()).into());
     }
     let mut answer = String::new();
     let mut screen = std::io::stderr().lock();
@@ -139,6 +130,6 @@ pub fn confirm(consequence: &str, yes: bool) -> Result<(), CliError> {
     std::io::stdin().read_line(&mut answer).map_err(CliError::Reading)?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(CliError::Input("cancelled: nothing was changed".into())),
+        _ => Err(InputError::Cancelled.into()),
     }
 }

@@ -3,37 +3,24 @@
 use ficha_authority::ClientScopes;
 use ficha_token::Scope;
 
-use crate::admin_context::{AdminContext, actor};
 use crate::output;
-use crate::remote::Remote;
+use crate::place::Place;
 
 /// The scopes that a command names and that were not declared before it.
 pub struct NewScopes(Vec<String>);
 
 impl NewScopes {
-    /// Those of the configured database.
-    pub async fn here(context: &AdminContext, wanted: Option<&Scope>) -> Self {
-        let Some(wanted) = named(wanted) else { return Self(Vec::new()) };
-        let declared = context.admin.scopes(&actor()).await;
-        declared.map_or(Self(Vec::new()), |all| Self::among(wanted, all.iter().map(|(name, _)| name.as_str())))
-    }
-
-    /// Those of a server elsewhere, if its list may be read.
-    pub async fn there(remote: &Remote, wanted: Option<&Scope>) -> Self {
-        let Some(wanted) = named(wanted) else { return Self(Vec::new()) };
-        let declared = remote.client.scopes().await;
-        declared.map_or(Self(Vec::new()), |all| Self::among(wanted, all.iter().map(|scope| scope.name.as_str())))
+    /// Those among the wanted ones, before the command; none if the list may not be read.
+    pub async fn before(place: &Place, wanted: Option<&Scope>) -> Self {
+        let Some(wanted) = wanted.filter(|scope| !scope.is_empty()) else { return Self(Vec::new()) };
+        let Ok(declared) = place.scopes().await else { return Self(Vec::new()) };
+        let is_new = |name: &&str| declared.iter().all(|scope| scope.name != *name);
+        Self(wanted.iter().filter(is_new).map(str::to_owned).collect())
     }
 
     /// Those that are declared now, whatever the command names: for [`NewScopes::since`].
-    pub async fn all_here(context: &AdminContext) -> Vec<String> {
-        let declared = context.admin.scopes(&actor()).await;
-        declared.map_or(Vec::new(), |all| all.into_iter().map(|(name, _)| name).collect())
-    }
-
-    /// The same of a server elsewhere, if its list may be read.
-    pub async fn all_there(remote: &Remote) -> Vec<String> {
-        remote.client.scopes().await.map_or(Vec::new(), |all| all.into_iter().map(|scope| scope.name).collect())
+    pub async fn all(place: &Place) -> Vec<String> {
+        place.scopes().await.map_or(Vec::new(), |all| all.into_iter().map(|scope| scope.name).collect())
     }
 
     /// Those that have been declared since.
@@ -43,21 +30,12 @@ impl NewScopes {
         Self(now.into_iter().filter(|name| is_known && !before.contains(name)).collect())
     }
 
-    fn among<'a>(wanted: &Scope, declared: impl Iterator<Item = &'a str>) -> Self {
-        let declared: Vec<&str> = declared.collect();
-        Self(wanted.iter().filter(|name| !declared.contains(name)).map(str::to_owned).collect())
-    }
-
     /// Says so on standard error, after the command has succeeded.
     pub fn announce(self) {
         if !self.0.is_empty() {
             output::note(&format!("new scopes, declared now: {}", self.0.join(", ")));
         }
     }
-}
-
-fn named(wanted: Option<&Scope>) -> Option<&Scope> {
-    wanted.filter(|scope| !scope.is_empty())
 }
 
 /// The names in a client's list.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use ficha_authority::{AdminError, SettingsError, StartError, StoreError};
 use ficha_server::ServerError;
 
+use crate::advice;
 use crate::config::ConfigProblem;
+use crate::input_error::InputError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -14,15 +16,14 @@ pub enum CliError {
     #[error(transparent)]
     Config(#[from] ConfigProblem),
     /// The configured database can't be opened.
-    #[error("{0}; check store.url")]
+    #[error(transparent)]
     CantOpen(StoreError),
     /// The database is empty or missing, and the command can't use an empty one.
-    #[error("the database {0} is empty or missing: run `ficha serve` or `ficha migrate` first, or correct store.url")]
+    #[error("the database {0} is empty or missing")]
     NothingThere(String),
     /// A first start where there seems to have been one before.
     #[error(
-        "the database {database} has had no first start, but the master key {} already exists: restore the database \
-         (with its -wal and -shm files), correct store.url, or start over with `ficha serve --first-start`",
+        "the database {database} has had no first start, but the master key {} already exists",
         key.display()
     )]
     LostDatabase {
@@ -32,10 +33,10 @@ pub enum CliError {
         key: PathBuf,
     },
     /// The database is older than this program.
-    #[error("the database is older than this version of ficha (pending migrations: {0}): run `ficha migrate`")]
+    #[error("the database is older than this version of ficha (pending migrations: {0})")]
     Behind(usize),
     /// `ficha migrate --check` found something.
-    #[error("migrations are pending: {0}; `ficha migrate` applies them, and so does the next `ficha serve`")]
+    #[error("migrations are pending: {0}")]
     Pending(usize),
     /// A database error.
     #[error(transparent)]
@@ -56,7 +57,7 @@ pub enum CliError {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// There is no usable session; a new login helps.
-    #[error("{0}: run `ficha login`")]
+    #[error(transparent)]
     LoginNeeded(ficha_client::Error),
     /// An error of the authorization server or of the token file.
     #[error(transparent)]
@@ -65,8 +66,8 @@ pub enum CliError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// What was typed or piped in can't be used.
-    #[error("{0}")]
-    Input(String),
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// Standard output can't be written.
     #[error("the output could not be written: {0}")]
     Output(std::io::Error),
@@ -85,6 +86,47 @@ pub enum CliError {
     /// The operating system refused something that every program needs.
     #[error("the program could not be started: {0}")]
     Runtime(std::io::Error),
+}
+
+impl CliError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.advice(),
+            Self::CantOpen(error) | Self::Store(error) => advice::store(error),
+            Self::NothingThere(_) => "run `ficha serve` or `ficha migrate` first, or correct store.url",
+            Self::LostDatabase { .. } => {
+                "restore the database (with its -wal and -shm files), correct store.url, or start over with `ficha serve --first-start`"
+            }
+            Self::Behind(_) => "run `ficha migrate`",
+            Self::Pending(_) => "run `ficha migrate`; the next `ficha serve` applies them, too",
+            Self::EventsDamaged(_) => "keep a copy of the database, and find out who could write to it",
+            Self::NotHealthy(_) => "look at the server's log, and check that server.bind here is its address",
+            Self::Start(error) => advice::start(error),
+            Self::Admin(error) => advice::admin(error),
+            Self::Server(error) => advice::server(error),
+            Self::LoginNeeded(error) | Self::Client(error) => advice::client(error),
+            Self::Settings(error) => advice::settings(error),
+            Self::Input(error) => error.advice(),
+            Self::Output(_) | Self::NothingDone(_) => {
+                "look whether what reads the output has stopped, or its disk is full"
+            }
+            Self::OutputLostAfterChange(_) => {
+                "don't repeat it; if a secret is lost, set another with `ficha client add-secret` or `ficha user set-password`"
+            }
+            Self::Asking(_) => "run the command on a terminal, or use its options instead of being asked",
+            Self::Reading(_) => "look whether what is piped in can be read",
+            Self::Runtime(_) => "raise the limits of processes, memory and open files",
+        }
+    }
+
+    /// The same of a command that has found nothing to do: a lost output hides no change.
+    pub fn after_nothing(self) -> Self {
+        match self {
+            Self::Output(error) => Self::NothingDone(error),
+            other => other,
+        }
+    }
 }
 
 impl From<ficha_client::Error> for CliError {

@@ -165,14 +165,14 @@ pub fn finish() {
     }
 }
 
-/// Prints the final error, after [`finish`]; as a line of JSON if a server has logged JSON. It does not block if nothing
+/// Prints the final error and what to do about it, after [`finish`]; as one line of JSON if a server has logged JSON. It does not block if nothing
 /// reads standard error.
-pub fn final_error(message: &str) {
+pub fn final_error(message: &str, advice: &str) {
     let text = match IS_JSON.load(Ordering::Acquire) {
-        false => format!("error: {message}\n"),
+        false => format!("error: {message}\nto do: {advice}\n"),
         true => {
             let timestamp = output::time(SystemClock.unix_now());
-            format!("{}\n", json!({ "timestamp": timestamp, "level": "ERROR", "message": message }))
+            format!("{}\n", json!({ "timestamp": timestamp, "level": "ERROR", "message": message, "to_do": advice }))
         }
     };
     let (guard, done) = channel::<()>();

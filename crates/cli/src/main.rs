@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod admin_context;
+mod advice;
 mod ask;
 mod commands;
 mod config;
@@ -9,21 +10,27 @@ mod declared;
 mod error;
 mod hidden;
 mod home;
+mod input_error;
+mod lists;
 mod logging;
+mod old_spellings;
 mod output;
 mod place;
 mod remote;
+mod report;
 mod token_file;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::commands::Arguments;
 use crate::error::CliError;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let typed = old_spellings::rewritten(std::env::args_os());
+    let arguments = Arguments::parse_from(&typed);
+    old_spellings::warn_of_aliases(&Arguments::command(), &typed);
     // The server's workers have their own threads; this one only waits for the database.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -42,6 +49,6 @@ fn main() -> ExitCode {
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    logging::final_error(&output::printable(message));
+    logging::final_error(&output::printable(message), error.advice());
     ExitCode::FAILURE
 }

@@ -22,10 +22,7 @@ pub fn say(line: &str) -> Result<(), CliError> {
 
 /// Prints that there was nothing to do, by a command that changes things otherwise.
 pub fn say_unchanged(line: &str) -> Result<(), CliError> {
-    say(line).map_err(|error| match error {
-        CliError::Output(error) => CliError::NothingDone(error),
-        other => other,
-    })
+    say(line).map_err(CliError::after_nothing)
 }
 
 /// Prints a warning on standard error: it is not part of the output.

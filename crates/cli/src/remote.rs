@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ficha_client::admin::{AdminClient, AdminError, Page, Revoked, SessionFilter};
+use ficha_client::admin::{AdminClient, AdminError, Revoked, SessionFilter};
 use ficha_client::{TokenSource, TokenStore};
 
 use crate::error::CliError;
+use crate::input_error::InputError;
 use crate::token_file::AdminTokenFile;
 
 /// How often ending all sessions is tried while new ones begin.
@@ -23,33 +24,16 @@ impl Remote {
     /// Uses the stored tokens, which must be of this server. Its admin API may be at another origin.
     pub async fn open(server: &str, admin_origin: Option<&str>, file: &AdminTokenFile) -> Result<Self, CliError> {
         let store = file.store()?;
-        let how = || format!("run `ficha login --admin --issuer {server}`");
         let tokens = store.load().await.map_err(ficha_client::Error::from)?;
         let Some(tokens) = tokens else {
-            return Err(CliError::Input(format!("you are not signed in at {server}: {}", how())));
+            return Err(InputError::NotSignedIn(server.to_owned()).into());
         };
         if tokens.issuer().trim_end_matches('/') != server.trim_end_matches('/') {
-            let issuer = tokens.issuer();
-            return Err(CliError::Input(format!("you are signed in at {issuer}, and not at {server}: {}", how())));
+            let (issuer, server) = (tokens.issuer().to_owned(), server.to_owned());
+            return Err(InputError::SignedInElsewhere { issuer, server }.into());
         }
         let source = crate::commands::login::source_of(&tokens, store)?;
         Ok(Self { client: admin_client(&source, admin_origin)?, source })
-    }
-
-    /// Every item of a list, page by page.
-    pub async fn all<T>(
-        &self,
-        page: impl AsyncFn(Option<&str>, u32) -> Result<Page<T>, AdminError>,
-    ) -> Result<Vec<T>, CliError> {
-        let (mut all, mut after) = (Vec::new(), None::<String>);
-        loop {
-            let part = page(after.as_deref(), PAGE).await?;
-            all.extend(part.items);
-            after = part.next;
-            if after.is_none() {
-                return Ok(all);
-            }
-        }
     }
 
     /// Before the process ends: a refresh may still be running.
@@ -80,7 +64,7 @@ impl Remote {
                 other => return Ok(other?),
             }
         }
-        Err(CliError::Input("new sessions begin all the time: disable the user or the client first".into()))
+        Err(InputError::NewSessions.into())
     }
 }
 
@@ -98,10 +82,10 @@ impl From<AdminError> for CliError {
             AdminError::Client(error @ ficha_client::Error::BadAnswer(_))
                 if error.to_string().contains("admin.origin") =>
             {
-                Self::Input(format!("{error}: name that with --admin-origin"))
+                InputError::NoAdminApi(error.to_string()).into()
             }
             AdminError::Client(error) => error.into(),
-            other => Self::Input(other.to_string()),
+            other => InputError::Refused(other.to_string()).into(),
         }
     }
 }

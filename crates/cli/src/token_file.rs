@@ -8,6 +8,7 @@ use ficha_client::FileStore;
 
 use crate::error::CliError;
 use crate::home;
+use crate::input_error::InputError;
 
 #[derive(Debug, Args)]
 pub struct TokenFile {
@@ -33,14 +34,14 @@ impl TokenFile {
 }
 
 fn no_home() -> CliError {
-    CliError::Input("there is no home directory to store tokens in: use --token-file".into())
+    InputError::NoHome.into()
 }
 
 /// The file in which `ficha login --admin` stores its tokens: not the one of an app, so that neither replaces the other.
 #[derive(Debug, Args)]
 pub struct AdminTokenFile {
     /// Where `ficha login --admin` stores its tokens [default: ficha/admin.json in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "FILE", global = true, value_parser = PathBufValueParser::new().map(home::expand))]
+    #[arg(long, value_name = "FILE", global = true, value_parser = PathBufValueParser::new().map(home::expand), help_heading = "At a server elsewhere")]
     token_file: Option<PathBuf>,
 }
 

@@ -258,7 +258,7 @@ fn check_help(words: &[String], page: &str, seen: &mut BTreeSet<String>) {
 /// The long options in a help text, except those that clap adds to every command.
 fn options(help: &str) -> Vec<&str> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
-    let names = lines.filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")));
+    let names = lines.filter_map(|line| line.split([' ', ',', '[']).find(|word| word.starts_with("--")));
     names.filter(|name| !matches!(*name, "--help" | "--version")).collect()
 }
 

@@ -25,6 +25,16 @@ pub use http::tls::TlsSettings;
 pub use ipnet::IpNet;
 pub use server::{AdminSite, Listeners, Server, ServerError, ServerSettings};
 
+/// What the admin API shows, for a program that shows the same of the database itself.
+pub mod views {
+    pub use crate::api::clients::ClientView;
+    pub use crate::api::jobs::JobView;
+    pub use crate::api::keys::{KeyView, view as key_view};
+    pub use crate::api::receipt::{ReceiptView, view as receipt_view};
+    pub use crate::api::sessions::{SessionView, view as session_view};
+    pub use crate::api::user_views::UserView;
+}
+
 /// Internals for the targets of `fuzz/`. Not part of the API.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

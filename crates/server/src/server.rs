@@ -131,7 +131,7 @@ fn listen_gate(bind: &GateBind) -> Result<GateListener, ServerError> {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address can't be listened on.
-    #[error("can't listen on {address}: {why}; stop what uses it, or set {setting} to another address")]
+    #[error("can't listen on {address} ({setting}): {why}")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -142,8 +142,7 @@ pub enum ServerError {
     },
     /// The Unix socket of the gate can't be listened on.
     #[error(
-        "can't listen at the socket {}: {why}; stop what uses it (or remove the file if nothing does), create its folder, or set \
-         server.gate_bind to another path",
+        "can't listen at the socket {} (server.gate_bind): {why}",
         path.display()
     )]
     Socket {
@@ -153,7 +152,7 @@ pub enum ServerError {
         why: std::io::Error,
     },
     /// A TLS file can't be used.
-    #[error("the TLS file {} can't be used: {why}; see server.tls.certificate and server.tls.key", path.display())]
+    #[error("the TLS file {} can't be used: {why}", path.display())]
     Tls {
         /// Which file.
         path: PathBuf,

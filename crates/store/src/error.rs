@@ -35,13 +35,10 @@ pub enum StoreError {
     #[error("the database has another history than before: a failover or a restore from a backup")]
     AnotherHistory,
     /// Some or all of the tables are missing.
-    #[error("the database is not migrated: run `ficha migrate`")]
+    #[error("the database is not migrated")]
     NotMigrated,
     /// A newer version of Ficha has changed the tables, so this version can't interpret them.
-    #[error(
-        "the database was migrated by a newer version of ficha (migration {0}): run that version, or restore a backup \
-         from before it"
-    )]
+    #[error("the database was migrated by a newer version of ficha (migration {0})")]
     Newer(String),
     /// A stored value can't be parsed.
     #[error("the database contains a value that can't be read: {0}")]

@@ -127,13 +127,14 @@ impl Admin {
         Ok(self.base.store.list_clients(after, limit).await?)
     }
 
-    /// Changes a client. If it loses rights, all its sessions end.
+    /// Changes a client. If it loses rights, all its sessions end. Returns the client as it is now, and how many sessions
+    /// have ended.
     pub async fn change_client(
         &self,
         actor: &Actor,
         id: &str,
         change: ClientChange,
-    ) -> Result<ClientRecord, AdminError> {
+    ) -> Result<(ClientRecord, u64), AdminError> {
         let before = self.changeable_client(actor, id).await?;
         self.change_client_at(actor, &before, change).await
     }
@@ -144,7 +145,7 @@ impl Admin {
         actor: &Actor,
         before: &ClientRecord,
         change: ClientChange,
-    ) -> Result<ClientRecord, AdminError> {
+    ) -> Result<(ClientRecord, u64), AdminError> {
         actor.require(Access::Write, Area::Clients)?;
         may_touch(actor, before)?;
         let id = before.id.as_str();
@@ -164,13 +165,14 @@ impl Admin {
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(actor, scopes).await?;
         }
+        let mut sessions = 0;
         if narrows(before, &client) {
             let work = self.base.store.narrow_client(client, self.ending_now(), &self.cause(actor)).await?;
-            self.finish(rest(work).ok_or_else(|| outdated(id))?).await?;
+            sessions = self.finish(rest(work).ok_or_else(|| outdated(id))?).await?;
         } else {
             self.update(actor, client).await?;
         }
-        self.find_client(id).await
+        Ok((self.find_client(id).await?, sessions))
     }
 
     /// True if a change would end the sessions of a client: if it loses a right, or its tokens get another audience.

@@ -101,7 +101,7 @@ pub enum AdminError {
     #[error("not allowed: {0}")]
     Forbidden(String),
     /// The hashing queue is full.
-    #[error("too many passwords are being hashed; try again in a moment")]
+    #[error("too many passwords are being hashed")]
     Busy,
     /// Another process was faster, or a recent change is not in effect yet.
     #[error("{0}")]

@@ -4,24 +4,37 @@ use ficha_token::Scope;
 
 use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
+use crate::own_clients::OWN_SCOPES;
 
 impl Admin {
     /// Declares a scope, or changes its description.
     pub async fn declare_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
-        actor.require(Access::Write, Area::Scopes)?;
-        let scope: Scope = name.parse().map_err(|error| AdminError::Invalid(format!("{name:?}: {error}")))?;
-        if scope.len() != 1 {
-            return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
-        }
-        refuse_reserved(name)?;
+        check_declared(actor, name)?;
         Ok(self.base.store.declare_scope(name, description, &self.cause(actor)).await?)
     }
 
-    /// Removes a scope's declaration. Users and clients that have the scope keep it.
+    /// Declares a scope that is not declared yet.
+    pub async fn add_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
+        check_declared(actor, name)?;
+        let is_new = self.base.store.add_scope(name, description, &self.cause(actor)).await?;
+        if is_new { Ok(()) } else { Err(AdminError::Taken { kind: "scope", name: name.to_owned() }) }
+    }
+
+    /// Replaces the description of a declared scope.
+    pub async fn describe_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
+        check_declared(actor, name)?;
+        let is_there = self.base.store.describe_scope(name, description, &self.cause(actor)).await?;
+        if is_there { Ok(()) } else { Err(no_scope(name)) }
+    }
+
+    /// Removes a scope's declaration. Users and clients that have the scope keep it. Those of the server's own stay.
     pub async fn remove_scope(&self, actor: &Actor, name: &str) -> Result<(), AdminError> {
         actor.require(Access::Write, Area::Scopes)?;
+        if OWN_SCOPES.iter().any(|(own, _)| *own == name) {
+            return Err(AdminError::Conflict(format!("the scope {name} is the server's own: it stays declared")));
+        }
         let is_gone = self.base.store.remove_scope(name, &self.cause(actor)).await?;
-        if is_gone { Ok(()) } else { Err(AdminError::NoSuch { kind: "scope", name: name.to_owned() }) }
+        if is_gone { Ok(()) } else { Err(no_scope(name)) }
     }
 
     /// Every declared scope: name and description.
@@ -43,6 +56,20 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// Who may declare scopes, and which.
+fn check_declared(actor: &Actor, name: &str) -> Result<(), AdminError> {
+    actor.require(Access::Write, Area::Scopes)?;
+    let scope: Scope = name.parse().map_err(|error| AdminError::Invalid(format!("{name:?}: {error}")))?;
+    if scope.len() != 1 {
+        return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
+    }
+    refuse_reserved(name)
+}
+
+fn no_scope(name: &str) -> AdminError {
+    AdminError::NoSuch { kind: "scope", name: name.to_owned() }
 }
 
 /// A name that a user or a client is given, and that nobody has declared.

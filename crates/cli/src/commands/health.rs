@@ -9,11 +9,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::Configuration;
 use crate::error::CliError;
-use crate::{logging, output};
+use crate::logging;
+use crate::report::JsonArgument;
 
 /// Health checks of containers usually give up after three seconds.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -23,6 +24,8 @@ pub struct Arguments {
     /// Ask only whether the process answers
     #[arg(long)]
     live: bool,
+    #[command(flatten)]
+    json: JsonArgument,
 }
 
 /// Asks the server on this machine, over loopback.
@@ -35,7 +38,7 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
     let answer =
         ask(&url).await.map_err(|error| CliError::NotHealthy(format!("{address} does not answer: {error}")))?;
     if answer.status().is_success() {
-        return output::say(is);
+        return arguments.json.report().say(is, &json!({ "status": is }));
     }
     let status = answer.status();
     let body: Option<Value> = answer.json().await.ok();

@@ -10,9 +10,11 @@ use serde_json::json;
 
 use crate::config::{ConfigProblem, Configuration, EventLines, LogFormat, LogSettings};
 use crate::error::CliError;
+use crate::lists::Words;
 use crate::output::{self, system_time};
+use crate::report::JsonArgument;
 use crate::token_file::TokenFile;
-use crate::{ask, logging};
+use crate::{ask, lists, logging};
 
 /// How long `--forget` waits for another process that is refreshing.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
@@ -23,23 +25,22 @@ pub struct Arguments {
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// Sign in as an administrator, with every scope of the server's own that the user holds unless --scope names some, for `--server`
-    #[arg(long, conflicts_with = "client_id")]
+    #[arg(long, conflicts_with = "client")]
     admin: bool,
     /// The public client to log in through
-    #[arg(long, value_name = "ID", default_value = FIRST_PARTY)]
-    client_id: String,
+    #[arg(long, alias = "client-id", value_name = "CLIENT", default_value = FIRST_PARTY)]
+    client: String,
     /// The user name [default: prompt for it]
-    #[arg(long, value_name = "NAME")]
-    username: Option<String>,
+    #[arg(long, alias = "username", value_name = "USER")]
+    user: Option<String>,
     /// Read the password from standard input
     #[arg(long)]
     password_stdin: bool,
-    /// The scope to ask for: names separated by spaces [default: what the server grants]
+    /// The scopes to ask for: names separated by spaces; can be repeated [default: what the server grants]
     #[arg(long, value_name = "SCOPES")]
-    scope: Option<String>,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    scope: Vec<Words>,
+    #[command(flatten)]
+    json: JsonArgument,
     #[command(flatten)]
     file: TokenFile,
 }
@@ -52,6 +53,8 @@ pub struct LogoutArguments {
     /// End the session that `ficha login --admin` has begun
     #[arg(long)]
     admin: bool,
+    #[command(flatten)]
+    json: JsonArgument,
     #[command(flatten)]
     file: TokenFile,
 }
@@ -81,26 +84,27 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
     };
     let store = if arguments.admin { arguments.file.admin_store()? } else { arguments.file.store()? };
     let path = store.path().display().to_string();
-    let username = match arguments.username {
+    let scope = lists::words(arguments.scope).map(|names| names.join(" "));
+    let username = match arguments.user {
         Some(name) => name,
         None => ask::username()?,
     };
     let password = ask::password(arguments.password_stdin)?;
     let tokens = if arguments.admin {
-        let scope = match arguments.scope {
+        let scope = match scope {
             Some(scope) => scope,
             None => own_scopes(&issuer, &username, &password).await?,
         };
         let source = TokenSource::builder(&issuer, ADMIN_CLI).store(store).scope(&scope).build()?;
         source.login(&username, &password).await?
     } else {
-        let builder = TokenSource::builder(&issuer, &arguments.client_id).store(store);
-        let source = builder.scope(arguments.scope.as_deref().unwrap_or_default()).build()?;
+        let builder = TokenSource::builder(&issuer, &arguments.client).store(store);
+        let source = builder.scope(scope.as_deref().unwrap_or_default()).build()?;
         source.login(&username, &password).await?
     };
-    if arguments.json {
+    if arguments.json.report().is_json() {
         return output::json(&json!({
-            "username": username,
+            "user": username,
             "issuer": tokens.issuer(),
             "client_id": tokens.client_id(),
             "scope": tokens.scope(),
@@ -133,18 +137,21 @@ fn until(tokens: &Tokens) -> String {
 /// Ends the session of the stored tokens.
 pub async fn log_out(arguments: LogoutArguments, configuration: Loaded) -> Result<(), CliError> {
     log_warnings(&configuration);
+    let report = arguments.json.report();
     let store = if arguments.admin { arguments.file.admin_store()? } else { arguments.file.store()? };
     if arguments.forget {
         // The file is not read: this must work even if its content is damaged.
         let _lock = store.lock(LOCK_LIMIT).await.map_err(ficha_client::Error::from)?;
         store.clear().await.map_err(ficha_client::Error::from)?;
-        return output::say("the tokens were deleted; the session at the server goes on until it expires");
+        let line = "the tokens were deleted; the session at the server goes on until it expires";
+        return report.say(line, &json!({ "logged_out": false, "tokens_deleted": true }));
     }
     let Some(tokens) = store.load().await.map_err(ficha_client::Error::from)? else {
-        return output::say_unchanged("not logged in");
+        return report.say_unchanged("not logged in", &json!({ "logged_out": false, "tokens_deleted": false }));
     };
     source_of(&tokens, store)?.logout().await?;
-    output::say(&format!("logged out at {}", tokens.issuer()))
+    let answer = json!({ "logged_out": true, "tokens_deleted": true, "issuer": tokens.issuer() });
+    report.say(&format!("logged out at {}", tokens.issuer()), &answer)
 }
 
 /// A token source for the client and the issuer of these tokens.

@@ -1,9 +1,11 @@
 //! `ficha migrate`
 
 use clap::Args;
+use serde_json::json;
 
 use crate::config::Configuration;
 use crate::error::CliError;
+use crate::report::{JsonArgument, Report};
 use crate::{admin_context, logging, output};
 
 #[derive(Debug, Args)]
@@ -11,6 +13,8 @@ pub struct Arguments {
     /// Only list the pending migrations; exit code 1 if there are any
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    json: JsonArgument,
 }
 
 impl Arguments {
@@ -24,7 +28,7 @@ impl Arguments {
 pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), CliError> {
     logging::warnings_only(&configuration.log);
     if arguments.check {
-        return check(configuration).await;
+        return check(configuration, arguments.json.report()).await;
     }
     let store = admin_context::connect(configuration).await?;
     let applied = store.migrate().await?;
@@ -38,10 +42,15 @@ pub async fn run(arguments: &Arguments, configuration: &Configuration) -> Result
             shown.join(", ")
         ));
     }
-    if applied.is_empty() {
-        return output::say_unchanged("the database is up to date");
+    let (report, answer) = (arguments.json.report(), json!({ "applied": applied }));
+    match applied.is_empty() {
+        true => report.say_unchanged("the database is up to date", &answer),
+        false => report.say(&lines("applied", &applied), &answer),
     }
-    applied.iter().try_for_each(|step| output::say(&format!("applied {step}")))
+}
+
+fn lines(what: &str, steps: &[String]) -> String {
+    steps.iter().map(|step| format!("{what} {step}")).collect::<Vec<_>>().join("\n")
 }
 
 /// A name whose letters outside ASCII are escaped.
@@ -49,13 +58,14 @@ fn spelled(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }
 
-async fn check(configuration: &Configuration) -> Result<(), CliError> {
+async fn check(configuration: &Configuration, report: Report) -> Result<(), CliError> {
     let store = admin_context::connect_to_existing(configuration).await?;
     let pending = store.pending_migrations().await?;
     store.close().await;
+    let answer = json!({ "pending": pending });
     if pending.is_empty() {
-        return output::say("the database is up to date");
+        return report.say("the database is up to date", &answer);
     }
-    pending.iter().try_for_each(|step| output::say(&format!("pending {step}")))?;
+    report.say(&lines("pending", &pending), &answer)?;
     Err(CliError::Pending(pending.len()))
 }

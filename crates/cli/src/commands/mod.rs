@@ -3,6 +3,7 @@
 pub mod audit;
 mod client;
 mod config;
+mod front;
 mod generate;
 mod health;
 mod job;
@@ -31,9 +32,10 @@ use crate::home;
 pub struct Arguments {
     /// Read settings from this TOML file [default: the file that FICHA_CONFIG names]
     #[arg(long, global = true, value_name = "FILE", value_parser = PathBufValueParser::new().map(home::expand))]
+    #[arg(help_heading = "With every command")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +70,7 @@ enum Command {
     /// After restoring a backup, or after a failover that lost commits: replace all keys and end every session
     Recover(recover::Arguments),
     /// Show the settings in force and where each was set; secrets are hidden
-    Config,
+    Config(config::Arguments),
     /// Print completions for a shell
     Completions(generate::Completions),
     /// Print a manual page, or write one for each command
@@ -87,7 +89,7 @@ impl Command {
             Self::Job(arguments) => arguments.changes(),
             Self::Migrate(arguments) => arguments.changes(),
             Self::Login(_) | Self::Logout(_) | Self::Recover(_) => true,
-            Self::Serve(_) | Self::Health(_) | Self::Audit(_) | Self::Token(_) | Self::Config => false,
+            Self::Serve(_) | Self::Health(_) | Self::Audit(_) | Self::Token(_) | Self::Config(_) => false,
             Self::Completions(_) | Self::Man(_) => false,
         }
     }
@@ -95,7 +97,7 @@ impl Command {
 
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
-    let changes = arguments.command.changes();
+    let changes = arguments.command.as_ref().is_some_and(Command::changes);
     run_command(arguments).await.map_err(|error| match error {
         CliError::Output(error) if changes => CliError::OutputLostAfterChange(error),
         CliError::NothingDone(error) => CliError::Output(error),
@@ -105,8 +107,9 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
 
 async fn run_command(arguments: Arguments) -> Result<(), CliError> {
     let file = arguments.config.clone();
+    let Some(command) = arguments.command else { return front::run() };
     let configuration = crate::config::load(arguments.config.as_deref());
-    match arguments.command {
+    match command {
         Command::Serve(serve) => serve::run(&serve, configuration?, move || crate::config::load(file.as_deref())).await,
         Command::Health(arguments) => health::run(&arguments, &configuration?).await,
         Command::Migrate(arguments) => migrate::run(&arguments, &configuration?).await,
@@ -122,7 +125,7 @@ async fn run_command(arguments: Arguments) -> Result<(), CliError> {
         Command::Logout(arguments) => login::log_out(arguments, configuration).await,
         Command::Token(command) => token::run(command, configuration).await,
         Command::Recover(arguments) => recover::run(&arguments, &configuration?).await,
-        Command::Config => config::run(&configuration?),
+        Command::Config(arguments) => config::run(&arguments, &configuration?),
         Command::Completions(arguments) => generate::completions(&arguments, Arguments::command()),
         Command::Man(arguments) => generate::manual(&arguments, Arguments::command()),
     }

@@ -4,11 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::login::Loaded;
-use crate::admin_context::{AdminContext, Empty, actor};
+use crate::admin_context::Empty;
 use crate::error::CliError;
-use crate::output;
 use crate::place::{At, Place};
-use crate::remote::Remote;
+use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -20,31 +19,36 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Declare a scope, or replace its description
+    /// Declare a scope
     Add {
-        /// The name of the scope, such as notes:read
-        name: String,
+        /// The name of the new scope, such as notes:read
+        scope: String,
+        /// What it allows, as people read it in /docs
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        description: String,
+    },
+    /// List the declared scopes, by name
+    List,
+    /// Change what a declared scope allows, in words
+    Set {
+        /// The name of the scope
+        scope: String,
         /// What it allows, as people read it in /docs
         #[arg(long, value_name = "TEXT")]
         description: String,
     },
-    /// List the declared scopes
-    List {
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
     /// Remove a scope's declaration; users and clients that have the scope keep it
-    Rm {
+    #[command(alias = "rm")]
+    Delete {
         /// The name of the scope
-        name: String,
+        scope: String,
     },
 }
 
 impl Arguments {
     /// True if the command changes something.
     pub fn changes(&self) -> bool {
-        !matches!(self.command, Command::List { .. })
+        !matches!(self.command, Command::List)
     }
 }
 
@@ -52,52 +56,25 @@ impl Arguments {
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;
     let empty = if matches!(command, Command::Add { .. }) { Empty::Create } else { Empty::Refuse };
-    match at.open(configuration, empty).await? {
-        Place::Here(context) => here(&context, command).await,
-        Place::There(remote) => {
-            let outcome = there(&remote, command).await;
-            remote.settled().await;
-            outcome
-        }
-    }
+    at.run(configuration, empty, async |place, report| run_at(place, report, command).await).await
 }
 
-async fn here(context: &AdminContext, command: Command) -> Result<(), CliError> {
+async fn run_at(place: &Place, report: Report, command: Command) -> Result<(), CliError> {
     match command {
-        Command::Add { name, description } => {
-            context.admin.declare_scope(&actor(), &name, &description).await?;
-            output::say(&format!("scope {name} declared"))
+        Command::Add { scope, description } => {
+            let added = place.add_scope(&scope, &description).await?;
+            report.say(&format!("scope {scope} added"), &added)
         }
-        Command::List { json } => list(context.admin.scopes(&actor()).await?, json),
-        Command::Rm { name } => {
-            context.admin.remove_scope(&actor(), &name).await?;
-            output::say(&format!("scope {name} removed"))
+        Command::List => report.list(["NAME", "DESCRIPTION"], &place.scopes().await?, |scope| {
+            [scope.name.clone(), scope.description.clone()]
+        }),
+        Command::Set { scope, description } => {
+            let described = place.describe_scope(&scope, &description).await?;
+            report.say(&format!("scope {scope} changed"), &described)
         }
-    }
-}
-
-async fn there(remote: &Remote, command: Command) -> Result<(), CliError> {
-    match command {
-        Command::Add { name, description } => {
-            remote.client.declare_scope(&name, &description).await?;
-            output::say(&format!("scope {name} declared"))
-        }
-        Command::List { json } => {
-            let scopes = remote.client.scopes().await?;
-            list(scopes.into_iter().map(|scope| (scope.name, scope.description)).collect(), json)
-        }
-        Command::Rm { name } => {
-            remote.client.remove_scope(&name).await?;
-            output::say(&format!("scope {name} removed"))
+        Command::Delete { scope } => {
+            place.delete_scope(&scope).await?;
+            report.say(&format!("scope {scope} deleted"), &json!({ "removed": true }))
         }
     }
-}
-
-fn list(scopes: Vec<(String, String)>, json: bool) -> Result<(), CliError> {
-    if json {
-        let shown = |(name, description)| json!({ "name": name, "description": description });
-        return output::json(&scopes.into_iter().map(shown).collect::<Vec<_>>());
-    }
-    let rows: Vec<_> = scopes.into_iter().map(|(name, description)| [name, description]).collect();
-    output::table(["NAME", "DESCRIPTION"], &rows)
 }

@@ -65,7 +65,7 @@ pub async fn run(
         Ok(started) => started,
         Err(error) => {
             if let Err(output) = rescue_password(first.as_ref(), &configuration) {
-                tracing::error!(%output, "could not print the password of admin; `ficha user passwd admin` sets another");
+                tracing::error!(%output, "could not print the password of admin; `ficha user set-password admin` sets another");
             }
             return Err(error);
         }
@@ -95,7 +95,7 @@ pub async fn run(
     if let Some(first) = &first
         && let Err(error) = output::print(&welcome::notice(first, &configuration))
     {
-        tracing::error!(%error, "could not print the password of admin; `ficha user passwd admin` sets another");
+        tracing::error!(%error, "could not print the password of admin; `ficha user set-password admin` sets another");
     }
     tokio::spawn(reload_at(hangup, store.clone(), reload));
     let (stop, now) = stop.signals();

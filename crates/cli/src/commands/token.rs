@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::login::{Loaded, log_warnings, source_of};
 use crate::error::CliError;
 use crate::output::{self, or_dash, system_time, yes_no};
+use crate::report::JsonArgument;
 use crate::token_file::TokenFile;
 
 #[derive(Debug, Subcommand)]
@@ -23,9 +24,8 @@ pub struct Show {
     /// Print only the access token, refreshed if needed: for `curl -H "Authorization: Bearer $(…)"`
     #[arg(long, conflicts_with = "json")]
     access_token: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    json: JsonArgument,
     #[command(flatten)]
     file: TokenFile,
 }
@@ -45,7 +45,11 @@ pub async fn run(command: Command, configuration: Loaded) -> Result<(), CliError
         return Ok(());
     }
     let claims = claims(tokens.access_token().secret());
-    if arguments.json { show_json(&tokens, claims) } else { show(&tokens, claims.unwrap_or_default()) }
+    if arguments.json.report().is_json() {
+        show_json(&tokens, claims)
+    } else {
+        show(&tokens, claims.unwrap_or_default())
+    }
 }
 
 fn show_json(tokens: &Tokens, claims: Option<Value>) -> Result<(), CliError> {

@@ -75,7 +75,7 @@ fn text(first: &FirstStart, settings: &Settings, configuration: &Configuration) 
 fn password_lines(password: &str) -> String {
     format!(
         "  user      {ADMIN}\n  password  {password}\n            \
-         shown only once; `ficha user passwd {ADMIN}` sets another\n"
+         shown only once; `ficha user set-password {ADMIN}` sets another\n"
     )
 }
 

@@ -86,7 +86,7 @@ pub fn variables(variables: Variables, place: &str) -> Result<Layer, ConfigProbl
     let variables: Variables = variables.into_iter().map(|(name, value)| (name, value.trim().to_owned())).collect();
     // Values stay text here: guessing types would drop leading zeros.
     let source = Environment::with_prefix(PREFIX).separator(SEPARATOR).source(Some(variables));
-    let table = source.collect().map_err(|error| ConfigProblem::Contradiction(one_line(&error.to_string())))?;
+    let table = source.collect().map_err(|error| ConfigProblem::Unreadable(one_line(&error.to_string())))?;
     let named = |(key, value): (String, Value)| {
         let name = format!("{PREFIX}{SEPARATOR}{}", key.replace('.', SEPARATOR).to_uppercase());
         (key, Value::new(Some(&format!("from {name}{place}")), value.kind))
@@ -155,7 +155,7 @@ impl Layer {
         let (key, problem) = match error {
             ConfigError::At { error, key: Some(key), .. } => (key.as_str(), error.to_string()),
             // Our own errors have a key; this one is serde's or the config crate's.
-            other => return ConfigProblem::Contradiction(one_line(&other.to_string())),
+            other => return ConfigProblem::Unreadable(one_line(&other.to_string())),
         };
         // An element of a list is `key[2]`.
         let key = key.split('[').next().unwrap_or(key);
@@ -195,7 +195,7 @@ fn known_keys() -> Result<BTreeMap<String, Option<String>>, ConfigProblem> {
 
 /// Every setting with its value as `ficha config` shows it; `None` if it has none.
 pub fn shown_values(raw: &Raw) -> Result<BTreeMap<String, Option<String>>, ConfigProblem> {
-    let value = serde_json::to_value(raw).map_err(|error| ConfigProblem::Contradiction(error.to_string()))?;
+    let value = serde_json::to_value(raw).map_err(|error| ConfigProblem::Unreadable(error.to_string()))?;
     let mut shown = BTreeMap::new();
     walk(None, &value, &mut shown);
     Ok(shown)

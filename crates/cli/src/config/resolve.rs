@@ -86,10 +86,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
 /// The issuer if none is set: the address that the server listens on.
 pub fn issuer_of(bind: SocketAddr, tls: bool) -> Result<Issuer, ConfigProblem> {
     if !bind.ip().is_loopback() {
-        return Err(ConfigProblem::Contradiction(format!(
-            "server.issuer is not set, and can't follow server.bind because {bind} is not a loopback address: set it \
-             to the URL that clients use, such as https://auth.example.com"
-        )));
+        return Err(ConfigProblem::NoIssuer { bind: bind.to_string() });
     }
     let scheme = if tls { "https" } else { "http" };
     Issuer::parse(&format!("{scheme}://{bind}")).map_err(|error| ConfigProblem::Settings { error, origin: None })
@@ -119,10 +116,7 @@ fn admin(raw: &Raw, issuer: &Issuer, tls: bool, merged: &Layer) -> Result<Option
         if raw.admin.origin.is_none() {
             return Ok(None);
         }
-        return Err(ConfigProblem::Contradiction(format!(
-            "admin.origin is set ({origin}), but admin.bind is not: set the address for the admin API and the console, or \
-             neither"
-        )));
+        return Err(ConfigProblem::AdminOriginAlone { origin: origin.into() });
     };
     let Some(Is(text)) = &raw.admin.origin else { return Ok(Some(admin_at(bind, issuer, tls)?)) };
     let bad = |problem: String| ConfigProblem::BadValue { key: "admin.origin".into(), problem, origin: origin.into() };
@@ -148,11 +142,9 @@ pub fn admin_at(bind: SocketAddr, issuer: &Issuer, tls: bool) -> Result<AdminSit
 }
 
 fn tls(raw: &raw::Tls, merged: &Layer) -> Result<Option<TlsSettings>, ConfigProblem> {
-    let half = |set: &str, missing: &str| {
-        let origin = merged.origin(set).unwrap_or_default();
-        Err(ConfigProblem::Contradiction(format!(
-            "{missing} is missing, but {set} is set ({origin}): set both or neither"
-        )))
+    let half = |set: &'static str, missing: &'static str| {
+        let origin = merged.origin(set).unwrap_or_default().to_owned();
+        Err(ConfigProblem::OneOfTwo { missing, set, origin })
     };
     match (&raw.certificate, &raw.key) {
         (None, None) => Ok(None),
@@ -166,18 +158,13 @@ fn tls(raw: &raw::Tls, merged: &Layer) -> Result<Option<TlsSettings>, ConfigProb
 
 /// Refuses a plain-HTTP issuer off loopback: passwords and tokens would cross the network unencrypted.
 fn check_transport(issuer: &Issuer, raw: &Raw, tls: bool, merged: &Layer) -> Result<(), ConfigProblem> {
-    let name = issuer.as_str();
-    let origin = merged.origin("server.issuer").unwrap_or("follows server.bind");
+    let name = format!("server.issuer {}", issuer.as_str());
+    let origin = merged.origin("server.issuer").unwrap_or("follows server.bind").to_owned();
     if issuer.is_plain_http() && !issuer.is_loopback() && !raw.server.behind_tls_proxy.0 {
-        return Err(ConfigProblem::Contradiction(format!(
-            "server.issuer {name} is plain HTTP and not a loopback address ({origin}): use https:// with server.tls, \
-             or set server.behind_tls_proxy = true if a proxy terminates TLS"
-        )));
+        return Err(ConfigProblem::PlainHttp { name, origin });
     }
     if issuer.is_plain_http() && tls {
-        return Err(ConfigProblem::Contradiction(format!(
-            "server.issuer {name} is plain HTTP ({origin}), but server.tls is set: use https:// in the issuer"
-        )));
+        return Err(ConfigProblem::PlainHttpWithTls { name, origin });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ficha_authority::Settings;
+use serde_json::{Value, json};
 
 use super::error::ConfigProblem;
 use super::layer::{Layer, shown_values};
@@ -61,6 +62,19 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
         "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
         "token.secret_key" => (None, "not set: keys.algorithm signs".into()),
         _ => (None, "not set".into()),
+    }
+}
+
+impl Shown {
+    /// Each setting by its full name, with `value` and `origin`.
+    pub fn json(&self) -> Value {
+        // What a setting has as TOML, a text, number, flag or list, is JSON too.
+        let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
+        let setting = |line: &Line| {
+            let value = line.value.as_ref().map(value);
+            (line.key.clone(), json!({ "value": value, "origin": line.origin }))
+        };
+        Value::Object(self.0.iter().map(setting).collect())
     }
 }
 

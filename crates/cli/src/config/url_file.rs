@@ -21,9 +21,7 @@ pub fn read(raw: &mut Raw, merged: &mut Layer) -> Result<(), ConfigProblem> {
     let Some(Is(path)) = &raw.store.url_file else { return Ok(()) };
     let file_origin = merged.origin(FILE).unwrap_or_default().to_owned();
     if let Some(url_origin) = merged.origin(URL).filter(|origin| *origin != Layer::BUILT_IN) {
-        return Err(ConfigProblem::Contradiction(format!(
-            "{URL} ({url_origin}) and {FILE} ({file_origin}) are both set: set one of them"
-        )));
+        return Err(ConfigProblem::UrlAndFile { url: url_origin.to_owned(), file: file_origin });
     }
     let url = url_in(path).map_err(|problem| ConfigProblem::BadValue {
         key: FILE.into(),

@@ -220,9 +220,9 @@ impl<T: Item> Setting for Vec<T> {
         T::WANTED.into()
     }
 
-    /// From the environment, items are separated by commas.
+    /// From the environment, items are separated by spaces or commas.
     fn from_text(text: &str) -> Option<Self> {
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(T::from_item).collect()
+        text.split([',', ' ', '\t', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(T::from_item).collect()
     }
 
     fn from_list(list: &[String]) -> Option<Self> {

@@ -527,8 +527,8 @@ fn fail_in_the_future(library: &str, how: Ahead, ahead: i64) {
     let waited = begin.elapsed();
     place.must_run(&["user", "unlock", users[1]], "");
     assert_eq!(enter(users[1]), 200, "{says}: after `user unlock`");
-    place.must_run(&["user", "passwd", users[2], "--password-stdin"], PASSWORD);
-    assert_eq!(enter(users[2]), 200, "{says}: after `user passwd`");
+    place.must_run(&["user", "set-password", users[2], "--password-stdin"], PASSWORD);
+    assert_eq!(enter(users[2]), 200, "{says}: after `user set-password`");
     place.must_run(&["user", "enable", users[3]], "");
     assert_eq!(enter(users[3]), 200, "{says}: after `user enable`");
     say(&format!("failures in the future ({says}): first {first}, logged in after {} ms", waited.as_millis()));

@@ -88,8 +88,8 @@ pub fn play(place: &Place, at: SocketAddr, actors: &Actors, purge: bool) -> Fact
     }
 
     facts.log_in(at, &actors.carol, PASSWORD);
-    let is_done = place.run(&["user", "passwd", &actors.carol, "--password-stdin"], NEW_PASSWORD).is_done;
-    facts.end_user(&actors.carol, is_done, "user passwd");
+    let is_done = place.run(&["user", "set-password", &actors.carol, "--password-stdin"], NEW_PASSWORD).is_done;
+    facts.end_user(&actors.carol, is_done, "user set-password");
     if is_done {
         facts.note_account(&actors.carol, PASSWORD, None, false);
         facts.note_account(&actors.carol, NEW_PASSWORD, None, true);

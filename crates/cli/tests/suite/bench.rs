@@ -175,11 +175,15 @@ impl Ran {
         self
     }
 
-    /// It failed with exit code 1 and one line that contains all of `words`; standard output stayed empty.
+    /// It failed with exit code 1, a line that says what failed and why, and one that says what to do. Together they
+    /// contain all of `words`; standard output stayed empty.
     #[track_caller]
     pub fn refused(self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:?}");
-        assert!(self.stderr.starts_with("error: ") && self.stderr.lines().count() == 1, "{self:?}");
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let is_in_parts =
+            matches!(lines[..], [what, to_do] if what.starts_with("error: ") && to_do.starts_with("to do: "));
+        assert!(is_in_parts, "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is missing in {:?}", self.stderr);
@@ -285,8 +289,10 @@ impl Serving {
 
     /// Sends a GET request with a bearer token.
     pub fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        // The admin API wants the issuer's host.
+        let host = self.address;
         self.exchange(&format!(
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
         ))
     }
 

@@ -43,18 +43,18 @@ fn a_user_is_added_shown_changed_and_removed() {
     let bench = Bench::new();
     bench.add_user("alice", &["--scope", "notes:write notes:read", "--role", "editor", "--email", "a@example.com"]);
     let user = bench.json(&["user", "show", "alice", "--json"]);
-    assert_eq!(user["scope"], "ficha:account notes:read notes:write");
+    assert_eq!(user["scopes"], json!(["ficha:account", "notes:read", "notes:write"]));
     assert_eq!(user["roles"], json!(["editor"]));
     assert_eq!(user["email"], "a@example.com");
     assert_eq!(only(&bench.json(&["scope", "list", "--json"]), "name", "notes:read")["description"], "");
-    bench.run(&["user", "set", "alice", "--scope", "", "--no-email"]).good();
+    bench.run(&["user", "set", "alice", "--scope", "", "--email", ""]).good();
     let user = bench.json(&["user", "show", "alice", "--json"]);
-    assert_eq!((&user["scope"], &user["roles"], &user["email"]), (&json!(""), &json!(["editor"]), &Value::Null));
+    assert_eq!((&user["scopes"], &user["roles"], &user["email"]), (&json!([]), &json!(["editor"]), &Value::Null));
     bench.run(&["user", "disable", "alice"]).good();
     assert_eq!(bench.json(&["user", "show", "alice", "--json"])["enabled"], false);
     bench.run(&["user", "enable", "alice"]).good();
     assert_eq!(bench.json(&["user", "show", "alice", "--json"])["enabled"], true);
-    bench.run(&["user", "rm", "alice"]).good();
+    bench.run(&["user", "delete", "alice"]).good();
     bench.run(&["user", "show", "alice"]).refused(&["there is no user \"alice\""]);
 }
 
@@ -73,7 +73,7 @@ fn a_confidential_client_s_secret_is_in_the_json() {
     assert_eq!(added["client_id"], "notes-api");
     assert_eq!(added["client_secret"].as_str().unwrap().len(), 43);
     assert_eq!(added["grants"], json!([]));
-    let renewed = bench.json(&["client", "secret", "notes-api", "--json"]);
+    let renewed = bench.json(&["client", "add-secret", "notes-api", "--json"]);
     assert_ne!(renewed["client_secret"], added["client_secret"]);
     let shown = bench.run(&["client", "show", "notes-api", "--json"]).good().stdout;
     assert!(!shown.contains("client_secret") && !shown.contains("hash"), "{shown}");
@@ -83,36 +83,36 @@ fn a_confidential_client_s_secret_is_in_the_json() {
 fn a_secret_is_replaced_while_the_old_one_goes_on() {
     let bench = Bench::new();
     bench.json(&["client", "add", "notes-api", "--serves", "notes", "--json"]);
-    bench.json(&["client", "secret", "notes-api", "--keep-old", "24h", "--expires", "90d", "--json"]);
+    bench.json(&["client", "add-secret", "notes-api", "--keep-old", "24h", "--expires", "90d", "--json"]);
     let secrets = bench.json(&["client", "show", "notes-api", "--json"])["secrets"].clone();
     let mut secrets = secrets.as_array().unwrap().clone();
     secrets.sort_by_key(|secret| secret["expires_at"].as_str().unwrap().to_owned());
     let [old, new] = [&secrets[0], &secrets[1]].map(|secret| secret["id"].as_str().unwrap());
     let text = bench.run(&["client", "show", "notes-api"]).good().stdout;
     assert!(text.contains(old) && text.contains(new) && text.contains("last used not seen"), "{text}");
-    bench.run(&["client", "secret", "notes-api", "--keep-old", "1h"]).refused(&["2 valid secrets"]);
-    bench.run(&["client", "remove-secret", "notes-api", old]).good();
-    bench.run(&["client", "remove-secret", "notes-api", new]).refused(&["only valid secret"]);
-    bench.run(&["client", "remove-secret", "notes-api", old]).refused(&["no secret"]);
-    assert!(bench.run(&["client", "secret", "notes-api", "--keep-old", "soon"]).stderr.contains("length of time"));
+    bench.run(&["client", "add-secret", "notes-api", "--keep-old", "1h"]).refused(&["2 valid secrets"]);
+    bench.run(&["client", "delete-secret", "notes-api", old]).good();
+    bench.run(&["client", "delete-secret", "notes-api", new]).refused(&["only valid secret"]);
+    bench.run(&["client", "delete-secret", "notes-api", old]).refused(&["no secret"]);
+    assert!(bench.run(&["client", "add-secret", "notes-api", "--keep-old", "soon"]).stderr.contains("length of time"));
 }
 
 #[test]
 fn a_client_is_changed_and_removed() {
     let bench = Bench::new();
     let added = bench.json(&["client", "add", "app", "--public", "--scope", "any", "--json"]);
-    assert_eq!((&added["client_secret"], &added["scope"]), (&Value::Null, &json!("any")));
+    assert_eq!((&added["client_secret"], &added["scopes"]), (&Value::Null, &json!("any")));
     assert_eq!(added["grants"], json!(["password", "refresh_token"]));
     bench.run(&["client", "set", "app", "--grant", "password", "--scope", "notes:read", "--audience", "notes"]).good();
     let client = bench.json(&["client", "show", "app", "--json"]);
-    assert_eq!((&client["grants"], &client["scope"]), (&json!(["password"]), &json!("notes:read")));
+    assert_eq!((&client["grants"], &client["scopes"]), (&json!(["password"]), &json!(["notes:read"])));
     assert_eq!(client["audience"], "notes");
-    bench.run(&["client", "secret", "app"]).refused(&["public"]);
+    bench.run(&["client", "add-secret", "app"]).refused(&["public"]);
     bench.run(&["client", "set", "app", "--grant", "client_credentials"]).refused(&["public client"]);
     bench.run(&["client", "disable", "app"]).good();
     assert_eq!(bench.json(&["client", "list", "--json"])[0]["enabled"], false);
     bench.run(&["client", "enable", "app"]).good();
-    bench.run(&["client", "rm", "app"]).good();
+    bench.run(&["client", "delete", "app"]).good();
     assert_eq!(bench.json(&["client", "list", "--json"]), json!([]));
 }
 
@@ -122,8 +122,8 @@ fn a_scope_is_declared_and_removed() {
     bench.run(&["scope", "add", "notes:read", "--description", "Read your notes"]).good();
     assert_eq!(only(&bench.json(&["scope", "list", "--json"]), "name", "notes:read")["description"], "Read your notes");
     bench.run(&["scope", "add", "two words", "--description", "x"]).refused(&["two words"]);
-    bench.run(&["scope", "rm", "notes:read"]).good();
-    bench.run(&["scope", "rm", "notes:read"]).refused(&["there is no scope"]);
+    bench.run(&["scope", "delete", "notes:read"]).good();
+    bench.run(&["scope", "delete", "notes:read"]).refused(&["there is no scope"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn issuer(server: &Serving) -> String {
 
 fn log_in(bench: &Bench, server: &Serving, more: &[&str]) -> String {
     let issuer = issuer(server);
-    let usual = ["login", "--issuer", &issuer, "--username", "alice", "--password-stdin", "--token-file", FILE];
+    let usual = ["login", "--issuer", &issuer, "--user", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&[&usual, more].concat(), PASSWORD).good().stdout
 }
 
@@ -59,7 +59,7 @@ fn login_prints_the_expiry_and_never_a_token() {
     let mode = std::fs::metadata(bench.path(FILE)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     let again: Value = serde_json::from_str(&log_in(&bench, &server, &["--json"])).unwrap();
-    assert_eq!((again["username"].as_str(), again["scope"].as_str()), (Some("alice"), Some("notes:read notes:write")));
+    assert_eq!((again["user"].as_str(), again["scope"].as_str()), (Some("alice"), Some("notes:read notes:write")));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_app_s_commands_need_no_settings_of_a_server() {
     // Without an issuer, this address can't be served.
     let bench = Bench::new().with("FICHA__SERVER__BIND", "0.0.0.0:8080");
     bench.run(&["user", "list"]).refused(&["server.issuer is not set"]);
-    bench.run_with_input(&["login", "--username", "alice", "--password-stdin"], PASSWORD).refused(&["server.issuer"]);
+    bench.run_with_input(&["login", "--user", "alice", "--password-stdin"], PASSWORD).refused(&["server.issuer"]);
     log_in(&bench, &server, &[]);
     let token = access_token(&bench);
     assert_eq!(server.get("/users/me", &token).0, 200);
@@ -109,15 +109,15 @@ fn failures_are_reported_in_one_line() {
         let usual = ["login", "--issuer", issuer, "--password-stdin", "--token-file", FILE];
         bench.run_with_input(&[&usual, more].concat(), password)
     };
-    login(&issuer, &["--username", "alice"], "wrong").refused(&["wrong user name or password"]);
-    login(&issuer, &["--username", "alice"], "").refused(&["the password is empty"]);
-    login(&issuer, &[], PASSWORD).refused(&["--username"]);
-    login(&issuer, &["--username", "alice", "--scope", "notes:delete"], PASSWORD).refused(&["invalid_scope"]);
-    login(&issuer, &["--username", "alice", "--client-id", "nobody"], PASSWORD).refused(&["invalid_client"]);
-    login(&format!("{issuer}/"), &["--username", "alice"], PASSWORD).refused(&["describes the issuer", &issuer]);
-    login("http://192.0.2.1", &["--username", "alice"], PASSWORD).refused(&["has no TLS"]);
-    login("auth", &["--username", "alice"], PASSWORD).refused(&["not a URL"]);
-    bench.run(&["login", "--username", "alice", "--token-file", FILE]).refused(&["--password-stdin"]);
+    login(&issuer, &["--user", "alice"], "wrong").refused(&["wrong user name or password"]);
+    login(&issuer, &["--user", "alice"], "").refused(&["the password is empty"]);
+    login(&issuer, &[], PASSWORD).refused(&["--user"]);
+    login(&issuer, &["--user", "alice", "--scope", "notes:delete"], PASSWORD).refused(&["invalid_scope"]);
+    login(&issuer, &["--user", "alice", "--client", "nobody"], PASSWORD).refused(&["invalid_client"]);
+    login(&format!("{issuer}/"), &["--user", "alice"], PASSWORD).refused(&["describes the issuer", &issuer]);
+    login("http://192.0.2.1", &["--user", "alice"], PASSWORD).refused(&["has no TLS"]);
+    login("auth", &["--user", "alice"], PASSWORD).refused(&["not a URL"]);
+    bench.run(&["login", "--user", "alice", "--token-file", FILE]).refused(&["--password-stdin"]);
     assert!(!bench.path(FILE).exists());
     log_in(&bench, &server, &[]);
     std::fs::set_permissions(bench.path(FILE), std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -131,7 +131,7 @@ fn the_issuer_and_the_file_have_defaults() {
     let bench = Bench::new().with("FICHA__SERVER__BIND", &address);
     let bench = bench.with("XDG_CONFIG_HOME", folder.path().to_str().unwrap());
     let (bench, server) = with_alice(bench);
-    bench.run_with_input(&["login", "--username", "alice", "--password-stdin"], PASSWORD).good();
+    bench.run_with_input(&["login", "--user", "alice", "--password-stdin"], PASSWORD).good();
     assert!(folder.path().join("ficha/token.json").exists());
     let token = bench.run(&["token", "show", "--access-token"]).good().stdout;
     assert_eq!(server.get("/users/me", token.trim_end()).0, 200);
@@ -169,7 +169,7 @@ fn over_https_only_the_system_s_certificates_are_trusted() {
     bench.write("certificate.pem", &made.cert.pem());
     bench.write("key.pem", &made.signing_key.serialize_pem());
     let (bench, _server) = with_alice(bench);
-    let login = ["login", "--username", "alice", "--password-stdin", "--token-file", FILE];
+    let login = ["login", "--user", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&login, PASSWORD).refused(&["did not answer", "certificate"]);
     let bench = bench.with("SSL_CERT_FILE", "certificate.pem");
     let said = bench.run_with_input(&login, PASSWORD).good().stdout;
@@ -191,7 +191,7 @@ fn a_process_that_has_printed_a_token_still_finishes_its_refresh() {
             thread::spawn(move || carry(near.unwrap(), address, &left));
         }
     });
-    let login = ["login", "--issuer", &issuer, "--username", "alice", "--password-stdin", "--token-file", FILE];
+    let login = ["login", "--issuer", &issuer, "--user", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&login, PASSWORD).good();
     age_by(&bench, 50);
     // More than are sent before the command gives up waiting and prints the token that is still valid.

@@ -10,6 +10,7 @@ mod database_urls;
 mod fastapi;
 mod follower;
 mod generated;
+mod grammar;
 mod interop;
 mod login;
 mod logs;

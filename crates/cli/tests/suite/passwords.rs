@@ -48,8 +48,9 @@ fn a_new_password_ends_the_sessions_made_with_the_old_one() {
     bench.add_user("alice", &[]);
     let server = bench.serve();
     assert_eq!(server.log_in("alice", "").0, 200);
-    let ran = bench.run_with_input(&["user", "passwd", "alice", "--password-stdin"], "another quiet harbour").good();
+    let ran =
+        bench.run_with_input(&["user", "set-password", "alice", "--password-stdin"], "another quiet harbour").good();
     assert!(ran.stdout.contains("1 session ended"), "{ran:?}");
     assert_eq!(server.log_in("alice", "").0, 400);
-    bench.run(&["user", "passwd", "nobody", "--password-stdin"]).refused(&["no user \"nobody\""]);
+    bench.run(&["user", "set-password", "nobody", "--password-stdin"]).refused(&["no user \"nobody\""]);
 }

@@ -141,7 +141,7 @@ fn the_admin_api_may_have_an_address_of_its_own() {
     let run = |command: &[&str], input: &str| {
         bench.run_with_input(&[command, &["--token-file", "admin.json"]].concat(), input)
     };
-    let login = ["login", "--admin", "--issuer", &issuer, "--username", "chief", "--password-stdin"];
+    let login = ["login", "--admin", "--issuer", &issuer, "--user", "chief", "--password-stdin"];
     run(&login, PASSWORD).good();
     let list = ["session", "list", "--server", &issuer];
     run(&list, "").refused(&["404", "--admin-origin"]);
@@ -195,7 +195,7 @@ fn the_second_start_prints_nothing() {
 fn a_deleted_admin_stays_deleted() {
     let bench = Bench::new();
     bench.serve().stop();
-    bench.run(&["user", "rm", "admin"]).good();
+    bench.run(&["user", "delete", "admin"]).good();
     bench.serve().stop();
     assert_eq!(bench.json(&["user", "list", "--json"]).as_array().unwrap().len(), 0);
 }

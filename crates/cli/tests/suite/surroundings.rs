@@ -56,7 +56,7 @@ fn a_change_whose_output_is_lost_fails_and_says_that_it_was_made() {
     if cfg!(target_os = "linux") {
         is_made(bench.shell("\"$0\" client add on-full --grant password > /dev/full"));
         is_made(bench.shell("\"$0\" client add on-full-json --grant password --json > /dev/full"));
-        is_made(bench.shell("\"$0\" client secret on-full > /dev/full"));
+        is_made(bench.shell("\"$0\" client add-secret on-full > /dev/full"));
         let idle = bench.shell("\"$0\" migrate > /dev/full");
         assert!(idle.code == Some(1) && !idle.stderr.contains("was made"), "{idle:?}");
         // What only reads has changed nothing.
@@ -100,12 +100,12 @@ fn a_user_is_changed_by_the_exact_name_or_the_id_and_shown_by_any_spelling() {
     let shown = bench.json(&["user", "show", "\u{ff3a}o\u{eb}", "--json"]);
     assert_eq!(shown["name"], "Zo\u{eb}");
     let id = shown["id"].as_str().unwrap();
-    for command in [&["set", "Zoe\u{308}", "--no-email"][..], &["disable", "Zoe\u{308}"], &["rm", "Zoe\u{308}"]] {
+    for command in [&["set", "Zoe\u{308}", "--email", ""][..], &["disable", "Zoe\u{308}"], &["delete", "Zoe\u{308}"]] {
         bench.run(&[&["user"], command].concat()).refused(&[id, "looks the same"]);
     }
     bench.run(&["session", "revoke", "--user", "Zoe\u{308}"]).refused(&[id]);
-    bench.run(&["user", "set", id, "--no-email"]).good();
-    bench.run(&["user", "rm", "Zo\u{eb}"]).good();
+    bench.run(&["user", "set", id, "--email", ""]).good();
+    bench.run(&["user", "delete", "Zo\u{eb}"]).good();
 }
 
 #[cfg(unix)]

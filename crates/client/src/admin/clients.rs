@@ -3,7 +3,7 @@
 use oauth2::http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminClient, AdminError, Page, ShownOnce, segment};
+use super::{AdminClient, AdminError, Body, Page, ShownOnce, segment};
 
 /// What a client may ask for: some scopes, or whatever the user has.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -30,7 +30,7 @@ impl Default for ClientScopes {
 }
 
 /// A client.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Client {
     /// The `client_id`.
@@ -59,7 +59,7 @@ pub struct Client {
 }
 
 /// A secret of a client, without the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ClientSecret {
     /// Which one it is.
@@ -130,6 +130,38 @@ pub struct ClientChange {
     pub enabled: Option<bool>,
 }
 
+/// A client after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct ChangedClient {
+    /// As it is now.
+    #[serde(flatten)]
+    pub client: Client,
+    /// How many sessions have ended.
+    #[serde(default)]
+    pub revoked: u64,
+}
+
+/// What a purge of the keys did.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct PurgedKeys {
+    /// True: every token that was issued before is refused. False: access tokens are valid until they expire, because a
+    /// shared secret signs them.
+    pub all: bool,
+}
+
+/// Whether a scope must be declared before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// It is declared, or described anew.
+    Either,
+    /// It is refused if it is declared (`If-None-Match: *`).
+    No,
+    /// It is refused if it is not declared (`If-Match: *`).
+    Yes,
+}
+
 /// What became of a client's sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
@@ -161,7 +193,7 @@ pub enum OtherSecrets<'a> {
 }
 
 /// A declared scope.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Scope {
     /// Its name.
@@ -171,7 +203,7 @@ pub struct Scope {
 }
 
 /// A key, without its private part.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Key {
     /// Its id.
@@ -193,7 +225,7 @@ pub struct Key {
 }
 
 /// A key that was published.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RotatedKey {
     /// Its id.
@@ -224,7 +256,7 @@ impl AdminClient {
     }
 
     /// Changes a client. If it loses rights, its sessions end.
-    pub async fn change_client(&self, id: &str, change: &ClientChange) -> Result<Client, AdminError> {
+    pub async fn change_client(&self, id: &str, change: &ClientChange) -> Result<ChangedClient, AdminError> {
         self.send(Method::PATCH, &format!("clients/{}", segment(id)), &[], Some(change), None).await
     }
 
@@ -261,11 +293,16 @@ impl AdminClient {
         self.get::<List<Scope>>("scopes", &[]).await.map(|list| list.items)
     }
 
-    /// Declares a scope, or describes it anew.
-    pub async fn declare_scope(&self, name: &str, description: &str) -> Result<(), AdminError> {
-        let body = serde_json::json!({ "description": description });
-        let path = format!("scopes/{}", segment(name));
-        self.send::<serde_json::Value>(Method::PUT, &path, &[], Some(&body), None).await.map(drop)
+    /// Declares a scope, or describes it.
+    pub async fn declare_scope(&self, name: &str, description: &str, declared: Declared) -> Result<Scope, AdminError> {
+        let body = serde_json::json!({ "description": description }).to_string().into_bytes();
+        let condition = match declared {
+            Declared::Either => None,
+            Declared::No => Some(("if-none-match", "*")),
+            Declared::Yes => Some(("if-match", "*")),
+        };
+        let body = Body { kind: "application/json", bytes: body, header: condition };
+        self.request(Method::PUT, &format!("scopes/{}", segment(name)), &[], Some(body), None).await
     }
 
     /// Removes the declaration of a scope.
@@ -285,8 +322,8 @@ impl AdminClient {
     }
 
     /// Replaces all keys, and ends every session: that of these tokens as well.
-    pub async fn purge_keys(&self) -> Result<(), AdminError> {
+    pub async fn purge_keys(&self) -> Result<PurgedKeys, AdminError> {
         let body = serde_json::json!({ "confirm": "purge" });
-        self.send::<serde_json::Value>(Method::POST, "keys/purge", &[], Some(&body), None).await.map(drop)
+        self.send(Method::POST, "keys/purge", &[], Some(&body), None).await
     }
 }

@@ -1,7 +1,7 @@
 //! Jobs, and what begins them.
 
 use oauth2::http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AdminClient, AdminError, Page, segment};
 
@@ -11,7 +11,7 @@ pub const CSV: &str = "text/csv";
 pub const JSON_LINES: &str = "application/jsonl";
 
 /// Work of many transactions, which any server goes on with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Job {
     /// Its id.
@@ -43,7 +43,7 @@ pub struct Job {
 }
 
 /// Who began a job.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobActor {
     /// `user`, `client` or `cli`.
@@ -53,7 +53,7 @@ pub struct JobActor {
 }
 
 /// What could not be imported.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobReport {
     /// The lines, the first of them.
@@ -63,7 +63,7 @@ pub struct JobReport {
 }
 
 /// A line that could not be used.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobReportLine {
     /// Its number.

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use clients::{
-    AddedSecret, AnyScope, Client, ClientChange, ClientDeleted, ClientScopes, ClientSecret, CreatedClient, Key,
-    NewClient, OtherSecrets, RotatedKey, Scope,
+    AddedSecret, AnyScope, ChangedClient, Client, ClientChange, ClientDeleted, ClientScopes, ClientSecret,
+    CreatedClient, Declared, Key, NewClient, OtherSecrets, PurgedKeys, RotatedKey, Scope,
 };
 pub use jobs::{CSV, JSON_LINES, Job, JobActor, JobReport, JobReportLine};
 pub use overview::{Attention, Minute, Overview};
@@ -26,7 +26,7 @@ pub use types::{
     AdminError, Ended, EndedBy, Event, EventActor, FieldProblem, Me, Page, Problem, Receipt, ResourceServer,
     ResourceServers, Revoked, ServiceReceipt, Session, SessionFilter, UserName,
 };
-pub use users::{CreatedUser, NewUser, User, UserAction, UserChange};
+pub use users::{ChangedUser, CreatedUser, NewUser, User, UserAction, UserChange};
 
 use crate::error::Error;
 use crate::origin::{BadOrigin, bare_origin};
@@ -85,6 +85,14 @@ impl AdminClient {
         limit: u32,
     ) -> Result<Page<Session>, AdminError> {
         self.page("sessions", filter.pairs(), after, limit).await
+    }
+
+    /// How many sessions a filter fits; `None` if they are too many to be counted.
+    pub async fn count_sessions(&self, filter: &SessionFilter) -> Result<Option<u64>, AdminError> {
+        let mut query = filter.pairs().to_vec();
+        query.push(("count".to_owned(), "only".to_owned()));
+        let counted: types::Counted = self.get("sessions", &query).await?;
+        Ok(counted.count.as_u64())
     }
 
     /// One session.
@@ -188,7 +196,7 @@ impl AdminClient {
     ) -> Result<T, AdminError> {
         let key = oauth2::CsrfToken::new_random();
         let send = async || {
-            let body = Body { kind, bytes: body.clone(), key: Some(key.secret()) };
+            let body = Body { kind, bytes: body.clone(), header: Some(("idempotency-key", key.secret())) };
             self.request(Method::POST, path, &[], Some(body), longer).await
         };
         match send().await {
@@ -222,7 +230,7 @@ impl AdminClient {
         wait: Option<Duration>,
     ) -> Result<T, AdminError> {
         let body = body.map(serde_json::to_vec).transpose().map_err(|error| Error::Setting(error.to_string()))?;
-        let body = body.map(|bytes| Body { kind: "application/json", bytes, key: None });
+        let body = body.map(|bytes| Body { kind: "application/json", bytes, header: None });
         self.request(method, path, query, body, wait).await
     }
 
@@ -246,10 +254,10 @@ impl AdminClient {
                 .uri(url.as_str())
                 .header("accept", "application/json, application/problem+json")
                 .header("authorization", format!("Bearer {}", token.secret()));
-            if let Some(Body { kind, key, .. }) = &body {
+            if let Some(Body { kind, header, .. }) = &body {
                 request = request.header("content-type", *kind);
-                if let Some(key) = key {
-                    request = request.header("idempotency-key", *key);
+                if let Some((name, value)) = header {
+                    request = request.header(*name, *value);
                 }
             }
             let request = request.body(body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default());
@@ -272,8 +280,8 @@ impl AdminClient {
 struct Body<'a> {
     kind: &'static str,
     bytes: Vec<u8>,
-    /// The `Idempotency-Key`.
-    key: Option<&'a str>,
+    /// The `Idempotency-Key`, or a condition.
+    header: Option<(&'static str, &'a str)>,
 }
 
 fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, AdminError> {

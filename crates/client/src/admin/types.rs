@@ -1,6 +1,6 @@
 //! What the admin API takes and returns. Members that a later version adds are ignored.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -97,7 +97,7 @@ impl SessionFilter {
 }
 
 /// A session.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Session {
     /// The `sid` of its tokens.
@@ -106,6 +106,9 @@ pub struct Session {
     pub user: Option<UserName>,
     /// The client that it was issued to.
     pub client_id: String,
+    /// The `sub` of its tokens: the user's id, or the client's own.
+    #[serde(default)]
+    pub subject: Option<String>,
     /// What it was granted.
     pub scopes: Vec<String>,
     /// The `aud` of its tokens.
@@ -128,12 +131,15 @@ pub struct Session {
     pub user_agent: Option<String>,
     /// How the user was authenticated (RFC 8176).
     pub amr: Vec<String>,
+    /// When the user was authenticated (RFC 3339).
+    #[serde(default)]
+    pub auth_time: Option<String>,
     /// When and why it ended early.
     pub ended: Option<Ended>,
 }
 
 /// A user, by id and name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserName {
     /// The user's id.
@@ -143,7 +149,7 @@ pub struct UserName {
 }
 
 /// The end of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Ended {
     /// RFC 3339; `None` after a purge of the keys.
@@ -155,7 +161,7 @@ pub struct Ended {
 }
 
 /// Who ended a session.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct EndedBy {
     /// `user`, `client`, `cli`, `server` or `anonymous`.
@@ -164,13 +170,19 @@ pub struct EndedBy {
     pub name: Option<String>,
 }
 
+/// A number, or `{"at_least": N}`.
+#[derive(Deserialize)]
+pub(super) struct Counted {
+    pub(super) count: Value,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Matched {
     pub(super) matched: u64,
 }
 
 /// What a revocation did.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Revoked {
     /// How many sessions fitted; 0 if a job ends them.
@@ -180,13 +192,15 @@ pub struct Revoked {
     #[serde(default)]
     pub revoked: u64,
     /// They are more than 10,000: this job ends them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// Who refuses their tokens, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
 }
 
 /// Who refuses what was revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Receipt {
     /// True if every resource server refuses it, and every server has said so of its own.
@@ -200,7 +214,7 @@ pub struct Receipt {
 }
 
 /// How one resource server stands to a revocation.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServiceReceipt {
     /// The service.
@@ -210,8 +224,10 @@ pub struct ServiceReceipt {
     /// `applied`, `behind`, `cut_off` or `accepts_stale`.
     pub state: String,
     /// For `applied`: how many milliseconds after the request began that was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<u64>,
     /// When it refuses everything at the latest, unless it gets an answer before (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refuses_at: Option<String>,
 }
 

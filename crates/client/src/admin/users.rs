@@ -9,7 +9,7 @@ use super::types::Receipt;
 use super::{AdminClient, AdminError, Page, ShownOnce, segment, waiting};
 
 /// A user.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {
     /// The user's id: the `sub` of their tokens.
@@ -90,6 +90,20 @@ pub struct UserChange {
     pub must_change: Option<bool>,
 }
 
+/// A user after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct ChangedUser {
+    /// As the user is now.
+    #[serde(flatten)]
+    pub user: User,
+    /// How many sessions have ended.
+    #[serde(default)]
+    pub revoked: u64,
+    /// Who refuses their tokens, if that was asked for.
+    pub receipt: Option<Receipt>,
+}
+
 /// What something that was done to a user has done.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
@@ -129,7 +143,7 @@ impl AdminClient {
     }
 
     /// Changes a user, all at once. Sessions with more rights than they then have end.
-    pub async fn change_user(&self, who: &str, change: &UserChange) -> Result<UserAction, AdminError> {
+    pub async fn change_user(&self, who: &str, change: &UserChange) -> Result<ChangedUser, AdminError> {
         self.send(Method::PATCH, &format!("users/{}", segment(who)), &[], Some(change), None).await
     }
 

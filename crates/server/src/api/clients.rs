@@ -146,6 +146,8 @@ pub struct Deleted {
 pub struct ChangedClient {
     #[serde(flatten)]
     client: ClientView,
+    /// How many sessions have ended.
+    revoked: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     receipt: Option<ReceiptView>,
@@ -346,8 +348,8 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<ClientR
 pub async fn change(request: HttpRequest, id: Path<String>, payload: Payload, state: Data<State>) -> HttpResponse {
     match changed(&request, &id, payload, &state).await {
         Err(problem) => problem.response(&state),
-        Ok((client, receipt)) => {
-            with_version(&client, &ChangedClient { client: ClientView::from(client.clone()), receipt })
+        Ok((client, revoked, receipt)) => {
+            with_version(&client, &ChangedClient { client: ClientView::from(client.clone()), revoked, receipt })
         }
     }
 }
@@ -357,7 +359,7 @@ async fn changed(
     id: &str,
     payload: Payload,
     state: &State,
-) -> Result<(ClientRecord, Option<ReceiptView>), Problem> {
+) -> Result<(ClientRecord, u64, Option<ReceiptView>), Problem> {
     let actor = caller(request, state).await?;
     actor.require_changing_clients()?;
     let mut parameters = Parameters::of(request.query_string());
@@ -377,16 +379,16 @@ async fn changed(
         own_scopes: not_null("own_scopes", patch.own_scopes)?,
     };
     let began = Began::now();
-    match enabled {
+    let revoked = match enabled {
         Some(_) if !change.is_empty() => {
             // Each is one transaction, and the two would not be one.
             return Err(invalid("enabled", "it must be changed alone"));
         }
-        Some(enabled) => drop(admin.set_client_enabled_at(&actor, &seen, enabled).await?),
-        None => drop(admin.change_client_at(&actor, &seen, change).await?),
-    }
+        Some(enabled) => admin.set_client_enabled_at(&actor, &seen, enabled).await?,
+        None => admin.change_client_at(&actor, &seen, change).await?.1,
+    };
     let receipt = receipt(request, state, began, wait).await;
-    Ok((admin.client(&actor, id).await?, receipt))
+    Ok((admin.client(&actor, id).await?, revoked, receipt))
 }
 
 /// Ends a client's sessions, and deletes it.

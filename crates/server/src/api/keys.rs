@@ -165,7 +165,8 @@ async fn purged(request: &HttpRequest, payload: Payload, state: &State) -> Resul
     Ok(PurgedView { all: done == Purged::All, receipt: receipt(request, state, began, wait).await })
 }
 
-fn view(key: &KeyRecord, all: &[KeyRecord], now: i64) -> KeyView {
+/// A key as it is shown, among all keys.
+pub fn view(key: &KeyRecord, all: &[KeyRecord], now: i64) -> KeyView {
     KeyView {
         kid: key.kid.clone(),
         purpose: key.purpose.as_str(),

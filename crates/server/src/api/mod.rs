@@ -25,7 +25,7 @@ pub mod revoke_sessions;
 pub mod schemas;
 pub mod scopes;
 pub mod sessions;
-mod user_views;
+pub mod user_views;
 pub mod users;
 
 use actix_web::dev::HttpServiceFactory;

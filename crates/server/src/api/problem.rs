@@ -119,6 +119,11 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", "it has changed since it was read")
     }
 
+    /// The same with this detail.
+    pub fn because(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// These fields are wrong.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.problem)).collect::<Vec<_>>();

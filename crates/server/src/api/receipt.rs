@@ -75,7 +75,8 @@ pub async fn waited(request: &HttpRequest, state: &State, began: Began, wait: Du
     }
 }
 
-fn view(receipt: Receipt) -> ReceiptView {
+/// A receipt as it is shown.
+pub fn view(receipt: Receipt) -> ReceiptView {
     let Receipt { complete, unnamed, silent, services, about: _ } = receipt;
     let services = services.into_iter().map(|one: FollowerState| ServiceReceipt {
         service: one.service,

@@ -1,7 +1,9 @@
 //! `/api/v1/scopes`: what scopes mean.
 
+use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use ficha_authority::AdminError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -101,7 +103,11 @@ async fn shown(request: &HttpRequest, name: &str, state: &State) -> Result<Scope
     tag = "Admin",
     operation_id = "declare_scope",
     security(("token" = [])),
-    params(("name" = String, Path, description = "The scope")),
+    params(
+        ("name" = String, Path, description = "The scope"),
+        ("If-Match" = Option<String>, Header, description = "`*`: only if it is declared"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if it is not declared yet"),
+    ),
     request_body = ScopeBody,
     responses(
         (status = 200, description = "It is declared", body = ScopeView),
@@ -109,6 +115,7 @@ async fn shown(request: &HttpRequest, name: &str, state: &State) -> Result<Scope
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 408, description = "The body did not arrive in time", body = ProblemAnswer),
+        (status = 412, description = "It is declared already, or is not", body = ProblemAnswer),
         (status = 413, description = "The body is too long", body = ProblemAnswer),
         (status = 415, description = "The body is encoded", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
@@ -126,8 +133,34 @@ async fn declared(request: &HttpRequest, name: &str, payload: Payload, state: &S
     if !is_description(&description) {
         return Err(body::invalid("description", "it must be 1 to 500 characters without control characters"));
     }
-    state.authority.admin().declare_scope(&actor, name, &description).await?;
+    let admin = state.authority.admin();
+    match precondition(request)? {
+        None => admin.declare_scope(&actor, name, &description).await?,
+        Some(true) => or_failed(admin.describe_scope(&actor, name, &description).await)?,
+        Some(false) => or_failed(admin.add_scope(&actor, name, &description).await)?,
+    }
     Ok(ScopeView { name: name.to_owned(), description })
+}
+
+/// Whether the scope must be declared (`If-Match: *`) or must not be (`If-None-Match: *`; RFC 9110 §13.1). A scope has no
+/// other version.
+fn precondition(request: &HttpRequest) -> Result<Option<bool>, Problem> {
+    let [must, must_not] =
+        [IF_MATCH, IF_NONE_MATCH].map(|name| request.headers().get(name).map(|value| value.as_bytes()));
+    match (must, must_not) {
+        (None, None) => Ok(None),
+        (Some(b"*"), None) => Ok(Some(true)),
+        (None, Some(b"*")) => Ok(Some(false)),
+        _ => Err(body::invalid("If-Match", "`If-Match: *` or `If-None-Match: *`: a scope has no other version")),
+    }
+}
+
+fn or_failed(done: Result<(), AdminError>) -> Result<(), Problem> {
+    done.map_err(|error| match error {
+        AdminError::Taken { .. } => Problem::precondition_failed().because("the scope is declared already"),
+        AdminError::NoSuch { .. } => Problem::precondition_failed().because("the scope is not declared"),
+        other => other.into(),
+    })
 }
 
 /// True if a scope can be described so.
@@ -156,6 +189,7 @@ pub struct Removed {
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "It is not declared", body = ProblemAnswer),
+        (status = 409, description = "It is the server's own", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]

@@ -33,6 +33,8 @@ pub struct SessionView {
     user: Option<UserName>,
     /// The client that it was issued to.
     client_id: String,
+    /// The `sub` of its tokens: the user's id, or the client's own.
+    subject: Uuid,
     /// What it was granted.
     scopes: Vec<String>,
     /// The `aud` of its tokens.
@@ -55,6 +57,8 @@ pub struct SessionView {
     user_agent: Option<String>,
     /// How the user was authenticated (RFC 8176).
     amr: Vec<String>,
+    /// When the user was authenticated.
+    auth_time: String,
     /// When and why it ended early.
     #[schema(required = true)]
     ended: Option<Ended>,
@@ -396,13 +400,16 @@ pub async fn seen(
     Ok(seen.collect())
 }
 
-fn view(session: SessionRecord, state: SessionState, name: Option<String>, by: Option<EndedBy>) -> SessionView {
+/// A session as it is shown.
+pub fn view(session: SessionRecord, state: SessionState, name: Option<String>, by: Option<EndedBy>) -> SessionView {
     let reason = reason_of(state);
     let by = by.map(|by| EndedActor { kind: by.kind, name: by.name });
+    let auth_time = time_text(session.auth_time());
     SessionView {
         id: session.id,
         user: session.user_id.map(|id| UserName { id, name }),
         client_id: session.client_id,
+        subject: session.subject,
         scopes: session.scopes.iter().map(str::to_owned).collect(),
         audience: session.audience,
         roles: session.roles,
@@ -414,6 +421,7 @@ fn view(session: SessionRecord, state: SessionState, name: Option<String>, by: O
         address: session.address,
         user_agent: session.user_agent,
         amr: session.authentication.map(|how| how.amr).unwrap_or_default(),
+        auth_time,
         ended: reason.map(|reason| Ended { at: session.revoked.map(|(at, _)| time_text(at)), reason, by }),
     }
 }

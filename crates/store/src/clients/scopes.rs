@@ -21,6 +21,28 @@ impl Store {
         })
     }
 
+    /// Declares a scope that is not declared yet. False if it is: then it stays as it is.
+    pub async fn add_scope(&self, name: &str, description: &str, cause: &Cause) -> Result<bool> {
+        self.declare_scope_if(false, name, description, cause).await
+    }
+
+    /// Replaces the description of a declared scope. False if it is not declared.
+    pub async fn describe_scope(&self, name: &str, description: &str, cause: &Cause) -> Result<bool> {
+        self.declare_scope_if(true, name, description, cause).await
+    }
+
+    /// The lock on `globals` makes this one step: of two that add the same scope, one finds that of the other.
+    async fn declare_scope_if(&self, declared: bool, name: &str, description: &str, cause: &Cause) -> Result<bool> {
+        transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            if scope::Entity::find_by_id(name).one(transaction).await?.is_some() != declared {
+                return Ok(false);
+            }
+            upsert_scope(self, transaction, name, description, cause).await?;
+            Ok(true)
+        })
+    }
+
     /// Removes a scope. False if it was not declared.
     pub async fn remove_scope(&self, name: &str, cause: &Cause) -> Result<bool> {
         transaction!(self, |transaction| {

@@ -16,6 +16,7 @@ use crate::admin_context::{AdminContext, Empty, actor};
 use crate::error::CliError;
 use crate::output::{self, JsonList, Table, or_dash};
 use crate::place::{At, Place};
+use crate::report::Report;
 
 /// How long a command waits for the numbers of what has just happened. A server gives them within a second; if none
 /// runs, the command gives them.
@@ -51,19 +52,19 @@ enum Command {
 #[derive(Debug, Args)]
 pub struct Which {
     /// Only events with this name; `login.` for all whose name begins so
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "EVENT")]
     event: Option<String>,
-    /// Only events that happened to this user, by name or id
+    /// Only events that happened to this user: name or id
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// Only events of this client
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "CLIENT")]
     client: Option<String>,
     /// Only events of this session
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "SESSION")]
     session: Option<Uuid>,
     /// Only events that somebody with this name, or the user with this id, caused
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ACTOR")]
     actor: Option<String>,
     /// Only events from this address or network
     #[arg(long, value_name = "ADDRESS", value_parser = network)]
@@ -83,19 +84,16 @@ pub struct List {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// Continue before the event with this number: the last one of the previous list
-    #[arg(long, value_name = "NUMBER")]
-    before: Option<i64>,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    /// Continue after the event with this number: the last one of the previous list
+    #[arg(long, value_name = "NUMBER", alias = "before")]
+    after: Option<i64>,
 }
 
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
     which: Which,
-    /// Begin after the event with this number: the last one of the previous export
+    /// Continue after the event with this number: the last one of the previous export
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     after: i64,
     /// Go on with events as they happen, until interrupted
@@ -108,37 +106,35 @@ pub struct Verify {
     /// An event that was noted elsewhere: its number, a colon, and its hash or at least the first 12 digits of it
     #[arg(long, value_name = "NUMBER:HASH", value_parser = expected)]
     expect: Option<(i64, String)>,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;
-    let context = match at.open(configuration, Empty::Refuse).await? {
-        Place::Here(context) => context,
-        Place::There(remote) => {
-            let outcome = there::run(&remote, command).await;
-            remote.settled().await;
-            return outcome;
-        }
-    };
+    at.run(configuration, Empty::Refuse, async |place, report| match place {
+        Place::Here(context) => here(context, report, command).await,
+        Place::There(remote) => there::run(remote, report, command).await,
+    })
+    .await
+}
+
+async fn here(context: &AdminContext, report: Report, command: Command) -> Result<(), CliError> {
     let waiting = context.admin.number_events(&actor(), NUMBERED_WITHIN).await?;
     if waiting > 0 {
         tracing::warn!(events = waiting, "the newest events have no numbers yet and are missing here; try again");
     }
     match command {
-        Command::List(arguments) => list(&context, arguments).await,
-        Command::Export(arguments) => export(&context, arguments).await,
-        Command::Verify(arguments) => verify(&context, arguments).await,
+        Command::List(arguments) => list(context, report, arguments).await,
+        // Lines of JSON in any case.
+        Command::Export(arguments) => export(context, arguments).await,
+        Command::Verify(arguments) => verify(context, report, arguments).await,
     }
 }
 
-async fn list(context: &AdminContext, arguments: List) -> Result<(), CliError> {
+async fn list(context: &AdminContext, report: Report, arguments: List) -> Result<(), CliError> {
     let search = search(context, &arguments.which).await?;
-    let (mut left, mut from) = (arguments.limit, arguments.before.map_or(EventsFrom::Newest, EventsFrom::Before));
-    let mut out = Output::new(arguments.json);
+    let (mut left, mut from) = (arguments.limit, arguments.after.map_or(EventsFrom::Newest, EventsFrom::Before));
+    let mut out = Output::new(report.is_json());
     while left > 0 {
         let limit = PAGE.min(left);
         let page = context.admin.search_events(&search, from, limit as usize).await?;
@@ -234,11 +230,11 @@ async fn search(context: &AdminContext, which: &Which) -> Result<EventSearch, Cl
     Ok(context.admin.event_search(&actor(), &which.query(), Sight::All).await?)
 }
 
-async fn verify(context: &AdminContext, arguments: Verify) -> Result<(), CliError> {
+async fn verify(context: &AdminContext, report: Report, arguments: Verify) -> Result<(), CliError> {
     let expected = arguments.expect.as_ref().map(|(number, hash)| (*number, hash.as_str()));
     let found = context.admin.verify_events(&actor(), expected).await?;
     let hash = hex(&found.newest.hash);
-    if arguments.json {
+    if report.is_json() {
         let damages: Vec<_> = found.damages.iter().map(ToString::to_string).collect();
         output::json(&serde_json::json!({
             "intact": damages.is_empty(), "events": found.events, "first": found.first,
@@ -252,7 +248,7 @@ async fn verify(context: &AdminContext, arguments: Verify) -> Result<(), CliErro
         }
     }
     match found.damages.len() {
-        0 if arguments.json => Ok(()),
+        0 if report.is_json() => Ok(()),
         0 => {
             output::say("the log is intact. To notice if it is cut off later, note the last number and hash elsewhere")
         }

@@ -7,26 +7,26 @@ use ficha_client::admin::Event;
 
 use super::{Command, Export, FOLLOW_EVERY, List, Output};
 use crate::error::CliError;
+use crate::input_error::InputError;
 use crate::output;
 use crate::remote::{PAGE, Remote};
+use crate::report::Report;
 
 /// How long the server may take to number an event.
 const NUMBERED_BY_SERVER: Duration = Duration::from_secs(1);
 
-pub async fn run(remote: &Remote, command: Command) -> Result<(), CliError> {
+pub async fn run(remote: &Remote, report: Report, command: Command) -> Result<(), CliError> {
     match command {
-        Command::List(arguments) => list(remote, arguments).await,
+        Command::List(arguments) => list(remote, report, arguments).await,
         Command::Export(arguments) => export(remote, arguments).await,
-        Command::Verify(_) => {
-            Err(CliError::Input("the log is verified on the server's own machine only: it needs the master key".into()))
-        }
+        Command::Verify(_) => Err(InputError::VerifyElsewhere.into()),
     }
 }
 
-async fn list(remote: &Remote, arguments: List) -> Result<(), CliError> {
+async fn list(remote: &Remote, report: Report, arguments: List) -> Result<(), CliError> {
     let filter = arguments.which.parameters();
-    let (mut left, mut after) = (arguments.limit, arguments.before.map(|number| number.to_string()));
-    let mut out = Output::new(arguments.json);
+    let (mut left, mut after) = (arguments.limit, arguments.after.map(|number| number.to_string()));
+    let mut out = Output::new(report.is_json());
     while left > 0 {
         let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
         let page = remote.client.events(&filter, after.as_deref(), limit).await?;

@@ -1,149 +1,176 @@
 //! `ficha client add`, `ficha client set`
 
-use clap::{ArgAction, ArgGroup, Args};
-use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient, Secret};
+use clap::{ArgGroup, Args};
+use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient};
+use ficha_token::Scope;
 
-use super::{Scopes, grant, show};
-use crate::admin_context::{AdminContext, actor};
+use super::view;
 use crate::declared::{NewScopes, names};
 use crate::error::CliError;
+use crate::lists::{self, Grants, Scopes, Words};
+use crate::old_spellings::warn;
 use crate::output;
+use crate::place::Place;
+use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub struct Add {
-    /// The client_id
-    id: String,
+    /// The id of the new client
+    client: String,
     /// A public client, without a secret: a browser or mobile application
     #[arg(long)]
     public: bool,
-    /// A grant that it may use: password, refresh_token or client_credentials; can be repeated [default: password and
-    /// refresh_token, but none for a client with --serves]
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
-    grants: Vec<Grant>,
-    /// The scopes it may ask for: names separated by spaces, or `any` for all that the user may be granted; new names
-    /// are declared
-    #[arg(long, value_name = "SCOPES", default_value = "")]
-    scope: Scopes,
+    /// The grants that it may use, separated by spaces; can be repeated: password, refresh_token or client_credentials
+    /// [default: the first two; none if it serves an audience]
+    #[arg(long, value_name = "GRANTS")]
+    grant: Vec<Grants>,
+    /// The scopes it may ask for: names separated by spaces, or `any` for all that the user may be granted; can be
+    /// repeated; new names are declared
+    #[arg(long, value_name = "SCOPES")]
+    scope: Vec<Scopes>,
     /// The audience of its tokens [default: the server's own]
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// An audience that it serves: it may introspect tokens for it and follow the denylist; can be repeated
-    #[arg(long, value_name = "AUDIENCE")]
-    serves: Vec<String>,
-    /// Trust it to say which IP address its users come from
-    #[arg(long)]
-    forwards_address: bool,
-    /// Let it obtain the server's own scopes (ficha:admin and the like), if they are named
-    #[arg(long)]
-    own_scopes: bool,
-    /// Print one JSON document, with client_id and client_secret
-    #[arg(long)]
-    json: bool,
+    /// The audiences that it serves, separated by spaces: it may introspect tokens for them and follow the denylist; can
+    /// be repeated
+    #[arg(long, value_name = "AUDIENCES")]
+    serves: Vec<Words>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 #[derive(Debug, Args)]
+// Without the old spellings.
+#[command(override_usage = "ficha client set [OPTIONS] <CLIENT>")]
 #[command(group = ArgGroup::new("change").required(true).multiple(true).args([
-    "grants", "no_grants", "scope", "audience", "no_audience", "serves", "no_serves", "forwards_address", "own_scopes",
+    "grant", "no_grants", "scope", "audience", "no_audience", "serves", "no_serves", "forwards_address", "own_scopes",
 ]))]
 pub struct Set {
-    /// The client_id
-    id: String,
-    /// The new grants, replacing the whole list; can be repeated
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
-    grants: Vec<Grant>,
-    /// Remove all grants
-    #[arg(long, conflicts_with = "grants")]
-    no_grants: bool,
-    /// The new scopes: names separated by spaces, "" for nothing, or `any`
+    /// The client's id
+    client: String,
+    /// The new grants, in place of all others: separated by spaces, "" for none; can be repeated
+    #[arg(long, value_name = "GRANTS")]
+    grant: Vec<Grants>,
+    /// The new scopes, in place of all others: names separated by spaces, "" for none, or `any`; can be repeated
     #[arg(long, value_name = "SCOPES")]
-    scope: Option<Scopes>,
-    /// The new audience of its tokens
+    scope: Vec<Scopes>,
+    /// The new audience of its tokens, "" for the server's own
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// Use the server's own audience
-    #[arg(long, conflicts_with = "audience")]
+    /// The new audiences that it serves, in place of all others: separated by spaces, "" for none; can be repeated
+    #[arg(long, value_name = "AUDIENCES")]
+    serves: Vec<Words>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Old spelling
+    #[arg(long, hide = true, conflicts_with = "grant")]
+    no_grants: bool,
+    /// Old spelling
+    #[arg(long, hide = true, conflicts_with = "audience")]
     no_audience: bool,
-    /// The new audiences that it serves, replacing the whole list; can be repeated
-    #[arg(long, value_name = "AUDIENCE")]
-    serves: Vec<String>,
-    /// Serve no audience
-    #[arg(long, conflicts_with = "serves")]
+    /// Old spelling
+    #[arg(long, hide = true, conflicts_with = "serves")]
     no_serves: bool,
-    /// Whether it is trusted to say which IP address its users come from
-    #[arg(long, value_name = "TRUE_OR_FALSE", action = ArgAction::Set)]
+}
+
+/// What is allowed or not: `--flag`, and `--flag=false`.
+#[derive(Debug, Args)]
+struct Flags {
+    /// Trust it to say which IP address its users come from; `=false`: no longer
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     forwards_address: Option<bool>,
-    /// Whether it may obtain the server's own scopes (ficha:admin and the like); if it loses that, its sessions end
-    #[arg(long, value_name = "TRUE_OR_FALSE", action = ArgAction::Set)]
+    /// Let it obtain the server's own scopes (ficha:admin and the like), if they are named; `=false`: no longer, and its
+    /// sessions end
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     own_scopes: Option<bool>,
 }
 
 impl Add {
     /// What is to be created.
-    pub fn parse(self) -> (NewClient, bool) {
-        let grants = match self.grants.is_empty() {
-            false => self.grants,
-            // A service that checks tokens needs no grants.
-            true if !self.serves.is_empty() => Vec::new(),
+    fn parse(self) -> NewClient {
+        let serves = lists::words(self.serves).unwrap_or_default();
+        let grants = lists::grants(self.grant).unwrap_or_else(|| match serves.is_empty() {
             true => vec![Grant::Password, Grant::RefreshToken],
-        };
+            // A service that checks tokens needs no grants.
+            false => Vec::new(),
+        });
         let new = NewClient {
-            id: self.id,
+            id: self.client,
             public: self.public,
             grants,
-            scopes: self.scope.0,
-            audience: self.audience,
-            serves: self.serves,
-            forwards_address: self.forwards_address,
-            own_scopes: self.own_scopes,
+            scopes: lists::client_scopes(self.scope).unwrap_or_else(|| ClientScopes::Only(Scope::empty())),
+            audience: self.audience.filter(|name| !name.is_empty()),
+            serves,
+            forwards_address: self.flags.forwards_address.unwrap_or(false),
+            own_scopes: self.flags.own_scopes.unwrap_or(false),
         };
-        let useless = match &new.scopes {
-            ClientScopes::Only(scopes) if !new.own_scopes => scopes.iter().find(|name| name.starts_with("ficha:")),
-            _ => None,
-        };
-        if let Some(name) = useless {
-            output::warn(&format!("{} never gets the scope {name} without --own-scopes", new.id));
-        }
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
-        if !new.public && !new.id.bytes().all(is_plain) {
-            output::warn(
-                "some libraries do not form-encode a client id in Basic (RFC 6749 §2.3.1), and fail with this one: letters, \
-                 digits and hyphens are safe",
-            );
-        }
-        (new, self.json)
+        question(&new);
+        new
+    }
+}
+
+/// Says what most likely was not meant.
+fn question(new: &NewClient) {
+    let id = &new.id;
+    let useless = match &new.scopes {
+        ClientScopes::Only(scopes) if !new.own_scopes => scopes.iter().find(|name| name.starts_with("ficha:")),
+        _ => None,
+    };
+    if let Some(name) = useless {
+        output::warn(&format!("{id} never gets the scope {name} without --own-scopes"));
+    }
+    if !new.grants.is_empty() && matches!(&new.scopes, ClientScopes::Only(scopes) if scopes.is_empty()) {
+        output::note(&format!(
+            "{id} may ask for no scope, so its tokens have none: `ficha client set {id} --scope any` lets it ask for \
+             whatever its user may be granted"
+        ));
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+    if !new.public && !id.bytes().all(is_plain) {
+        output::warn(
+            "some libraries do not form-encode a client id in Basic (RFC 6749 §2.3.1), and fail with this one: letters, \
+             digits and hyphens are safe",
+        );
     }
 }
 
 impl Set {
     /// The client, and what is changed about it.
-    pub fn parse(self) -> (String, ClientChange) {
-        let list = |given: bool, none: bool| given || none;
+    fn parse(self) -> (String, ClientChange) {
         let change = ClientChange {
-            grants: list(!self.grants.is_empty(), self.no_grants).then_some(self.grants),
-            scopes: self.scope.map(|scope| scope.0),
-            audience: list(self.audience.is_some(), self.no_audience).then_some(self.audience),
-            serves: list(!self.serves.is_empty(), self.no_serves).then_some(self.serves),
-            forwards_address: self.forwards_address,
-            own_scopes: self.own_scopes,
+            grants: lists::grants(self.grant).or(none(self.no_grants, "--no-grants", "--grant")),
+            scopes: lists::client_scopes(self.scope),
+            audience: lists::removable(self.audience).or(none(self.no_audience, "--no-audience", "--audience")),
+            serves: lists::words(self.serves).or(none(self.no_serves, "--no-serves", "--serves")),
+            forwards_address: self.flags.forwards_address,
+            own_scopes: self.flags.own_scopes,
         };
-        (self.id, change)
+        (self.client, change)
     }
 }
 
-/// Adds a client to the configured database.
-pub async fn add(context: &AdminContext, arguments: Add) -> Result<(), CliError> {
-    let (new, json) = arguments.parse();
-    let declared = NewScopes::here(context, names(&new.scopes)).await;
-    let (client, secret) = context.admin.add_client(&actor(), new).await?;
-    declared.announce();
-    show::added(show::Shown::from(&client), secret.as_ref().map(Secret::expose), json)
+/// What an old `--no-…` stands for, if it was given.
+fn none<T: Default>(is_given: bool, old: &str, now: &str) -> Option<T> {
+    is_given.then(|| {
+        warn(old, &format!("{now} \"\""));
+        T::default()
+    })
 }
 
-/// Changes a client of the configured database.
-pub async fn set(context: &AdminContext, arguments: Set) -> Result<(), CliError> {
-    let (id, change) = arguments.parse();
-    let declared = NewScopes::here(context, change.scopes.as_ref().and_then(names)).await;
-    let client = context.admin.change_client(&actor(), &id, change).await?;
+/// Adds a client.
+pub async fn add(place: &Place, report: Report, arguments: Add) -> Result<(), CliError> {
+    let new = arguments.parse();
+    let declared = NewScopes::before(place, names(&new.scopes)).await;
+    let (client, secret) = place.add_client(new).await?;
     declared.announce();
-    output::say(&format!("client {} changed", client.id))
+    view::added(report, &client, secret.as_deref().map(String::as_str))
+}
+
+/// Changes a client.
+pub async fn set(place: &Place, report: Report, arguments: Set) -> Result<(), CliError> {
+    let (id, change) = arguments.parse();
+    let declared = NewScopes::before(place, change.scopes.as_ref().and_then(names)).await;
+    let (before, now, revoked) = place.change_client(&id, change).await?;
+    declared.announce();
+    report.changed(&format!("client {id}"), &before, &now, revoked)
 }

@@ -2,21 +2,17 @@
 
 mod change;
 mod secret;
-mod show;
-mod there;
-
-use std::str::FromStr;
+mod view;
 
 use clap::{Args, Subcommand};
-use ficha_authority::{ClientScopes, Grant};
-use ficha_token::{Scope, ScopeError};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::login::Loaded;
-use crate::admin_context::{AdminContext, Empty, actor};
+use crate::admin_context::Empty;
 use crate::error::CliError;
-use crate::output::{self, ended};
-use crate::place::{At, Place};
+use crate::place::{At, Part, Place};
+use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -30,52 +26,42 @@ pub struct Arguments {
 enum Command {
     /// Add a client; its secret is shown only once
     Add(change::Add),
-    /// List all clients
-    List {
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show one client
-    Show {
-        /// The client_id
-        id: String,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    /// List clients, by id
+    List(Part),
+    /// Show one client, and when its secrets were created and used
+    Show(Which),
     /// Change a client; if it loses a scope or a grant, or its audience changes, its sessions end
     Set(change::Set),
     /// Give a client a new secret, shown only once; the old one stops working within half a second, or after --keep-old
-    Secret(secret::New),
-    /// Remove a secret of a client; its sessions go on
-    RemoveSecret {
-        /// The client_id
-        id: String,
+    #[command(alias = "secret")]
+    AddSecret(secret::New),
+    /// Delete a secret of a client; its sessions go on
+    #[command(alias = "remove-secret")]
+    DeleteSecret {
+        /// The client's id
+        client: String,
         /// The secret's id, as `ficha client show` lists it
         secret: Uuid,
     },
     /// Enable a client
-    Enable {
-        /// The client_id
-        id: String,
-    },
+    Enable(Which),
     /// Disable a client; all its sessions end
-    Disable {
-        /// The client_id
-        id: String,
-    },
-    /// Remove a client; all its sessions end
-    Rm {
-        /// The client_id
-        id: String,
-    },
+    Disable(Which),
+    /// Delete a client; all its sessions end
+    #[command(alias = "rm")]
+    Delete(Which),
+}
+
+#[derive(Debug, Args)]
+pub struct Which {
+    /// The client's id
+    client: String,
 }
 
 impl Arguments {
     /// True if the command changes something.
     pub fn changes(&self) -> bool {
-        !matches!(self.command, Command::List { .. } | Command::Show { .. })
+        !matches!(self.command, Command::List(_) | Command::Show(_))
     }
 }
 
@@ -83,58 +69,29 @@ impl Arguments {
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;
     let empty = if matches!(command, Command::Add(_)) { Empty::Create } else { Empty::Refuse };
-    match at.open(configuration, empty).await? {
-        Place::Here(context) => here(&context, command).await,
-        Place::There(remote) => {
-            let outcome = there::run(&remote, command).await;
-            remote.settled().await;
-            outcome
-        }
-    }
+    at.run(configuration, empty, async |place, report| run_at(place, report, command).await).await
 }
 
-async fn here(context: &AdminContext, command: Command) -> Result<(), CliError> {
-    let admin = &context.admin;
+async fn run_at(place: &Place, report: Report, command: Command) -> Result<(), CliError> {
     match command {
-        Command::Add(arguments) => change::add(context, arguments).await,
-        Command::List { json } => show::list(show::all(context).await?.iter().map(show::Shown::from), json),
-        Command::Show { id, json } => show::Shown::from(&admin.client(&actor(), &id).await?).print(json),
-        Command::Set(arguments) => change::set(context, arguments).await,
-        Command::Secret(arguments) => secret::add(context, arguments).await,
-        Command::RemoveSecret { id, secret } => {
-            admin.remove_client_secret(&actor(), &id, secret).await?;
-            output::say(&format!("secret {secret} of client {id} removed"))
+        Command::Add(arguments) => change::add(place, report, arguments).await,
+        Command::List(part) => view::list(report, &place.clients(part).await?),
+        Command::Show(Which { client }) => report.show(&place.client(&client).await?),
+        Command::Set(arguments) => change::set(place, report, arguments).await,
+        Command::AddSecret(arguments) => secret::add(place, report, arguments).await,
+        Command::DeleteSecret { client, secret } => {
+            place.delete_client_secret(&client, secret).await?;
+            report.say(&format!("secret {secret} of client {client} deleted"), &json!({ "removed": true }))
         }
-        Command::Enable { id } => {
-            admin.set_client_enabled(&actor(), &id, true).await?;
-            output::say(&format!("client {id} enabled"))
+        Command::Enable(Which { client }) => {
+            let revoked = place.set_client_enabled(&client, true).await?;
+            report.say(&format!("client {client} enabled"), &json!({ "revoked": revoked }))
         }
-        Command::Disable { id } => {
-            let sessions = admin.set_client_enabled(&actor(), &id, false).await?;
-            output::say(&format!("client {id} disabled; {}", ended(sessions)))
+        Command::Disable(Which { client }) => {
+            report.ended(&format!("client {client} disabled"), place.set_client_enabled(&client, false).await?)
         }
-        Command::Rm { id } => {
-            let sessions = admin.delete_client(&actor(), &id).await?;
-            output::say(&format!("client {id} removed; {}", ended(sessions)))
+        Command::Delete(Which { client }) => {
+            report.ended(&format!("client {client} deleted"), place.delete_client(&client).await?)
         }
     }
-}
-
-/// `--scope`: `any`, or names.
-#[derive(Debug, Clone)]
-struct Scopes(ClientScopes);
-
-impl FromStr for Scopes {
-    type Err = ScopeError;
-
-    fn from_str(text: &str) -> Result<Self, ScopeError> {
-        match text {
-            "any" => Ok(Self(ClientScopes::Any)),
-            names => names.parse::<Scope>().map(ClientScopes::Only).map(Self),
-        }
-    }
-}
-
-fn grant(text: &str) -> Result<Grant, &'static str> {
-    Grant::parse(text).ok_or("use password, refresh_token or client_credentials")
 }

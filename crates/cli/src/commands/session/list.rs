@@ -1,28 +1,24 @@
 //! `ficha session list`
 
 use clap::Args;
-use ficha_authority::{PageFrom, SessionQuery, SessionRecord};
-use ficha_client::admin::SessionFilter;
+use ficha_authority::SessionQuery;
+use ficha_client::admin::Session;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::there;
-use super::view::{Shown, Viewer};
-use crate::admin_context::{AdminContext, actor};
+use super::view;
+use crate::admin_context::actor;
 use crate::error::CliError;
-use crate::output::{self, JsonList, Table, or_dash};
-use crate::remote::{self, Remote};
-
-/// How many sessions are read and printed at a time.
-const PAGE: u64 = 1_000;
+use crate::output::{JsonList, Table, or_dash};
+use crate::place::{Part, Place};
+use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub struct List {
     /// Only sessions of this user
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// Only sessions of this client
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "CLIENT")]
     client: Option<String>,
     /// Only sessions that fit this, such as `address=192.0.2.0/24`; repeat it to narrow them
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
@@ -30,18 +26,11 @@ pub struct List {
     /// Include sessions that have ended, for as long as they are kept
     #[arg(long)]
     ended: bool,
-    /// At most this many [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    limit: Option<u64>,
-    /// Continue after the session with this id: the last one of the previous list
-    #[arg(long, value_name = "SESSION")]
-    after: Option<Uuid>,
+    #[command(flatten)]
+    part: Part,
     /// Print only how many there are
     #[arg(long, conflicts_with_all = ["limit", "after"])]
     count: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 impl List {
@@ -58,73 +47,43 @@ impl List {
 }
 
 /// Prints the sessions page by page, as they are read.
-pub async fn list(context: &AdminContext, arguments: List) -> Result<(), CliError> {
-    if let Some(user) = &arguments.user {
-        // Nothing would be listed for a misspelt name.
-        context.admin.user(&actor(), user).await?;
-    }
-    if arguments.count && arguments.filter.is_empty() {
-        let query = SessionQuery {
-            user: arguments.user,
-            client: arguments.client,
-            live_only: !arguments.ended,
-            after: None,
-            limit: PAGE,
-        };
-        return print_count(context.admin.count_sessions(&actor(), query).await?, arguments.json);
-    }
-    let search = ficha_server::session_search(arguments.filters()).map_err(CliError::Input)?;
-    let mut from = arguments.after.map_or(PageFrom::Newest, PageFrom::OlderThan);
-    let mut left = arguments.limit.unwrap_or(u64::MAX);
-    let mut viewer = Viewer::new(context).await?;
-    let (mut out, mut count) = (Output::new(&arguments), 0);
-    while left > 0 {
-        let page = context.admin.search_sessions(&actor(), &search, from, PAGE.min(left)).await?;
-        let sessions: Vec<SessionRecord> = page.sessions.into_iter().map(|(session, _)| session).collect();
-        left -= sessions.len() as u64;
-        count += sessions.len() as u64;
-        if !arguments.count && !sessions.is_empty() {
-            out.print(viewer.show(&sessions).await?)?;
+pub async fn run(place: &Place, report: Report, arguments: List) -> Result<(), CliError> {
+    if let Place::Here(context) = place {
+        if let Some(user) = &arguments.user {
+            // Nothing would be listed for a misspelt name.
+            context.admin.user(&actor(), user).await?;
         }
-        match page.next {
-            Some(next) => from = PageFrom::OlderThan(next),
-            None => break,
+        if arguments.count && arguments.filter.is_empty() {
+            let (user, client, live_only) = (arguments.user, arguments.client, !arguments.ended);
+            let query = SessionQuery { user, client, live_only, after: None, limit: 1 };
+            return print_count(report, context.admin.count_sessions(&actor(), query).await?);
         }
     }
-    if count == 0
-        && let (Some(client), None) = (&arguments.client, arguments.after)
-    {
-        // A client without sessions may be misspelt. One with sessions may have been deleted.
-        context.admin.client(&actor(), client).await?;
-    }
-    if arguments.count { print_count(count, arguments.json) } else { out.finish() }
-}
-
-/// The same of a server elsewhere.
-pub async fn list_remotely(remote: &Remote, arguments: List) -> Result<(), CliError> {
-    let filter = arguments.filters().into_iter();
-    let filter = filter.fold(SessionFilter::new(), |filter, (name, value)| filter.with(name, value));
-    let mut left = arguments.limit.unwrap_or(u64::MAX);
-    let mut after = arguments.after.map(|id| id.to_string());
-    let (mut out, mut count) = (Output::new(&arguments), 0);
+    let filters = arguments.filters();
+    let mut left = arguments.part.limit.unwrap_or(u64::MAX);
+    let mut after = arguments.part.after.clone();
+    let (mut out, mut count) = (Output::new(report), 0);
     while left > 0 {
-        let limit = left.min(remote::PAGE.into()) as u32;
-        let page = remote.client.sessions(&filter, after.as_deref(), limit).await?;
-        left -= page.items.len() as u64;
-        count += page.items.len() as u64;
-        if !arguments.count && !page.items.is_empty() {
-            out.print(page.items.into_iter().map(there::shown).collect())?;
+        let page = place.sessions(&filters, after.as_deref(), left).await?;
+        left -= page.sessions.len() as u64;
+        count += page.sessions.len() as u64;
+        if !arguments.count && !page.sessions.is_empty() {
+            out.print(page.sessions)?;
         }
         after = page.next;
         if after.is_none() {
             break;
         }
     }
-    if arguments.count { print_count(count, arguments.json) } else { out.finish() }
+    if let (0, Place::Here(context), Some(client), None) = (count, place, &arguments.client, &arguments.part.after) {
+        // A client without sessions may be misspelt. One with sessions may have been deleted.
+        context.admin.client(&actor(), client).await?;
+    }
+    if arguments.count { print_count(report, count) } else { out.finish() }
 }
 
-fn print_count(count: u64, json: bool) -> Result<(), CliError> {
-    if json { output::json(&json!({ "count": count })) } else { output::say(&count.to_string()) }
+fn print_count(report: Report, count: u64) -> Result<(), CliError> {
+    report.say(&count.to_string(), &json!({ "count": count }))
 }
 
 /// A filter, as it is typed.
@@ -143,14 +102,14 @@ enum Output {
 }
 
 impl Output {
-    fn new(arguments: &List) -> Self {
-        match arguments.json {
+    fn new(report: Report) -> Self {
+        match report.is_json() {
             true => Self::Json(JsonList::default()),
             false => Self::Table(Box::new(Table::new(HEADINGS))),
         }
     }
 
-    fn print(&mut self, sessions: Vec<Shown>) -> Result<(), CliError> {
+    fn print(&mut self, sessions: Vec<Session>) -> Result<(), CliError> {
         match self {
             Self::Json(list) => list.print(&sessions),
             Self::Table(table) => table.print(sessions.into_iter().map(row).collect()),
@@ -165,8 +124,9 @@ impl Output {
     }
 }
 
-fn row(session: Shown) -> [String; 8] {
-    let user = or_dash(session.user.as_deref());
-    let (scope, address) = (or_dash(Some(&session.scope)), or_dash(session.address.as_deref()));
-    [session.id, user, session.client_id, scope, session.state, session.created_at, session.rotated_at, address]
+fn row(session: Session) -> [String; 8] {
+    let (state, user) = (view::state(&session), or_dash(view::user(&session)));
+    let (scopes, address) = (or_dash(Some(&session.scopes.join(" "))), or_dash(session.address.as_deref()));
+    let Session { id, client_id, created_at, refreshed_at, .. } = session;
+    [id, user, client_id, scopes, state, created_at, refreshed_at, address]
 }

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use ficha_authority::ImportFormat;
-use ficha_client::admin::{CSV, JSON_LINES};
+use ficha_client::admin::Job;
 use zeroize::Zeroizing;
 
-use crate::admin_context::{AdminContext, actor};
-use crate::commands::job::{self, Shown};
+use crate::commands::job;
 use crate::declared::NewScopes;
 use crate::error::CliError;
-use crate::remote::Remote;
-use crate::{home, output};
+use crate::home;
+use crate::input_error::InputError;
+use crate::place::{Place, changed};
+use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub struct Import {
@@ -24,9 +25,6 @@ pub struct Import {
     /// How it is written [default: by the end of its name: .csv, .jsonl or .ndjson]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,32 +35,26 @@ enum Format {
     Jsonl,
 }
 
+impl From<Format> for ImportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Jsonl => Self::JsonLines,
+        }
+    }
+}
+
 impl Import {
-    fn read(&self) -> Result<(Format, Zeroizing<Vec<u8>>), CliError> {
-        let unknown = || CliError::Input("name the format: --format csv, or --format jsonl".into());
+    fn read(&self) -> Result<(ImportFormat, Zeroizing<Vec<u8>>), CliError> {
+        let unknown = || InputError::Format(self.file.clone());
         let format = self.format.or_else(|| by_name(&self.file)).ok_or_else(unknown)?;
         let mut file = Zeroizing::new(Vec::new());
         let read = match self.file.as_os_str() == "-" {
             true => std::io::stdin().lock().read_to_end(&mut file),
             false => std::fs::File::open(&self.file).and_then(|mut open| open.read_to_end(&mut file)),
         };
-        read.map_err(|error| CliError::Input(format!("{} can't be read: {error}", self.file.display())))?;
-        Ok((format, file))
-    }
-
-    fn print(&self, done: Shown) -> Result<(), CliError> {
-        let failed = done.failed;
-        if self.json {
-            done.print(true)?;
-        } else {
-            output::say(&format!("users imported: {}; there already: {}", done.changed(), done.unchanged))?;
-            done.print_report()?;
-        }
-        match failed {
-            0 => Ok(()),
-            1 => Err(CliError::Input("1 line could not be used".into())),
-            many => Err(CliError::Input(format!("{many} lines could not be used"))),
-        }
+        read.map_err(|why| InputError::File { path: self.file.clone(), why })?;
+        Ok((format.into(), file))
     }
 }
 
@@ -74,28 +66,23 @@ fn by_name(file: &Path) -> Option<Format> {
     }
 }
 
-/// Imports users into the configured database.
-pub async fn here(context: &AdminContext, arguments: Import) -> Result<(), CliError> {
+/// Imports users.
+pub async fn run(place: &Place, report: Report, arguments: Import) -> Result<(), CliError> {
     let (format, file) = arguments.read()?;
-    let format = match format {
-        Format::Csv => ImportFormat::Csv,
-        Format::Jsonl => ImportFormat::JsonLines,
-    };
-    let before = NewScopes::all_here(context).await;
-    let id = context.admin.import_users(&actor(), format, file).await?;
-    NewScopes::since(&before, NewScopes::all_here(context).await).announce();
-    arguments.print(job::work_here(context, id).await?)
+    let before = NewScopes::all(place).await;
+    let id = place.import_users(format, file).await?;
+    NewScopes::since(&before, NewScopes::all(place).await).announce();
+    print(report, &place.wait_for_job(id).await?)
 }
 
-/// Imports users at a server elsewhere.
-pub async fn there(remote: &Remote, arguments: Import) -> Result<(), CliError> {
-    let (format, file) = arguments.read()?;
-    let kind = match format {
-        Format::Csv => CSV,
-        Format::Jsonl => JSON_LINES,
-    };
-    let before = NewScopes::all_there(remote).await;
-    let id = remote.client.import_users(kind, file.to_vec()).await?;
-    NewScopes::since(&before, NewScopes::all_there(remote).await).announce();
-    arguments.print(job::watch_there(&remote.client, &id).await?)
+fn print(report: Report, done: &Job) -> Result<(), CliError> {
+    let line = format!("users imported: {}; there already: {}", changed(done), done.unchanged);
+    report.say(&line, done)?;
+    if !report.is_json() {
+        job::print_report(done)?;
+    }
+    match done.failed {
+        0 => Ok(()),
+        many => Err(InputError::Lines(many).into()),
+    }
 }

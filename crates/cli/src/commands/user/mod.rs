@@ -1,22 +1,26 @@
 //! `ficha user …`
 
-mod here;
 mod import;
-mod there;
+mod set;
 mod view;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{Args, Subcommand};
 use ficha_token::Scope;
+use serde_json::json;
 
 use super::login::Loaded;
 use crate::admin_context::Empty;
-use crate::ask::{self, PasswordArguments};
+use crate::ask::{self, PasswordArguments, Typed};
+use crate::declared::NewScopes;
 use crate::error::CliError;
-use crate::output::{self, ended};
-use crate::place::{At, Place};
+use crate::input_error::InputError;
+use crate::lists::{self, Words};
+use crate::output::ended;
+use crate::place::{AddUser, At, Part, Place};
+use crate::report::Report;
 
 /// What erasing does, shown before the confirmation.
-const ERASES: &str = "The user is removed, and their names and addresses are deleted; nobody can restore them.";
+const ERASES: &str = "The user is deleted, and so are their names and addresses; nobody can restore them.";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -32,116 +36,72 @@ enum Command {
     Add(Add),
     /// Import users from CSV or JSON lines, with their password hashes; a user whose name is taken is left as they are
     Import(import::Import),
-    /// List all users
-    List {
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    /// List users, newest first
+    List(Part),
     /// Show one user
-    Show {
-        /// The user name
-        name: String,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Set a user's password; all their sessions end
-    Passwd {
-        /// The user name
-        name: String,
-        #[command(flatten)]
-        password: PasswordArguments,
-    },
+    Show(Who),
     /// Change a user's scopes, roles or e-mail address; sessions with scopes or roles that were removed end
-    Set(Set),
-    /// Enable a user, and clear their failed logins
-    Enable {
-        /// The user name
-        name: String,
-    },
+    Set(set::Set),
+    /// Set a user's password, and clear their failed logins; all their sessions end
+    #[command(alias = "passwd")]
+    SetPassword(SetPassword),
     /// Clear a user's failed logins
-    Unlock {
-        /// The user name
-        name: String,
-    },
+    Unlock(Who),
+    /// Enable a user, and clear their failed logins
+    Enable(Who),
     /// Disable a user, who can then no longer log in; all their sessions end
-    Disable {
-        /// The user name
-        name: String,
-    },
-    /// Remove a user, and delete what is personal about them from sessions and events
-    Erase {
-        /// The user name, or the id of a user who was removed
-        user: String,
-        /// Don't ask for confirmation
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Remove a user; all their sessions end
-    Rm {
-        /// The user name
-        name: String,
-    },
+    Disable(Who),
+    /// Delete a user; all their sessions end
+    #[command(alias = "rm")]
+    Delete(Who),
+    /// Delete a user, and what is personal about them in sessions and events
+    Erase(Erase),
+}
+
+#[derive(Debug, Args)]
+pub struct Who {
+    /// The user: the exact name, or the id
+    user: String,
 }
 
 #[derive(Debug, Args)]
 pub struct Add {
-    /// The user name
-    name: String,
+    /// The name of the new user
+    user: String,
     #[command(flatten)]
     password: PasswordArguments,
-    /// The scopes that the user may be granted: names separated by spaces; new names are declared
-    #[arg(long, value_name = "SCOPES", default_value = "")]
-    scope: Scope,
-    /// A role that the user's tokens carry; can be repeated
-    #[arg(long = "role", value_name = "ROLE")]
-    roles: Vec<String>,
+    /// The scopes that the user may be granted: names separated by spaces; can be repeated; new names are declared
+    #[arg(long, value_name = "SCOPES", value_parser = lists::scope)]
+    scope: Vec<Scope>,
+    /// The roles that the user's tokens carry: words separated by spaces; can be repeated
+    #[arg(long, value_name = "ROLES")]
+    role: Vec<Words>,
     /// The user's e-mail address
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "EMAIL")]
     email: Option<String>,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["scope", "roles", "no_roles", "email", "no_email"]))]
-pub struct Set {
-    /// The user name
-    name: String,
-    /// The new scopes: names separated by spaces, "" for nothing; new names are declared
-    #[arg(long, value_name = "SCOPES")]
-    scope: Option<Scope>,
-    /// The new roles, replacing the whole list; can be repeated
-    #[arg(long = "role", value_name = "ROLE")]
-    roles: Vec<String>,
-    /// Remove all roles
-    #[arg(long, conflicts_with = "roles")]
-    no_roles: bool,
-    /// The new e-mail address
-    #[arg(long, value_name = "ADDRESS")]
-    email: Option<String>,
-    /// Remove the e-mail address
-    #[arg(long, conflicts_with = "email")]
-    no_email: bool,
+pub struct SetPassword {
+    /// The user: the exact name, or the id
+    user: String,
+    #[command(flatten)]
+    password: PasswordArguments,
 }
 
-fn unlocked(name: &str, sources: u64) -> Result<(), CliError> {
-    output::say(&match sources {
-        0 => format!("user {name} has no failed logins"),
-        _ => format!("failed logins of {name} cleared"),
-    })
-}
-
-fn erased(events: u64, sessions: u64) -> Result<(), CliError> {
-    output::say(&format!("personal data deleted from {events} events; {}", ended(sessions)))
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// The user: the exact name or the id; of a user who was deleted before, the id
+    user: String,
+    /// Don't ask for confirmation
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Arguments {
     /// True if the command changes something.
     pub fn changes(&self) -> bool {
-        !matches!(self.command, Command::List { .. } | Command::Show { .. })
+        !matches!(self.command, Command::List(_) | Command::Show(_))
     }
 }
 
@@ -154,12 +114,58 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
         Command::Add(arguments) => Some(ask::checked(ask::typed_password(&arguments.password)?)?),
         _ => None,
     };
-    match at.open(configuration, empty).await? {
-        Place::Here(context) => here::run(&context, command, password).await,
-        Place::There(remote) => {
-            let outcome = there::run(&remote, command, password).await;
-            remote.settled().await;
-            outcome
+    at.run(configuration, empty, async |place, report| run_at(place, report, command, password).await).await
+}
+
+/// `password` is that of a user to be added.
+async fn run_at(place: &Place, report: Report, command: Command, password: Option<Typed>) -> Result<(), CliError> {
+    match command {
+        Command::Add(arguments) => add(place, report, arguments, password).await,
+        Command::Import(arguments) => import::run(place, report, arguments).await,
+        Command::List(part) => view::list(report, &place.users(part).await?),
+        Command::Show(Who { user }) => report.show(&place.user(&user).await?),
+        Command::Set(arguments) => set::run(place, report, arguments).await,
+        Command::SetPassword(SetPassword { user, password }) => {
+            // Before prompting: nobody should type a password for a user that does not exist.
+            place.require_changeable(&user).await?;
+            let sessions = place.set_password(&user, ask::typed_password(&password)?).await?;
+            report.ended(&format!("password of {user} changed"), sessions)
+        }
+        Command::Unlock(Who { user }) => {
+            let cleared = place.unlock_user(&user).await?;
+            let answer = json!({ "revoked": 0, "cleared": cleared });
+            match cleared {
+                0 => report.say_unchanged(&format!("user {user} has no failed logins"), &answer),
+                _ => report.say(&format!("failed logins of {user} cleared"), &answer),
+            }
+        }
+        Command::Enable(Who { user }) => {
+            let sessions = place.set_user_enabled(&user, true).await?;
+            report.say(&format!("user {user} enabled"), &json!({ "revoked": sessions }))
+        }
+        Command::Disable(Who { user }) => {
+            report.ended(&format!("user {user} disabled"), place.set_user_enabled(&user, false).await?)
+        }
+        Command::Delete(Who { user }) => report.ended(&format!("user {user} deleted"), place.delete_user(&user).await?),
+        Command::Erase(Erase { user, yes }) => {
+            ask::confirm(ERASES, yes)?;
+            let (events, sessions) = place.erase_user(&user).await?;
+            let line = format!("personal data deleted from {events} events; {}", ended(sessions));
+            report.say(&line, &json!({ "revoked": sessions, "events": events }))
         }
     }
+}
+
+async fn add(place: &Place, report: Report, arguments: Add, password: Option<Typed>) -> Result<(), CliError> {
+    let new = AddUser {
+        name: arguments.user,
+        password: password.ok_or(InputError::EmptyPassword)?,
+        email: arguments.email,
+        scopes: lists::union(&arguments.scope).unwrap_or_else(Scope::empty),
+        roles: lists::words(arguments.role).unwrap_or_default(),
+    };
+    let declared = NewScopes::before(place, Some(&new.scopes)).await;
+    let user = place.add_user(new).await?;
+    declared.announce();
+    report.say(&format!("user {} added", user.name), &user)
 }

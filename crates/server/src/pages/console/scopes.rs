@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use ficha_authority::AdminError;
+use ficha_authority::{AdminError, OWN_SCOPES};
 use i18n_embed_fl::fl;
 
 use crate::api::scopes::is_description;
@@ -24,6 +24,13 @@ struct ScopesPage {
     scopes: Vec<(String, String)>,
     may_change: bool,
     about: About,
+}
+
+impl ScopesPage {
+    /// True for the server's own, which stay declared.
+    fn is_own(&self, name: &str) -> bool {
+        OWN_SCOPES.iter().any(|(own, _)| *own == name)
+    }
 }
 
 /// What has happened, or what was typed and why it was not saved.

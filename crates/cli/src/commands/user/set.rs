@@ -1,0 +1,60 @@
+//! `ficha user set`
+
+use clap::{ArgGroup, Args};
+use ficha_authority::UserChange;
+use ficha_token::Scope;
+
+use crate::declared::NewScopes;
+use crate::error::CliError;
+use crate::lists::{self, Words};
+use crate::old_spellings::warn;
+use crate::place::Place;
+use crate::report::Report;
+
+#[derive(Debug, Args)]
+// Without the old spellings.
+#[command(override_usage = "ficha user set [OPTIONS] <USER>")]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["scope", "role", "no_roles", "email", "no_email"]))]
+pub struct Set {
+    /// The user: the exact name, or the id
+    user: String,
+    /// The new scopes, in place of all others: names separated by spaces, "" for none; can be repeated; new names are declared
+    #[arg(long, value_name = "SCOPES", value_parser = lists::scope)]
+    scope: Vec<Scope>,
+    /// The new roles, in place of all others: words separated by spaces, "" for none; can be repeated
+    #[arg(long, value_name = "ROLES")]
+    role: Vec<Words>,
+    /// The new e-mail address, "" for none
+    #[arg(long, value_name = "EMAIL")]
+    email: Option<String>,
+    /// Old spelling
+    #[arg(long, hide = true, conflicts_with = "role")]
+    no_roles: bool,
+    /// Old spelling
+    #[arg(long, hide = true, conflicts_with = "email")]
+    no_email: bool,
+}
+
+impl Set {
+    fn parse(self) -> (String, UserChange) {
+        let (mut email, mut roles) = (lists::removable(self.email), lists::words(self.role));
+        if self.no_roles {
+            warn("--no-roles", "--role \"\"");
+            roles = Some(Vec::new());
+        }
+        if self.no_email {
+            warn("--no-email", "--email \"\"");
+            email = Some(None);
+        }
+        (self.user, UserChange { email, scopes: lists::union(&self.scope), roles, ..UserChange::default() })
+    }
+}
+
+/// Changes a user.
+pub async fn run(place: &Place, report: Report, arguments: Set) -> Result<(), CliError> {
+    let (user, change) = arguments.parse();
+    let declared = NewScopes::before(place, change.scopes.as_ref()).await;
+    let (before, now, revoked) = place.change_user(&user, change).await?;
+    declared.announce();
+    report.changed(&format!("user {user}"), &before, &now, revoked)
+}

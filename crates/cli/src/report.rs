@@ -1,0 +1,107 @@
+//! How a command tells what it has found or done: in lines for people, or in one JSON document for programs. That document
+//! is what the admin API answers to the same request.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::error::CliError;
+use crate::output::{self, ended};
+
+/// The option of commands that are not about the database.
+#[derive(Debug, Args)]
+pub struct JsonArgument {
+    /// Print one JSON document
+    #[arg(long, display_order = 900)]
+    json: bool,
+}
+
+/// How a command tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    json: bool,
+}
+
+/// Something that can be shown field by field.
+pub trait Fields {
+    /// The names of the fields, and their values as text.
+    fn fields(&self) -> Vec<(&'static str, String)>;
+}
+
+/// Something after a change.
+#[derive(Serialize)]
+struct Changed<'a, T> {
+    #[serde(flatten)]
+    now: &'a T,
+    revoked: u64,
+}
+
+/// What has become of sessions.
+#[derive(Serialize)]
+struct Sessions {
+    revoked: u64,
+}
+
+impl JsonArgument {
+    pub fn report(&self) -> Report {
+        Report::new(self.json)
+    }
+}
+
+impl Report {
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// True if programs read it.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Something was found or done: a line about it, or `answer`.
+    pub fn say(self, line: &str, answer: &impl Serialize) -> Result<(), CliError> {
+        if self.json { output::json(answer) } else { output::say(line) }
+    }
+
+    /// The same if there was nothing to do.
+    pub fn say_unchanged(self, line: &str, answer: &impl Serialize) -> Result<(), CliError> {
+        self.say(line, answer).map_err(CliError::after_nothing)
+    }
+
+    /// One thing.
+    pub fn show<T: Serialize + Fields>(self, thing: &T) -> Result<(), CliError> {
+        if self.json { output::json(thing) } else { output::fields(&thing.fields()) }
+    }
+
+    /// Rows under their headings.
+    pub fn list<T: Serialize, const N: usize>(
+        self,
+        headings: [&str; N],
+        things: &[T],
+        row: impl Fn(&T) -> [String; N],
+    ) -> Result<(), CliError> {
+        match self.json {
+            true => output::json(things),
+            false => output::table(headings, &things.iter().map(row).collect::<Vec<_>>()),
+        }
+    }
+
+    /// Something was done to what `line` names, which has ended sessions.
+    pub fn ended(self, line: &str, revoked: u64) -> Result<(), CliError> {
+        self.say(&format!("{line}; {}", ended(revoked)), &Sessions { revoked })
+    }
+
+    /// What `name` names was changed: which fields differ, and how many sessions that has ended.
+    pub fn changed<T: Serialize + Fields>(self, name: &str, before: &T, now: &T, revoked: u64) -> Result<(), CliError> {
+        if self.json {
+            return output::json(&Changed { now, revoked });
+        }
+        let both = before.fields().into_iter().zip(now.fields());
+        let differing = both.filter(|((_, was), (_, is))| was != is);
+        let changes: Vec<_> = differing.map(|((field, was), (_, is))| (field, format!("{was} -> {is}"))).collect();
+        if changes.is_empty() && revoked == 0 {
+            return output::say_unchanged(&format!("{name} is unchanged"));
+        }
+        output::say(&format!("{name} changed; {}", ended(revoked)))?;
+        output::fields(&changes)
+    }
+}

@@ -76,8 +76,8 @@ pub use ficha_password::policy::{PasswordPolicy, PolicyError};
 pub use ficha_password::{Cost, Password, StoredHash};
 pub use ficha_store::{
     Activity, ClientRecord, ClientScopes, ClientSecret, DatabaseKind, EndedBy, EventKind, EventRecord, JobKind,
-    JobRecord, JobState, KeyPurpose, KeyRecord, RevokeReason, SessionRecord, SessionState, Store, StoreError,
-    StoreOptions, UserChange, UserRecord,
+    JobRecord, JobState, KeyPurpose, KeyRecord, PostgresFacts, RevokeReason, SessionRecord, SessionState, Store,
+    StoreError, StoreOptions, UserChange, UserRecord,
 };
 pub use ficha_token::Grant;
 

@@ -126,7 +126,11 @@ pub async fn open(configuration: &Configuration, empty: Empty) -> Result<AdminCo
     };
     if store.is_empty_database().await? {
         match empty {
-            Empty::Create => drop(store.migrate().await?),
+            Empty::Create => {
+                drop(store.migrate().await?);
+                let name = sqlite_path(url).unwrap_or_else(|| "that store.url names".into());
+                crate::output::note(&format!("the database {name} was empty, and is a new one now"));
+            }
             Empty::Refuse => {
                 let name = sqlite_path(url).unwrap_or_else(|| "that store.url names".into());
                 return Err(CliError::NothingThere(name));

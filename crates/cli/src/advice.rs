@@ -64,7 +64,7 @@ pub fn admin(error: &AdminError) -> &'static str {
         AdminError::Taken { .. } => "choose another name, or change the one that is there with `set`",
         AdminError::NoSuch { .. } => "look for the right name with `list`",
         AdminError::OtherSpelling(_) => "repeat the command with this id, or with the name as `list` shows it",
-        AdminError::Invalid(_) => "correct what it names",
+        AdminError::Invalid(_) => "correct it, and run the command again",
         AdminError::Password(error) => policy(error),
         AdminError::Forbidden(_) => "sign in as somebody who may do this",
         AdminError::Busy => "try again in a moment",
@@ -92,7 +92,9 @@ pub fn policy(error: &PolicyError) -> &'static str {
 /// About listening.
 pub fn server(error: &ServerError) -> &'static str {
     match error {
-        ServerError::Bind { .. } => "stop what uses the address, or set that setting to another one",
+        ServerError::Bind { .. } => {
+            "stop what uses the address, or set another one, as with FICHA__SERVER__BIND=127.0.0.1:8081"
+        }
         ServerError::Socket { .. } => {
             "stop what uses it, remove the file if nothing does, create its folder, or set server.gate_bind to another path"
         }
@@ -104,15 +106,19 @@ pub fn server(error: &ServerError) -> &'static str {
 /// About a login, a logout or a stored token.
 pub fn client(error: &Error) -> &'static str {
     match error {
-        Error::NotLoggedIn | Error::SessionOver | Error::RefreshRefused(_) => "run `ficha login`",
+        Error::NotLoggedIn | Error::SessionOver | Error::RefreshRefused(_) => {
+            "run `ficha login`; for --server, `ficha login --admin`"
+        }
         Error::WrongPassword => "type it again; after several failures, wait a while: a throttled login looks the same",
-        Error::ClientRefused(_) => "name a public client that may use the password grant with --client",
-        Error::InvalidScope(_) => "ask for scopes that both the user and the client have",
+        Error::ClientRefused(_) => {
+            "name a public client that may use the password grant with --client; `ficha client list` shows them"
+        }
+        Error::InvalidScope(_) => "ask for scopes that both have: `ficha user show`, `ficha client show`",
         Error::Busy { .. } => "try again in a moment",
         Error::Network(_) => "check the issuer's address, and that the server is running",
         Error::Refused(_) => "correct what it names",
         Error::BadAnswer(_) | Error::Metadata(_) => {
-            "check that --issuer is the server's issuer, exactly as configured there"
+            "check that this is the server's issuer, exactly as configured there, and the proxy in front of it"
         }
         Error::PlainHttp(_) => "use https, or an address of this machine",
         Error::Setting(_) => "correct what it names",

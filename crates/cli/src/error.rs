@@ -38,6 +38,9 @@ pub enum CliError {
     /// `ficha migrate --check` found something.
     #[error("migrations are pending: {0}")]
     Pending(usize),
+    /// `ficha config --check` found errors.
+    #[error("this server is not ready for others; errors that were found: {0}")]
+    NotForProduction(usize),
     /// A database error.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,12 +97,15 @@ impl CliError {
         match self {
             Self::Config(error) => error.advice(),
             Self::CantOpen(error) | Self::Store(error) => advice::store(error),
-            Self::NothingThere(_) => "run `ficha serve` or `ficha migrate` first, or correct store.url",
+            Self::NothingThere(_) => {
+                "run `ficha serve` or `ficha migrate` first, change to the server's directory, or correct store.url; from another machine, add --server"
+            }
             Self::LostDatabase { .. } => {
                 "restore the database (with its -wal and -shm files), correct store.url, or start over with `ficha serve --first-start`"
             }
             Self::Behind(_) => "run `ficha migrate`",
             Self::Pending(_) => "run `ficha migrate`; the next `ficha serve` applies them, too",
+            Self::NotForProduction(_) => "mend what is listed as an error, and run the check again",
             Self::EventsDamaged(_) => "keep a copy of the database, and find out who could write to it",
             Self::NotHealthy(_) => "look at the server's log, and check that server.bind here is its address",
             Self::Start(error) => advice::start(error),

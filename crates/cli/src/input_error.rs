@@ -72,7 +72,7 @@ pub enum InputError {
     #[error("the user name is empty")]
     EmptyUser,
     /// The command needs a confirmation, and standard input is not a terminal.
-    #[error("{0} Nothing was changed: this needs a confirmation")]
+    #[error("this needs a confirmation, and nothing was changed. {0}")]
     Unconfirmed(String),
     /// The question was not answered with yes.
     #[error("cancelled: nothing was changed")]

@@ -4,10 +4,12 @@
 mod admin_context;
 mod advice;
 mod ask;
+mod checkup;
 mod commands;
 mod config;
 mod declared;
 mod error;
+mod finding;
 mod hidden;
 mod home;
 mod input_error;

@@ -55,7 +55,7 @@ pub fn warn_of_aliases(root: &Command, arguments: &[OsString]) {
 
 /// Warns of one.
 pub fn warn(old: &str, now: &str) {
-    output::warn(&format!("`{old}` is now spelled `{now}`, and the next release will not know the old spelling"));
+    output::warn(&format!("`{old}` is spelled `{now}` now; the next release may not know `{old}`"));
 }
 
 #[cfg(test)]

@@ -172,6 +172,16 @@ pub fn printable(text: String) -> String {
     text.chars().map(shown).collect()
 }
 
+/// The same of a text of several lines.
+pub fn printable_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => printable(line.to_owned()) + "\n",
+            None => printable(line.to_owned()),
+        })
+        .collect()
+}
+
 /// A stored time as RFC 3339, UTC.
 pub fn time(seconds: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok();

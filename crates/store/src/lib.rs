@@ -28,7 +28,7 @@ pub use clients::secrets::SecretUse;
 pub use database::health::Writes;
 pub use database::heartbeat::{BeatTime, Beating, Heartbeat, LastBeat, Neighbour};
 pub use database::postgres::notify::Listener;
-pub use database::{DatabaseKind, Store, StoreOptions};
+pub use database::{DatabaseKind, PostgresFacts, Store, StoreOptions};
 pub use denylist::carry_over::CarriedOver;
 pub use error::StoreError;
 pub use events::ended_by::EndedBy;

@@ -12,7 +12,7 @@ use crate::clients::insert_client;
 use crate::clients::scopes::upsert_scope;
 use crate::database::globals::{ONLY, lock, raise_changes};
 use crate::database::transaction::{statement, transaction};
-use crate::rows::{globals, parse_scope, user};
+use crate::rows::{globals, user};
 use crate::{Cause, ClientRecord, Result, Store};
 
 /// What is added.
@@ -69,7 +69,8 @@ impl Store {
                 lacking.entry(scopes).or_default().push(*id);
             }
             for (before, ids) in lacking {
-                let with: Scope = parse_scope(format!("{before} {scope}").trim_start())?;
+                // A list without room for it stays as it is, and no start fails for it.
+                let Ok(with) = format!("{before} {scope}").trim_start().parse::<Scope>() else { continue };
                 statement!(self, |database| {
                     // Not if somebody has changed them meanwhile: they know of the scope then.
                     let update = Entity::update_many()

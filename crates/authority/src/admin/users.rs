@@ -331,9 +331,16 @@ pub(super) fn check_name(name: &str) -> Result<String, AdminError> {
     new_name(name).map_err(|why| AdminError::Invalid(format!("a user name {why}")))
 }
 
+/// How many bytes all roles of a user may have: a token has them all, and at most 16 KiB.
+const MOST_ROLE_BYTES: usize = 4_096;
+
 /// Roles follow the same rules as scope names.
 pub(super) fn check_roles(roles: &[String]) -> Result<(), AdminError> {
     let fits = |role: &String| !role.contains(' ') && !role.is_empty() && role.parse::<Scope>().is_ok();
+    let bytes: usize = roles.iter().map(|role| role.len() + 1).sum();
+    if bytes > MOST_ROLE_BYTES {
+        return Err(AdminError::Invalid(format!("all roles together must have at most {MOST_ROLE_BYTES} bytes")));
+    }
     match roles.iter().find(|role| !fits(role)) {
         Some(role) => Err(AdminError::Invalid(format!("the role {role:?} must be printable ASCII without spaces"))),
         None => Ok(()),

@@ -8,6 +8,7 @@ use ficha_client::admin::AdminClient;
 use ficha_client::{MemoryStore, TokenSource, TokenStore, Tokens};
 use serde_json::json;
 
+use super::token;
 use crate::config::{ConfigProblem, Configuration, EventLines, LogFormat, LogSettings};
 use crate::error::CliError;
 use crate::lists::Words;
@@ -108,13 +109,23 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
             "issuer": tokens.issuer(),
             "client_id": tokens.client_id(),
             "scope": tokens.scope(),
+            "audience": token::audience(&tokens),
             "expires_at": system_time(tokens.expires_at()),
             "refreshable": tokens.can_be_refreshed(),
             "token_file": path,
         }));
     }
     output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
-    output::fields(&[("scope", output::or_dash(tokens.scope())), ("until", until(&tokens)), ("stored in", path)])
+    if arguments.admin && tokens.scope() == Some(ACCOUNT_SCOPE) {
+        output::warn(&format!("{username} has no scope with which anything can be administered"));
+    }
+    let audience = token::audience(&tokens);
+    output::fields(&[
+        ("scope", output::or_dash(tokens.scope())),
+        ("audience", output::or_dash(audience.as_deref())),
+        ("until", until(&tokens)),
+        ("stored in", path),
+    ])
 }
 
 /// The server's own scopes that a user holds. They have to be named in a login, so a short session asks for them first.

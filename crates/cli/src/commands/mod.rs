@@ -125,7 +125,7 @@ async fn run_command(arguments: Arguments) -> Result<(), CliError> {
         Command::Logout(arguments) => login::log_out(arguments, configuration).await,
         Command::Token(command) => token::run(command, configuration).await,
         Command::Recover(arguments) => recover::run(&arguments, &configuration?).await,
-        Command::Config(arguments) => config::run(&arguments, &configuration?),
+        Command::Config(arguments) => config::run(&arguments, &configuration?).await,
         Command::Completions(arguments) => generate::completions(&arguments, Arguments::command()),
         Command::Man(arguments) => generate::manual(&arguments, Arguments::command()),
     }

@@ -91,6 +91,15 @@ fn is_expired(tokens: &Tokens) -> bool {
     SystemClock.now() >= tokens.expires_at()
 }
 
+/// For whom a token is, as its claims say.
+pub fn audience(tokens: &Tokens) -> Option<String> {
+    match &claims(tokens.access_token().secret())?["aud"] {
+        Value::String(one) => Some(one.clone()),
+        Value::Array(several) => Some(several.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
+        _ => None,
+    }
+}
+
 /// The claims, without verifying the signature: they are only displayed. `None` if the token is not a JWT.
 fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1)?;

@@ -26,6 +26,7 @@ pub use values::{EventLines, LogFormat};
 
 use layer::Layer;
 
+use crate::finding::Finding;
 use crate::home;
 
 /// The validated configuration.
@@ -37,6 +38,8 @@ pub struct Configuration {
     pub server: ServerSettings,
     /// `store.url`, or the content of `store.url_file`. It may contain a password.
     pub store_url: Secret,
+    /// `store.url_file`
+    pub store_url_file: Option<PathBuf>,
     /// `store.connections`
     pub store_connections: u32,
     /// Where the master key is.
@@ -48,7 +51,7 @@ pub struct Configuration {
     /// True if no `admin.origin` is set: then it follows the issuer, or `admin.bind`.
     pub admin_origin_follows_bind: bool,
     /// Allowed settings that may be mistakes. Logged when the server starts.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Finding>,
     /// The output of `ficha config`.
     pub shown: Shown,
 }

@@ -17,6 +17,7 @@ use super::setting::Is;
 use super::show::Shown;
 use super::values::Whole;
 use super::{Configuration, LogSettings};
+use crate::finding::Finding;
 
 /// Long enough for a load balancer that checks every two seconds.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -71,6 +72,7 @@ pub fn resolve(raw: &Raw, merged: &Layer) -> Result<Configuration, ConfigProblem
                 .map(NonZeroUsize::get),
         },
         store_url: raw.store.url.0.0.clone(),
+        store_url_file: raw.store.url_file.as_ref().map(|file| file.0.clone()),
         store_connections: raw.store.connections.0.get(),
         master_key: MasterKeySource {
             key: raw.keys.master_key.as_ref().map(|key| key.0.clone()),
@@ -225,57 +227,76 @@ fn at_least_one<const LEAST: u32, const MOST: u32>(number: Option<&Is<Whole<LEAS
 }
 
 /// Allowed settings that may be mistakes.
-fn warnings(raw: &Raw, settings: &Settings, admin: Option<&AdminSite>, tls: bool) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn warnings(raw: &Raw, settings: &Settings, admin: Option<&AdminSite>, tls: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
     let bind = raw.server.bind.0;
     let proxied = raw.server.behind_tls_proxy.0;
     let issuer = &settings.issuer;
     if !issuer.is_plain_http() && !tls && !proxied {
-        warnings.push(format!(
-            "the issuer {} is HTTPS, but this server speaks plain HTTP: set server.behind_tls_proxy = true if a proxy \
-             terminates TLS, or set server.tls",
-            issuer.as_str()
+        found.push(Finding::error(
+            "transport.none",
+            format!("the issuer {} is HTTPS, but this server speaks plain HTTP", issuer.as_str()),
+            "set server.behind_tls_proxy = true if a proxy terminates TLS, or set server.tls",
         ));
     } else if !bind.ip().is_loopback() && !tls && !proxied {
-        warnings.push(format!(
-            "server.bind {bind} accepts plain HTTP from other machines: passwords cross the network unencrypted"
+        found.push(Finding::error(
+            "transport.plain_bind",
+            format!(
+                "server.bind {bind} accepts plain HTTP from other machines: passwords cross the network unencrypted"
+            ),
+            "set server.tls, or bind a loopback address behind a proxy",
         ));
     }
-    if let Some(AdminSite { bind, site }) = admin
-        && !bind.ip().is_loopback()
-        && (site.is_plain_http() || (!tls && !proxied))
-    {
-        warnings.push(format!(
-            "admin.bind {bind} accepts plain HTTP from other machines: administrators' passwords cross the network \
-             unencrypted"
-        ));
-    }
-    if let Some(AdminSite { bind, site }) = admin
-        && bind.ip().is_loopback()
-        && !site.is_loopback()
-        && raw.admin.origin.is_none()
-        && !proxied
-    {
-        warnings.push(format!(
-            "admin.bind {bind} is a loopback address, but the console there answers to {} alone: set admin.origin, such as \
-             http://{bind}, or let a proxy pass that host's requests on",
-            site.as_str()
-        ));
-    }
+    found.extend(admin.and_then(|site| of_admin(raw, site, tls)));
     if proxied && raw.server.trusted_proxies.0.is_empty() {
-        warnings.push(
-            "server.behind_tls_proxy is set, but server.trusted_proxies is empty: all requests seem to come from the \
-             proxy and are throttled together"
-                .into(),
-        );
+        found.push(Finding::error(
+            "proxies.missing",
+            "server.behind_tls_proxy is set, but server.trusted_proxies is empty: all requests seem to come from the proxy and \
+             are throttled together",
+            "list the proxy's address in server.trusted_proxies",
+        ));
     }
     if settings.password.bcrypt_cost.get() < 10 {
-        warnings.push("password.bcrypt_cost is below 10: use that for tests only".into());
+        found.push(Finding::error(
+            "password.cheap",
+            "password.bcrypt_cost is below 10",
+            "use that for tests only, and 12 elsewhere",
+        ));
     }
     if settings.shares_secret() {
-        warnings.push("token.secret_key is set: every service that has it can make tokens itself".into());
+        found.push(Finding::warning(
+            "signing.shared_secret",
+            "token.secret_key is set: every service that has it can make tokens itself",
+            "leave it out, and let services verify with public keys",
+        ));
     }
-    warnings
+    found
+}
+
+/// The same of an address of its own for the admin API and the console.
+fn of_admin(raw: &Raw, AdminSite { bind, site }: &AdminSite, tls: bool) -> Option<Finding> {
+    let proxied = raw.server.behind_tls_proxy.0;
+    if !bind.ip().is_loopback() && (site.is_plain_http() || (!tls && !proxied)) {
+        return Some(Finding::error(
+            "admin.plain",
+            format!(
+                "admin.bind {bind} accepts plain HTTP from other machines: administrators' passwords cross the network \
+                 unencrypted"
+            ),
+            "set server.tls, or bind a loopback address",
+        ));
+    }
+    let is_unreachable = bind.ip().is_loopback() && !site.is_loopback() && raw.admin.origin.is_none() && !proxied;
+    is_unreachable.then(|| {
+        Finding::warning(
+            "admin.unreachable",
+            format!(
+                "admin.bind {bind} is a loopback address, but the console there answers to {} alone",
+                site.as_str()
+            ),
+            format!("set admin.origin, such as http://{bind}, or let a proxy pass that host's requests on"),
+        )
+    })
 }
 
 /// The setting that an error of the authority is about.

@@ -29,7 +29,7 @@ fn the_built_in_settings_are_valid_and_safe() {
     assert_eq!(configuration.settings.issuer.as_str(), "http://127.0.0.1:8080");
     assert_eq!(configuration.settings.token.access_ttl.as_secs(), 600);
     assert_eq!(configuration.settings.default_client(), Some("first-party"));
-    assert_eq!(configuration.warnings, Vec::<String>::new());
+    assert_eq!(configuration.warnings, []);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn the_production_example_is_valid() {
     let configuration = layers(include_str!("../../../../config/production.toml"), NONE, NONE).unwrap();
     assert!(!configuration.settings.issuer.is_plain_http());
     assert_eq!(configuration.settings.default_client(), None);
-    assert_eq!(configuration.warnings, Vec::<String>::new());
+    assert_eq!(configuration.warnings, []);
 }
 
 #[test]
@@ -298,7 +298,8 @@ fn the_admin_api_has_an_address_and_an_origin_that_fit() {
     }
     let alone = refusal(&[("FICHA__ADMIN__ORIGIN", "https://admin.example.com")]);
     assert!(alone.contains("admin.bind is not"), "{alone}");
-    let open = environment(&[("FICHA__ADMIN__BIND", "0.0.0.0:9200")]).unwrap().warnings.join("");
+    let open = environment(&[("FICHA__ADMIN__BIND", "0.0.0.0:9200")]).unwrap().warnings;
+    let open = open.iter().map(ToString::to_string).collect::<String>();
     assert!(open.contains("admin.bind 0.0.0.0:9200 accepts plain HTTP from other machines"), "{open}");
 }
 

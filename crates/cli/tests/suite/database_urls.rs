@@ -25,7 +25,8 @@ fn refused_and_hidden(url: &str, secret: &str, words: &[&str]) {
         let ran = bench.run(command);
         shows_nothing(&ran, secret);
         assert_eq!(ran.code, Some(1), "{url}: {ran:?}");
-        let (_, error) = ran.stderr.split_once("error: can't open the database").unwrap_or_else(|| panic!("{url}: {ran:?}"));
+        let (_, error) =
+            ran.stderr.split_once("error: can't open the database").unwrap_or_else(|| panic!("{url}: {ran:?}"));
         assert_eq!(error.lines().count(), 2, "{url}: {ran:?}");
         for word in words {
             assert!(error.contains(word), "{word:?} is missing in {error:?}");

@@ -231,7 +231,7 @@ fn old_spellings_go_on_with_a_warning() {
     let issuer = format!("http://{}", server.address);
     let warned = |command: &[&str], old: &str, now: &str| {
         let ran = bench.run_with_input(command, PASSWORD).good();
-        let warning = format!("warning: `{old}` is now spelled `{now}`");
+        let warning = format!("warning: `{old}` is spelled `{now}` now");
         assert!(ran.stderr.contains(&warning), "{command:?}: {}", ran.stderr);
     };
     warned(&["user", "passwd", "alice", "--password-stdin"], "passwd", "set-password");

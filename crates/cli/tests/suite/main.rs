@@ -3,6 +3,7 @@
 
 mod audit;
 mod bench;
+mod checkup;
 mod commands;
 mod configuration;
 mod database_files;

@@ -1,5 +1,8 @@
 //! `ficha login --admin`, and `ficha session … --server`: administration from afar.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
 use crate::bench::{Bench, PASSWORD, Serving};
 
 /// Tokens are stored in the working directory, which no other test uses.
@@ -196,4 +199,51 @@ fn users_are_imported_here_and_from_afar() {
     bench.run(&["user", "import", "nothing.csv"]).refused(&["can't be read"]);
     bench.write("users", &file(&["dan"]));
     bench.run(&["user", "import", "users"]).refused(&["--format"]);
+}
+
+/// As nginx does unless it is told otherwise: without a length, the server can't know whether there is a body.
+#[test]
+fn a_change_without_a_body_passes_a_proxy_that_speaks_http_1_0() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let issuer = format!("http://{}", proxy.local_addr().unwrap());
+    let bench = Bench::new().with("FICHA__SERVER__ISSUER", &issuer);
+    bench.add_user("alice", &[]);
+    bench.add_user("chief", &["--scope", "ficha:admin"]);
+    let server = bench.serve();
+    let address = server.address;
+    std::thread::spawn(move || proxy.incoming().map_while(Result::ok).for_each(|client| downgrade(client, address)));
+    let afar = Bench::new();
+    let login = ["login", "--admin", "--issuer", &issuer, "--user", "chief", "--password-stdin", "--token-file", FILE];
+    afar.run_with_input(&login, PASSWORD).good();
+    let at = ["--server", &issuer, "--token-file", FILE];
+    for command in [
+        &["user", "unlock", "alice"][..],
+        &["user", "disable", "alice"],
+        &["key", "rotate"],
+        &["user", "delete", "alice"],
+    ] {
+        afar.run(&[command, &at].concat()).good();
+    }
+}
+
+/// Passes on one request as HTTP/1.0, and its answer.
+fn downgrade(mut client: TcpStream, server: SocketAddr) {
+    let (mut request, mut part) = (Vec::new(), [0; 4_096]);
+    loop {
+        let read = client.read(&mut part).unwrap_or(0);
+        request.extend(&part[..read]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { if read == 0 { return } else { continue } };
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if read > 0 && body.len() < length.unwrap_or(0) {
+            continue;
+        }
+        let head = head.replacen(" HTTP/1.1", " HTTP/1.0", 1);
+        let mut upstream = TcpStream::connect(server).unwrap();
+        write!(upstream, "{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        // Either end may be gone.
+        let _ = std::io::copy(&mut upstream, &mut client);
+        return;
+    }
 }

@@ -254,6 +254,11 @@ impl AdminClient {
                 .uri(url.as_str())
                 .header("accept", "application/json, application/problem+json")
                 .header("authorization", format!("Bearer {}", token.secret()));
+            if body.is_none() && method != Method::GET {
+                // A proxy that speaks HTTP/1.0 to the server passes on no length that it has not got, and the server refuses
+                // such a request.
+                request = request.header("content-length", "0");
+            }
             if let Some(Body { kind, header, .. }) = &body {
                 request = request.header("content-type", *kind);
                 if let Some((name, value)) = header {

@@ -150,7 +150,7 @@ ficha_store::on_both_databases! {
         let alice = good(&app, Method::GET, "/users?name=alice", &chief).await["items"][0].clone();
         let path = format!("/users/{}", alice["id"].as_str().expect("an id"));
         for bad in [
-            json!({ "nosuch": 1 }), json!({ "enabled": "yes" }), json!({ "scopes": ["a b"] }), json!({ "roles": [""] }),
+            json!({ "nosuch": 1 }), json!({ "enabled": "yes" }), json!({ "scopes": ["a b"] }), json!({ "roles": [""] }), json!({ "roles": ["x".repeat(5_000)] }),
             json!({ "email": "" }), json!({ "email": "a\u{1b}b" }), json!({ "scopes": null, "name": "bob" }), json!([]),
         ] {
             problem(patch(&app, &path, &chief, &bad).await, 400, "invalid").await;

@@ -121,6 +121,19 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// What a connection to PostgreSQL is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostgresFacts {
+    /// It goes to another machine.
+    pub is_remote: bool,
+    /// It is encrypted.
+    pub is_encrypted: bool,
+    /// Its role may do everything.
+    pub is_superuser: bool,
+    /// How many connections usual roles may open.
+    pub usable_connections: i64,
+}
+
 impl Store {
     /// Opens the database that `url` names: `sqlite://path` or `postgres://…`. A SQLite file that does not exist is
     /// created with mode 0600, and its folder with mode 0700.
@@ -246,6 +259,26 @@ impl Store {
             doubtful.push(format!("PostgreSQL runs with {name} = off: a crash of its machine can lose revocations"));
         }
         Ok(doubtful)
+    }
+
+    /// What this connection to PostgreSQL is like; `None` on SQLite.
+    pub async fn postgres_facts(&self) -> Result<Option<PostgresFacts>> {
+        if self.kind() == DatabaseKind::Sqlite {
+            return Ok(None);
+        }
+        let sql = "SELECT COALESCE(NOT inet_server_addr() <<= ANY (ARRAY['127.0.0.0/8'::inet, '::1'::inet]), FALSE) AS remote, \
+                   COALESCE((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), FALSE) AS encrypted, \
+                   COALESCE((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), FALSE) AS superuser, \
+                   (current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint) \
+                   AS usable";
+        let statement = Statement::from_string(self.reader().get_database_backend(), sql);
+        let Some(row) = self.reader().query_one_raw(statement).await? else { return Ok(None) };
+        Ok(Some(PostgresFacts {
+            is_remote: row.try_get_by("remote")?,
+            is_encrypted: row.try_get_by("encrypted")?,
+            is_superuser: row.try_get_by("superuser")?,
+            usable_connections: row.try_get_by("usable")?,
+        }))
     }
 
     /// Why the database can't be reached, as far as a new connection shows; `None` on SQLite.

@@ -55,7 +55,9 @@ on_both_databases! {
 
     async fn the_servers_own_clients_and_scopes_are_added_once(db: TestDatabase) {
         let store = db.store().await;
-        for (name, scopes) in [("alice", "notes:read"), ("bob", ""), ("carol", "ficha:account z")] {
+        // No room for another one.
+        let full = (0..204).map(|number| format!("s{number:08}")).collect::<Vec<_>>().join(" ");
+        for (name, scopes) in [("alice", "notes:read"), ("bob", ""), ("carol", "ficha:account z"), ("dan", &full)] {
             let user = ficha_store::UserRecord { scopes: scopes.parse().unwrap(), ..user(name) };
             assert!(store.add_user(user, 10, &cause()).await.unwrap());
         }
@@ -68,6 +70,7 @@ on_both_databases! {
         assert!(store.add_own_clients(&own, NOW, &cause()).await.unwrap());
         let scopes = async |name| store.user_by_name(name).await.unwrap().unwrap().scopes.to_string();
         assert_eq!(scopes("alice").await, "ficha:account notes:read");
+        assert_eq!(scopes("dan").await.len(), full.len());
         assert_eq!((scopes("bob").await, scopes("carol").await), ("ficha:account".into(), "ficha:account z".into()));
         let declared = [("ficha:account".into(), "account".into()), ("ficha:admin".into(), "mine".into())];
         assert_eq!(store.list_scopes().await.unwrap(), declared);

@@ -24,6 +24,30 @@ on_both_databases! {
         assert!(first > 1_700_000_000_000, "{first}");
     }
 
+    async fn a_connection_tells_what_it_is_like(db: TestDatabase) {
+        let facts = db.store().await.postgres_facts().await.unwrap();
+        match db.kind() {
+            DatabaseKind::Sqlite => assert_eq!(facts, None),
+            DatabaseKind::Postgres => {
+                let facts = facts.unwrap();
+                assert!(!facts.is_remote && !facts.is_encrypted && facts.usable_connections > 10, "{facts:?}");
+            }
+        }
+    }
+
+    async fn a_scope_is_added_once_of_two_that_add_it_at_once(db: TestDatabase) {
+        let store = db.store().await;
+        let cause = cause();
+        let add = |text: &'static str| store.add_scope("notes:read", text, &cause);
+        let (one, other) = tokio::join!(add("one"), add("other"));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert!(one != other, "{one} {other}");
+        let kept = if one { "one" } else { "other" };
+        assert_eq!(store.list_scopes().await.unwrap(), [("notes:read".to_owned(), kept.to_owned())]);
+        assert!(store.describe_scope("notes:read", "x", &cause).await.unwrap());
+        assert!(!store.describe_scope("notes:write", "x", &cause).await.unwrap());
+    }
+
     async fn a_closed_store_is_unavailable(db: TestDatabase) {
         let store = db.store().await;
         store.close().await;

@@ -15,12 +15,18 @@ pub fn print(receipt: &Receipt) -> Result<(), CliError> {
         output::table(HEADINGS, &rows)?;
     }
     if receipt.unnamed > 0 {
-        output::warn(&format!("{} services give no name: nothing is known about them", receipt.unnamed));
+        let services = counted(receipt.unnamed, "service gives", "services give");
+        output::warn(&format!("{services} no name: nothing is known about them"));
     }
     if receipt.silent > 0 {
-        output::warn(&format!("{} servers did not answer: nothing is known about their services", receipt.silent));
+        let servers = counted(receipt.silent, "server", "servers");
+        output::warn(&format!("{servers} did not answer: nothing is known about who follows there"));
     }
     Ok(())
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn row(one: &ServiceReceipt) -> [String; 4] {

@@ -33,6 +33,8 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Add a user; without a password option, the terminal prompts for the password
+    // Without it, clap would take it for `erase`.
+    #[command(alias = "create")]
     Add(Add),
     /// Import users from CSV or JSON lines, with their password hashes; a user whose name is taken is left as they are
     Import(import::Import),
@@ -160,7 +162,7 @@ async fn add(place: &Place, report: Report, arguments: Add, password: Option<Typ
     let new = AddUser {
         name: arguments.user,
         password: password.ok_or(InputError::EmptyPassword)?,
-        email: arguments.email,
+        email: arguments.email.filter(|email| !email.is_empty()),
         scopes: lists::union(&arguments.scope).unwrap_or_else(Scope::empty),
         roles: lists::words(arguments.role).unwrap_or_default(),
     };

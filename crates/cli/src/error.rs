@@ -1,4 +1,4 @@
-//! Why a command failed: one line, and exit code 1.
+//! Why a command failed, and what to do about it: two lines, and exit code 1.
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ pub enum InputError {
     /// The value of `--after` is not the id of something.
     #[error("--after {0:?} is not an id")]
     NotAnId(String),
-    /// There is nothing at an issuer with that token file: `--server` needs an administrator's session.
+    /// There are no stored tokens: `--server` needs an administrator's session.
     #[error("you are not signed in at {0}")]
     NotSignedIn(String),
     /// The stored tokens are those of another server.
@@ -26,8 +26,13 @@ pub enum InputError {
     #[error("{0}")]
     NoAdminApi(String),
     /// The admin API refused the request.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{text}")]
+    Refused {
+        /// What it said.
+        text: String,
+        /// The status of its answer.
+        status: u16,
+    },
     /// A user or client logs in as fast as their sessions are ended.
     #[error("new sessions begin all the time, so they can't all be ended")]
     NewSessions,
@@ -115,7 +120,14 @@ impl InputError {
             Self::NoAdminApi(_) => {
                 "name the origin of the admin API with --admin-origin: the setting admin.origin there"
             }
-            Self::Refused(_) => "change what it names, or sign in as somebody who may do this",
+            Self::Refused { status, .. } => match status {
+                401 => "sign in again with `ficha login --admin`",
+                403 => "sign in as somebody who may do this",
+                404 => "look for the right name with `list`",
+                409 | 412 => "look at it again, and repeat the command",
+                429 | 503 => "try again in a moment",
+                _ => "correct what it names, and run the command again",
+            },
             Self::NewSessions => "disable the user or the client first",
             Self::JobNotDone { .. } => "run the command again: what it has done stays, and is not done twice",
             Self::SecretLost => "run `ficha client add-secret` again",

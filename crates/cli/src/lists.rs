@@ -39,9 +39,9 @@ impl FromStr for Scopes {
     type Err = ScopeError;
 
     fn from_str(text: &str) -> Result<Self, ScopeError> {
-        match text.trim() {
-            "any" => Ok(Self(ClientScopes::Any)),
-            _ => scope(text).map(ClientScopes::Only).map(Self),
+        match text.split_whitespace().any(|name| name == "any") {
+            true => Ok(Self(ClientScopes::Any)),
+            false => scope(text).map(ClientScopes::Only).map(Self),
         }
     }
 }
@@ -112,6 +112,7 @@ mod tests {
         }
         assert_eq!(client_scopes(typed(&["any"])), Some(ClientScopes::Any));
         assert_eq!(client_scopes(typed(&["notes:read", "any"])), Some(ClientScopes::Any));
+        assert_eq!(client_scopes(typed(&["notes:read any"])), Some(ClientScopes::Any));
         assert_eq!(client_scopes(vec![]), None);
         let both = Some(vec![Grant::Password, Grant::RefreshToken]);
         assert_eq!(grants(typed(&["password refresh_token"])), both);

@@ -85,7 +85,10 @@ impl From<AdminError> for CliError {
                 InputError::NoAdminApi(error.to_string()).into()
             }
             AdminError::Client(error) => error.into(),
-            other => InputError::Refused(other.to_string()).into(),
+            AdminError::Refused(problem) => {
+                InputError::Refused { text: problem.to_string(), status: problem.status }.into()
+            }
+            other => InputError::Refused { text: other.to_string(), status: 0 }.into(),
         }
     }
 }

@@ -85,20 +85,38 @@ impl Report {
         }
     }
 
+    /// Something was done to `thing`, which `line` names.
+    pub fn done<T: Serialize>(self, line: &str, thing: &T, revoked: u64) -> Result<(), CliError> {
+        self.say(line, &Changed { now: thing, revoked })
+    }
+
     /// Something was done to what `line` names, which has ended sessions.
     pub fn ended(self, line: &str, revoked: u64) -> Result<(), CliError> {
         self.say(&format!("{line}; {}", ended(revoked)), &Sessions { revoked })
     }
 
-    /// What `name` names was changed: which fields differ, and how many sessions that has ended.
-    pub fn changed<T: Serialize + Fields>(self, name: &str, before: &T, now: &T, revoked: u64) -> Result<(), CliError> {
+    /// What `name` names was changed: which of the fields that the command names differ, and how many sessions that has
+    /// ended. What others have changed meanwhile is not this command's.
+    pub fn changed<T: Serialize + Fields>(
+        self,
+        name: &str,
+        named: &[&str],
+        (before, now): (&T, &T),
+        revoked: u64,
+    ) -> Result<(), CliError> {
+        let value = |fields: &[(&'static str, String)], name: &str| {
+            fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let (was, is) = (before.fields(), now.fields());
+        let both = named.iter().map(|field| (*field, value(&was, field), value(&is, field)));
+        let differing = both.filter(|(_, was, is)| was != is);
+        let changes: Vec<_> = differing.map(|(field, was, is)| (field, format!("{was} -> {is}"))).collect();
+        let is_unchanged = changes.is_empty() && revoked == 0;
         if self.json {
-            return output::json(&Changed { now, revoked });
+            let told = output::json(&Changed { now, revoked });
+            return if is_unchanged { told.map_err(CliError::after_nothing) } else { told };
         }
-        let both = before.fields().into_iter().zip(now.fields());
-        let differing = both.filter(|((_, was), (_, is))| was != is);
-        let changes: Vec<_> = differing.map(|((field, was), (_, is))| (field, format!("{was} -> {is}"))).collect();
-        if changes.is_empty() && revoked == 0 {
+        if is_unchanged {
             return output::say_unchanged(&format!("{name} is unchanged"));
         }
         output::say(&format!("{name} changed; {}", ended(revoked)))?;

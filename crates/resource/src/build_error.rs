@@ -101,7 +101,7 @@ pub enum BuildError {
 
 fn cure(status: u16) -> &'static str {
     match status {
-        403 => "it serves no audience: run ficha client set ID --serves AUDIENCE on the server",
+        403 => "it serves no audience: run ficha client set CLIENT --serves AUDIENCE on the server",
         _ => "set credentials() to the id and secret of a client that serves this audience",
     }
 }

@@ -127,8 +127,8 @@ impl Admin {
         Ok(self.base.store.list_clients(after, limit).await?)
     }
 
-    /// Changes a client. If it loses rights, all its sessions end. Returns the client as it is now, and how many sessions
-    /// have ended.
+    /// Changes a client. If it loses rights, all its sessions end. Returns the client as it was written, and how many
+    /// sessions have ended.
     pub async fn change_client(
         &self,
         actor: &Actor,
@@ -165,14 +165,14 @@ impl Admin {
         if let ClientScopes::Only(scopes) = &client.scopes {
             self.declare(actor, scopes).await?;
         }
-        let mut sessions = 0;
+        let (mut sessions, written) = (0, client.clone());
         if narrows(before, &client) {
             let work = self.base.store.narrow_client(client, self.ending_now(), &self.cause(actor)).await?;
             sessions = self.finish(rest(work).ok_or_else(|| outdated(id))?).await?;
         } else {
             self.update(actor, client).await?;
         }
-        Ok((self.find_client(id).await?, sessions))
+        Ok((written, sessions))
     }
 
     /// True if a change would end the sessions of a client: if it loses a right, or its tokens get another audience.

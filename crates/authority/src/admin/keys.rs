@@ -99,6 +99,14 @@ impl Admin {
         Ok(if base.settings.shares_secret() { Purged::AllButAccessTokens } else { Purged::All })
     }
 
+    /// Refuses a purge that could not be made, before anybody is asked whether they want it.
+    pub async fn require_purgeable(&self, actor: &Actor) -> Result<(), AdminError> {
+        actor.require(Access::Write, Area::Keys)?;
+        // Without a first start there is nothing to purge, and no master key either.
+        self.newest_signing_key().await?;
+        self.master().map(drop)
+    }
+
     /// Repeats a purge that the database has lost, unless none of `kids` signs any more: another server was faster.
     pub(crate) async fn repeat_purge(&self, kids: &[String]) -> Result<bool, AdminError> {
         let cause = self.cause(&Actor::server("rejoin"));

@@ -16,6 +16,7 @@ impl Admin {
     /// Declares a scope that is not declared yet.
     pub async fn add_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
         check_declared(actor, name)?;
+        check_description(description)?;
         let is_new = self.base.store.add_scope(name, description, &self.cause(actor)).await?;
         if is_new { Ok(()) } else { Err(AdminError::Taken { kind: "scope", name: name.to_owned() }) }
     }
@@ -23,6 +24,7 @@ impl Admin {
     /// Replaces the description of a declared scope.
     pub async fn describe_scope(&self, actor: &Actor, name: &str, description: &str) -> Result<(), AdminError> {
         check_declared(actor, name)?;
+        check_description(description)?;
         let is_there = self.base.store.describe_scope(name, description, &self.cause(actor)).await?;
         if is_there { Ok(()) } else { Err(no_scope(name)) }
     }
@@ -31,7 +33,7 @@ impl Admin {
     pub async fn remove_scope(&self, actor: &Actor, name: &str) -> Result<(), AdminError> {
         actor.require(Access::Write, Area::Scopes)?;
         if OWN_SCOPES.iter().any(|(own, _)| *own == name) {
-            return Err(AdminError::Conflict(format!("the scope {name} is the server's own: it stays declared")));
+            return Err(AdminError::Invalid(format!("the scope {name} is the server's own: it stays declared")));
         }
         let is_gone = self.base.store.remove_scope(name, &self.cause(actor)).await?;
         if is_gone { Ok(()) } else { Err(no_scope(name)) }
@@ -66,6 +68,18 @@ fn check_declared(actor: &Actor, name: &str) -> Result<(), AdminError> {
         return Err(AdminError::Invalid(format!("{name:?} is not one scope name")));
     }
     refuse_reserved(name)
+}
+
+/// The longest description, in characters.
+const MOST: usize = 500;
+
+fn check_description(text: &str) -> Result<(), AdminError> {
+    match text.chars().count() > MOST || text.chars().any(char::is_control) {
+        true => {
+            Err(AdminError::Invalid(format!("a description has at most {MOST} characters, and no control characters")))
+        }
+        false => Ok(()),
+    }
 }
 
 fn no_scope(name: &str) -> AdminError {

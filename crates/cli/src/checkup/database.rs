@@ -37,6 +37,13 @@ fn empty() -> Finding {
 
 async fn findings(configuration: &Configuration) -> Result<Vec<Finding>, CliError> {
     let store = connect_to_existing(configuration).await?;
+    let found = of_store(configuration, store.clone()).await;
+    // Otherwise the files of SQLite's write-ahead log would stay.
+    store.close().await;
+    found
+}
+
+async fn of_store(configuration: &Configuration, store: Store) -> Result<Vec<Finding>, CliError> {
     if store.is_empty_database().await? {
         return Ok(vec![empty()]);
     }
@@ -50,7 +57,10 @@ async fn findings(configuration: &Configuration) -> Result<Vec<Finding>, CliErro
         ));
         return Ok(found);
     }
-    if let Err(error) = check_master_key(&store, &configuration.master_key).await {
+    // One that can't be read is found among the files.
+    if configuration.master_key.load().is_ok()
+        && let Err(error) = check_master_key(&store, &configuration.master_key).await
+    {
         found.push(Finding::error(
             "master_key.wrong",
             error.to_string(),

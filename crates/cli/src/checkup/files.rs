@@ -119,6 +119,10 @@ fn readable(name: &'static str, what: &str, file: &Path) -> Option<Finding> {
     use std::os::unix::fs::PermissionsExt;
 
     let path = file.canonicalize().ok()?;
+    // Kubernetes mounts secrets with its own mode, and nobody else is in the container.
+    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        return None;
+    }
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     if path.starts_with("/run/secrets") || credentials.is_some_and(|folder| path.starts_with(folder)) {
         return None;

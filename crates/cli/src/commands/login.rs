@@ -103,6 +103,9 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
         let source = builder.scope(scope.as_deref().unwrap_or_default()).build()?;
         source.login(&username, &password).await?
     };
+    if arguments.admin && tokens.scope() == Some(ACCOUNT_SCOPE) {
+        output::warn(&format!("{username} has no scope with which anything can be administered"));
+    }
     if arguments.json.report().is_json() {
         return output::json(&json!({
             "user": username,
@@ -116,9 +119,6 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
         }));
     }
     output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
-    if arguments.admin && tokens.scope() == Some(ACCOUNT_SCOPE) {
-        output::warn(&format!("{username} has no scope with which anything can be administered"));
-    }
     let audience = token::audience(&tokens);
     output::fields(&[
         ("scope", output::or_dash(tokens.scope())),

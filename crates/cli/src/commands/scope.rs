@@ -1,13 +1,15 @@
 //! `ficha scope …`
 
 use clap::{Args, Subcommand};
+use ficha_client::admin::Scope;
 use serde_json::json;
 
 use super::login::Loaded;
 use crate::admin_context::Empty;
 use crate::error::CliError;
+use crate::output::or_dash;
 use crate::place::{At, Place};
-use crate::report::Report;
+use crate::report::{Fields, Report};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -45,6 +47,12 @@ enum Command {
     },
 }
 
+impl Fields for Scope {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![("name", self.name.clone()), ("description", or_dash(Some(&self.description)))]
+    }
+}
+
 impl Arguments {
     /// True if the command changes something.
     pub fn changes(&self) -> bool {
@@ -69,8 +77,10 @@ async fn run_at(place: &Place, report: Report, command: Command) -> Result<(), C
             [scope.name.clone(), scope.description.clone()]
         }),
         Command::Set { scope, description } => {
-            let described = place.describe_scope(&scope, &description).await?;
-            report.say(&format!("scope {scope} changed"), &described)
+            let before = place.scopes().await?.into_iter().find(|known| known.name == scope);
+            let now = place.describe_scope(&scope, &description).await?;
+            let before = before.unwrap_or_else(|| now.clone());
+            report.changed(&format!("scope {scope}"), &["description"], (&before, &now), 0)
         }
         Command::Delete { scope } => {
             place.delete_scope(&scope).await?;

@@ -19,8 +19,10 @@ fn environment(pairs: &[(&str, &str)]) -> Result<Configuration, ConfigProblem> {
     layers("", NONE, pairs)
 }
 
+/// What is wrong, and what to do about it.
 fn refusal(pairs: &[(&str, &str)]) -> String {
-    environment(pairs).unwrap_err().to_string()
+    let problem = environment(pairs).unwrap_err();
+    format!("{problem}: {}", problem.advice())
 }
 
 #[test]
@@ -266,7 +268,7 @@ fn anonymous_following_is_on_for_a_loopback_issuer_and_refused_for_others() {
     assert!(!on(&[flag("false")]) && !on(&[issuer]) && !on(&[issuer, flag("false")]));
     let error = refusal(&[issuer, flag("true")]);
     assert!(error.starts_with("denylist.anonymous is true, but the issuer https://auth.example.com"), "{error}");
-    assert!(error.contains("ficha client add") && error.ends_with("(from FICHA__DENYLIST__ANONYMOUS)"), "{error}");
+    assert!(error.contains("ficha client add") && error.contains("(from FICHA__DENYLIST__ANONYMOUS)"), "{error}");
     assert!(!error.contains('\n'), "{error}");
     let shown = environment(&[issuer]).unwrap().shown.to_string();
     let line = shown.lines().find(|line| line.starts_with("denylist.anonymous")).unwrap();

@@ -1,8 +1,8 @@
 //! Clients and their secrets.
 
 use ficha_authority::{ClientChange, ClientRecord, ClientScopes, Grant, NewClient, NewClientSecret, OtherSecrets};
-use ficha_client::admin::{self, AnyScope, Client};
-use ficha_server::views::ClientView;
+use ficha_client::admin::{self, AnyScope, Client, ClientSecret};
+use ficha_server::views::{ClientView, SecretView};
 use ficha_token::{Clock, SystemClock};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -96,13 +96,18 @@ impl Place {
         }
     }
 
-    /// Enables or disables a client. Returns how many sessions have ended.
-    pub async fn set_client_enabled(&self, id: &str, enabled: bool) -> Result<u64, CliError> {
+    /// Enables or disables a client. Returns it as it is then, and how many sessions have ended.
+    pub async fn set_client_enabled(&self, id: &str, enabled: bool) -> Result<(Client, u64), CliError> {
         match self {
-            Self::Here(context) => Ok(context.admin.set_client_enabled(&actor(), id, enabled).await?),
+            Self::Here(context) => {
+                let seen = context.admin.client(&actor(), id).await?;
+                let revoked = context.admin.set_client_enabled_at(&actor(), &seen, enabled).await?;
+                Ok((client(ClientRecord { enabled, ..seen })?, revoked))
+            }
             Self::There(remote) => {
                 let change = admin::ClientChange { enabled: Some(enabled), ..admin::ClientChange::default() };
-                Ok(remote.client.change_client(id, &change).await?.revoked)
+                let changed = remote.client.change_client(id, &change).await?;
+                Ok((changed.client, changed.revoked))
             }
         }
     }
@@ -116,7 +121,11 @@ impl Place {
     }
 
     /// Gives a client another secret, in place of the others unless they are kept for a while.
-    pub async fn add_client_secret(&self, id: &str, new: NewSecret) -> Result<Zeroizing<String>, CliError> {
+    pub async fn add_client_secret(
+        &self,
+        id: &str,
+        new: NewSecret,
+    ) -> Result<(ClientSecret, Zeroizing<String>), CliError> {
         match self {
             Self::Here(context) => {
                 let now = context.now();
@@ -124,8 +133,8 @@ impl Place {
                 let kept = new.keep_old.map(|seconds| OtherSecrets::KeepUntil(from_now(seconds)));
                 let others = kept.unwrap_or(OtherSecrets::Remove);
                 let new = NewClientSecret { expires_at: new.expires.map(from_now), others };
-                let (_, secret) = context.admin.add_client_secret(&actor(), id, new).await?;
-                Ok(Zeroizing::new(secret.expose().to_owned()))
+                let (about, secret) = context.admin.add_client_secret(&actor(), id, new).await?;
+                Ok((shown(SecretView::from(&about))?, Zeroizing::new(secret.expose().to_owned())))
             }
             Self::There(remote) => {
                 // The clock there may differ from the one here.
@@ -135,7 +144,7 @@ impl Place {
                 let others = keep.as_deref().map_or(admin::OtherSecrets::Remove, admin::OtherSecrets::KeepUntil);
                 let added = remote.client.add_client_secret(id, expires.as_deref(), others).await?;
                 match &added.secret {
-                    Some(secret) => Ok(Zeroizing::new(secret.expose().to_owned())),
+                    Some(secret) => Ok((added.about.clone(), Zeroizing::new(secret.expose().to_owned()))),
                     None => {
                         lost(id);
                         Err(InputError::SecretLost.into())

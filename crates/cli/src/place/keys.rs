@@ -76,7 +76,7 @@ impl Place {
 /// The same on the configured database.
 pub async fn purge_here(context: &AdminContext, yes: bool) -> Result<Ended, CliError> {
     // Nobody should be asked for something that can't be done.
-    context.base.master_key.load_existing()?;
+    context.admin.require_purgeable(&actor()).await?;
     let shared = context.base.settings.shares_secret();
     ask::confirm(if shared { CONSEQUENCE_SHARED } else { CONSEQUENCE }, yes)?;
     let query = SessionQuery { user: None, client: None, live_only: true, after: None, limit: 1 };

@@ -1,6 +1,6 @@
 //! Sessions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ficha_authority::{Began, PageFrom, RevokeMatching, SessionRecord, SessionState};
@@ -72,6 +72,36 @@ impl Place {
         }
     }
 
+    /// How many sessions fit these filters.
+    pub async fn count_sessions(&self, filters: &[(String, String)]) -> Result<u64, CliError> {
+        let (mut count, mut after) = (0, None::<String>);
+        if let Self::There(remote) = self
+            && let Some(counted) = remote.client.count_sessions(&filter(filters)).await?
+        {
+            return Ok(counted);
+        }
+        loop {
+            // Names are not looked up for a number.
+            let (read, next) = match self {
+                Self::Here(context) => {
+                    let search = ficha_server::session_search(filters.to_vec()).map_err(InputError::Filter)?;
+                    let from = after.as_deref().map(id).transpose()?.map_or(PageFrom::Newest, PageFrom::OlderThan);
+                    let page = context.admin.search_sessions(&actor(), &search, from, PAGE).await?;
+                    (page.sessions.len(), page.next.map(|id| id.to_string()))
+                }
+                Self::There(_) => {
+                    let part = self.sessions(filters, after.as_deref(), u64::MAX).await?;
+                    (part.sessions.len(), part.next)
+                }
+            };
+            count += read as u64;
+            after = next;
+            if after.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
     /// Ends sessions, and waits for the services that check their tokens. `yes` answers the question how many.
     pub async fn revoke(&self, which: Which, wait: Option<Duration>, yes: bool) -> Result<Revoked, CliError> {
         match self {
@@ -131,8 +161,8 @@ async fn revoke_there(
         }
     };
     if let Some(id) = done.job.take() {
-        let id = job_id(&id)?;
-        done.revoked = changed(&place.wait_for_job(id).await?);
+        let job = place.wait_for_job(job_id(&id)?).await?;
+        (done.matched, done.revoked) = (job.total, changed(&job));
     }
     Ok(done)
 }
@@ -151,7 +181,8 @@ fn filter(filters: &[(String, String)]) -> SessionFilter {
 
 /// Sessions with the names of their users, and of those who ended them. A user who was deleted has no name any more.
 async fn seen(context: &AdminContext, sessions: Vec<(SessionRecord, SessionState)>) -> Result<Vec<Session>, CliError> {
-    let users: Vec<Uuid> = sessions.iter().filter_map(|(session, _)| session.user_id).collect();
+    let users: HashSet<Uuid> = sessions.iter().filter_map(|(session, _)| session.user_id).collect();
+    let users: Vec<Uuid> = users.into_iter().collect();
     let names: HashMap<Uuid, String> = context.admin.user_names(&actor(), &users).await?.into_iter().collect();
     let ended = sessions.iter().filter(|(session, _)| session.revoked.is_some()).map(|(session, _)| session.id);
     let mut by = context.admin.ended_by(&actor(), &ended.collect::<Vec<_>>()).await?;

@@ -96,7 +96,7 @@ impl Place {
                 let seen = context.admin.changeable_user(&actor(), who).await?;
                 // The store compares the version: it changes the user that was read.
                 let revoked = context.admin.change_user(&actor(), &seen, &change).await?;
-                let after = context.admin.user_by_id(&actor(), seen.id).await?;
+                let after = applied(change, seen.clone());
                 Ok((user(seen)?, user(after)?, revoked))
             }
             Self::There(remote) => {
@@ -137,7 +137,7 @@ impl Place {
         }
     }
 
-    /// Clears failed logins. Returns of how many sources there were some.
+    /// Clears failed logins. Returns how many sources had failed.
     pub async fn unlock_user(&self, who: &str) -> Result<u64, CliError> {
         match self {
             Self::Here(context) => Ok(context.admin.unlock_user(&actor(), who).await?),
@@ -145,7 +145,8 @@ impl Place {
         }
     }
 
-    /// Deletes a user and what is personal about them. Returns in how many events that was, and how many sessions ended.
+    /// Deletes a user and what is personal about them. Returns how many events had something of that, and how many
+    /// sessions ended.
     pub async fn erase_user(&self, who: &str) -> Result<(u64, u64), CliError> {
         match self {
             Self::Here(context) => {
@@ -180,6 +181,16 @@ impl Place {
                 job_id(&job)
             }
         }
+    }
+}
+
+/// A user as a change has left them: others may have changed them since.
+fn applied(change: UserChange, user: UserRecord) -> UserRecord {
+    UserRecord {
+        email: change.email.unwrap_or(user.email),
+        scopes: change.scopes.unwrap_or(user.scopes),
+        roles: change.roles.unwrap_or(user.roles),
+        ..user
     }
 }
 

@@ -33,6 +33,18 @@ fn every_page_of_the_book_is_in_its_contents_once() {
     }
 }
 
+#[test]
+fn every_first_question_has_an_answer_and_a_page() {
+    let page = std::fs::read_to_string(repository().join("docs/src/start.md")).unwrap();
+    let (_, questions) = page.split_once("## First questions\n").unwrap();
+    let questions: Vec<&str> = questions.split("\n- **").skip(1).collect();
+    assert!(questions.len() >= 20, "{}", questions.len());
+    for question in questions {
+        let (asked, answer) = question.split_once("?** ").unwrap_or_else(|| panic!("no question: {question}"));
+        assert!(!targets(answer).is_empty() && answer.len() > 20, "{asked}");
+    }
+}
+
 fn check(page: &str, target: &str, headings: &mut BTreeMap<PathBuf, BTreeSet<String>>) -> Result<(), String> {
     let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
     let folder = Path::new(page).parent().unwrap_or(Path::new(""));

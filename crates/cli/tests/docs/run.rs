@@ -14,7 +14,9 @@ const AT_ONCE: usize = 2;
 fn the_blocks_of_every_page_run_as_shown() {
     // `DOCS_PAGE=automate.md` runs that page only.
     let wanted = std::env::var("DOCS_PAGE").unwrap_or_default();
-    let queue = Mutex::new(pages().into_iter().filter(|page| page.ends_with(&wanted)).collect::<VecDeque<_>>());
+    let queue: VecDeque<_> = pages().into_iter().filter(|page| page.ends_with(&wanted)).collect();
+    assert!(!queue.is_empty(), "there is no page {wanted}");
+    let queue = Mutex::new(queue);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -66,6 +68,7 @@ fn check(page: &str) -> Vec<String> {
         }
     }
     if parts.is_empty() {
+        assert!(shown.is_empty(), "{page}: nothing runs whose output could be compared");
         return Vec::new();
     }
     let printed = match run(&parts) {

@@ -102,9 +102,12 @@ pub fn run(parts: &[String]) -> Result<Vec<String>, (usize, String)> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let mut shell = shell.spawn().unwrap();
+    // A group of its own, with everything that the page starts.
+    let mut shell = std::os::unix::process::CommandExt::process_group(&mut shell, 0).spawn().unwrap();
     let script = script(parts, &server, &service);
-    shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let mut input = shell.stdin.take().unwrap();
+    // A shell that has ended reads no more.
+    std::thread::spawn(move || drop(input.write_all(script.as_bytes())));
     let mut output = shell.stdout.take().unwrap();
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
@@ -115,11 +118,13 @@ pub fn run(parts: &[String]) -> Result<Vec<String>, (usize, String)> {
     });
     let received = receiver.recv_timeout(PATIENCE);
     if received.is_err() {
-        // The shell's exit trap stops the server; this makes a hanging shell exit now.
-        let _ = Command::new("kill").arg(shell.id().to_string()).status();
+        // With everything that it has started: a shell hears nothing while a command runs.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", shell.id())]).status();
+        let _ = shell.wait();
+        return Err((0, format!("the page did not finish within {} seconds", PATIENCE.as_secs())));
     }
     let status = shell.wait().unwrap();
-    let Ok(text) = received else { return Err((0, "the page did not finish".into())) };
+    let text = received.unwrap();
     let mut printed: Vec<String> = text.unwrap().split(&format!("\n{MARK}\n")).skip(1).map(str::to_owned).collect();
     match status.success() && printed.len() == parts.len() {
         true => Ok(printed),

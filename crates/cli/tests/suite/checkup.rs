@@ -96,6 +96,10 @@ fn what_is_in_the_database_is_checked_while_the_server_runs() {
     }
     finds(&bench, "admin.none", true);
     server.stop();
+    let files = || std::fs::read_dir(bench.path("data")).unwrap().count();
+    let before = files();
+    found(&bench);
+    assert_eq!(files(), before, "it has left something");
     bench.write("other.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
     finds(&bench.with("FICHA__KEYS__MASTER_KEY_FILE", "other.key"), "master_key.wrong", true);
 }

@@ -171,7 +171,9 @@ fn an_unknown_or_incomplete_command_is_a_usage_error() {
 fn purging_before_the_first_start_says_to_start_the_server() {
     let bench = Bench::new();
     bench.run(&["migrate"]).good();
-    for command in [["recover", "--yes"].as_slice(), &["key", "purge", "--yes"], &["key", "rotate"]] {
+    for command in
+        [["recover", "--yes"].as_slice(), &["key", "purge"], &["session", "revoke", "--all"], &["key", "rotate"]]
+    {
         bench.run(command).refused(&["start the server once"]);
     }
 }

@@ -80,7 +80,8 @@ fn scopes_that_are_new_are_announced_and_lists_with_commas_questioned() {
         bench.run_with_input(&["user", "add", name, "--password-stdin", "--scope", scope], PASSWORD)
     };
     let first = add("alice", "notes:read notes:write").good();
-    assert_eq!(first.stderr, "note: new scopes, declared now: notes:read, notes:write\n");
+    let scopes = "note: new scopes, declared now: notes:read, notes:write\n";
+    assert_eq!(first.stderr, format!("note: the database data/ficha.db was empty, and is a new one now\n{scopes}"));
     assert_eq!(add("bob", "notes:read").good().stderr, "");
     let set = bench.run(&["client", "add", "app", "--public", "--scope", "notes:raed"]).good();
     assert_eq!(set.stderr, "note: new scopes, declared now: notes:raed\n");

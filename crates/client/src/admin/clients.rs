@@ -51,6 +51,9 @@ pub struct Client {
     pub own_scopes: bool,
     /// False if it gets no token.
     pub enabled: bool,
+    /// True while all its sessions are being ended: until that is done, it gets no token.
+    #[serde(default)]
+    pub revoking: bool,
     /// RFC 3339.
     pub created_at: String,
     /// Its secrets, oldest first, without the secrets themselves.
@@ -131,7 +134,7 @@ pub struct ClientChange {
 }
 
 /// A client after a change.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ChangedClient {
     /// As it is now.

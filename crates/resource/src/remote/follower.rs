@@ -233,7 +233,7 @@ impl Follower {
                 }
                 StatusCode::FORBIDDEN => {
                     self.replica.refuse(status.as_u16());
-                    let advice = "this client may not follow the denylist: run ficha client set ID --serves AUDIENCE on the server";
+                    let advice = "this client may not follow the denylist: run ficha client set CLIENT --serves AUDIENCE on the server";
                     (advice, jittered(LONG_PAUSE))
                 }
                 StatusCode::NOT_FOUND => (

@@ -48,6 +48,8 @@ pub struct ClientView {
     /// True if it may obtain the server's own scopes.
     own_scopes: bool,
     enabled: bool,
+    /// True while all its sessions are being ended: until that is done, it gets no token.
+    revoking: bool,
     created_at: String,
     /// Oldest first.
     secrets: Vec<SecretView>,
@@ -476,6 +478,7 @@ impl From<ClientRecord> for ClientView {
             forwards_address: client.forwards_address,
             own_scopes: client.own_scopes,
             enabled: client.enabled,
+            revoking: client.revoking,
             created_at: time_text(client.created_at),
             secrets: client.secrets.iter().map(SecretView::from).collect(),
             id: client.id,

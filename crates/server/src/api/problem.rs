@@ -30,8 +30,8 @@ pub const KINDS: [(&str, &str, &str); 15] = [
     ("conflict", "It has changed meanwhile", "Read it again, and repeat what you want to change."),
     (
         "precondition-failed",
-        "It has changed since you read it",
-        "The header If-Match names another version. Read it again, and repeat what you want to change.",
+        "It is not what the request expects",
+        "The headers If-Match or If-None-Match don't fit what is there, because it has changed since you read it, or exists, or does not. Read it again, and repeat what you want to change.",
     ),
     (
         "wrong-password",

@@ -130,11 +130,13 @@ async fn declared(request: &HttpRequest, name: &str, payload: Payload, state: &S
     actor.require_changing_scopes()?;
     Parameters::of(request.query_string()).finish()?;
     let ScopeBody { description } = body::read(request, payload).await?;
-    if !is_description(&description) {
+    let admin = state.authority.admin();
+    let wanted = precondition(request)?;
+    // Without a condition, an empty one would keep what a declared scope has.
+    if wanted.is_none() && !is_description(&description) {
         return Err(body::invalid("description", "it must be 1 to 500 characters without control characters"));
     }
-    let admin = state.authority.admin();
-    match precondition(request)? {
+    match wanted {
         None => admin.declare_scope(&actor, name, &description).await?,
         Some(true) => or_failed(admin.describe_scope(&actor, name, &description).await)?,
         Some(false) => or_failed(admin.add_scope(&actor, name, &description).await)?,
@@ -143,15 +145,17 @@ async fn declared(request: &HttpRequest, name: &str, payload: Payload, state: &S
 }
 
 /// Whether the scope must be declared (`If-Match: *`) or must not be (`If-None-Match: *`; RFC 9110 §13.1). A scope has no
-/// other version.
+/// entity tag, so one that is named matches nothing.
 fn precondition(request: &HttpRequest) -> Result<Option<bool>, Problem> {
-    let [must, must_not] =
-        [IF_MATCH, IF_NONE_MATCH].map(|name| request.headers().get(name).map(|value| value.as_bytes()));
-    match (must, must_not) {
-        (None, None) => Ok(None),
-        (Some(b"*"), None) => Ok(Some(true)),
-        (None, Some(b"*")) => Ok(Some(false)),
-        _ => Err(body::invalid("If-Match", "`If-Match: *` or `If-None-Match: *`: a scope has no other version")),
+    let named = |name| request.headers().get(name).map(|value| value.as_bytes() == b"*");
+    match (named(IF_MATCH), named(IF_NONE_MATCH)) {
+        (None, None | Some(false)) => Ok(None),
+        (None, Some(true)) => Ok(Some(false)),
+        (Some(true), None | Some(false)) => Ok(Some(true)),
+        (Some(false), _) => Err(Problem::precondition_failed().because("a scope has no entity tag: use `If-Match: *`")),
+        (Some(true), Some(true)) => {
+            Err(Problem::precondition_failed().because("a scope can't be declared and not be declared"))
+        }
     }
 }
 
@@ -185,11 +189,10 @@ pub struct Removed {
     params(("name" = String, Path, description = "The scope")),
     responses(
         (status = 200, description = "It is not declared any more", body = Removed),
-        (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
+        (status = 400, description = "A parameter is unknown, or the scope is the server's own", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
         (status = 403, description = "The token does not allow this", body = ProblemAnswer),
         (status = 404, description = "It is not declared", body = ProblemAnswer),
-        (status = 409, description = "It is the server's own", body = ProblemAnswer),
         (status = 503, description = "It may not have been committed", body = ProblemAnswer),
     )
 )]

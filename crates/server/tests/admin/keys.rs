@@ -13,6 +13,33 @@ async fn with_body(app: &App, method: Method, path: &str, token: &str, body: &Va
 }
 
 ficha_store::on_both_databases! {
+    async fn a_scope_is_declared_only_if_it_is_or_is_not(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:clients").await.access;
+        let put = async |headers: &[(&str, &str)]| {
+            let url = app.url("/api/v1/scopes/notes:read");
+            let request = app.http.put(url).bearer_auth(&chief).json(&json!({ "description": "x" }));
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            request.send().await.expect("an answer").status().as_u16()
+        };
+        // A scope has no entity tag (RFC 9110 §13.1).
+        for (headers, before, after) in [
+            (&[("If-Match", "*")][..], 412, 200),
+            (&[("If-Match", "\"a\"")], 412, 412),
+            (&[("If-None-Match", "*")], 200, 412),
+            (&[("If-None-Match", "W/\"a\"")], 200, 200),
+            (&[("If-Match", "*"), ("If-None-Match", "\"a\"")], 412, 200),
+            (&[("If-Match", "*"), ("If-None-Match", "*")], 412, 412),
+            (&[], 200, 200),
+        ] {
+            let _ = app.admin.remove_scope(&ficha_testing::tester(), "notes:read").await;
+            assert_eq!(put(headers).await, before, "{headers:?} before");
+            app.admin.declare_scope(&ficha_testing::tester(), "notes:read", "y").await.expect("it is declared");
+            assert_eq!(put(headers).await, after, "{headers:?} after");
+        }
+        problem(send(&app, Method::DELETE, "/scopes/ficha:admin", &chief).await, 400, "invalid").await;
+    }
+
     async fn keys_are_listed_rotated_and_purged(database: TestDatabase) {
         let app = app(&database).await;
         let chief = token(&app, "chief", "ficha:admin").await.access;

@@ -34,7 +34,7 @@ ficha_store::on_both_databases! {
         read_page(poll_as(&app, &notes, "").await).await;
         let app_client = app.add_client("app", |_| ()).await;
         let words = error(poll_as(&app, &app_client, "").await, 403, "unauthorized_client").await;
-        assert!(words.contains("ficha client set ID --serves AUDIENCE"), "{words}");
+        assert!(words.contains("ficha client set CLIENT --serves AUDIENCE"), "{words}");
         let public = app.add_client("page", |new| {
             new.public = true;
             new.serves = Vec::new();

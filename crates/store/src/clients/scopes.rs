@@ -1,7 +1,7 @@
 //! Declared scopes.
 
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use serde_json::json;
 
 use crate::database::globals::raise_changes;
@@ -23,22 +23,32 @@ impl Store {
 
     /// Declares a scope that is not declared yet. False if it is: then it stays as it is.
     pub async fn add_scope(&self, name: &str, description: &str, cause: &Cause) -> Result<bool> {
-        self.declare_scope_if(false, name, description, cause).await
-    }
-
-    /// Replaces the description of a declared scope. False if it is not declared.
-    pub async fn describe_scope(&self, name: &str, description: &str, cause: &Cause) -> Result<bool> {
-        self.declare_scope_if(true, name, description, cause).await
-    }
-
-    /// The lock on `globals` makes this one step: of two that add the same scope, one finds that of the other.
-    async fn declare_scope_if(&self, declared: bool, name: &str, description: &str, cause: &Cause) -> Result<bool> {
         transaction!(self, |transaction| {
+            // Its lock makes this one step: of two that add the same scope, one finds that of the other.
             raise_changes(transaction).await?;
-            if scope::Entity::find_by_id(name).one(transaction).await?.is_some() != declared {
+            if scope::Entity::find_by_id(name).one(transaction).await?.is_some() {
                 return Ok(false);
             }
             upsert_scope(self, transaction, name, description, cause).await?;
+            Ok(true)
+        })
+    }
+
+    /// Replaces the description of a declared scope, by an empty one too. False if it is not declared.
+    pub async fn describe_scope(&self, name: &str, description: &str, cause: &Cause) -> Result<bool> {
+        transaction!(self, |transaction| {
+            raise_changes(transaction).await?;
+            let Some(row) = scope::Entity::find_by_id(name).one(transaction).await? else { return Ok(false) };
+            if row.description == description {
+                return Ok(true);
+            }
+            let update = scope::Entity::update_many()
+                .col_expr(scope::Column::Description, Expr::value(description))
+                .filter(scope::Column::Name.eq(name));
+            update.exec(transaction).await?;
+            let [before, after] = [&*row.description, description].map(|text| json!({ "description": text }));
+            let detail = json!({ "scope": name, "before": before, "after": after });
+            record(self, transaction, NewEvent::new(EventKind::ScopeDeclared, cause).detail(detail)).await?;
             Ok(true)
         })
     }

@@ -266,10 +266,13 @@ impl Store {
         if self.kind() == DatabaseKind::Sqlite {
             return Ok(None);
         }
-        let sql = "SELECT COALESCE(NOT inet_server_addr() <<= ANY (ARRAY['127.0.0.0/8'::inet, '::1'::inet]), FALSE) AS remote, \
+        // Behind a pooler, all of it is about the pooler's connection.
+        let sql = "SELECT COALESCE(NOT inet_server_addr() <<= ANY (ARRAY['127.0.0.0/8'::inet, '::1'::inet]) \
+                   AND inet_client_addr() IS DISTINCT FROM inet_server_addr(), FALSE) AS remote, \
                    COALESCE((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), FALSE) AS encrypted, \
                    COALESCE((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), FALSE) AS superuser, \
-                   (current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint) \
+                   (current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
+                   - COALESCE(current_setting('reserved_connections', TRUE)::bigint, 0)) \
                    AS usable";
         let statement = Statement::from_string(self.reader().get_database_backend(), sql);
         let Some(row) = self.reader().query_one_raw(statement).await? else { return Ok(None) };

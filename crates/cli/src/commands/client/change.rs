@@ -135,6 +135,19 @@ fn question(new: &NewClient) {
 }
 
 impl Set {
+    /// The names of the fields that are to change, as a client is shown.
+    fn named(&self) -> Vec<&'static str> {
+        let all = [
+            ("grants", !self.grant.is_empty() || self.no_grants),
+            ("scopes", !self.scope.is_empty()),
+            ("audience", self.audience.is_some() || self.no_audience),
+            ("serves", !self.serves.is_empty() || self.no_serves),
+            ("forwards address", self.flags.forwards_address.is_some()),
+            ("own scopes", self.flags.own_scopes.is_some()),
+        ];
+        all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+
     /// The client, and what is changed about it.
     fn parse(self) -> (String, ClientChange) {
         let change = ClientChange {
@@ -168,9 +181,10 @@ pub async fn add(place: &Place, report: Report, arguments: Add) -> Result<(), Cl
 
 /// Changes a client.
 pub async fn set(place: &Place, report: Report, arguments: Set) -> Result<(), CliError> {
+    let named = arguments.named();
     let (id, change) = arguments.parse();
     let declared = NewScopes::before(place, change.scopes.as_ref().and_then(names)).await;
     let (before, now, revoked) = place.change_client(&id, change).await?;
     declared.announce();
-    report.changed(&format!("client {id}"), &before, &now, revoked)
+    report.changed(&format!("client {id}"), &named, (&before, &now), revoked)
 }

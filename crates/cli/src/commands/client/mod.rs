@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::login::Loaded;
 use crate::admin_context::Empty;
 use crate::error::CliError;
+use crate::output::ended;
 use crate::place::{At, Part, Place};
 use crate::report::Report;
 
@@ -84,11 +85,12 @@ async fn run_at(place: &Place, report: Report, command: Command) -> Result<(), C
             report.say(&format!("secret {secret} of client {client} deleted"), &json!({ "removed": true }))
         }
         Command::Enable(Which { client }) => {
-            let revoked = place.set_client_enabled(&client, true).await?;
-            report.say(&format!("client {client} enabled"), &json!({ "revoked": revoked }))
+            let (now, revoked) = place.set_client_enabled(&client, true).await?;
+            report.done(&format!("client {client} enabled"), &now, revoked)
         }
         Command::Disable(Which { client }) => {
-            report.ended(&format!("client {client} disabled"), place.set_client_enabled(&client, false).await?)
+            let (now, revoked) = place.set_client_enabled(&client, false).await?;
+            report.done(&format!("client {client} disabled; {}", ended(revoked)), &now, revoked)
         }
         Command::Delete(Which { client }) => {
             report.ended(&format!("client {client} deleted"), place.delete_client(&client).await?)

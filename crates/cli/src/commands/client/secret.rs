@@ -24,6 +24,6 @@ pub struct New {
 pub async fn add(place: &Place, report: Report, arguments: New) -> Result<(), CliError> {
     let New { client, keep_old, expires } = arguments;
     let [keep_old, expires] = [keep_old, expires].map(|duration| duration.map(|Seconds(seconds)| seconds));
-    let secret = place.add_client_secret(&client, NewSecret { keep_old, expires }).await?;
-    view::secret(report, &client, &secret)
+    let (about, secret) = place.add_client_secret(&client, NewSecret { keep_old, expires }).await?;
+    view::secret(report, &client, &about, &secret)
 }

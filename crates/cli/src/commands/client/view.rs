@@ -2,7 +2,6 @@
 
 use ficha_client::admin::{Client, ClientScopes, ClientSecret};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::error::CliError;
 use crate::output::{self, or_dash, yes_no};
@@ -20,6 +19,7 @@ impl Fields for Client {
             ("forwards address", yes_no(self.forwards_address)),
             ("own scopes", yes_no(self.own_scopes)),
             ("enabled", yes_no(self.enabled)),
+            ("sessions are being ended", yes_no(self.revoking)),
             ("created", self.created_at.clone()),
         ];
         fields.into_iter().chain(self.secrets.iter().map(|one| ("secret", line(one)))).collect()
@@ -55,14 +55,26 @@ fn line(secret: &ClientSecret) -> String {
 struct Added<'a> {
     #[serde(flatten)]
     client: &'a Client,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
     client_id: &'a str,
     client_secret: Option<&'a str>,
+}
+
+/// The same of a new secret.
+#[derive(Serialize)]
+struct AddedSecret<'a> {
+    #[serde(flatten)]
+    about: &'a ClientSecret,
+    secret: &'a str,
+    client_id: &'a str,
+    client_secret: &'a str,
 }
 
 /// Shows a client that was just added.
 pub fn added(report: Report, client: &Client, secret: Option<&str>) -> Result<(), CliError> {
     let line = format!("client {} added", client.id);
-    report.say(&line, &Added { client, client_id: &client.id, client_secret: secret })?;
+    report.say(&line, &Added { client, secret, client_id: &client.id, client_secret: secret })?;
     match secret {
         _ if report.is_json() => Ok(()),
         Some(secret) => show_secret(&client.id, secret),
@@ -71,9 +83,9 @@ pub fn added(report: Report, client: &Client, secret: Option<&str>) -> Result<()
 }
 
 /// Shows a new secret.
-pub fn secret(report: Report, client: &str, secret: &str) -> Result<(), CliError> {
+pub fn secret(report: Report, client: &str, about: &ClientSecret, secret: &str) -> Result<(), CliError> {
     match report.is_json() {
-        true => output::json(&json!({ "client_id": client, "client_secret": secret })),
+        true => output::json(&AddedSecret { about, secret, client_id: client, client_secret: secret }),
         false => show_secret(client, secret),
     }
 }

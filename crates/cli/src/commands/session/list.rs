@@ -60,6 +60,11 @@ pub async fn run(place: &Place, report: Report, arguments: List) -> Result<(), C
         }
     }
     let filters = arguments.filters();
+    if arguments.count {
+        let count = place.count_sessions(&filters).await?;
+        require_client(place, &arguments, count).await?;
+        return print_count(report, count);
+    }
     let mut left = arguments.part.limit.unwrap_or(u64::MAX);
     let mut after = arguments.part.after.clone();
     let (mut out, mut count) = (Output::new(report), 0);
@@ -67,7 +72,7 @@ pub async fn run(place: &Place, report: Report, arguments: List) -> Result<(), C
         let page = place.sessions(&filters, after.as_deref(), left).await?;
         left -= page.sessions.len() as u64;
         count += page.sessions.len() as u64;
-        if !arguments.count && !page.sessions.is_empty() {
+        if !page.sessions.is_empty() {
             out.print(page.sessions)?;
         }
         after = page.next;
@@ -75,11 +80,16 @@ pub async fn run(place: &Place, report: Report, arguments: List) -> Result<(), C
             break;
         }
     }
-    if let (0, Place::Here(context), Some(client), None) = (count, place, &arguments.client, &arguments.part.after) {
-        // A client without sessions may be misspelt. One with sessions may have been deleted.
+    require_client(place, &arguments, count).await?;
+    out.finish()
+}
+
+/// A client without sessions may be misspelt. One with sessions may have been deleted.
+async fn require_client(place: &Place, arguments: &List, found: u64) -> Result<(), CliError> {
+    if let (0, Place::Here(context), Some(client), None) = (found, place, &arguments.client, &arguments.part.after) {
         context.admin.client(&actor(), client).await?;
     }
-    if arguments.count { print_count(report, count) } else { out.finish() }
+    Ok(())
 }
 
 fn print_count(report: Report, count: u64) -> Result<(), CliError> {

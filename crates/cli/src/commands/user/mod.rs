@@ -33,7 +33,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Add a user; without a password option, the terminal prompts for the password
-    // Without it, clap would take it for `erase`.
+    // Otherwise clap suggests `erase`.
     #[command(alias = "create")]
     Add(Add),
     /// Import users from CSV or JSON lines, with their password hashes; a user whose name is taken is left as they are

@@ -36,6 +36,16 @@ pub struct Set {
 }
 
 impl Set {
+    /// The names of the fields that are to change, as a user is shown.
+    fn named(&self) -> Vec<&'static str> {
+        let all = [
+            ("scopes", !self.scope.is_empty()),
+            ("roles", !self.role.is_empty() || self.no_roles),
+            ("email", self.email.is_some() || self.no_email),
+        ];
+        all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+
     fn parse(self) -> (String, UserChange) {
         let (mut email, mut roles) = (lists::removable(self.email), lists::words(self.role));
         if self.no_roles {
@@ -52,9 +62,10 @@ impl Set {
 
 /// Changes a user.
 pub async fn run(place: &Place, report: Report, arguments: Set) -> Result<(), CliError> {
+    let named = arguments.named();
     let (user, change) = arguments.parse();
     let declared = NewScopes::before(place, change.scopes.as_ref()).await;
     let (before, now, revoked) = place.change_user(&user, change).await?;
     declared.announce();
-    report.changed(&format!("user {user}"), &before, &now, revoked)
+    report.changed(&format!("user {user}"), &named, (&before, &now), revoked)
 }

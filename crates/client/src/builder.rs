@@ -22,6 +22,21 @@ use crate::tokens::Grant;
 const LIMIT: Duration = Duration::from_secs(9);
 
 /// Builds a [`TokenSource`]. Start with [`TokenSource::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ficha_client::TokenSource;
+///
+/// let tokens = TokenSource::builder("https://auth.example.com", "report-job")
+///     .client_secret("its secret")
+///     .client_credentials()
+///     .scope("notes:read notes:export")
+///     .time_limit(Duration::from_secs(5))
+///     .build()?;
+/// # drop(tokens);
+/// # Ok::<(), ficha_client::Error>(())
+/// ```
 #[must_use]
 pub struct TokenSourceBuilder {
     issuer: String,

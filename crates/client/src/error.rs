@@ -10,6 +10,17 @@ use crate::tokens::Grant;
 ///
 /// The text is complete: it includes the texts of the causes that
 /// [`source()`](std::error::Error::source) leads to.
+///
+/// ```no_run
+/// # async fn example(tokens: ficha_client::TokenSource) {
+/// match tokens.access_token().await {
+///     Ok(token) => println!("valid until {:?}", token.expires_at()),
+///     Err(error) if error.needs_login() => println!("please log in"),
+///     Err(error) if error.is_transient() => println!("try again later: {error}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -149,6 +160,16 @@ impl Error {
 
 /// Why a request got no answer. Its [`source()`](std::error::Error::source) is the `reqwest::Error`, of the version that
 /// this library uses, unless the server itself failed.
+///
+/// ```
+/// use ficha_client::Error;
+///
+/// /// True if the login can be sent again: the server has not got the password.
+/// fn may_log_in_again(error: &Error) -> bool {
+///     matches!(error, Error::Network(why) if why.is_connect())
+/// }
+/// assert!(!may_log_in_again(&Error::WrongPassword));
+/// ```
 #[derive(Debug, Clone)]
 pub struct NetworkError {
     what: String,

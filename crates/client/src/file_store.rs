@@ -37,6 +37,17 @@ const MAX_LINKS: usize = 16;
 /// for a lock.
 ///
 /// On systems other than Unix the file has the permissions that its directory gives it.
+///
+/// ```no_run
+/// # fn example() -> Result<(), ficha_client::Error> {
+/// use ficha_client::{FileStore, TokenSource};
+///
+/// let store = FileStore::new("/home/alice/.config/notes/token.json");
+/// let tokens = TokenSource::builder("https://auth.example.com", "notes-app").store(store).build()?;
+/// # drop(tokens);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct FileStore {
     path: PathBuf,

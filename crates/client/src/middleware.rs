@@ -25,6 +25,19 @@ use crate::tokens::AccessToken;
 ///   downcast.
 ///
 /// Created by [`TokenSource::middleware`].
+///
+/// ```no_run
+/// # async fn example(tokens: ficha_client::TokenSource) -> Result<(), Box<dyn std::error::Error>> {
+/// use ficha_client::http_client;
+///
+/// let http = reqwest_middleware::ClientBuilder::new(http_client()?.build()?)
+///     .with(tokens.middleware(["https://notes.example.com"])?)
+///     .build();
+/// let notes = http.get("https://notes.example.com/notes").send().await?.text().await?;
+/// # drop(notes);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct BearerMiddleware {
     source: TokenSource,

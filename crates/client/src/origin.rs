@@ -5,6 +5,17 @@ use url::Url;
 use crate::endpoints::{Addresses, may_carry_secrets, redacted};
 
 /// Why a text was not accepted as an origin. A user name and password in the text are left out.
+///
+/// ```
+/// # #[cfg(feature = "middleware")] {
+/// use ficha_client::{BadOrigin, TokenSource};
+///
+/// let tokens = TokenSource::builder("https://auth.example.com", "notes-app").build()?;
+/// let refused = tokens.middleware(["http://notes.example.com"]).unwrap_err();
+/// assert!(matches!(refused, BadOrigin::PlainHttp(_)));
+/// # }
+/// # Ok::<(), ficha_client::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadOrigin {

@@ -17,6 +17,24 @@ use crate::tokens::{AccessToken, Tokens};
 ///
 /// A `TokenSource` needs a tokio runtime with timers and I/O (`enable_all`), and returns [`Error::NoRuntime`] elsewhere.
 /// Each operation runs to completion in a task of its own, so no token is lost when a caller stops waiting.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), ficha_client::Error> {
+/// use ficha_client::{FileStore, TokenSource};
+///
+/// let tokens = TokenSource::builder("https://auth.example.com", "notes-app")
+///     .scope("notes:read")
+///     .store(FileStore::new("tokens.json"))
+///     .build()?;
+/// let token = match tokens.access_token().await {
+///     Err(error) if error.needs_login() => tokens.login("alice", "her password").await?.access_token(),
+///     token => token?,
+/// };
+/// println!("this token expires at {:?}", token.expires_at());
+/// tokens.settled().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TokenSource {
     pub(crate) refresher: Arc<Refresher>,
@@ -83,6 +101,18 @@ impl TokenSource {
     ///
     /// # Errors
     /// The same as for [`access_token`](Self::access_token).
+    ///
+    /// ```no_run
+    /// # fn send(_: &str) -> u16 { 200 }
+    /// # async fn example(tokens: ficha_client::TokenSource) -> Result<(), ficha_client::Error> {
+    /// let token = tokens.access_token().await?;
+    /// if send(token.secret()) == 401 {
+    ///     let new = tokens.replace(&token).await?;
+    ///     send(new.secret());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn replace(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
         self.refresher.token(Some(rejected)).await
     }

@@ -74,6 +74,15 @@ pub trait TokenStore: Send + Sync + 'static {
 }
 
 /// The lock of a store, which is released when this is dropped.
+///
+/// ```
+/// use ficha_client::StoreLock;
+///
+/// # fn lock_of_my_database() -> std::sync::Arc<std::sync::Mutex<()>> { Default::default() }
+/// // Whatever unlocks when it is dropped.
+/// let lock = StoreLock::new(lock_of_my_database());
+/// drop(lock);
+/// ```
 pub struct StoreLock(#[expect(dead_code, reason = "held for what its drop does")] Box<dyn Any + Send + Sync>);
 
 impl StoreLock {
@@ -90,6 +99,16 @@ impl fmt::Debug for StoreLock {
 }
 
 /// Stores tokens in memory, for the lifetime of the process. Clones share them.
+///
+/// ```
+/// use ficha_client::{MemoryStore, TokenStore};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// let store = MemoryStore::new();
+/// assert_eq!(store.load().await.unwrap(), None);
+/// # });
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     tokens: Arc<Mutex<Option<Tokens>>>,
@@ -135,6 +154,13 @@ impl TokenStore for MemoryStore {
 
 /// Why a store failed. Errors of this library's own stores contain no secret. The text includes the texts of the causes
 /// that [`source()`](std::error::Error::source) leads to.
+///
+/// ```
+/// use ficha_client::StoreError;
+///
+/// let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+/// assert_eq!(StoreError::other(full).to_string(), "the token store failed: no storage space");
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StoreError {

@@ -24,6 +24,14 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`Error::Setting`] if TLS cannot be set up. If the system has no certificate authorities, this function succeeds,
 /// but every TLS connection fails.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let http = ficha_client::http_client()?.timeout(Duration::from_secs(10)).build();
+/// assert!(http.is_ok());
+/// # Ok::<(), ficha_client::Error>(())
+/// ```
 pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
     let config = verified_by(Verifier::new(provider())).or_else(|error| {
         // A minimal container without certificates can still use a server on loopback.
@@ -38,6 +46,13 @@ pub fn http_client() -> Result<reqwest::ClientBuilder, Error> {
 ///
 /// # Errors
 /// [`Error::Setting`] if `pem` contains no certificate, or one that cannot be used.
+///
+/// ```no_run
+/// let pem = std::fs::read("company-ca.pem")?;
+/// let http = ficha_client::http_client_trusting(&pem)?.build()?;
+/// # drop(http);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn http_client_trusting(pem: &[u8]) -> Result<reqwest::ClientBuilder, Error> {
     let mut roots = RootCertStore::empty();
     let mut certificates: Vec<CertificateDer<'static>> = Vec::new();

@@ -50,6 +50,15 @@ impl fmt::Debug for Secret {
 ///
 /// Implements `Serialize` and `Deserialize`, for stores of your own. **The serialized form contains the tokens
 /// unencrypted**: anyone who can read it can use the session. `Debug` shows no secret.
+///
+/// ```no_run
+/// # async fn example(tokens: ficha_client::TokenSource) -> Result<(), ficha_client::Error> {
+/// let session = tokens.login("alice", "her password").await?;
+/// println!("granted: {}", session.scope().unwrap_or("the default"));
+/// assert!(session.can_be_refreshed());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     pub(crate) issuer: String,
@@ -68,6 +77,12 @@ pub struct Tokens {
 }
 
 /// The grant that a session was started with.
+///
+/// ```
+/// use ficha_client::Grant;
+///
+/// assert_eq!(Grant::ClientCredentials.to_string(), "client_credentials");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -183,6 +198,15 @@ fn seconds(time: SystemTime) -> u64 {
 }
 
 /// An access token. It is cheap to clone, and `Debug` does not show the token.
+///
+/// ```no_run
+/// # async fn example(tokens: ficha_client::TokenSource) -> Result<(), ficha_client::Error> {
+/// let token = tokens.access_token().await?;
+/// let header = format!("Bearer {}", token.secret());
+/// # drop(header);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct AccessToken(Arc<Tokens>);
 

@@ -5,6 +5,14 @@ use url::form_urlencoded;
 use crate::presented::Presented;
 
 /// Why a request is malformed: 400 `invalid_request` (RFC 6750 §3.1).
+///
+/// ```
+/// use ficha_resource::{Malformed, Presented};
+///
+/// let refused = |headers: &[&str]| Presented::from_authorization(headers.iter().copied()).unwrap_err();
+/// assert_eq!(refused(&["Bearer"]), Malformed::NotAToken);
+/// assert_eq!(refused(&["Bearer abc", "Bearer abc"]), Malformed::SeveralHeaders);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
@@ -81,6 +89,14 @@ impl<'a> Presented<'a> {
 ///
 /// Sending a token in the body is not supported, so such a token is never used. But a request that also has one in the
 /// header must be refused, as [`Malformed::SentTwice`].
+///
+/// ```
+/// use ficha_resource::has_access_token_in_form;
+///
+/// let form = Some("application/x-www-form-urlencoded");
+/// assert!(has_access_token_in_form(form, b"access_token=eyJ0eXAiOi&title=Milk"));
+/// assert!(!has_access_token_in_form(Some("application/json"), b"access_token=eyJ0eXAiOi"));
+/// ```
 pub fn has_access_token_in_form(content_type: Option<&str>, body: &[u8]) -> bool {
     let essence = content_type.and_then(|value| value.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))

@@ -4,6 +4,16 @@ use ficha_token::KeyError;
 
 /// Why [`BearerBuilder::build`](crate::BearerBuilder::build) fails: a mistake that waiting does not fix. A server that can't be
 /// reached is not such an error.
+///
+/// ```
+/// use ficha_resource::{BuildError, OAuth2PasswordBearer};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// let built = OAuth2PasswordBearer::discover("https://auth.example.com").build().await;
+/// assert_eq!(built.unwrap_err(), BuildError::NoAudience);
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

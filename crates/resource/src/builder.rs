@@ -21,6 +21,28 @@ use crate::verifier::DEFAULT_CACHE_BYTES;
 ///
 /// An audience is required ([`BearerBuilder::audience`] or [`BearerBuilder::any_audience`]); the rest has defaults if the issuer
 /// publishes its metadata.
+///
+/// ```no_run
+/// # async fn example(secret: String) -> Result<(), ficha_resource::BuildError> {
+/// use std::time::Duration;
+///
+/// use ficha_resource::OAuth2PasswordBearer;
+///
+/// let oauth2 = OAuth2PasswordBearer::discover("https://auth.example.com")
+///     .audience("notes")
+///     .credentials("notes-api", secret)
+///     .scope("notes:read", "Read your notes")
+///     .realm("notes")
+///     .resource("https://notes.example.com")
+///     .leeway(Duration::from_secs(10))
+///     .lease(Duration::from_secs(20))
+///     .service("notes")
+///     .build()
+///     .await?;
+/// # drop(oauth2);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing happens before build()"]
 pub struct BearerBuilder<B = OAuth2PasswordBearer> {
     issuer: String,

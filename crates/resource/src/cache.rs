@@ -23,6 +23,18 @@ const MIN_SHARD_BYTES: usize = 64 * 1024;
 const ENTRY_BYTES: usize = 1024;
 
 /// Counters and size of the verified-token cache.
+///
+/// ```
+/// use ficha_resource::TestIssuer;
+///
+/// let issuer = TestIssuer::new();
+/// let (oauth2, token) = (issuer.oauth2(), issuer.token().sign());
+/// for _ in 0..3 {
+///     oauth2.verify_now(&token).unwrap();
+/// }
+/// let cache = oauth2.stats().cache;
+/// assert_eq!((cache.misses, cache.hits, cache.entries), (1, 2, 1));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {

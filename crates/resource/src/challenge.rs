@@ -7,6 +7,13 @@ use std::fmt;
 ///
 /// The result is always a valid header value. In the realm, quotes and backslashes are escaped; in the other parameters
 /// they become `'`. Every other character that RFC 6750 §3 does not allow becomes `?`.
+///
+/// ```
+/// use ficha_resource::Challenge;
+///
+/// let challenge = Challenge::new("notes").error("insufficient_scope").scope("notes:write");
+/// assert_eq!(challenge.to_string(), r#"Bearer realm="notes", error="insufficient_scope", scope="notes:write""#);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     realm: String,

@@ -11,6 +11,18 @@ use crate::seldom::Seldom;
 use crate::verified::Verified;
 
 /// No custom claims are required; a token may have any.
+///
+/// ```
+/// # #[cfg(feature = "actix")]
+/// # mod service {
+/// use ficha_resource::{AnyScope, Bearer, NoExtra};
+///
+/// /// The same type as `Bearer`, written out.
+/// async fn me(user: Bearer<AnyScope, NoExtra>) -> String {
+///     user.claims.sub.to_string()
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct NoExtra {}

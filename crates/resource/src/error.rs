@@ -5,6 +5,17 @@ use std::time::Duration;
 use ficha_token::TokenError;
 
 /// Why a token is refused, or why it can't be checked now. The messages contain nothing from the token.
+///
+/// ```
+/// use ficha_resource::{TestIssuer, TokenError, VerifyError};
+///
+/// let issuer = TestIssuer::new();
+/// let for_another = issuer.token().audience("another").sign();
+/// match issuer.oauth2().verify_now(&for_another) {
+///     Err(VerifyError::Invalid(error)) => assert_eq!(error, TokenError::WrongAudience),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {

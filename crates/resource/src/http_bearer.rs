@@ -15,6 +15,14 @@ use crate::verifier::Verifier;
 
 /// An [`OAuth2PasswordBearer`] whose OpenAPI description asks for a bearer token only, and does not say where to obtain
 /// one. Everything else is the same.
+///
+/// ```
+/// use ficha_resource::{HttpBearer, TestIssuer};
+///
+/// let issuer = TestIssuer::new();
+/// let bearer = HttpBearer::from(issuer.oauth2());
+/// assert!(bearer.verify_now(&issuer.token().sign()).is_ok());
+/// ```
 #[derive(Debug, Clone)]
 pub struct HttpBearer(OAuth2PasswordBearer);
 

@@ -22,6 +22,20 @@ use crate::verified::Verified;
 ///
 /// The unverified `iss` of a token only selects the issuer that checks it. That issuer then makes every check,
 /// including that of `iss`, so a key of one issuer never verifies a token of another.
+///
+/// ```
+/// use ficha_resource::{OAuth2PasswordBearer, TestIssuer, VerifyError};
+///
+/// let (staff, guests) = (TestIssuer::named("https://staff.test"), TestIssuer::named("https://guests.test"));
+/// let both = OAuth2PasswordBearer::any_of([staff.oauth2(), guests.oauth2()]);
+///
+/// let token = staff.token().sign();
+/// let verified = both.verify_now(&token).unwrap();
+/// assert_eq!(verified.claims.iss, "https://staff.test");
+///
+/// staff.revoke(&token);
+/// assert_eq!(both.recheck(&verified), Err(VerifyError::Denied));
+/// ```
 #[derive(Clone)]
 pub struct Issuers {
     parts: Arc<[Part]>,

@@ -49,12 +49,26 @@
 //! [`Verifier`] does not depend on a web framework or a network: it looks keys up in a [`KeySource`] and revocations in a
 //! [`DenySource`], compares the token with its [`VerifierSettings`], and caches the tokens that it has verified.
 //!
-//! With actix-web, a handler states what it needs (`Bearer<NotesRead>`, `MaybeBearer`, `HasRole<Editor>`), or middleware
-//! guards a whole part of an application (`oauth2.require("notes:admin")`). The module `axum` has the same for axum, and a
-//! tower layer that also guards gRPC services of tonic. With any other framework, [`Presented::from_authorization`] reads the
-//! header and [`Refusal::response`] makes the response of RFC 6750; the example `notes_hyper` does that with hyper alone.
-//! [`BearerBuilder::resource`] adds the metadata of RFC 9728.
-//! [`TestIssuer`] issues tokens in tests.
+//! # How do I …
+//!
+//! | … | With |
+//! |---|---|
+//! | require a scope or a role in a handler? | `Bearer<NotesRead>`, `HasRole<Editor>`; [`scopes!`] and [`roles!`] define the types |
+//! | guard a whole part of an application? | `oauth2.require("notes:admin")` as middleware; in `axum`, a tower layer that also guards gRPC services of tonic |
+//! | let a request pass without a token? | `MaybeBearer` |
+//! | read custom claims? | `Bearer<AnyScope, MyClaims>`, where `MyClaims` implements `Deserialize` |
+//! | end a stream or a WebSocket when its token is revoked? | [`OAuth2PasswordBearer::recheck`], at intervals |
+//! | go on reading while the authorization server is down? | [`OAuth2PasswordBearer::on_stale`] for a single route, [`BearerBuilder::on_stale`] for all |
+//! | accept the tokens of several issuers? | [`OAuth2PasswordBearer::any_of`] |
+//! | know in a health check that tokens can be verified? | [`OAuth2PasswordBearer::readiness`] |
+//! | export metrics? | [`OAuth2PasswordBearer::stats`] and [`Stats::prometheus`] |
+//! | show the Authorize button of Swagger UI? | `OAuth2PasswordBearer::modify` |
+//! | tell clients which server issues my tokens (RFC 9728)? | [`BearerBuilder::resource`] |
+//! | use error bodies of my own? | `ErrorBody` |
+//! | trust a private certificate authority? | [`BearerBuilder::root_certificate`] |
+//! | use another web framework? | [`Presented::from_authorization`] reads the header, [`Refusal::response`] makes the response of RFC 6750; the example `notes_hyper` uses hyper alone |
+//! | use keys or a denylist of my own? | [`Verifier`], [`KeySource`], [`DenySource`] |
+//! | test my service without a server? | [`TestIssuer`] |
 //!
 //! # Features
 //!

@@ -80,6 +80,13 @@ pub(crate) struct Following {
 }
 
 /// What a client needs to know to obtain a token for this service. OpenAPI descriptions are made from it.
+///
+/// ```
+/// use ficha_resource::TestIssuer;
+///
+/// let oauth2 = TestIssuer::new().oauth2();
+/// assert_eq!(oauth2.description().token_url.as_deref(), Some("https://issuer.test/token"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {
@@ -105,6 +112,23 @@ impl OAuth2PasswordBearer {
     /// Starts a builder that does not read the issuer's metadata. Set the keys ([`BearerBuilder::jwks_url`],
     /// [`BearerBuilder::keys`] or [`BearerBuilder::shared_secret`]), the denylist ([`BearerBuilder::denylist_url`] or
     /// [`BearerBuilder::no_denylist`]) and, for OpenAPI, [`BearerBuilder::token_url`]. `issuer` is the exact text of `iss`.
+    ///
+    /// ```no_run
+    /// # async fn example(secret: String) -> Result<(), ficha_resource::BuildError> {
+    /// use ficha_resource::OAuth2PasswordBearer;
+    ///
+    /// let oauth2 = OAuth2PasswordBearer::by_hand("https://auth.example.com")
+    ///     .audience("notes")
+    ///     .credentials("notes-api", secret)
+    ///     .jwks_url("https://auth.example.com/.well-known/jwks.json")
+    ///     .denylist_url("https://auth.example.com/denylist")
+    ///     .token_url("https://auth.example.com/token")
+    ///     .build()
+    ///     .await?;
+    /// # drop(oauth2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn by_hand(issuer: impl Into<String>) -> BearerBuilder {
         BearerBuilder::new(issuer.into(), false)
     }
@@ -163,6 +187,18 @@ impl OAuth2PasswordBearer {
     /// Looks again at what can have changed since a token was verified: the time, its key, the denylist and its
     /// freshness. For whatever outlives a request, such as a stream or a WebSocket. It takes less than a microsecond, and
     /// never waits.
+    ///
+    /// ```
+    /// use ficha_resource::{TestIssuer, VerifyError};
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let (oauth2, token) = (issuer.oauth2(), issuer.token().sign());
+    /// let verified = oauth2.verify_now(&token).unwrap();
+    /// assert_eq!(oauth2.recheck(&verified), Ok(()));
+    ///
+    /// issuer.revoke(&token);
+    /// assert_eq!(oauth2.recheck(&verified), Err(VerifyError::Denied));
+    /// ```
     pub fn recheck(&self, verified: &Verified) -> Result<(), VerifyError> {
         self.decide_again(verified, None)
     }

@@ -28,6 +28,12 @@ pub struct Presented<'a> {
 /// A proof that the caller holds the key to which its token is bound. There is no kind of proof yet, so no value of this
 /// type can exist: every token is a bearer token (RFC 6750). DPoP (RFC 9449) and client certificates (RFC 8705) will be
 /// kinds of it.
+///
+/// ```
+/// use ficha_resource::Presented;
+///
+/// assert!(Presented::bearer("eyJ0eXAiOi…").proof.is_none());
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Proof<'a> {

@@ -3,6 +3,15 @@
 use std::fmt;
 
 /// Why a service can't decide about tokens at the moment.
+///
+/// ```
+/// use ficha_resource::{NotReady, TestIssuer};
+///
+/// let issuer = TestIssuer::new();
+/// issuer.set_stale(true);
+/// let readiness = issuer.oauth2().readiness();
+/// assert_eq!(readiness.reasons(), [NotReady::LeaseOver]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotReady {
@@ -42,6 +51,18 @@ pub struct Readiness {
 ///
 /// One issuer that can't be reached must not take the whole service down, so the service is ready if the tokens of at
 /// least one can be checked.
+///
+/// ```
+/// use ficha_resource::{OAuth2PasswordBearer, TestIssuer};
+///
+/// let (staff, guests) = (TestIssuer::named("https://staff.test"), TestIssuer::named("https://guests.test"));
+/// let both = OAuth2PasswordBearer::any_of([staff.oauth2(), guests.oauth2()]);
+/// guests.set_stale(true);
+/// let readiness = both.readiness();
+/// assert!(readiness.is_ready());
+/// let not_ready: Vec<_> = readiness.not_ready().map(|issuer| issuer.issuer()).collect();
+/// assert_eq!(not_ready, ["https://guests.test"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuersReadiness {
     issuers: Vec<Readiness>,

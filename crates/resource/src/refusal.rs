@@ -12,6 +12,16 @@ use crate::error::VerifyError;
 const STOPPED_RETRY: Duration = Duration::from_secs(10);
 
 /// Why a request is refused. The messages contain nothing from the token.
+///
+/// ```
+/// use ficha_resource::{Refusal, VerifyError};
+///
+/// let status = |refusal: Refusal| refusal.response("notes").status();
+/// assert_eq!(status(Refusal::Missing), 401);
+/// assert_eq!(status(VerifyError::Denied.into()), 401);
+/// assert_eq!(status(Refusal::InsufficientScope { required: "notes:write".to_owned() }), 403);
+/// assert_eq!(status(VerifyError::Stopped.into()), 503);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

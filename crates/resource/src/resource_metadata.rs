@@ -12,6 +12,14 @@ use crate::remote::address;
 /// [`path`](Self::path) says where to serve it: as JSON, to everybody, for GET.
 ///
 /// [`OAuth2PasswordBearer::resource_metadata`]: crate::OAuth2PasswordBearer::resource_metadata
+///
+/// ```
+/// use ficha_resource::ResourceMetadata;
+///
+/// let metadata = ResourceMetadata::new("https://api.example.com/notes", "https://auth.example.com");
+/// assert_eq!(metadata.path(), "/.well-known/oauth-protected-resource/notes");
+/// assert!(metadata.json().contains(r#""authorization_servers":["https://auth.example.com"]"#));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ResourceMetadata {

@@ -3,6 +3,28 @@
 use ficha_token::Scope;
 
 /// The scope that a handler requires. [`scopes!`](crate::scopes) defines a type for each scope of a service.
+///
+/// Implement it yourself for a rule that a tuple can't express:
+///
+/// ```
+/// use ficha_resource::{RequiredScope, Scope};
+///
+/// /// Reading is allowed to readers and to administrators.
+/// struct MayRead;
+///
+/// impl RequiredScope for MayRead {
+///     fn names() -> Vec<&'static str> {
+///         vec!["notes:read"]
+///     }
+///
+///     fn allows(granted: &Scope) -> bool {
+///         granted.contains("notes:read") || granted.contains("notes:admin")
+///     }
+/// }
+///
+/// let granted: Scope = "notes:admin".parse().unwrap();
+/// assert!(MayRead::allows(&granted));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a scope",
     note = "define scopes with `ficha_resource::scopes! {{ NotesRead = \"notes:read\"; }}`, and write `Bearer<NotesRead>`",
@@ -17,6 +39,12 @@ pub trait RequiredScope: 'static {
 }
 
 /// No particular scope: any valid token may pass.
+///
+/// ```
+/// use ficha_resource::{AnyScope, RequiredScope, Scope};
+///
+/// assert!(AnyScope::allows(&Scope::empty()));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct AnyScope;
 
@@ -50,6 +78,13 @@ all_of!(A, B, C);
 all_of!(A, B, C, D);
 
 /// The role that a handler requires. [`roles!`](crate::roles) defines a type for each role.
+///
+/// ```
+/// use ficha_resource::RequiredRole;
+///
+/// ficha_resource::roles! { Editor = "editor"; }
+/// assert_eq!(Editor::NAME, "editor");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a role",
     note = "define it with `ficha_resource::roles! {{ Editor = \"editor\"; }}`, and write `HasRole<Editor>`"
@@ -61,6 +96,13 @@ pub trait RequiredRole: 'static {
 
 /// True if `name` is a valid scope token (RFC 6749 §3.3): not empty, and without spaces, double quotes, backslashes,
 /// control and non-ASCII characters.
+///
+/// ```
+/// use ficha_resource::is_scope_name;
+///
+/// assert!(is_scope_name("notes:read"));
+/// assert!(!is_scope_name("notes:read notes:write"));
+/// ```
 pub const fn is_scope_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut position = 0;

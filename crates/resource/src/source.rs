@@ -8,6 +8,8 @@ use std::time::Duration;
 use ficha_token::{DenyId, VerifyingKey};
 
 /// The result of [`KeySource::find`].
+///
+/// See the example at [`Verifier`](crate::Verifier).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum KeyLookup {
@@ -25,6 +27,8 @@ pub enum KeyLookup {
 }
 
 /// Where verification keys come from.
+///
+/// See the example at [`Verifier`](crate::Verifier).
 pub trait KeySource: Send + Sync + 'static {
     /// Looks up the key with this `kid`. This must not wait; a source that fetches keys does so in the background.
     fn find(&self, kid: &str) -> KeyLookup;
@@ -35,6 +39,8 @@ pub trait KeySource: Send + Sync + 'static {
 }
 
 /// The result of [`DenySource::look_up`].
+///
+/// See the example at [`Verifier`](crate::Verifier).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DenyVerdict {
@@ -52,6 +58,8 @@ pub enum DenyVerdict {
 }
 
 /// Where the denylist comes from.
+///
+/// See the example at [`Verifier`](crate::Verifier).
 pub trait DenySource: Send + Sync + 'static {
     /// Looks up the ids of a token: its `jti`, its `sid` and its key. `now` is in Unix seconds; entries whose `until`
     /// is not later than `now` no longer count.
@@ -99,6 +107,18 @@ pub trait DenySource: Send + Sync + 'static {
 }
 
 /// What to do with an otherwise valid token when the denylist is stale, that is, too old to be relied on.
+///
+/// ```
+/// use ficha_resource::{OnStale, TestIssuer, VerifyError};
+///
+/// let issuer = TestIssuer::new();
+/// let (strict, token) = (issuer.oauth2(), issuer.token().sign());
+/// let lenient = strict.clone().on_stale(OnStale::Accept);
+///
+/// issuer.set_stale(true);
+/// assert!(matches!(strict.verify_now(&token), Err(VerifyError::Stale { .. })));
+/// assert!(lenient.verify_now(&token).is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnStale {

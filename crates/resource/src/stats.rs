@@ -12,6 +12,13 @@ use prometheus_client::registry::Registry;
 use crate::cache::CacheStats;
 
 /// Statistics about one issuer. Counters begin at the start of the process.
+///
+/// ```
+/// use ficha_resource::TestIssuer;
+///
+/// let text = TestIssuer::new().oauth2().stats().prometheus();
+/// assert!(text.contains("ficha_resource_ready{issuer=\"https://issuer.test\"} 1\n"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -37,6 +44,14 @@ pub struct Stats {
 }
 
 /// The denylist's part of [`Stats`].
+///
+/// ```
+/// # fn example(oauth2: &ficha_resource::OAuth2PasswordBearer) {
+/// if let Some(denylist) = oauth2.stats().denylist {
+///     println!("{} denied ids, read {:?} ago", denylist.entries, denylist.staleness);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DenylistStats {

@@ -5,6 +5,17 @@ use std::fmt;
 use ficha_token::{AccessClaims, DenyId, VerifyingKey};
 
 /// A token that was valid when it was checked.
+///
+/// ```
+/// use ficha_resource::TestIssuer;
+///
+/// let issuer = TestIssuer::new();
+/// let token = issuer.token().scope("notes:read").roles(["editor"]).sign();
+/// let verified = issuer.oauth2().verify_now(&token).unwrap();
+/// assert!(verified.claims.scope.contains("notes:read"));
+/// assert_eq!(verified.claims.roles, ["editor"]);
+/// assert_eq!(verified.token(), token);
+/// ```
 pub struct Verified {
     /// The token's claims.
     pub claims: AccessClaims,

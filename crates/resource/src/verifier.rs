@@ -16,6 +16,14 @@ use crate::verified::Verified;
 pub(crate) const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 /// What a [`Verifier`] expects of tokens, and how much memory it may use for its cache.
+///
+/// ```
+/// use ficha_resource::{Algorithm, Expected, VerifierSettings};
+///
+/// let expected = Expected::new("https://auth.example.com", ["notes"], [Algorithm::ES256]);
+/// let settings = VerifierSettings::new(expected).with_cache_bytes(8 * 1024 * 1024);
+/// assert_eq!(settings.cache_bytes, 8_388_608);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct VerifierSettings {

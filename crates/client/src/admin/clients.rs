@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{AdminClient, AdminError, Body, Page, ShownOnce, segment};
 
 /// What a client may ask for: some scopes, or whatever the user has.
+///
+/// See the example at [`AdminClient::create_client`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum ClientScopes {
@@ -16,6 +18,8 @@ pub enum ClientScopes {
 }
 
 /// The text `any`.
+///
+/// See the example at [`AdminClient::change_client`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnyScope {
@@ -30,6 +34,8 @@ impl Default for ClientScopes {
 }
 
 /// A client.
+///
+/// See the example at [`AdminClient::create_client`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Client {
@@ -62,6 +68,8 @@ pub struct Client {
 }
 
 /// A secret of a client, without the secret itself.
+///
+/// See the example at [`AdminClient::create_client`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ClientSecret {
@@ -76,6 +84,8 @@ pub struct ClientSecret {
 }
 
 /// A client to be created.
+///
+/// See the example at [`AdminClient::create_client`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NewClient {
     /// The `client_id`.
@@ -97,6 +107,8 @@ pub struct NewClient {
 }
 
 /// A client that was created.
+///
+/// See the example at [`AdminClient::create_client`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct CreatedClient {
@@ -108,6 +120,8 @@ pub struct CreatedClient {
 }
 
 /// What is changed about a client; `None` leaves it as it is.
+///
+/// See the example at [`AdminClient::change_client`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ClientChange {
     /// The whole list.
@@ -134,6 +148,8 @@ pub struct ClientChange {
 }
 
 /// A client after a change.
+///
+/// See the example at [`AdminClient::change_client`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ChangedClient {
@@ -146,6 +162,8 @@ pub struct ChangedClient {
 }
 
 /// What a purge of the keys did.
+///
+/// See the example at [`AdminClient::purge_keys`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct PurgedKeys {
@@ -155,6 +173,8 @@ pub struct PurgedKeys {
 }
 
 /// Whether a scope must be declared before.
+///
+/// See the example at [`AdminClient::declare_scope`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Declared {
     /// It is declared, or described anew.
@@ -166,6 +186,8 @@ pub enum Declared {
 }
 
 /// What became of a client's sessions.
+///
+/// See the example at [`AdminClient::delete_client`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ClientDeleted {
@@ -174,6 +196,8 @@ pub struct ClientDeleted {
 }
 
 /// A secret that was added.
+///
+/// See the example at [`AdminClient::add_client_secret`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct AddedSecret {
@@ -185,6 +209,8 @@ pub struct AddedSecret {
 }
 
 /// What becomes of the secrets that a client has when it gets another.
+///
+/// See the example at [`AdminClient::add_client_secret`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherSecrets<'a> {
     /// They stay valid. A client has at most two that are.
@@ -196,6 +222,8 @@ pub enum OtherSecrets<'a> {
 }
 
 /// A declared scope.
+///
+/// See the example at [`AdminClient::declare_scope`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Scope {
@@ -206,6 +234,8 @@ pub struct Scope {
 }
 
 /// A key, without its private part.
+///
+/// See the example at [`AdminClient::rotate_key`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Key {
@@ -228,6 +258,8 @@ pub struct Key {
 }
 
 /// A key that was published.
+///
+/// See the example at [`AdminClient::rotate_key`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RotatedKey {
@@ -254,21 +286,64 @@ impl AdminClient {
     }
 
     /// Creates a client.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, ClientScopes, NewClient};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let app = NewClient {
+    ///     id: "notes-app".to_owned(),
+    ///     public: true,
+    ///     grants: vec!["password".to_owned(), "refresh_token".to_owned()],
+    ///     scopes: ClientScopes::Only(vec!["notes:read".to_owned()]),
+    ///     audience: Some("notes".to_owned()),
+    ///     ..NewClient::default()
+    /// };
+    /// let created = admin.create_client(&app).await?;
+    /// assert!(created.secret.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn create_client(&self, new: &NewClient) -> Result<CreatedClient, AdminError> {
         self.create("clients", new).await
     }
 
     /// Changes a client. If it loses rights, its sessions end.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, AnyScope, ClientChange, ClientScopes};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let change = ClientChange { scopes: Some(ClientScopes::Any(AnyScope::Any)), ..ClientChange::default() };
+    /// println!("{:?}", admin.change_client("notes-app", &change).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn change_client(&self, id: &str, change: &ClientChange) -> Result<ChangedClient, AdminError> {
         self.send(Method::PATCH, &format!("clients/{}", segment(id)), &[], Some(change), None).await
     }
 
     /// Ends a client's sessions, and deletes it.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// println!("{:?}", admin.delete_client("notes-app").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn delete_client(&self, id: &str) -> Result<ClientDeleted, AdminError> {
         self.send(Method::DELETE, &format!("clients/{}", segment(id)), &[], None::<&()>, None).await
     }
 
     /// Gives a client another secret, which expires at this time (RFC 3339) if one is given.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, OtherSecrets};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let others = OtherSecrets::KeepUntil("2027-01-01T00:00:00Z");
+    /// println!("{:?}", admin.add_client_secret("notes-api", None, others).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn add_client_secret(
         &self,
         id: &str,
@@ -297,6 +372,17 @@ impl AdminClient {
     }
 
     /// Declares a scope, or describes it.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, Declared};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// admin.declare_scope("notes:read", "Read your notes", Declared::No).await?;
+    /// for scope in admin.scopes().await? {
+    ///     println!("{scope:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn declare_scope(&self, name: &str, description: &str, declared: Declared) -> Result<Scope, AdminError> {
         let body = serde_json::json!({ "description": description }).to_string().into_bytes();
         let condition = match declared {
@@ -320,11 +406,28 @@ impl AdminClient {
     }
 
     /// Publishes a new signing key.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// println!("{:?}", admin.rotate_key().await?);
+    /// println!("{:?}", admin.keys().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn rotate_key(&self) -> Result<RotatedKey, AdminError> {
         self.send(Method::POST, "keys/rotate", &[], None::<&()>, None).await
     }
 
     /// Replaces all keys, and ends every session: that of these tokens as well.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// println!("{:?}", admin.purge_keys().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn purge_keys(&self) -> Result<PurgedKeys, AdminError> {
         let body = serde_json::json!({ "confirm": "purge" });
         self.send(Method::POST, "keys/purge", &[], Some(&body), None).await

@@ -11,6 +11,8 @@ pub const CSV: &str = "text/csv";
 pub const JSON_LINES: &str = "application/jsonl";
 
 /// Work of many transactions, which any server goes on with.
+///
+/// See the example at [`AdminClient::import_users`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Job {
@@ -43,6 +45,8 @@ pub struct Job {
 }
 
 /// Who began a job.
+///
+/// See the example at [`AdminClient::import_users`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobActor {
@@ -53,6 +57,8 @@ pub struct JobActor {
 }
 
 /// What could not be imported.
+///
+/// See the example at [`AdminClient::import_users`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobReport {
@@ -63,6 +69,8 @@ pub struct JobReport {
 }
 
 /// A line that could not be used.
+///
+/// See the example at [`AdminClient::import_users`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobReportLine {
@@ -79,6 +87,23 @@ pub(super) struct Accepted {
 
 impl AdminClient {
     /// Imports users from a file of this type ([`CSV`] or [`JSON_LINES`]). Returns the id of the job that does it.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ficha_client::admin::{AdminClient, CSV};
+    /// # async fn example(admin: AdminClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = admin.import_users(CSV, std::fs::read("users.csv")?).await?;
+    /// let job = loop {
+    ///     let job = admin.job(&id).await?;
+    ///     if job.finished_at.is_some() {
+    ///         break job;
+    ///     }
+    ///     tokio::time::sleep(Duration::from_secs(1)).await;
+    /// };
+    /// println!("{} of {} imported, {} failed", job.done, job.total, job.failed);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn import_users(&self, kind: &'static str, file: Vec<u8>) -> Result<String, AdminError> {
         let accepted: Accepted = self.upload("users/import", kind, file).await?;
         Ok(accepted.job)

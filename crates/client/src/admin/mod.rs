@@ -44,6 +44,28 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(120);
 ///
 /// The source's client must carry the flag `own_scopes`, as `ficha-cli` does, and its session must have been asked for with
 /// one of the server's own scopes, such as `ficha:sessions`. A token that the server refuses is replaced once.
+///
+/// ```no_run
+/// # async fn example(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use ficha_client::TokenSource;
+/// use ficha_client::admin::{AdminClient, SessionFilter};
+///
+/// let tokens = TokenSource::builder("https://auth.example.com", "ficha-cli").scope("ficha:sessions").build()?;
+/// tokens.login("root", password).await?;
+/// let admin = AdminClient::new(tokens)?;
+///
+/// let alice = SessionFilter::new().with("user", "alice").with("state", "live");
+/// for session in admin.sessions(&alice, None, 50).await?.items {
+///     let revoked = admin.revoke_session(&session.id, Some(Duration::from_secs(2))).await?;
+///     for service in revoked.receipt.into_iter().flat_map(|receipt| receipt.services) {
+///         println!("{}: {} after {:?} ms", service.service, service.state, service.after_ms);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     source: TokenSource,
@@ -78,6 +100,24 @@ impl AdminClient {
     }
 
     /// A page of sessions, the newest first. `after` is the `next` of the previous page.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, SessionFilter};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let (filter, mut after) = (SessionFilter::new().with("state", "live"), None);
+    /// loop {
+    ///     let page = admin.sessions(&filter, after.as_deref(), 200).await?;
+    ///     for session in &page.items {
+    ///         println!("{} {}", session.id, session.client_id);
+    ///     }
+    ///     after = page.next;
+    ///     if after.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn sessions(
         &self,
         filter: &SessionFilter,
@@ -120,6 +160,20 @@ impl AdminClient {
 
     /// Ends all sessions that a filter fits, unless there are more than `expected` by now: the number that
     /// [`AdminClient::count_sessions_to_revoke`] gave.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, SessionFilter};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let filter = SessionFilter::new().with("client", "notes-app");
+    /// let expected = admin.count_sessions_to_revoke(&filter, false).await?;
+    /// let revoked = admin.revoke_sessions(&filter, false, expected, None).await?;
+    /// match revoked.job {
+    ///     Some(job) => println!("job {job} ends them"),
+    ///     None => println!("{} sessions ended", revoked.revoked),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn revoke_sessions(
         &self,
         filter: &SessionFilter,
@@ -135,6 +189,16 @@ impl AdminClient {
     }
 
     /// Who follows the denylist.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// for server in admin.resource_servers().await?.items {
+    ///     println!("{server:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn resource_servers(&self) -> Result<ResourceServers, AdminError> {
         self.get("resource-servers", &[]).await
     }
@@ -150,6 +214,17 @@ impl AdminClient {
     }
 
     /// A page of the events after a number, the newest first; `previous` is where the next such page begins.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let filter = [("user".to_owned(), "alice".to_owned())];
+    /// for event in admin.events(&filter, None, 50).await?.items {
+    ///     println!("{event:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn events_after(
         &self,
         filter: &[(String, String)],
@@ -163,6 +238,14 @@ impl AdminClient {
     }
 
     /// The user whose session this is. It needs the scope `ficha:account`.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// println!("{:?}", admin.me().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn me(&self) -> Result<Me, AdminError> {
         self.get("me", &[]).await
     }

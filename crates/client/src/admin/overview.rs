@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::{AdminClient, AdminError};
 
 /// The state of the whole.
+///
+/// See the example at [`AdminClient::overview`].
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Overview {
@@ -20,6 +22,8 @@ pub struct Overview {
 }
 
 /// What happened in a minute, on all servers.
+///
+/// See the example at [`AdminClient::overview`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Minute {
@@ -36,6 +40,8 @@ pub struct Minute {
 }
 
 /// Something that needs attention.
+///
+/// See the example at [`AdminClient::overview`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Attention {
@@ -49,6 +55,14 @@ pub struct Attention {
 
 impl AdminClient {
     /// The state of the whole, with so many of the last minutes.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// println!("{:?}", admin.overview(60).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn overview(&self, minutes: u32) -> Result<Overview, AdminError> {
         self.get("overview", &[("minutes".to_owned(), minutes.to_string())]).await
     }

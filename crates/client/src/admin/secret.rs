@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 /// A secret or one-time password that the server shows only in this answer. `Debug` hides it, and its memory is wiped.
+///
+/// See the example at [`AdminClient::create_user`](super::AdminClient::create_user).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ShownOnce(Zeroizing<String>);
 

@@ -6,6 +6,18 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 
 /// Why a request failed.
+///
+/// ```no_run
+/// # use ficha_client::admin::{AdminClient, AdminError};
+/// # async fn example(admin: AdminClient) {
+/// match admin.session("4cd5b2d5-8f1e-4a7e-9d3b-0c7c0a4c1f00").await {
+///     Ok(session) => println!("{}", session.state),
+///     Err(AdminError::Refused(problem)) => println!("{} ({})", problem.detail, problem.status),
+///     Err(AdminError::Client(error)) => println!("{error}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
@@ -18,6 +30,8 @@ pub enum AdminError {
 }
 
 /// Why the server refused a request (RFC 9457).
+///
+/// See the example at [`AdminError`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Problem {
@@ -36,6 +50,8 @@ pub struct Problem {
 }
 
 /// A field that is wrong.
+///
+/// See the example at [`AdminError`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct FieldProblem {
@@ -52,6 +68,8 @@ impl std::fmt::Display for Problem {
 }
 
 /// A page of a list, the newest first.
+///
+/// See the example at [`AdminClient::sessions`](super::AdminClient::sessions).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Page<T> {
@@ -65,6 +83,13 @@ pub struct Page<T> {
 
 /// Which sessions are wanted: those that fit all of it. The names are the parameters of `GET /api/v1/sessions`; the server
 /// refuses others.
+///
+/// ```
+/// use ficha_client::admin::SessionFilter;
+///
+/// let filter = SessionFilter::new().with("user", "alice").with("state", "live");
+/// assert_ne!(filter, SessionFilter::new());
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter(Vec<(String, String)>);
 
@@ -97,6 +122,8 @@ impl SessionFilter {
 }
 
 /// A session.
+///
+/// See the example at [`AdminClient::sessions`](super::AdminClient::sessions).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Session {
@@ -139,6 +166,8 @@ pub struct Session {
 }
 
 /// A user, by id and name.
+///
+/// See the example at [`AdminClient::sessions`](super::AdminClient::sessions).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserName {
@@ -149,6 +178,8 @@ pub struct UserName {
 }
 
 /// The end of a session.
+///
+/// See the example at [`AdminClient::sessions`](super::AdminClient::sessions).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Ended {
@@ -161,6 +192,8 @@ pub struct Ended {
 }
 
 /// Who ended a session.
+///
+/// See the example at [`AdminClient::sessions`](super::AdminClient::sessions).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct EndedBy {
@@ -182,6 +215,8 @@ pub(super) struct Matched {
 }
 
 /// What a revocation did.
+///
+/// See the example at [`AdminClient::revoke_sessions`](super::AdminClient::revoke_sessions).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Revoked {
@@ -200,6 +235,8 @@ pub struct Revoked {
 }
 
 /// Who refuses what was revoked.
+///
+/// See the example at [`AdminClient`](super::AdminClient).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Receipt {
@@ -214,6 +251,8 @@ pub struct Receipt {
 }
 
 /// How one resource server stands to a revocation.
+///
+/// See the example at [`AdminClient`](super::AdminClient).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServiceReceipt {
@@ -232,6 +271,8 @@ pub struct ServiceReceipt {
 }
 
 /// Who follows the denylist.
+///
+/// See the example at [`AdminClient::resource_servers`](super::AdminClient::resource_servers).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ResourceServers {
@@ -244,6 +285,8 @@ pub struct ResourceServers {
 }
 
 /// A resource server.
+///
+/// See the example at [`AdminClient::resource_servers`](super::AdminClient::resource_servers).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ResourceServer {
@@ -272,6 +315,8 @@ pub struct ResourceServer {
 }
 
 /// An event of the log.
+///
+/// See the example at [`AdminClient::events_after`](super::AdminClient::events_after).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -300,6 +345,8 @@ pub struct Event {
 }
 
 /// Who did it.
+///
+/// See the example at [`AdminClient::events_after`](super::AdminClient::events_after).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct EventActor {
@@ -312,6 +359,8 @@ pub struct EventActor {
 }
 
 /// The user whose session it is.
+///
+/// See the example at [`AdminClient::me`](super::AdminClient::me).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Me {

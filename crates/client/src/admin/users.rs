@@ -9,6 +9,8 @@ use super::types::Receipt;
 use super::{AdminClient, AdminError, Page, ShownOnce, segment, waiting};
 
 /// A user.
+///
+/// See the example at [`AdminClient::create_user`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {
@@ -31,6 +33,8 @@ pub struct User {
 }
 
 /// A user to be created. Without `password` and `password_hash`, the server makes a one-time password.
+///
+/// See the example at [`AdminClient::create_user`].
 #[derive(Clone, Default, Serialize)]
 pub struct NewUser {
     /// What they type to log in.
@@ -60,6 +64,8 @@ impl std::fmt::Debug for NewUser {
 }
 
 /// A user who was created.
+///
+/// See the example at [`AdminClient::create_user`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct CreatedUser {
@@ -71,6 +77,8 @@ pub struct CreatedUser {
 }
 
 /// What is changed about a user; `None` leaves it as it is.
+///
+/// See the example at [`AdminClient::change_user`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct UserChange {
     /// `Some(None)` removes it.
@@ -91,6 +99,8 @@ pub struct UserChange {
 }
 
 /// A user after a change.
+///
+/// See the example at [`AdminClient::change_user`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ChangedUser {
@@ -105,6 +115,8 @@ pub struct ChangedUser {
 }
 
 /// What something that was done to a user has done.
+///
+/// See the example at [`AdminClient::act_on_user`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct UserAction {
@@ -138,11 +150,33 @@ impl AdminClient {
     }
 
     /// Creates a user.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, NewUser};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let alice = NewUser { name: "alice".to_owned(), scopes: vec!["notes:read".to_owned()], ..NewUser::default() };
+    /// let created = admin.create_user(&alice).await?;
+    /// if let Some(password) = created.password {
+    ///     println!("one-time password: {}", password.expose());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn create_user(&self, new: &NewUser) -> Result<CreatedUser, AdminError> {
         self.create("users", new).await
     }
 
     /// Changes a user, all at once. Sessions with more rights than they then have end.
+    ///
+    /// ```no_run
+    /// # use ficha_client::admin::{AdminClient, AdminError, UserChange};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let change = UserChange { scopes: Some(vec!["notes:read".to_owned()]), ..UserChange::default() };
+    /// let changed = admin.change_user("alice", &change).await?;
+    /// println!("{} sessions had more rights, and ended", changed.revoked);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn change_user(&self, who: &str, change: &UserChange) -> Result<ChangedUser, AdminError> {
         self.send(Method::PATCH, &format!("users/{}", segment(who)), &[], Some(change), None).await
     }
@@ -164,6 +198,16 @@ impl AdminClient {
     }
 
     /// Does something to a user: `disable`, `enable`, `unlock`, `revoke-sessions` or `erase`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ficha_client::admin::{AdminClient, AdminError};
+    /// # async fn example(admin: AdminClient) -> Result<(), AdminError> {
+    /// let done = admin.act_on_user("alice", "disable", Some(Duration::from_secs(2))).await?;
+    /// println!("{} sessions ended; refused everywhere: {:?}", done.revoked, done.receipt.map(|receipt| receipt.complete));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn act_on_user(&self, who: &str, action: &str, wait: Option<Duration>) -> Result<UserAction, AdminError> {
         let path = format!("users/{}/{}", segment(who), segment(action));
         self.send(Method::POST, &path, &waiting(wait), None::<&()>, wait).await

@@ -12,6 +12,14 @@ use super::error_body::ErrorBody;
 use crate::refusal::{ErrorResponse, Refusal};
 
 /// The realm of a challenge (RFC 9110 §11.5). Clones are cheap.
+///
+/// ```
+/// use ficha_resource::{BearerGuard, Realm, TestIssuer};
+///
+/// let realm = Realm::from("notes");
+/// let guard = BearerGuard::from(&TestIssuer::new().oauth2()).realm(realm);
+/// # drop(guard);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Realm(Arc<str>);
 
@@ -20,6 +28,16 @@ pub struct Realm(Arc<str>);
 /// The body is `{"error":…,"error_description":…}` unless an [`ErrorBody`] replaces it. For a request without a token
 /// the challenge has no error code (RFC 6750 §3.1). Its body says `invalid_request`: of the three registered codes, the
 /// only one that does not make a client discard its token.
+///
+/// ```
+/// use actix_web::ResponseError;
+/// use ficha_resource::{BearerError, Refusal};
+///
+/// let error = BearerError::new("notes", Refusal::MissingRole { required: "editor".to_owned() });
+/// assert_eq!(error.status(), 403);
+/// let response = error.error_response();
+/// assert!(response.headers().contains_key("www-authenticate"));
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{refusal}")]
 pub struct BearerError {

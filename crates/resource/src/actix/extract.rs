@@ -183,6 +183,8 @@ impl<S, C> fmt::Debug for MaybeBearer<S, C> {
 }
 
 /// The future of an extractor. It is ready at once unless a key is being fetched.
+///
+/// actix-web awaits it, so a service never names it: see the example at [`Bearer`].
 pub struct Extraction<T>(Inner<T>);
 
 enum Inner<T> {

@@ -24,6 +24,25 @@ use crate::verified::Verified;
 /// [`OAuth2PasswordBearer::require`](crate::OAuth2PasswordBearer::require) creates it.
 ///
 /// It reads only the headers, never the body. Put CORS middleware outside it, because a preflight request has no token.
+///
+/// ```
+/// use actix_web::{App, HttpResponse, test, web};
+/// use ficha_resource::TestIssuer;
+///
+/// # actix_web::rt::System::new().block_on(async {
+/// let issuer = TestIssuer::new();
+/// let admin = web::scope("/admin")
+///     .wrap(issuer.oauth2().require("notes:admin"))
+///     .route("/users", web::get().to(HttpResponse::Ok));
+/// let app = test::init_service(App::new().service(admin)).await;
+///
+/// let token = issuer.token().scope("notes:read").sign();
+/// let request = test::TestRequest::get().uri("/admin/users").insert_header(("authorization", format!("Bearer {token}")));
+/// let refused = test::try_call_service(&app, request.to_request()).await;
+/// # let status = refused.map_or_else(|error| error.as_response_error().status_code(), |response| response.status());
+/// # assert_eq!(status, 403);
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 pub struct RequireScopes {
     guard: BearerGuard,
@@ -89,6 +108,8 @@ where
 }
 
 /// The service that [`RequireScopes`] creates.
+///
+/// actix-web makes it, so a service never names it: see the example at [`RequireScopes`].
 pub struct RequireScopesService<S> {
     required: RequireScopes,
     service: Rc<S>,
@@ -104,6 +125,8 @@ type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
 
 pin_project! {
     /// The future of a [`RequireScopesService`]. It allocates only if a key is being fetched.
+    ///
+    /// actix-web awaits it, so a service never names it: see the example at [`RequireScopes`].
     pub struct RequireScopesFuture<F, B> {
         #[pin]
         state: State<F, B>,

@@ -16,6 +16,17 @@ use crate::refusal::{ErrorResponse, Refusal};
 /// The body is `{"error":…,"error_description":…}` unless an [`ErrorBody`] replaces it. For a request without a token
 /// the challenge has no error code (RFC 6750 §3.1). Its body says `invalid_request`: of the three registered codes, the
 /// only one that does not make a client discard its token.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use ficha_resource::Refusal;
+/// use ficha_resource::axum::BearerError;
+///
+/// let error = BearerError::new("notes", Refusal::MissingRole { required: "editor".to_owned() });
+/// let response = error.into_response();
+/// assert_eq!(response.status(), 403);
+/// assert!(response.headers().contains_key("www-authenticate"));
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{refusal}")]
 pub struct BearerError {

@@ -28,6 +28,22 @@ const DEFAULT_REALM: &str = "api";
 
 /// Checks the bearer token of a request: what the extractors take from the router's state. Clones are cheap and share the
 /// verifier.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use ficha_resource::axum::{Bearer, BearerGuard};
+/// use ficha_resource::{OnStale, TestIssuer};
+///
+/// async fn me(user: Bearer) -> String {
+///     user.claims.sub.to_string()
+/// }
+///
+/// // Reading still works while the authorization server is down.
+/// let guard = BearerGuard::from(&TestIssuer::new().oauth2()).realm("archive").on_stale(OnStale::Accept);
+/// let router: Router = Router::new().route("/me", get(me)).with_state(guard);
+/// # drop(router);
+/// ```
 #[derive(Debug, Clone)]
 pub struct BearerGuard {
     tokens: Tokens,

@@ -28,6 +28,17 @@ use crate::verified::Verified;
 /// It reads only the headers, never the body. Put CORS layers outside it, because a preflight request has no token. With
 /// axum, use `Router::route_layer`, or `nest` the router: `Router::layer` guards the fallback as well, and unknown paths of a
 /// merged router would be 401 instead of 404.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use ficha_resource::TestIssuer;
+/// use ficha_resource::axum::BearerGuard;
+///
+/// let guard = BearerGuard::from(&TestIssuer::new().oauth2());
+/// let admin: Router = Router::new().route("/users", get(async || "all of them")).route_layer(guard.require("notes:admin"));
+/// # drop(admin);
+/// ```
 #[derive(Debug, Clone)]
 pub struct RequireScopes {
     guard: BearerGuard,
@@ -35,6 +46,8 @@ pub struct RequireScopes {
 }
 
 /// The service that [`RequireScopes`] puts in front of another one.
+///
+/// The router makes it, so a service never names it: see the example at [`RequireScopes`].
 #[derive(Debug, Clone)]
 pub struct RequireScopesService<S> {
     required: RequireScopes,

@@ -1,11 +1,12 @@
 //! Events are written in the transaction of what they record, and get their numbers afterwards.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
 use ficha_store::{
-    Cause, ChainEnd, Commitment, DatabaseKind, EventActor, EventFilter, EventKind, EventRecord, NewEvent, Numbered,
-    RevokeReason, SessionFilter, Store, StoreError, on_both_databases,
+    Cause, ChainEnd, Commitment, DatabaseKind, EndedBy, EventActor, EventFilter, EventKind, EventRecord, NewEvent,
+    Numbered, RevokeReason, SessionFilter, Store, StoreError, on_both_databases,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -226,6 +227,19 @@ on_both_databases! {
     }
 
     /// An event must not be copied to the log as it was before, and found nowhere meanwhile.
+    /// Requests read the clock before they record an event, and those that run at once record them in any order.
+    async fn who_ended_a_session_is_known_when_a_later_event_was_recorded_before(db: TestDatabase) {
+        let store = db.store().await;
+        let session = sessions(&store, 1).await.remove(0);
+        let later = NewEvent::new(EventKind::LoginSucceeded, &cause_at(NOW * 1_000 + 7));
+        store.record_events(&[later]).await.unwrap();
+        revoke(&store, session.id, RevokeReason::Admin, NOW).await.unwrap();
+        let tester = |ended: &HashMap<Uuid, EndedBy>| ended.get(&session.id).and_then(|by| by.name.clone());
+        assert_eq!(tester(&store.ended_by(&[session.id]).await.unwrap()).as_deref(), Some("tester"));
+        assert!(number_all(&store).await);
+        assert_eq!(tester(&store.ended_by(&[session.id]).await.unwrap()).as_deref(), Some("tester"), "numbered");
+    }
+
     async fn erasing_waits_for_events_that_get_their_numbers(db: TestDatabase) {
         let (store, numbering) = (db.store().await, db.raw().await);
         let person = id();

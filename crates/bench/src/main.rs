@@ -3,7 +3,7 @@
 //! `cargo run --release -p ficha-bench -- issue` starts a server as a separate process (this executable again), puts it
 //! under load over loopback, measures the limits of the machine in the same run, and writes JSON. `-- verify` does that
 //! for the resource server's library and compares it with other libraries (`peers`), and `-- revoke` for the denylist's
-//! feed, and `-- admin` for the admin API. `-- tables` writes the tables of docs/src/performance.md from the committed JSON.
+//! feed, and `-- admin` for the admin API. `-- tables` writes the tables of docs/src/performance-results.md from the committed JSON.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
 mod admin;
@@ -43,10 +43,10 @@ enum Scenario {
     Revoke(revoke::Options),
     /// The admin API on a large store: lists, counts, a revocation of very many sessions, an import
     Admin(admin::Options),
-    /// Write the tables of the performance page from the JSON files
+    /// Write the tables of the page of measurements from the JSON files
     Tables {
         /// The page
-        #[arg(long, default_value = "docs/src/performance.md")]
+        #[arg(long, default_value = "docs/src/performance-results.md")]
         page: PathBuf,
         /// Where the JSON files are
         #[arg(long, default_value = "crates/bench/results")]

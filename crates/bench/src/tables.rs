@@ -1,4 +1,4 @@
-//! The tables of the performance page, made from the committed JSON.
+//! The tables of the page of measurements, made from the committed JSON.
 
 use std::fmt::Write;
 use std::path::Path;

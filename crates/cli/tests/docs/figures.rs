@@ -6,9 +6,14 @@ use std::collections::BTreeSet;
 use crate::markdown::{pages, repository};
 
 /// The pages of measurements themselves.
-const MEASURED: [&str; 2] = ["docs/src/performance.md", "docs/src/reliability.md"];
+const MEASURED: [&str; 3] = [SUMMARY, RESULTS, "docs/src/reliability.md"];
+const SUMMARY: &str = "docs/src/performance.md";
+const RESULTS: &str = "docs/src/performance-results.md";
 
 const UNITS: [&str; 9] = ["ms", "milliseconds", "µs", "microseconds", "MB", "MiB", "kB", "GB", "per second"];
+
+/// Those of the tables of measurements.
+const UNITS_OF_RESULTS: [&str; 5] = ["s", "ms", "µs", "MB", "kB"];
 
 /// Where a figure comes from.
 enum Source {
@@ -21,14 +26,14 @@ enum Source {
 use Source::{In, OnItsPage};
 
 const SOURCES: [(&str, Source); 21] = [
-    ("19.1 ms", In("docs/src/performance.md", "19.1 ms")),
-    ("0.6 to 1.2 microseconds", In("docs/src/performance.md", "0.59 to 1.21 µs")),
-    ("32 MB", In("docs/src/performance.md", "32 MB")),
-    ("55 kB", In("docs/src/performance.md", "55 kB")),
-    ("283 to 294 ms", In("docs/src/performance.md", "| 283 ms | 294 ms |")),
+    ("19.1 ms", In(SUMMARY, "19.1 ms")),
+    ("0.6 to 1.2 microseconds", In(SUMMARY, "0.59 to 1.21 µs")),
+    ("32 MB", In(SUMMARY, "32 MB")),
+    ("55 kB", In(SUMMARY, "55 kB")),
+    ("283 to 294 ms", In(SUMMARY, "| 283 ms | 294 ms |")),
     // The targets of a revocation and of a list of sessions, for which the page says whether they were met.
-    ("250 ms", In("docs/src/performance.md", "250 ms")),
-    ("50 ms", In("docs/src/performance.md", "50 ms")),
+    ("250 ms", In(RESULTS, "250 ms")),
+    ("50 ms", In(RESULTS, "50 ms")),
     // Constants.
     ("20 ms", In("crates/authority/src/denylist/feed.rs", "from_millis(20)")),
     ("500 ms", In("crates/authority/src/tasks/mod.rs", "from_millis(500)")),
@@ -69,6 +74,51 @@ fn every_figure_has_a_source() {
         }
     }
     assert!(found.len() > 12, "{found:?}");
+}
+
+/// The tables at the beginning of the performance page are those of the measurements, rounded.
+#[test]
+fn the_summary_of_performance_is_that_of_the_measurements() {
+    let read = |page| std::fs::read_to_string(repository().join(page)).unwrap();
+    let (summary, results) = (read(SUMMARY), read(RESULTS));
+    let begins = summary.find("## In short").unwrap();
+    let ends = begins + summary[begins..].find("\n## What").unwrap();
+    let (mut measured, mut compared) = (Vec::new(), 0);
+    for line in results.lines().filter(|line| line.starts_with('|')) {
+        measured.extend(line.split('|').flat_map(quantities));
+    }
+    for line in summary[begins..ends].lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+        // The first says what was measured, and the last with which command.
+        for (number, unit) in cells[1..cells.len() - 1].iter().flat_map(|cell| quantities(cell)) {
+            let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+            let is_it = |(other, its): &(String, String)| {
+                *its == unit && format!("{:.decimals$}", other.parse::<f64>().unwrap()) == number
+            };
+            assert!(measured.iter().any(is_it), "{number}{unit} was not measured: {line}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "{compared}");
+}
+
+/// The numbers of a cell of a table, each with its unit; one without is a rate per second. Of "a to b", both have the unit.
+fn quantities(cell: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let words: Vec<String> = cell.replace("/s", "").replace(',', "").split_whitespace().map(bare_number).collect();
+    for (index, word) in words.iter().enumerate() {
+        if word.parse::<f64>().is_ok() {
+            let to = words.get(index + 1).is_some_and(|next| next == "to");
+            let unit =
+                words.get(index + if to { 3 } else { 1 }).filter(|unit| UNITS_OF_RESULTS.contains(&unit.as_str()));
+            found.push((word.clone(), unit.cloned().unwrap_or_default()));
+        }
+    }
+    found
+}
+
+fn bare_number(word: &str) -> String {
+    word.trim_end_matches([';', ':', ')']).to_owned()
 }
 
 /// Numbers with a unit, outside of code.

@@ -62,7 +62,7 @@ pub fn start(error: &StartError) -> &'static str {
 pub fn admin(error: &AdminError) -> &'static str {
     match error {
         AdminError::Taken { .. } => "choose another name, or change the one that is there with `set`",
-        AdminError::NoSuch { .. } => "look for the right name with `list`",
+        AdminError::NoSuch { .. } => "use a name that `list` shows: `ficha user list`, for example",
         AdminError::OtherSpelling(_) => "repeat the command with this id, or with the name as `list` shows it",
         AdminError::Invalid(_) => "correct it, and run the command again",
         AdminError::Password(error) => policy(error),

@@ -123,8 +123,9 @@ impl InputError {
             Self::Refused { status, .. } => match status {
                 401 => "sign in again with `ficha login --admin`",
                 403 => "sign in as somebody who may do this",
-                404 => "look for the right name with `list`",
-                409 | 412 => "look at it again, and repeat the command",
+                404 => "use a name that `list` shows: `ficha user list`, for example",
+                409 => "look at it again, and repeat the command",
+                412 => "see with `list` or `show` what there is now, and correct the command",
                 429 | 503 => "try again in a moment",
                 _ => "correct what it names, and run the command again",
             },

@@ -134,7 +134,6 @@ impl OAuth2PasswordBearer {
     }
 
     /// Creates one that needs no network.
-    #[allow(dead_code, reason = "only the test issuer makes one this way")]
     pub(crate) fn from_parts(verifier: Verifier, description: Description, denied: Arc<dyn DenySource>) -> Self {
         let following = Following { denied: Some(denied), fixed_keys: 1, ..Following::default() };
         Self::new(Shared { verifier, description, found: Arc::default(), following, task: None }, OnStale::Refuse)

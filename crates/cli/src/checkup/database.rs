@@ -101,8 +101,7 @@ async fn postgres(configuration: &Configuration, store: &Store) -> Result<Vec<Fi
         found.push(Finding::warning("postgres.unverified", what, "add sslmode=verify-full to the URL"));
     }
     if is_superuser {
-        let what =
-            "the server's role is a superuser of PostgreSQL: whoever breaks into the server may do everything there";
+        let what = "the server's role is a superuser of PostgreSQL: an attacker who takes over the server can change every database";
         found.push(Finding::warning("postgres.superuser", what, "create a role of its own"));
     }
     // One for the listener, and two for a command.

@@ -45,7 +45,7 @@ fn in_production(configuration: &Configuration) -> Vec<Finding> {
     if settings.issuer.is_plain_http() {
         found.push(Finding::error(
             "issuer.plain_http",
-            format!("the issuer {issuer} is plain HTTP: clients take every address from it, and there is no console"),
+            format!("the issuer {issuer} is plain HTTP: passwords and tokens are sent unencrypted, and the console is not served"),
             "write https:// into server.issuer, before the first token is issued",
         ));
     }

@@ -235,7 +235,7 @@ fn a_declared_scope_is_not_declared_again_and_the_server_s_own_stay() {
         _ => afar.run(&[command, &at].concat()),
     };
     for (place, name) in [("here", "notes:read"), ("afar", "notes:write")] {
-        says(place, &["scope", "set", name, "--description", "x"]).refused(&["scope", "to do: look"]);
+        says(place, &["scope", "set", name, "--description", "x"]).refused(&["scope", "`list`"]);
         assert_eq!(
             says(place, &["scope", "add", name, "--description", "One"]).good().stdout,
             format!("scope {name} added\n")

@@ -15,9 +15,22 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// A server that reaches its database through a proxy, a server that reaches it directly, and the user alice.
 async fn wired(database: &TestDatabase) -> (Wire, App, App) {
+    wired_with(database, true).await
+}
+
+/// The same, and the first server writes nothing that no request asks for: what is lost next is the answer to a request.
+async fn wired_without_tasks(database: &TestDatabase) -> (Wire, App, App) {
+    wired_with(database, false).await
+}
+
+async fn wired_with(database: &TestDatabase, background: bool) -> (Wire, App, App) {
     let direct = app_with_alice(database).await;
     let wire = Wire::to(database).await;
-    let wired = direct.another_with(database, |options| options.store_url = Some(wire.url())).await;
+    let wired = direct.another_with(database, |options| {
+        options.store_url = Some(wire.url());
+        options.background = background;
+    });
+    let wired = wired.await;
     (wire, wired, direct)
 }
 
@@ -89,7 +102,7 @@ async fn a_server_with_a_silent_database_answers_in_time_and_recovers_by_itself(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_whose_commit_is_not_confirmed_is_503_and_its_retry_gets_the_successor() {
     let Some(database) = TestDatabase::postgres().await else { return };
-    let (wire, app, direct) = wired(&database).await;
+    let (wire, app, direct) = wired_without_tasks(&database).await;
     let first = app.login("alice").await;
     let session = sid(&first.access);
     wire.lose("UPDATE 1");
@@ -112,7 +125,7 @@ async fn a_refresh_whose_commit_is_not_confirmed_is_503_and_its_retry_gets_the_s
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unconfirmed_login_or_revocation_is_503_and_may_be_retried() {
     let Some(database) = TestDatabase::postgres().await else { return };
-    let (wire, app, direct) = wired(&database).await;
+    let (wire, app, direct) = wired_without_tasks(&database).await;
     let tokens = app.login("alice").await;
     wire.lose("COMMIT");
     let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];

@@ -25,7 +25,8 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --
  && install -d -m 0700 -o 10001 -g 10001 /data
 # For `ficha login` to a server with a public certificate. Debian's package would bring the program openssl, too.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/ficha/
+# A release's image has the licences of others, too: packaging/licences writes the file.
+COPY LICENSE* /usr/share/doc/ficha/
 COPY --from=build /out/ficha /usr/local/bin/ficha
 
 USER 10001:10001

@@ -30,10 +30,11 @@ mod tokens;
 mod user_name;
 
 pub use admin::{
-    Actor, Admin, AdminError, Attention, Began, ClientChange, Erased, EventPage, EventQuery, EventSearch, EventsFrom,
-    ImportFormat, JobReport, NewClient, NewClientSecret, NewPassword, NewUser, OtherSecrets, Overview, PageFrom,
-    Purged, Repeatable, RevokeMatching, RevokePreview, RevokedMatching, SearchedState, SessionCount, SessionPage,
-    SessionQuery, SessionSearch, Sight, UserExport, UserPage, UserSearch, key_state, reason_of,
+    Actor, Admin, AdminError, Attention, Began, ChangedClient, ClientChange, Erased, EventPage, EventQuery,
+    EventSearch, EventsFrom, ImportFormat, JobReport, NewClient, NewClientSecret, NewPassword, NewUser, OtherSecrets,
+    Overview, PageFrom, Purged, Repeatable, RevokeMatching, RevokePreview, RevokedMatching, SearchedState,
+    SessionCount, SessionPage, SessionQuery, SessionSearch, Sight, UserExport, UserPage, UserSearch, key_state,
+    reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};

@@ -51,10 +51,15 @@ pub async fn connect(configuration: &Configuration) -> Result<Store, CliError> {
 
 /// Opens the configured database, which must be there: opening a SQLite file that is not would create it.
 pub async fn connect_to_existing(configuration: &Configuration) -> Result<Store, CliError> {
-    match sqlite_path(configuration.store_url.expose()).filter(|path| !Path::new(path).exists()) {
+    match sqlite_path(configuration.store_url.expose()).filter(|path| is_missing(path)) {
         Some(missing) => Err(CliError::NothingThere(missing)),
         None => connect(configuration).await,
     }
+}
+
+/// False as well if nobody may look whether it is there: opening it then says so.
+fn is_missing(path: &str) -> bool {
+    Path::new(path).try_exists().is_ok_and(|is_there| !is_there)
 }
 
 /// Opens it for the server. With `first_start`, an empty database is used even if the files of another one are next to

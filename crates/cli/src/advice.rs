@@ -62,7 +62,7 @@ pub fn start(error: &StartError) -> &'static str {
 pub fn admin(error: &AdminError) -> &'static str {
     match error {
         AdminError::Taken { .. } => "choose another name, or change the one that is there with `set`",
-        AdminError::NoSuch { .. } => "use a name that `list` shows: `ficha user list`, for example",
+        AdminError::NoSuch { kind, .. } => no_such(kind),
         AdminError::OtherSpelling(_) => "repeat the command with this id, or with the name as `list` shows it",
         AdminError::Invalid(_) => "correct it, and run the command again",
         AdminError::Password(error) => policy(error),
@@ -75,6 +75,19 @@ pub fn admin(error: &AdminError) -> &'static str {
         AdminError::ActorEnded => "sign in again with `ficha login --admin`",
         AdminError::Store(error) => store(error),
         AdminError::Keys(error) => start(error),
+    }
+}
+
+/// About something that is not there.
+pub fn no_such(kind: &str) -> &'static str {
+    match kind {
+        "user" => "use a name or an id that `ficha user list` shows",
+        "client" => "use an id that `ficha client list` shows",
+        "secret" => "use an id that `ficha client show` shows",
+        "scope" => "use a name that `ficha scope list` shows",
+        "session" => "use an id that `ficha session list --ended` shows",
+        "job" => "use an id that `ficha job list` shows",
+        _ => "use a name or an id that `list` shows: `ficha user list`, for example",
     }
 }
 
@@ -113,7 +126,9 @@ pub fn client(error: &Error) -> &'static str {
         Error::ClientRefused(_) => {
             "name a public client that may use the password grant with --client; `ficha client list` shows them"
         }
-        Error::InvalidScope(_) => "ask for scopes that both have: `ficha user show`, `ficha client show`",
+        Error::InvalidScope(_) => {
+            "ask for scopes that user and client have (`ficha user show`, `ficha client show`), separated by spaces; for the server's own, run `ficha login --admin`"
+        }
         Error::Busy { .. } => "try again in a moment",
         Error::Network(_) => "check the issuer's address, and that the server is running",
         Error::Refused(_) => "correct what it names",

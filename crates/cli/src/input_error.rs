@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::advice::no_such;
+
 /// Why it can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -32,6 +34,22 @@ pub enum InputError {
         text: String,
         /// The status of its answer.
         status: u16,
+        /// Which kind of problem it was: the last part of its address.
+        kind: String,
+    },
+    /// Nothing is named that a command could change.
+    #[error("nothing was named that is to change")]
+    NothingToChange,
+    /// `--scope` is there, and names none.
+    #[error("--scope is empty")]
+    NoScope,
+    /// A folder that is to be written to.
+    #[error("{} can't be written to: {why}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        why: std::io::Error,
     },
     /// A user or client logs in as fast as their sessions are ended.
     #[error("new sessions begin all the time, so they can't all be ended")]
@@ -115,20 +133,25 @@ impl InputError {
             Self::Filter(_) => "see the filters of the admin API for the names and values that there are",
             Self::NotAnId(_) => "copy the id of the last one from the previous list",
             Self::NotSignedIn(_) | Self::SignedInElsewhere { .. } => {
-                "run `ficha login --admin --issuer URL` with the server's issuer"
+                "run `ficha login --admin --server URL` with the server's issuer"
             }
             Self::NoAdminApi(_) => {
                 "name the origin of the admin API with --admin-origin: the setting admin.origin there"
             }
-            Self::Refused { status, .. } => match status {
+            Self::Refused { status, kind, text } => match status {
                 401 => "sign in again with `ficha login --admin`",
                 403 => "sign in as somebody who may do this",
-                404 => "use a name that `list` shows: `ficha user list`, for example",
+                404 => no_such(text.rsplit(' ').next().unwrap_or_default()),
+                409 if kind == "taken" => "choose another name, or change the one that is there with `set`",
+                409 if kind == "last-administrator" => "give the scope ficha:admin to another enabled user first",
                 409 => "look at it again, and repeat the command",
                 412 => "see with `list` or `show` what there is now, and correct the command",
                 429 | 503 => "try again in a moment",
                 _ => "correct what it names, and run the command again",
             },
+            Self::NothingToChange => "name it with an option: `--help` after the command lists them",
+            Self::NoScope => "name scopes, or leave --scope out for all that may be granted",
+            Self::Folder { .. } => "correct the path, or the folder's permissions",
             Self::NewSessions => "disable the user or the client first",
             Self::JobNotDone { .. } => "run the command again: what it has done stays, and is not done twice",
             Self::SecretLost => "run `ficha client add-secret` again",

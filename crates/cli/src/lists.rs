@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use ficha_authority::{ClientScopes, Grant};
 use ficha_token::{Scope, ScopeError};
+use uuid::Uuid;
+
+use crate::output;
 
 /// Some values, separated by spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,15 @@ pub fn scope(text: &str) -> Result<Scope, ScopeError> {
     text.split_whitespace().collect::<Vec<_>>().join(" ").parse()
 }
 
+/// The same; warns of a name with a comma, which most likely was meant as two. It may have one.
+pub fn questioned(given: Vec<Words>, what: &str) -> Option<Vec<String>> {
+    let words = words(given);
+    for word in words.iter().flatten().filter(|word| word.contains(',')) {
+        output::warn(&format!("the {what} {word:?} has a comma in it: lists are separated by spaces"));
+    }
+    words
+}
+
 /// The values of an option that may be repeated; `None`: it was not given.
 pub fn words(given: Vec<Words>) -> Option<Vec<String>> {
     (!given.is_empty()).then(|| distinct(given.into_iter().flat_map(|list| list.0)))
@@ -72,6 +84,12 @@ pub fn client_scopes(given: Vec<Scopes>) -> Option<ClientScopes> {
         (ClientScopes::Only(all), ClientScopes::Only(more)) => ClientScopes::Only(all.union(&more)),
         _ => ClientScopes::Any,
     })
+}
+
+/// An id, as lists show it.
+pub fn id(text: &str) -> Result<Uuid, String> {
+    text.parse()
+        .map_err(|_| "it is not an id, such as 01890a5d-ac96-774b-bcce-b302099a8057; `list` or `show` has it".into())
 }
 
 /// A value that `""` removes; `None`: it was not given.

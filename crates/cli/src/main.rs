@@ -28,6 +28,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::commands::Arguments;
 use crate::error::CliError;
+use crate::input_error::InputError;
 
 fn main() -> ExitCode {
     let typed = old_spellings::rewritten(std::env::args_os());
@@ -48,9 +49,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// That of clap, too, for a command that can't be run as it was typed.
+const USAGE: u8 = 2;
+
 fn fail(error: &CliError) -> ExitCode {
     // A database's message may have several lines.
     let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     logging::final_error(&output::printable(message), error.advice());
-    ExitCode::FAILURE
+    match error {
+        CliError::Input(InputError::NothingToChange | InputError::NoScope) => ExitCode::from(USAGE),
+        _ => ExitCode::FAILURE,
+    }
 }

@@ -5,9 +5,12 @@
 
 use std::ffi::OsString;
 
-use clap::Command;
+use clap::{Arg, Command};
 
 use crate::output;
+
+/// Other names that stay.
+const SYNONYMS: [&str; 1] = ["create"];
 
 /// Flags that took `true` or `false` as a word of its own.
 const FLAGS: [&str; 2] = ["--forwards-address", "--own-scopes"];
@@ -34,21 +37,28 @@ pub fn rewritten(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// Warns of each old spelling among arguments that clap has read.
 pub fn warn_of_aliases(root: &Command, arguments: &[OsString]) {
     let mut command = root;
-    let words = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).take_while(|word| *word != "--");
-    for word in words {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).take_while(|word| *word != "--");
+    // Options that every command has are defined at those above it.
+    let mut options: Vec<&Arg> = root.get_arguments().collect();
+    while let Some(word) = words.next() {
         if let Some(option) = word.strip_prefix("--") {
-            let name = option.split_once('=').map_or(option, |(name, _)| name);
-            let known = command
-                .get_arguments()
-                .find(|known| known.get_all_aliases().is_some_and(|aliases| aliases.contains(&name)));
-            if let Some(now) = known.and_then(|known| known.get_long()) {
+            let (name, has_value) = option.split_once('=').map_or((option, false), |(name, _)| (name, true));
+            let is_alias = |known: &Arg| known.get_all_aliases().is_some_and(|aliases| aliases.contains(&name));
+            let Some(known) = options.iter().find(|known| known.get_long() == Some(name) || is_alias(known)) else {
+                continue;
+            };
+            if let Some(now) = known.get_long().filter(|now| *now != name) {
                 warn(&format!("--{name}"), &format!("--{now}"));
             }
+            if known.get_action().takes_values() && !known.is_require_equals_set() && !has_value {
+                words.next();
+            }
         } else if let Some(next) = command.find_subcommand(word) {
-            if next.get_name() != word {
+            if next.get_name() != word && !SYNONYMS.contains(&word) {
                 warn(word, next.get_name());
             }
             command = next;
+            options.extend(command.get_arguments());
         }
     }
 }

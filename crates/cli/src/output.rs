@@ -20,6 +20,14 @@ pub fn say(line: &str) -> Result<(), CliError> {
     print(&format!("{line}\n"))
 }
 
+/// The verdict of a check that has printed what it found. If nobody reads that, as in a pipe to `head`, it still counts.
+pub fn verdict(printed: Result<(), CliError>, verdict: Result<(), CliError>) -> Result<(), CliError> {
+    match (printed, verdict) {
+        (Err(CliError::Output(error)), Err(found)) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(found),
+        (printed, verdict) => printed.and(verdict),
+    }
+}
+
 /// Prints that there was nothing to do, by a command that changes things otherwise.
 pub fn say_unchanged(line: &str) -> Result<(), CliError> {
     say(line).map_err(CliError::after_nothing)

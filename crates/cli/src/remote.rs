@@ -18,6 +18,7 @@ pub const PAGE: u32 = 200;
 pub struct Remote {
     pub client: AdminClient,
     source: TokenSource,
+    issuer: String,
 }
 
 impl Remote {
@@ -33,7 +34,12 @@ impl Remote {
             return Err(InputError::SignedInElsewhere { issuer, server }.into());
         }
         let source = crate::commands::login::source_of(&tokens, store)?;
-        Ok(Self { client: admin_client(&source, admin_origin)?, source })
+        Ok(Self { client: admin_client(&source, admin_origin)?, source, issuer: tokens.issuer().to_owned() })
+    }
+
+    /// The server's issuer.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Before the process ends: a refresh may still be running.
@@ -54,7 +60,17 @@ impl Remote {
         Ok(self.client.revoke_sessions(filter, false, expected, wait).await?)
     }
 
-    /// Ends all live sessions of a user or of a client. If others begin meanwhile, it tries again.
+    /// Refuses a user who does not exist: an empty list would not tell that. Not everybody who may see sessions may ask.
+    pub async fn require_user(&self, who: &str) -> Result<(), CliError> {
+        unless_forbidden(self.client.user(who).await)
+    }
+
+    /// The same of a client.
+    pub async fn require_client(&self, id: &str) -> Result<(), CliError> {
+        unless_forbidden(self.client.client(id).await)
+    }
+
+    /// Ends all live sessions of a client. If others begin meanwhile, it tries again.
     pub async fn revoke_all_of(&self, filter: SessionFilter, wait: Option<Duration>) -> Result<Revoked, CliError> {
         let filter = filter.with("state", "live");
         for _ in 0..ATTEMPTS {
@@ -65,6 +81,13 @@ impl Remote {
             }
         }
         Err(InputError::NewSessions.into())
+    }
+}
+
+fn unless_forbidden<T>(asked: Result<T, AdminError>) -> Result<(), CliError> {
+    match asked {
+        Err(AdminError::Refused(problem)) if problem.status == 403 => Ok(()),
+        other => Ok(other.map(drop)?),
     }
 }
 
@@ -86,9 +109,12 @@ impl From<AdminError> for CliError {
             }
             AdminError::Client(error) => error.into(),
             AdminError::Refused(problem) => {
-                InputError::Refused { text: problem.to_string(), status: problem.status }.into()
+                // The title is of the API: "Not found", for example.
+                let text = if problem.errors.is_empty() { problem.detail.clone() } else { problem.to_string() };
+                let kind = problem.kind.rsplit('/').next().unwrap_or_default().to_owned();
+                InputError::Refused { text, status: problem.status, kind }.into()
             }
-            other => InputError::Refused { text: other.to_string(), status: 0 }.into(),
+            other => InputError::Refused { text: other.to_string(), status: 0, kind: String::new() }.into(),
         }
     }
 }

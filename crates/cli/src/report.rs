@@ -95,6 +95,25 @@ impl Report {
         self.say(&format!("{line}; {}", ended(revoked)), &Sessions { revoked })
     }
 
+    /// The same as [`Report::changed`] of something that has no sessions.
+    pub fn changed_alone<T: Serialize + Fields>(
+        self,
+        name: &str,
+        named: &[&str],
+        (before, now): (&T, &T),
+    ) -> Result<(), CliError> {
+        let changes = differing(named, (before, now));
+        if self.json {
+            let told = output::json(now);
+            return if changes.is_empty() { told.map_err(CliError::after_nothing) } else { told };
+        }
+        if changes.is_empty() {
+            return output::say_unchanged(&format!("{name} is unchanged"));
+        }
+        output::say(&format!("{name} changed"))?;
+        output::fields(&changes)
+    }
+
     /// What `name` names was changed: which of the fields that the command names differ, and how many sessions that has
     /// ended. What others have changed meanwhile is not this command's.
     pub fn changed<T: Serialize + Fields>(
@@ -104,13 +123,7 @@ impl Report {
         (before, now): (&T, &T),
         revoked: u64,
     ) -> Result<(), CliError> {
-        let value = |fields: &[(&'static str, String)], name: &str| {
-            fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone()).unwrap_or_default()
-        };
-        let (was, is) = (before.fields(), now.fields());
-        let both = named.iter().map(|field| (*field, value(&was, field), value(&is, field)));
-        let differing = both.filter(|(_, was, is)| was != is);
-        let changes: Vec<_> = differing.map(|(field, was, is)| (field, format!("{was} -> {is}"))).collect();
+        let changes = differing(named, (before, now));
         let is_unchanged = changes.is_empty() && revoked == 0;
         if self.json {
             let told = output::json(&Changed { now, revoked });
@@ -122,4 +135,14 @@ impl Report {
         output::say(&format!("{name} changed; {}", ended(revoked)))?;
         output::fields(&changes)
     }
+}
+
+/// The fields among these that differ, each with both values.
+fn differing<'a>(named: &[&'a str], (before, now): (&impl Fields, &impl Fields)) -> Vec<(&'a str, String)> {
+    let value = |fields: &[(&'static str, String)], name: &str| {
+        fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let (was, is) = (before.fields(), now.fields());
+    let both = named.iter().map(|field| (*field, value(&was, field), value(&is, field)));
+    both.filter(|(_, was, is)| was != is).map(|(field, was, is)| (field, format!("{was} -> {is}"))).collect()
 }

@@ -41,7 +41,7 @@ fn no_home() -> CliError {
 #[derive(Debug, Args)]
 pub struct AdminTokenFile {
     /// Where `ficha login --admin` stores its tokens [default: ficha/admin.json in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "FILE", global = true, value_parser = PathBufValueParser::new().map(home::expand), help_heading = "At a server elsewhere")]
+    #[arg(long, value_name = "FILE", global = true, requires = "server", value_parser = PathBufValueParser::new().map(home::expand), help_heading = "At a server elsewhere")]
     token_file: Option<PathBuf>,
 }
 

@@ -10,6 +10,10 @@ use crate::keys::secret::Secret;
 /// The most secrets that are valid at the same time.
 const MOST_VALID: usize = 2;
 
+/// How far away the end of a secret may be.
+const MOST_YEARS: i64 = 100;
+const MOST_SECONDS: i64 = MOST_YEARS * 366 * 86_400;
+
 /// A secret to be added.
 #[derive(Debug, Clone, Copy)]
 pub struct NewClientSecret {
@@ -59,7 +63,8 @@ impl Admin {
     ) -> Result<(ClientSecret, Secret), AdminError> {
         let client = self.changeable_client(actor, id).await?;
         if client.is_public() {
-            return Err(AdminError::Invalid(format!("the client {id:?} is a public client and has no secret")));
+            let text = format!("the client {id:?} is public and has no secret; set `public` to false to give it one");
+            return Err(AdminError::Invalid(text));
         }
         if client.secrets.iter().any(|secret| secret.id == secret_id) {
             return Err(AdminError::Conflict("the same request has added this secret a moment ago".into()));
@@ -68,6 +73,11 @@ impl Admin {
         for (what, at) in [("the secret", new.expires_at), ("the others", new.others.until())] {
             if at.is_some_and(|at| at <= now) {
                 return Err(AdminError::Invalid(format!("{what} would have expired already")));
+            }
+            if at.is_some_and(|at| at > now + MOST_SECONDS) {
+                let text =
+                    format!("{what} would expire in more than {MOST_YEARS} years: without an end, it never does");
+                return Err(AdminError::Invalid(text));
             }
         }
         let mut secrets = new.others.of(&client, now);

@@ -4,9 +4,9 @@ use ficha_store::{BulkWork, Cause, ClientRecord, ClientScopes, Revoked};
 use ficha_token::Grant;
 use uuid::Uuid;
 
+use super::client_rules::{check, check_audiences, check_id, check_own_client, check_own_scopes, narrows};
 use super::powers::{Access, Area};
 use super::{Actor, Admin, AdminError};
-use crate::audience::check_audience;
 use crate::keys::secret::Secret;
 
 /// A client to be created.
@@ -33,6 +33,8 @@ pub struct NewClient {
 /// Changes to a client; `None` leaves the value as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ClientChange {
+    /// True to remove its secrets, false to give it one, if that is a change.
+    pub public: Option<bool>,
     /// See [`NewClient`].
     pub grants: Option<Vec<Grant>>,
     /// See [`NewClient`].
@@ -45,6 +47,17 @@ pub struct ClientChange {
     pub forwards_address: Option<bool>,
     /// See [`NewClient`].
     pub own_scopes: Option<bool>,
+}
+
+/// What a change has made of a client.
+#[derive(Debug)]
+pub struct ChangedClient {
+    /// The client as it was written.
+    pub client: ClientRecord,
+    /// The secret of a client that was public. It is shown only once; only its SHA-256 is stored.
+    pub secret: Option<Secret>,
+    /// How many sessions have ended.
+    pub sessions: u64,
 }
 
 impl Admin {
@@ -127,14 +140,13 @@ impl Admin {
         Ok(self.base.store.list_clients(after, limit).await?)
     }
 
-    /// Changes a client. If it loses rights, all its sessions end. Returns the client as it was written, and how many
-    /// sessions have ended.
+    /// Changes a client. If it loses rights, or its secrets, all its sessions end.
     pub async fn change_client(
         &self,
         actor: &Actor,
         id: &str,
         change: ClientChange,
-    ) -> Result<(ClientRecord, u64), AdminError> {
+    ) -> Result<ChangedClient, AdminError> {
         let before = self.changeable_client(actor, id).await?;
         self.change_client_at(actor, &before, change).await
     }
@@ -145,7 +157,7 @@ impl Admin {
         actor: &Actor,
         before: &ClientRecord,
         change: ClientChange,
-    ) -> Result<(ClientRecord, u64), AdminError> {
+    ) -> Result<ChangedClient, AdminError> {
         actor.require(Access::Write, Area::Clients)?;
         may_touch(actor, before)?;
         let id = before.id.as_str();
@@ -153,7 +165,11 @@ impl Admin {
         let had = |name: &&String| before.audience.as_ref() == Some(*name) || before.serves.contains(*name);
         check_audiences(wanted.filter(|name| !had(name)))?;
         let changes_scopes = change.grants.is_some() || change.scopes.is_some();
-        let client = change.apply(before.clone());
+        let needs_secret = change.public == Some(false) && before.is_public();
+        let mut client = change.apply(before.clone());
+        let secret = needs_secret.then(|| Secret::random(&*self.base.entropy));
+        client.secrets.extend(secret.iter().map(|secret| self.stored_secret(self.new_id(), secret, None)));
+        check_own_client(before, &client)?;
         may_touch(actor, &client)?;
         if client.own_scopes != before.own_scopes {
             actor.require_any_scope()?;
@@ -172,10 +188,11 @@ impl Admin {
         } else {
             self.update(actor, client).await?;
         }
-        Ok((written, sessions))
+        Ok(ChangedClient { client: written, secret, sessions })
     }
 
-    /// True if a change would end the sessions of a client: if it loses a right, or its tokens get another audience.
+    /// True if a change would end the sessions of a client: if it loses a right or its secrets, or its tokens get another
+    /// audience.
     pub fn would_end_sessions(&self, before: &ClientRecord, change: &ClientChange) -> bool {
         narrows(before, &change.clone().apply(before.clone()))
     }
@@ -238,8 +255,9 @@ impl Admin {
 impl ClientChange {
     /// True if it changes nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { grants, scopes, audience, serves, forwards_address, own_scopes } = self;
-        grants.is_none()
+        let Self { public, grants, scopes, audience, serves, forwards_address, own_scopes } = self;
+        public.is_none()
+            && grants.is_none()
             && scopes.is_none()
             && audience.is_none()
             && serves.is_none()
@@ -249,6 +267,7 @@ impl ClientChange {
 
     fn apply(self, client: ClientRecord) -> ClientRecord {
         ClientRecord {
+            secrets: if self.public == Some(true) { Vec::new() } else { client.secrets },
             grants: self.grants.unwrap_or(client.grants),
             scopes: self.scopes.unwrap_or(client.scopes),
             audience: self.audience.unwrap_or(client.audience),
@@ -281,67 +300,4 @@ fn rest(work: Option<BulkWork>) -> Option<Revoked> {
 
 fn outdated(id: &str) -> AdminError {
     AdminError::Conflict(format!("the client {id:?} was changed or deleted meanwhile; look at it and try again"))
-}
-
-/// True if `after` may do less than `before`, or issues tokens for another audience.
-fn narrows(before: &ClientRecord, after: &ClientRecord) -> bool {
-    let fewer_scopes = match (&before.scopes, &after.scopes) {
-        (_, ClientScopes::Any) => false,
-        (ClientScopes::Any, ClientScopes::Only(_)) => true,
-        (ClientScopes::Only(before), ClientScopes::Only(after)) => !before.is_subset(after),
-    };
-    let no_own_scopes = before.own_scopes && !after.own_scopes;
-    fewer_scopes
-        || no_own_scopes
-        || before.audience != after.audience
-        || before.grants.iter().any(|grant| !after.grants.contains(grant))
-}
-
-/// RFC 6749 appendix A.1: printable ASCII.
-fn check_id(id: &str) -> Result<(), AdminError> {
-    let printable = id.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
-    // Browsers read these two as a way through folders, whatever is done to write them otherwise.
-    let is_folder = matches!(id, "." | "..");
-    if id.is_empty() || id.len() > 128 || !printable || id.trim() != id || is_folder {
-        return Err(AdminError::Invalid(
-            "a client id is 1 to 128 printable ASCII characters, without a space at either end, and not . or ..".into(),
-        ));
-    }
-    Ok(())
-}
-
-fn check(client: &ClientRecord) -> Result<(), AdminError> {
-    let refuse = |text: &str| Err(AdminError::Invalid(text.into()));
-    let public = client.is_public();
-    if public && client.grants.contains(&Grant::ClientCredentials) {
-        return refuse("a public client can't use client_credentials: it has no secret");
-    }
-    if public && !client.serves.is_empty() {
-        return refuse("a public client can't serve an audience: introspection and the denylist require a secret");
-    }
-    if public && client.forwards_address {
-        return refuse("a public client can't be trusted to forward addresses");
-    }
-    if client.grants.contains(&Grant::RefreshToken) && !client.grants.contains(&Grant::Password) {
-        return refuse("refresh_token requires the password grant");
-    }
-    Ok(())
-}
-
-/// Audiences that a client is given: those that it had before may be from before there were rules.
-fn check_audiences<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), AdminError> {
-    for name in names {
-        check_audience(name).map_err(|why| AdminError::Invalid(format!("the audience {name:?} {why}")))?;
-    }
-    Ok(())
-}
-
-/// `any` means the scopes of the user, and client_credentials has no user: the tokens would have no scopes.
-fn check_own_scopes(client: &ClientRecord) -> Result<(), AdminError> {
-    let only_own = client.grants == [Grant::ClientCredentials];
-    if only_own && client.scopes == ClientScopes::Any {
-        let text = "the scopes `any` are those of the user, and client_credentials alone has no user: name the scopes";
-        return Err(AdminError::Invalid(text.into()));
-    }
-    Ok(())
 }

@@ -35,14 +35,19 @@ impl Admin {
         let (began, mut numbered) = (Instant::now(), false);
         let mut waiting: HashSet<Uuid> = ids(&store.pending_events(MOST_WAITING).await?).collect();
         while began.elapsed() < limit && !waiting.is_empty() {
-            match sequencer.step(&store.event_chain().await?).await? {
-                Step::Idle => break,
+            let step = sequencer.step(&store.event_chain().await?).await?;
+            match step {
+                Step::Idle => {}
                 Step::Numbered(..) => numbered = true,
                 Step::NotMine => tokio::time::sleep(LOOK).await,
             }
             // Not those that have come since: while a server works, there are always some.
             let still: HashSet<Uuid> = ids(&store.pending_events(MOST_WAITING).await?).collect();
             waiting.retain(|id| still.contains(id));
+            // Another server was faster, and they are no longer among those that wait.
+            if let Step::Idle = step {
+                break;
+            }
         }
         if numbered {
             sequencer.release().await?;
@@ -66,6 +71,7 @@ impl Admin {
     /// Checks the whole log. `expected` is the number and the beginning of the hash of an event that was noted elsewhere.
     pub async fn verify_events(&self, actor: &Actor, expected: Option<(i64, &str)>) -> Result<Verified, AdminError> {
         actor.require(Access::Read, Area::Events)?;
+        self.require_started().await?;
         Ok(verify(&self.base.store, &self.master()?.chain_key(), expected).await?)
     }
 }

@@ -114,9 +114,7 @@ impl Admin {
 
     fn key_of_jobs(&self) -> Result<MasterKey, AdminError> {
         self.base.master_key.load()?.ok_or_else(|| {
-            AdminError::Conflict(
-                "the server has not been started yet, so there is no master key to encrypt a job".into(),
-            )
+            AdminError::Invalid("there is no master key yet to encrypt a job with: start the server once".into())
         })
     }
 

@@ -137,4 +137,9 @@ impl Admin {
     pub(super) fn master(&self) -> Result<MasterKey, AdminError> {
         Ok(self.base.master_key.load_existing()?)
     }
+
+    /// Refuses what needs the keys before the first start, when there are none: that is not a lost master key.
+    pub(super) async fn require_started(&self) -> Result<(), AdminError> {
+        self.newest_signing_key().await.map(drop)
+    }
 }

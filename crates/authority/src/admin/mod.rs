@@ -6,6 +6,7 @@
 mod account;
 mod actor;
 mod bulk;
+mod client_rules;
 mod client_secrets;
 mod clients;
 mod erase;
@@ -41,7 +42,7 @@ use uuid::Uuid;
 pub use actor::Actor;
 pub(crate) use bulk::Stopped;
 pub use client_secrets::{NewClientSecret, OtherSecrets};
-pub use clients::{ClientChange, NewClient};
+pub use clients::{ChangedClient, ClientChange, NewClient};
 pub use erase::Erased;
 pub use event_search::{EventPage, EventQuery, EventSearch, EventsFrom, Sight};
 pub use export::UserExport;
@@ -115,7 +116,7 @@ pub enum AdminError {
     /// Unknown user, wrong password, disabled or throttled: which one is not disclosed.
     #[error("wrong user name or password")]
     BadCredentials,
-    /// The session of who asks has ended meanwhile.
+    /// Your session has ended meanwhile.
     #[error("your session has ended")]
     ActorEnded,
     /// The database.

@@ -1,9 +1,11 @@
 //! What the database tells: its state, and the users and clients in it. Nothing is written.
 
 use ficha_authority::{
-    ADMIN, ADMIN_CLI, ADMIN_SCOPE, Admin, CONSOLE, ClientRecord, ClientScopes, FIRST_PARTY, PageFrom, PostgresFacts,
-    Store, UserRecord, UserSearch, check_master_key,
+    ADMIN, ADMIN_CLI, ADMIN_SCOPE, Admin, CONSOLE, ClientRecord, ClientScopes, EventKind, EventQuery, EventsFrom,
+    FIRST_PARTY, PageFrom, PostgresFacts, Sight, Store, UserRecord, UserSearch, check_master_key,
 };
+
+use ficha_token::{Clock, SystemClock};
 
 use crate::admin_context::{actor, connect_to_existing, foundation};
 use crate::config::Configuration;
@@ -12,6 +14,10 @@ use crate::finding::Finding;
 
 /// How long before the end of a secret that is a warning.
 const SOON_SECONDS: i64 = 14 * 86_400;
+/// For how long an event is kept at least.
+const EVENTS_KNOWN_SECONDS: i64 = 360 * 86_400;
+/// How many seconds two clocks may differ: some are the time that the answer takes.
+const CLOCK_SECONDS: i64 = 3;
 /// How many users or clients are read at a time.
 const PAGE: u64 = 500;
 
@@ -71,10 +77,10 @@ async fn of_store(configuration: &Configuration, store: Store) -> Result<Vec<Fin
         found.push(empty());
         return Ok(found);
     }
-    let (base, _) = foundation(configuration, store).await?;
+    let (base, _) = foundation(configuration, store.clone()).await?;
     let now = base.clock.unix_now();
     let admin = Admin::open(base)?;
-    found.extend(administrators(&admin).await?);
+    found.extend(administrators(&admin, &store, now).await?);
     found.extend(clients(configuration, &admin, now).await?);
     Ok(found)
 }
@@ -85,6 +91,7 @@ async fn postgres(configuration: &Configuration, store: &Store) -> Result<Vec<Fi
         found.push(Finding::error("postgres.durability", text, "switch it on in postgresql.conf"));
     }
     let Some(facts) = store.postgres_facts().await? else { return Ok(found) };
+    found.extend(clock(store.database_time().await?));
     let PostgresFacts { is_remote, is_encrypted, is_superuser, usable_connections } = facts;
     let url = configuration.store_url.expose();
     if is_remote && !is_encrypted {
@@ -114,7 +121,21 @@ async fn postgres(configuration: &Configuration, store: &Store) -> Result<Vec<Fi
     Ok(found)
 }
 
-async fn administrators(admin: &Admin) -> Result<Vec<Finding>, CliError> {
+/// The database's clock, in milliseconds since 1970, beside this machine's.
+fn clock(theirs: i64) -> Option<Finding> {
+    let ahead = theirs / 1_000 - SystemClock.unix_now();
+    let what = || {
+        let direction = if ahead > 0 { "ahead of" } else { "behind" };
+        let seconds = ahead.abs();
+        format!(
+            "the clock of the database is {seconds} seconds {direction} this machine's: tokens have its time, and services check them by their own"
+        )
+    };
+    let to_do = "synchronize the clocks of all machines by NTP";
+    (ahead.abs() > CLOCK_SECONDS).then(|| Finding::warning("clock.differs", what(), to_do))
+}
+
+async fn administrators(admin: &Admin, store: &Store, now: i64) -> Result<Vec<Finding>, CliError> {
     let search = UserSearch { scope: Some(ADMIN_SCOPE.into()), enabled: Some(true), ..UserSearch::default() };
     let (mut holders, mut from) = (Vec::<UserRecord>::new(), PageFrom::Newest);
     loop {
@@ -142,8 +163,10 @@ async fn administrators(admin: &Admin) -> Result<Vec<Finding>, CliError> {
         )),
         _ => {}
     }
-    // It rises with every change and every revocation.
-    if holders.iter().any(|user| user.name == ADMIN && user.auth_version == 0) {
+    let first = holders.iter().find(|user| user.name == ADMIN);
+    if let Some(user) = first
+        && has_first_password(admin, store, user, now).await?
+    {
         found.push(Finding::warning(
             "admin.first_password",
             "the password of admin has never been changed: if the first start has printed it, it is in the log",
@@ -151,6 +174,28 @@ async fn administrators(admin: &Admin) -> Result<Vec<Finding>, CliError> {
         ));
     }
     Ok(found)
+}
+
+/// False where that is not known.
+async fn has_first_password(admin: &Admin, store: &Store, user: &UserRecord, now: i64) -> Result<bool, CliError> {
+    // It rises with every change and every revocation.
+    if user.auth_version == 0 {
+        return Ok(true);
+    }
+    if user.created_at < now - EVENTS_KNOWN_SECONDS {
+        return Ok(false);
+    }
+    let changed = EventKind::UserPasswordChanged;
+    let waiting = store.pending_events(PAGE).await?;
+    if waiting.len() as u64 == PAGE
+        || waiting.iter().any(|event| event.event == changed.as_str() && event.user_id == Some(user.id))
+    {
+        return Ok(false);
+    }
+    let query =
+        EventQuery { event: Some(changed.as_str().into()), user: Some(user.id.to_string()), ..EventQuery::default() };
+    let search = admin.event_search(&actor(), &query, Sight::All).await?;
+    Ok(admin.search_events(&search, EventsFrom::Newest, 1).await?.events.is_empty())
 }
 
 async fn clients(configuration: &Configuration, admin: &Admin, now: i64) -> Result<Vec<Finding>, CliError> {
@@ -211,4 +256,19 @@ fn of_client(client: &ClientRecord, now: i64) -> Vec<Finding> {
         });
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_differs_is_found() {
+        let now = SystemClock.unix_now() * 1_000;
+        assert_eq!(clock(now), None);
+        for (ahead, says) in [(60_000, "60 seconds ahead of"), (-60_000, "seconds behind")] {
+            let found = clock(now + ahead).expect("it differs");
+            assert!(found.what.contains(says), "{found}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ const SOON_DAYS: i64 = 14;
 /// Every finding about files.
 pub fn check(configuration: &Configuration) -> Vec<Finding> {
     let mut found = tls(configuration);
+    found.extend(descriptors());
     found.extend(master_key(configuration));
     if let Some(path) = Store::sqlite_file(configuration.store_url.expose()) {
         for name in ["", "-wal", "-shm"] {
@@ -29,7 +30,29 @@ pub fn check(configuration: &Configuration) -> Vec<Finding> {
     if let Some(file) = &configuration.store_url_file {
         found.extend(readable("url_file.readable", "the file with the database's URL", file));
     }
+    for (setting, file) in configuration.shown.secrets_in_files() {
+        // The content of this file is checked above.
+        if configuration.store_url_file.is_none() || setting != "store.url" {
+            found.extend(readable("settings.readable", &format!("the value of {setting} in"), &file));
+        }
+    }
     found
+}
+
+/// How many files this process may open, once it has raised its own limit as the server does.
+#[cfg(unix)]
+fn descriptors() -> Option<Finding> {
+    const FEW: u64 = 4_096;
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum?;
+    let what =
+        || format!("this process may open {most} files: each connection is one, and so is each held poll of a service");
+    (most < FEW)
+        .then(|| Finding::warning("files.few", what(), "raise the limit: LimitNOFILE in systemd, ulimits in Compose"))
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> Option<Finding> {
+    None
 }
 
 fn tls(configuration: &Configuration) -> Vec<Finding> {

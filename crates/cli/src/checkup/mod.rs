@@ -24,11 +24,11 @@ pub async fn run(configuration: &Configuration, report: Report) -> Result<(), Cl
     findings.sort_by_key(|finding| finding.level);
     let [errors, warnings] =
         [Level::Error, Level::Warning].map(|level| findings.iter().filter(|one| one.level == level).count());
-    match report.is_json() {
-        true => output::json(&json!({ "errors": errors, "warnings": warnings, "findings": findings }))?,
-        false => output::print(&shown(&findings, errors, warnings))?,
-    }
-    if errors == 0 { Ok(()) } else { Err(CliError::NotForProduction(errors)) }
+    let printed = match report.is_json() {
+        true => output::json(&json!({ "errors": errors, "warnings": warnings, "findings": findings })),
+        false => output::print(&shown(&findings, errors, warnings)),
+    };
+    output::verdict(printed, if errors == 0 { Ok(()) } else { Err(CliError::NotForProduction(errors)) })
 }
 
 fn shown(findings: &[Finding], errors: usize, warnings: usize) -> String {

@@ -10,7 +10,8 @@ const FRONT: &str = concat!(
 
   ficha serve                          start the server; the first start prints the password of `admin`
   ficha user add alice                 add a user
-  ficha client add notes-app --public  add an application; `--serves notes` adds a service that checks tokens
+  ficha client add notes-app --public --scope any
+                                       add an application; `--serves notes` adds a service that checks tokens
   ficha login --user alice             obtain tokens; `ficha token show` shows them
   ficha session revoke --user alice    end a user's sessions: their tokens are refused
   ficha config --check                 check the settings before others use the server

@@ -8,6 +8,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
 use crate::error::CliError;
+use crate::input_error::InputError;
 use crate::{home, output};
 
 #[derive(Debug, Args)]
@@ -40,8 +41,8 @@ pub fn manual(arguments: &Manual, command: Command) -> Result<(), CliError> {
             print(text)
         }
         Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(CliError::Output)?;
-            clap_mangen::generate_to(command, folder).map_err(CliError::Output)
+            let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
+            written.map_err(|why| InputError::Folder { path: folder.clone(), why }.into())
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::token;
 use crate::config::{ConfigProblem, Configuration, EventLines, LogFormat, LogSettings};
 use crate::error::CliError;
+use crate::input_error::InputError;
 use crate::lists::Words;
 use crate::output::{self, system_time};
 use crate::report::JsonArgument;
@@ -22,9 +23,9 @@ const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The server's issuer, exactly as configured there [default: the issuer in the settings]
-    #[arg(long, value_name = "URL")]
-    issuer: Option<String>,
+    /// The server, by its issuer, exactly as configured there [default: the issuer in the settings]
+    #[arg(long, alias = "issuer", value_name = "URL")]
+    server: Option<String>,
     /// Sign in as an administrator, with every scope of the server's own that the user holds unless --scope names some, for `--server`
     #[arg(long, conflicts_with = "client")]
     admin: bool,
@@ -79,13 +80,18 @@ pub fn log_warnings(configuration: &Loaded) {
 /// Logs in and stores the tokens.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     log_warnings(&configuration);
-    let issuer = match arguments.issuer {
-        Some(issuer) => issuer,
+    let issuer = match arguments.server {
+        Some(server) => server,
         None => configuration?.settings.issuer.as_str().to_owned(),
     };
     let store = if arguments.admin { arguments.file.admin_store()? } else { arguments.file.store()? };
     let path = store.path().display().to_string();
-    let scope = lists::words(arguments.scope).map(|names| names.join(" "));
+    let scope = lists::questioned(arguments.scope, "scope").map(|names| names.join(" "));
+    if scope.as_deref() == Some("") {
+        return Err(InputError::NoScope.into());
+    }
+    // One that can't be read is replaced.
+    let had = store.load().await.ok().flatten();
     let username = match arguments.user {
         Some(name) => name,
         None => ask::username()?,
@@ -116,9 +122,13 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
             "expires_at": system_time(tokens.expires_at()),
             "refreshable": tokens.can_be_refreshed(),
             "token_file": path,
+            "revoked": u64::from(had.is_some()),
         }));
     }
     output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
+    if had.is_some() {
+        output::note(&format!("the session whose tokens were in {path} before was ended"));
+    }
     let audience = token::audience(&tokens);
     output::fields(&[
         ("scope", output::or_dash(tokens.scope())),
@@ -151,6 +161,9 @@ pub async fn log_out(arguments: LogoutArguments, configuration: Loaded) -> Resul
     let report = arguments.json.report();
     let store = if arguments.admin { arguments.file.admin_store()? } else { arguments.file.store()? };
     if arguments.forget {
+        if !store.path().exists() {
+            return report.say_unchanged("not logged in", &json!({ "logged_out": false, "tokens_deleted": false }));
+        }
         // The file is not read: this must work even if its content is damaged.
         let _lock = store.lock(LOCK_LIMIT).await.map_err(ficha_client::Error::from)?;
         store.clear().await.map_err(ficha_client::Error::from)?;

@@ -66,6 +66,6 @@ async fn check(configuration: &Configuration, report: Report) -> Result<(), CliE
     if pending.is_empty() {
         return report.say("the database is up to date", &answer);
     }
-    report.say(&lines("pending", &pending), &answer)?;
-    Err(CliError::Pending(pending.len()))
+    let printed = report.say(&lines("pending", &pending), &answer);
+    output::verdict(printed, Err(CliError::Pending(pending.len())))
 }

@@ -63,5 +63,5 @@ pub fn tell(report: Report, ended: &Ended) -> Result<(), CliError> {
 }
 
 fn answer(ended: &Ended) -> Value {
-    json!({ "all": ended.access_tokens_for.is_none(), "live": ended.live })
+    json!({ "all": ended.access_tokens_for.is_none(), "revoked": ended.live })
 }

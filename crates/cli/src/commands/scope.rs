@@ -80,7 +80,7 @@ async fn run_at(place: &Place, report: Report, command: Command) -> Result<(), C
             let before = place.scopes().await?.into_iter().find(|known| known.name == scope);
             let now = place.describe_scope(&scope, &description).await?;
             let before = before.unwrap_or_else(|| now.clone());
-            report.changed(&format!("scope {scope}"), &["description"], (&before, &now), 0)
+            report.changed_alone(&format!("scope {scope}"), &["description"], (&before, &now))
         }
         Command::Delete { scope } => {
             place.delete_scope(&scope).await?;

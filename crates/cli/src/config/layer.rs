@@ -14,6 +14,10 @@ const PREFIX: &str = "FICHA";
 const SEPARATOR: &str = "__";
 /// U+FEFF.
 const BYTE_ORDER_MARK: char = '\u{feff}';
+/// The file with settings in the working directory.
+pub const DOTENV: &str = ".env";
+/// What the origin of its settings ends with.
+pub const IN_DOTENV: &str = " in .env";
 const BUILT_IN: &str = include_str!("../../../../config/default.toml");
 
 /// Ficha's variables by name, as in `.env` or the environment.
@@ -222,9 +226,12 @@ fn siblings(key: &str, known: &BTreeMap<String, Option<String>>) -> String {
     if !names.is_empty() {
         return format!("this section has {}", names.join(", "));
     }
+    if known.keys().any(|name| name.split('.').next() == Some(key)) {
+        return format!("it is a section: write [{key}], and its settings below");
+    }
     let mut sections: Vec<&str> = known.keys().filter_map(|name| name.split('.').next()).collect();
     sections.dedup();
-    format!("the sections are {}; `ficha config` shows every setting", sections.join(", "))
+    format!("the sections are {}", sections.join(", "))
 }
 
 /// The position and the reason of a TOML error. The lines between quote the file, which may contain a secret.

@@ -75,13 +75,13 @@ struct NamedFile {
 
 /// Reads the configuration. `file` is the argument of `--config`.
 pub fn load(file: Option<&Path>) -> Result<Configuration, ConfigProblem> {
-    let dotenv = layer::read_dotenv(Path::new(".env"))?;
+    let dotenv = layer::read_dotenv(Path::new(layer::DOTENV))?;
     let environment = layer::read_environment(std::env::vars_os())?;
     let mut layers = vec![layer::builtin()?];
     if let Some(named) = named_file(file, &dotenv) {
         layers.push(layer::file(&named.path, named.named_by)?);
     }
-    layers.push(layer::variables(dotenv, " in .env")?);
+    layers.push(layer::variables(dotenv, layer::IN_DOTENV)?);
     layers.push(layer::variables(environment, "")?);
     assemble(layers)
 }

@@ -1,14 +1,16 @@
 //! The settings in force, as `ficha config` prints them. Secrets are hidden.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use ficha_authority::Settings;
 use serde_json::{Value, json};
 
 use super::error::ConfigProblem;
-use super::layer::{Layer, shown_values};
+use super::layer::{self, Layer, shown_values};
 use super::raw::Raw;
 use super::setting::quoted;
+use super::values::{HIDDEN, STARS};
 
 /// The settings in force, and where each was set.
 #[derive(Debug)]
@@ -58,6 +60,10 @@ fn derived(key: &str, settings: &Settings) -> (Option<String>, String) {
         "admin.origin" => {
             (None, "not set: that of server.issuer, or of admin.bind if both are loopback addresses".into())
         }
+        "server.drain" => (None, "not set: 5s, or 0s if the issuer is a loopback address".into()),
+        "server.max_connections_per_source" => {
+            (None, "not set: a quarter of the files that the process may open".into())
+        }
         "store.url_file" => (None, "not set: store.url is used".into()),
         "keys.master_key" => (None, "not set: read from keys.master_key_file".into()),
         "token.secret_key" => (None, "not set: keys.algorithm signs".into()),
@@ -75,6 +81,21 @@ impl Shown {
             (line.key.clone(), json!({ "value": value, "origin": line.origin }))
         };
         Value::Object(self.0.iter().map(setting).collect())
+    }
+}
+
+impl Shown {
+    /// The settings with a secret that a file has in clear, each with its file.
+    pub fn secrets_in_files(&self) -> Vec<(&str, PathBuf)> {
+        let is_secret =
+            |line: &&Line| line.value.as_ref().is_some_and(|value| value == HIDDEN || value.contains(STARS));
+        let file = |line: &Line| match line.origin.strip_prefix("from ")? {
+            variable if variable.starts_with("FICHA__") => {
+                variable.ends_with(layer::IN_DOTENV).then(|| layer::DOTENV.into())
+            }
+            path => Some(PathBuf::from(path)),
+        };
+        self.0.iter().filter(is_secret).filter_map(|line| Some((line.key.as_str(), file(line)?))).collect()
     }
 }
 

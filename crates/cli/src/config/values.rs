@@ -17,6 +17,8 @@ use crate::home;
 
 /// Shown in place of a secret.
 pub const HIDDEN: &str = "(set)";
+/// Shown in place of a password in a URL.
+pub const STARS: &str = "***";
 
 /// A text that is not empty.
 pub struct Text(pub String);
@@ -289,7 +291,6 @@ fn without_unknown_options(url: &str) -> String {
 }
 
 fn without_password(mut url: Url) -> Option<String> {
-    const STARS: &str = "***";
     if url.password().is_some() && url.set_password(Some(STARS)).is_err() {
         return None;
     }

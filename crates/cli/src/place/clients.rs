@@ -19,6 +19,16 @@ pub struct NewSecret {
     pub expires: Option<u64>,
 }
 
+/// A client before and after a change.
+pub struct ChangedClient {
+    pub before: Client,
+    pub now: Client,
+    /// That of a client that was public before.
+    pub secret: Option<Zeroizing<String>>,
+    /// How many sessions have ended.
+    pub revoked: u64,
+}
+
 impl Place {
     /// Clients, sorted by id.
     pub async fn clients(&self, part: Part) -> Result<Vec<Client>, CliError> {
@@ -70,18 +80,21 @@ impl Place {
         }
     }
 
-    /// Changes a client. Returns it before and after that, and how many sessions have ended.
-    pub async fn change_client(&self, id: &str, change: ClientChange) -> Result<(Client, Client, u64), CliError> {
+    /// Changes a client.
+    pub async fn change_client(&self, id: &str, change: ClientChange) -> Result<ChangedClient, CliError> {
         match self {
             Self::Here(context) => {
                 let seen = context.admin.client(&actor(), id).await?;
                 // The store compares the version: it changes the client that was read.
-                let (after, revoked) = context.admin.change_client_at(&actor(), &seen, change).await?;
-                Ok((client(seen)?, client(after)?, revoked))
+                let changed = context.admin.change_client_at(&actor(), &seen, change).await?;
+                let secret = changed.secret.map(|secret| Zeroizing::new(secret.expose().to_owned()));
+                let (before, now) = (client(seen)?, client(changed.client)?);
+                Ok(ChangedClient { before, now, secret, revoked: changed.sessions })
             }
             Self::There(remote) => {
                 let before = remote.client.client(id).await?;
                 let change = admin::ClientChange {
+                    public: change.public,
                     grants: change.grants.map(grants),
                     scopes: change.scopes.map(scopes),
                     audience: change.audience,
@@ -91,7 +104,8 @@ impl Place {
                     enabled: None,
                 };
                 let changed = remote.client.change_client(id, &change).await?;
-                Ok((before, changed.client, changed.revoked))
+                let secret = changed.secret.map(|secret| Zeroizing::new(secret.expose().to_owned()));
+                Ok(ChangedClient { before, now: changed.client, secret, revoked: changed.revoked })
             }
         }
     }

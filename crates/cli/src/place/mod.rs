@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-pub use self::clients::NewSecret;
+pub use self::clients::{ChangedClient, NewSecret};
 pub use self::jobs::changed;
 pub use self::keys::{Ended, purge_here};
 pub use self::sessions::Which;
@@ -85,7 +85,7 @@ pub struct Part {
     /// At most this many [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// Continue after the one with this id: the last of the previous list
+    /// Continue after this one: the last of the previous list
     #[arg(long, value_name = "ID")]
     pub after: Option<String>,
 }

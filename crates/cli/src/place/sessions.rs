@@ -122,8 +122,9 @@ async fn revoke_here(
     let mut what = RevokeMatching::default();
     if let Which::Fitting(filters) = &which {
         what.search = ficha_server::session_search(filters.clone()).map_err(InputError::Filter)?;
-        what.expected = admin.count_matching(&actor, &what).await?;
-        confirm(what.expected, yes)?;
+        let found = admin.preview_matching(&actor, &what).await?;
+        what.expected = found.matched;
+        ask::confirm(&format!("{}; they end now.", fitting(found.open)), yes)?;
     }
     let began = Began::now();
     let (matched, revoked) = match which {
@@ -154,10 +155,24 @@ async fn revoke_there(
 ) -> Result<Revoked, CliError> {
     let mut done = match which {
         Which::One(id) => remote.client.revoke_session(&id.to_string(), wait).await?,
-        Which::OfUser(user) => remote.revoke_all_of(SessionFilter::new().with("user", user), wait).await?,
-        Which::OfClient(client) => remote.revoke_all_of(SessionFilter::new().with("client", client), wait).await?,
+        Which::OfUser(user) => {
+            let done = remote.client.act_on_user(&user, "revoke-sessions", wait).await?;
+            shown(json!({ "matched": done.revoked, "revoked": done.revoked, "receipt": done.receipt }))?
+        }
+        Which::OfClient(client) => {
+            let done = remote.revoke_all_of(SessionFilter::new().with("client", client.as_str()), wait).await?;
+            if done.matched == 0 {
+                remote.require_client(&client).await?;
+            }
+            done
+        }
         Which::Fitting(filters) => {
-            remote.revoke_confirmed(&filter(&filters), wait, |count| confirm(count, yes)).await?
+            let confirm = |count| {
+                // The server does not say how many of them have ended before.
+                let what = "some may have ended before, and your own is spared; the others end now";
+                ask::confirm(&format!("At {}: {}; {what}.", remote.issuer(), fitting(count)), yes)
+            };
+            remote.revoke_confirmed(&filter(&filters), wait, confirm).await?
         }
     };
     if let Some(id) = done.job.take() {
@@ -171,8 +186,8 @@ fn both(sessions: u64) -> (u64, u64) {
     (sessions, sessions)
 }
 
-fn confirm(count: u64, yes: bool) -> Result<(), CliError> {
-    ask::confirm(&format!("{count} sessions fit, some of which may have ended before; they end now."), yes)
+fn fitting(count: u64) -> String {
+    if count == 1 { "1 session fits".into() } else { format!("{count} sessions fit") }
 }
 
 fn filter(filters: &[(String, String)]) -> SessionFilter {

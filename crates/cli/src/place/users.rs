@@ -26,17 +26,22 @@ pub struct AddUser {
 impl Place {
     /// Users, the newest first.
     pub async fn users(&self, part: Part) -> Result<Vec<User>, CliError> {
-        part.read(async |after, left| match self {
-            Self::Here(context) => {
-                let from = after.as_deref().map(id).transpose()?.map_or(PageFrom::Newest, PageFrom::OlderThan);
-                let limit = left.min(PAGE) as usize;
-                let page = context.admin.search_users(&actor(), &UserSearch::default(), from, limit).await?;
-                let items = page.users.into_iter().map(user).collect::<Result<_, _>>()?;
-                Ok(Items { items, next: page.next.map(|id| id.to_string()) })
-            }
-            Self::There(remote) => Ok(remote.client.users(&[], after.as_deref(), asked(left)).await?.into()),
-        })
-        .await
+        let after = match &part.after {
+            Some(name) if name.parse::<Uuid>().is_err() => Some(self.user(name).await?.id),
+            other => other.clone(),
+        };
+        Part { after, ..part }
+            .read(async |after, left| match self {
+                Self::Here(context) => {
+                    let from = after.as_deref().map(id).transpose()?.map_or(PageFrom::Newest, PageFrom::OlderThan);
+                    let limit = left.min(PAGE) as usize;
+                    let page = context.admin.search_users(&actor(), &UserSearch::default(), from, limit).await?;
+                    let items = page.users.into_iter().map(user).collect::<Result<_, _>>()?;
+                    Ok(Items { items, next: page.next.map(|id| id.to_string()) })
+                }
+                Self::There(remote) => Ok(remote.client.users(&[], after.as_deref(), asked(left)).await?.into()),
+            })
+            .await
     }
 
     /// One user.
@@ -142,6 +147,18 @@ impl Place {
         match self {
             Self::Here(context) => Ok(context.admin.unlock_user(&actor(), who).await?),
             Self::There(remote) => Ok(remote.client.act_on_user(who, "unlock", None).await?.cleared.unwrap_or(0)),
+        }
+    }
+
+    /// Refuses to erase a user who was never there. Of one who was deleted, only the id is known.
+    pub async fn require_erasable(&self, who: &str) -> Result<(), CliError> {
+        match self {
+            _ if who.parse::<Uuid>().is_ok() => Ok(()),
+            Self::Here(context) => {
+                context.admin.changeable_user(&actor(), who).await?;
+                Ok(())
+            }
+            Self::There(remote) => remote.require_user(who).await,
         }
     }
 

@@ -6,6 +6,7 @@ mod accounted;
 mod blocks;
 mod commands;
 mod figures;
+mod free_texts;
 mod library;
 mod links;
 mod markdown;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use syn::{Arm, Attribute, Expr, Fields, ImplItem, Item, ItemEnum, ItemFn, Lit, Meta, Pat, Stmt};
 
+use crate::free_texts::{self, with_gaps};
 use crate::markdown::{page, repository};
 
 const PAGE: &str = "reference/troubleshooting.md";
@@ -116,7 +117,8 @@ fn rows(file: &str, name: &str, table: &Table, known: &BTreeMap<String, String>)
             // The message is that of another error, which has a row of its own.
             continue;
         }
-        // Only the field's own text: what it says depends on the case.
+        // Only the field's own text, which has a row of its own for each case.
+        let texts = if message == "…" { free_texts::of(name, &variant.ident.to_string()) } else { Vec::new() };
         let message = if message == "…" { format!("*{}*", words(&variant.ident.to_string())) } else { message };
         let to_do = match table.advice {
             [] => known.get(&message).cloned().unwrap_or_default(),
@@ -125,7 +127,10 @@ fn rows(file: &str, name: &str, table: &Table, known: &BTreeMap<String, String>)
                 None => panic!("{name}::{}: no advice", variant.ident),
             },
         };
-        rows.push(Row { message, why: why(&variant.attrs), to_do });
+        let why = why(&variant.attrs);
+        let row = |message: String| Row { message, why: why.clone(), to_do: to_do.clone() };
+        rows.push(row(message));
+        rows.extend(texts.into_iter().map(row));
     }
     assert!(!rows.is_empty(), "{name}");
     rows
@@ -137,19 +142,7 @@ fn message(attributes: &[Attribute]) -> Option<String> {
     let Meta::List(list) = &attribute.meta else { return None };
     let first = list.tokens.clone().into_iter().next()?;
     let Ok(Lit::Str(text)) = syn::parse_str::<Lit>(&first.to_string()) else { return None };
-    let text = text.value();
-    let mut shown = String::new();
-    let mut rest = text.as_str();
-    while let Some((plain, more)) = rest.split_once('{') {
-        let (_, after) = more.split_once('}').unwrap();
-        shown.push_str(plain);
-        // Two in a row are one.
-        if !shown.ends_with('…') {
-            shown.push('…');
-        }
-        rest = after;
-    }
-    Some(shown + rest)
+    Some(with_gaps(&text.value()))
 }
 
 /// The first paragraph of a documentation comment.
@@ -204,9 +197,11 @@ fn words(name: &str) -> String {
 /// The advice of a file: for each variant of an enum, the text of its arm in a `match`.
 fn advice(file: &str) -> Vec<((String, String), String)> {
     let mut all = Vec::new();
-    for item in source(file).items {
+    let items = source(file).items;
+    let general = general_advice(&items);
+    for item in items {
         match item {
-            Item::Fn(ItemFn { block, .. }) => arms(&block.stmts, None, &mut all),
+            Item::Fn(ItemFn { block, .. }) => arms(&block.stmts, None, &general, &mut all),
             Item::Impl(block) => {
                 let syn::Type::Path(path) = &*block.self_ty else { continue };
                 let name = path.path.segments.last().unwrap().ident.to_string();
@@ -214,7 +209,7 @@ fn advice(file: &str) -> Vec<((String, String), String)> {
                     if let ImplItem::Fn(function) = function
                         && function.sig.ident == "advice"
                     {
-                        arms(&function.block.stmts, Some(&name), &mut all);
+                        arms(&function.block.stmts, Some(&name), &general, &mut all);
                     }
                 }
             }
@@ -224,10 +219,34 @@ fn advice(file: &str) -> Vec<((String, String), String)> {
     all
 }
 
-fn arms(statements: &[Stmt], own: Option<&str>, all: &mut Vec<((String, String), String)>) {
+/// Of each function with a single `match`, what it says for all other cases.
+fn general_advice(items: &[Item]) -> BTreeMap<String, String> {
+    let one = |item: &Item| {
+        let Item::Fn(function) = item else { return None };
+        let [Stmt::Expr(Expr::Match(found), _)] = function.block.stmts.as_slice() else { return None };
+        let last = found.arms.last().filter(|arm| matches!(arm.pat, Pat::Wild(_)))?;
+        Some((function.sig.ident.to_string(), text(&last.body)?))
+    };
+    items.iter().filter_map(one).collect()
+}
+
+/// The name of a function that is called.
+fn called(body: &Expr) -> Option<String> {
+    let Expr::Call(call) = body else { return None };
+    let Expr::Path(path) = &*call.func else { return None };
+    path.path.get_ident().map(ToString::to_string)
+}
+
+fn arms(
+    statements: &[Stmt],
+    own: Option<&str>,
+    general: &BTreeMap<String, String>,
+    all: &mut Vec<((String, String), String)>,
+) {
     let [Stmt::Expr(Expr::Match(found), _)] = statements else { return };
     for Arm { pat, body, .. } in &found.arms {
-        let Some(text) = text(body) else { continue };
+        let other = || called(body).and_then(|name| general.get(&name).cloned());
+        let Some(text) = text(body).or_else(other) else { continue };
         let mut patterns = vec![pat];
         while let Some(pattern) = patterns.pop() {
             let path = match pattern {

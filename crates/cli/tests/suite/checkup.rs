@@ -81,6 +81,9 @@ fn what_is_in_the_database_is_checked_while_the_server_runs() {
         ["admin.first_password", "admin.single", "client.first_party", "master_key.beside_database", "services.none"];
     let (names, is_error) = found(&bench);
     assert_eq!((names.iter().map(String::as_str).collect::<Vec<_>>(), is_error), (at_first.to_vec(), false));
+    // That raises the user's version, too.
+    bench.run(&["session", "revoke", "--user", "admin"]).good();
+    finds(&bench, "admin.first_password", false);
     bench.run_with_input(&["user", "set-password", "admin", "--password-stdin"], PASSWORD).good();
     bench.add_user("chief", &["--scope", "ficha:admin"]);
     bench.run(&["client", "disable", "first-party"]).good();
@@ -106,6 +109,15 @@ fn what_is_in_the_database_is_checked_while_the_server_runs() {
 
 #[cfg(unix)]
 #[test]
+fn a_low_limit_of_open_files_is_found() {
+    let bench = good();
+    let ran = bench.shell("ulimit -n 256; \"$0\" config --check --json");
+    assert!(ran.stdout.contains("files.few"), "{ran:?}");
+    assert!(!found(&bench).0.contains("files.few"));
+}
+
+#[cfg(unix)]
+#[test]
 fn secrets_that_everybody_can_read_are_found() {
     use std::os::unix::fs::PermissionsExt;
 
@@ -125,6 +137,36 @@ fn secrets_that_everybody_can_read_are_found() {
         mode(file, 0o600);
         mode("data", 0o700);
         mode(".", 0o700);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn settings_with_a_secret_that_everybody_can_read_are_found() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let secret = "3f9a1d0c5b7e48261f0d9c8b7a6e5d4c";
+    for (file, text) in [
+        ("ficha.toml", format!("[token]\nsecret_key = \"{secret}\"\n")),
+        ("ficha.toml", "[store]\nurl = \"postgres://ficha:hunter2@127.0.0.1:9/ficha\"\n".to_owned()),
+        (".env", format!("FICHA__TOKEN__SECRET_KEY={secret}\n")),
+    ] {
+        let bench = good().with("FICHA_CONFIG", if file == ".env" { "" } else { file });
+        let mode = |path: &str, mode: u32| {
+            std::fs::set_permissions(bench.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        bench.write(file, &text);
+        mode(".", 0o755);
+        for (readable, is_found) in [(0o644, true), (0o640, false)] {
+            mode(file, readable);
+            assert_eq!(found(&bench).0.contains("settings.readable"), is_found, "{text} {readable:o}");
+        }
+        mode(file, 0o644);
+        let ran = bench.run(&["config", "--check"]);
+        assert!(ran.stdout.contains(file) && !format!("{ran:?}").contains("hunter2"), "{ran:?}");
+        // Without a secret, anybody may read it.
+        bench.write(file, "");
+        assert!(!found(&bench).0.contains("settings.readable"));
     }
 }
 

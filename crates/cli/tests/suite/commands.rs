@@ -109,6 +109,19 @@ fn a_client_is_changed_and_removed() {
     assert_eq!(client["audience"], "notes");
     bench.run(&["client", "add-secret", "app"]).refused(&["public"]);
     bench.run(&["client", "set", "app", "--grant", "client_credentials"]).refused(&["public client"]);
+    let said = bench.run(&["client", "set", "app", "--public=false", "--grant", "client_credentials"]).good().stdout;
+    let lines: Vec<_> = said.lines().collect();
+    // It has lost the password grant by that.
+    assert_eq!(lines[..2], ["client app changed; no sessions ended", "public  yes -> no"], "{said}");
+    assert!(said.contains("grants  password -> client_credentials\n") && said.contains("client_secret  "), "{said}");
+    assert_eq!(bench.run(&["client", "set", "app", "--public=false"]).good().stdout, "client app is unchanged\n");
+    bench.run(&["client", "set", "app", "--public"]).refused(&["public client"]);
+    let public = bench.json(&["client", "set", "app", "--public", "--grant", "password", "--json"]);
+    assert_eq!((&public["public"], &public["revoked"], public.get("secret")), (&json!(true), &json!(0), None));
+    let confidential = bench.json(&["client", "set", "app", "--public=false", "--json"]);
+    assert_eq!((&confidential["public"], &confidential["client_id"]), (&json!(false), &json!("app")));
+    assert_eq!(confidential["client_secret"].as_str().unwrap().len(), 43);
+    bench.run(&["client", "set", "app", "--public"]).good();
     bench.run(&["client", "disable", "app"]).good();
     assert_eq!(bench.json(&["client", "list", "--json"])[0]["enabled"], false);
     bench.run(&["client", "enable", "app"]).good();

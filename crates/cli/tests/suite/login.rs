@@ -27,7 +27,7 @@ fn issuer(server: &Serving) -> String {
 
 fn log_in(bench: &Bench, server: &Serving, more: &[&str]) -> String {
     let issuer = issuer(server);
-    let usual = ["login", "--issuer", &issuer, "--user", "alice", "--password-stdin", "--token-file", FILE];
+    let usual = ["login", "--server", &issuer, "--user", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&[&usual, more].concat(), PASSWORD).good().stdout
 }
 
@@ -106,7 +106,7 @@ fn failures_are_reported_in_one_line() {
     let (bench, server) = with_alice(Bench::new());
     let issuer = issuer(&server);
     let login = |issuer: &str, more: &[&str], password: &str| {
-        let usual = ["login", "--issuer", issuer, "--password-stdin", "--token-file", FILE];
+        let usual = ["login", "--server", issuer, "--password-stdin", "--token-file", FILE];
         bench.run_with_input(&[&usual, more].concat(), password)
     };
     login(&issuer, &["--user", "alice"], "wrong").refused(&["wrong user name or password"]);
@@ -191,7 +191,7 @@ fn a_process_that_has_printed_a_token_still_finishes_its_refresh() {
             thread::spawn(move || carry(near.unwrap(), address, &left));
         }
     });
-    let login = ["login", "--issuer", &issuer, "--user", "alice", "--password-stdin", "--token-file", FILE];
+    let login = ["login", "--server", &issuer, "--user", "alice", "--password-stdin", "--token-file", FILE];
     bench.run_with_input(&login, PASSWORD).good();
     age_by(&bench, 50);
     // More than are sent before the command gives up waiting and prints the token that is still valid.

@@ -16,7 +16,7 @@ fn signed_in(scopes: &str) -> (Bench, Serving, Bench, String) {
     let server = bench.serve();
     let issuer = format!("http://{}", server.address);
     let afar = Bench::new();
-    let login = ["login", "--admin", "--issuer", &issuer, "--user", "chief", "--password-stdin", "--token-file", FILE];
+    let login = ["login", "--admin", "--server", &issuer, "--user", "chief", "--password-stdin", "--token-file", FILE];
     let said = afar.run_with_input(&login, PASSWORD).good().stdout;
     assert!(scopes.split(' ').all(|name| said.contains(name)), "{said}");
     (bench, server, afar, issuer)
@@ -56,11 +56,12 @@ fn a_session_is_found_and_ended_from_afar_with_the_same_output() {
     let done: serde_json::Value = serde_json::from_str(&done).unwrap();
     assert_eq!((&done["revoked"], &done["receipt"]["complete"]), (&1.into(), &true.into()), "{done}");
     assert_eq!(server.get("/users/me", &alice).0, 401);
-    for user in ["--user", "--client"] {
-        assert_eq!(run(&["session", "revoke", user, "nobody"]).good().stdout, "no sessions ended\n");
-    }
+    run(&["session", "revoke", "--user", "nobody"]).refused(&["user", "ficha user list"]);
+    let said = run(&["session", "revoke", "--client", "first-party"]).good().stdout;
+    assert_eq!(said, "client first-party: no sessions ended\n");
+    assert_eq!(run(&["session", "revoke", "--user", "alice"]).good().stdout, "user alice: no sessions ended\n");
     run(&["session", "revoke", "--filter", "user=alice", "--filter", "user=chief", "--yes"]).refused(&["given twice"]);
-    run(&["session", "show", "00000000-0000-0000-0000-000000000001"]).refused(&["Not found"]);
+    run(&["session", "show", "00000000-0000-0000-0000-000000000001"]).refused(&["no such session"]);
     run(&["session", "list", "--filter", "nosuch=1"]).refused(&["nosuch", "no such parameter"]);
     run(&["session", "revoke", "--all"]).refused(&["every token issued so far", "--yes"]);
     let out = afar.run(&["logout", "--admin", "--token-file", FILE]).good().stdout;
@@ -72,7 +73,7 @@ fn a_session_is_found_and_ended_from_afar_with_the_same_output() {
 fn who_may_not_is_told_so_and_who_is_signed_in_elsewhere_too() {
     let (_bench, _server, afar, issuer) = signed_in("ficha:audit");
     let list = ["session", "list", "--token-file", FILE];
-    afar.run(&[&list[..], &["--server", &issuer]].concat()).refused(&["does not allow this"]);
+    afar.run(&[&list[..], &["--server", &issuer]].concat()).refused(&["not allowed"]);
     afar.run(&[&list[..], &["--server", "http://127.0.0.1:1"]].concat()).refused(&["signed in at", &issuer]);
 }
 
@@ -131,6 +132,11 @@ fn users_clients_scopes_and_keys_are_managed_from_afar_with_the_same_output() {
         assert!(run(&["user", verb, "bea"]).good().stdout.contains(says), "{verb}");
     }
     run(&["user", "show", "bea"]).refused(&["no such user"]);
+    for (option, what) in [("--user", "no such user"), ("--client", "no such client")] {
+        for command in [&["session", "revoke"][..], &["session", "list"], &["session", "list", "--count"]] {
+            run(&[command, &[option, "nobody"]].concat()).refused(&[what]);
+        }
+    }
     let made = run(&["client", "add", "shop", "--scope", "any", "--json"]).good().stdout;
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     let renewed = run(&["client", "add-secret", "shop", "--keep-old", "1h", "--json"]).good().stdout;
@@ -147,6 +153,11 @@ fn users_clients_scopes_and_keys_are_managed_from_afar_with_the_same_output() {
     let said = run(&["client", "set", "shop", "--scope", "notes:admin"]).good().stdout;
     assert_eq!(said, "client shop changed; no sessions ended\nscopes  any -> notes:admin\n");
     assert!(same(&["client", "list"]).contains("shop"));
+    let said = run(&["client", "set", "shop", "--public"]).good().stdout;
+    assert_eq!(said, "client shop changed; no sessions ended\npublic  no -> yes\n");
+    let made = run(&["client", "set", "shop", "--public=false", "--json"]).good().stdout;
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    assert!(made["public"] == false && made["client_secret"] == made["secret"] && made["secret"].is_string(), "{made}");
     for verb in ["disable", "enable", "delete"] {
         run(&["client", verb, "shop"]).good();
     }
@@ -213,7 +224,7 @@ fn a_change_without_a_body_passes_a_proxy_that_speaks_http_1_0() {
     let address = server.address;
     std::thread::spawn(move || proxy.incoming().map_while(Result::ok).for_each(|client| downgrade(client, address)));
     let afar = Bench::new();
-    let login = ["login", "--admin", "--issuer", &issuer, "--user", "chief", "--password-stdin", "--token-file", FILE];
+    let login = ["login", "--admin", "--server", &issuer, "--user", "chief", "--password-stdin", "--token-file", FILE];
     afar.run_with_input(&login, PASSWORD).good();
     let at = ["--server", &issuer, "--token-file", FILE];
     for command in [

@@ -141,7 +141,7 @@ fn the_admin_api_may_have_an_address_of_its_own() {
     let run = |command: &[&str], input: &str| {
         bench.run_with_input(&[command, &["--token-file", "admin.json"]].concat(), input)
     };
-    let login = ["login", "--admin", "--issuer", &issuer, "--user", "chief", "--password-stdin"];
+    let login = ["login", "--admin", "--server", &issuer, "--user", "chief", "--password-stdin"];
     run(&login, PASSWORD).good();
     let list = ["session", "list", "--server", &issuer];
     run(&list, "").refused(&["404", "--admin-origin"]);

@@ -74,11 +74,11 @@ fn a_user_s_and_a_client_s_sessions_are_revoked() {
     let (bench, server) = with_alice();
     let (first, _) = log_in(&server);
     let ran = bench.run(&["session", "revoke", "--user", "alice"]).good();
-    assert_eq!(ran.stdout, "1 session ended\n");
+    assert_eq!(ran.stdout, "user alice: 1 session ended\n");
     assert!(refused_soon(&server, &first));
     let (second, _) = log_in(&server);
     let ran = bench.run(&["session", "revoke", "--client", "first-party"]).good();
-    assert_eq!(ran.stdout, "1 session ended\n");
+    assert_eq!(ran.stdout, "client first-party: 1 session ended\n");
     assert!(refused_soon(&server, &second));
     bench.run(&["session", "revoke", "--user", "nobody"]).refused(&["there is no user"]);
     bench.run(&["session", "revoke", "--client", "nobody"]).refused(&["there is no client"]);

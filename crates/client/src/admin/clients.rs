@@ -124,6 +124,9 @@ pub struct CreatedClient {
 /// See the example at [`AdminClient::change_client`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ClientChange {
+    /// `Some(false)` gives a public client a secret, `Some(true)` removes the secrets of a client and ends its sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public: Option<bool>,
     /// The whole list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<String>>,
@@ -150,12 +153,14 @@ pub struct ClientChange {
 /// A client after a change.
 ///
 /// See the example at [`AdminClient::change_client`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ChangedClient {
     /// As it is now.
     #[serde(flatten)]
     pub client: Client,
+    /// The secret of a client that was public before.
+    pub secret: Option<ShownOnce>,
     /// How many sessions have ended.
     #[serde(default)]
     pub revoked: u64,
@@ -307,7 +312,7 @@ impl AdminClient {
         self.create("clients", new).await
     }
 
-    /// Changes a client. If it loses rights, its sessions end.
+    /// Changes a client. If it loses rights or its secrets, its sessions end.
     ///
     /// ```no_run
     /// # use ficha_client::admin::{AdminClient, AdminError, AnyScope, ClientChange, ClientScopes};

@@ -104,6 +104,11 @@ pub struct CreatedClient {
 #[serde(deny_unknown_fields)]
 #[schema(as = AdminClientPatch)]
 pub struct ClientPatch {
+    /// False gives a public client a secret, which the answer shows. True removes the secrets of a client, and ends its
+    /// sessions.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<bool>, nullable = false)]
+    public: Option<Option<bool>>,
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
     grants: Option<Option<Vec<String>>>,
@@ -148,6 +153,10 @@ pub struct Deleted {
 pub struct ChangedClient {
     #[serde(flatten)]
     client: ClientView,
+    /// The secret of a client that was public before. It is shown only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    secret: Option<Zeroizing<String>>,
     /// How many sessions have ended.
     revoked: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -319,7 +328,7 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<ClientR
     Ok(state.authority.admin().client(&actor, id).await?)
 }
 
-/// Changes a client. If it loses rights, or is disabled, its sessions end.
+/// Changes a client. If it loses rights or its secrets, or is disabled, its sessions end.
 #[utoipa::path(
     patch,
     path = "/api/v1/clients/{id}",
@@ -350,9 +359,7 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<ClientR
 pub async fn change(request: HttpRequest, id: Path<String>, payload: Payload, state: Data<State>) -> HttpResponse {
     match changed(&request, &id, payload, &state).await {
         Err(problem) => problem.response(&state),
-        Ok((client, revoked, receipt)) => {
-            with_version(&client, &ChangedClient { client: ClientView::from(client.clone()), revoked, receipt })
-        }
+        Ok((client, changed)) => with_version(&client, &changed),
     }
 }
 
@@ -361,7 +368,7 @@ async fn changed(
     id: &str,
     payload: Payload,
     state: &State,
-) -> Result<(ClientRecord, u64, Option<ReceiptView>), Problem> {
+) -> Result<(ClientRecord, ChangedClient), Problem> {
     let actor = caller(request, state).await?;
     actor.require_changing_clients()?;
     let mut parameters = Parameters::of(request.query_string());
@@ -373,6 +380,7 @@ async fn changed(
     etag::require_match(request, &version(&seen))?;
     let enabled = not_null("enabled", patch.enabled)?;
     let change = ClientChange {
+        public: not_null("public", patch.public)?,
         grants: not_null("grants", patch.grants)?.map(|names| grants(&names)).transpose()?,
         scopes: patch.scopes.map(|value| scopes(&value.unwrap_or_else(|| json!([])))).transpose()?,
         audience: patch.audience,
@@ -381,16 +389,21 @@ async fn changed(
         own_scopes: not_null("own_scopes", patch.own_scopes)?,
     };
     let began = Began::now();
-    let revoked = match enabled {
+    let (revoked, secret) = match enabled {
         Some(_) if !change.is_empty() => {
             // Each is one transaction, and the two would not be one.
             return Err(invalid("enabled", "it must be changed alone"));
         }
-        Some(enabled) => admin.set_client_enabled_at(&actor, &seen, enabled).await?,
-        None => admin.change_client_at(&actor, &seen, change).await?.1,
+        Some(enabled) => (admin.set_client_enabled_at(&actor, &seen, enabled).await?, None),
+        None => {
+            let changed = admin.change_client_at(&actor, &seen, change).await?;
+            (changed.sessions, changed.secret)
+        }
     };
     let receipt = receipt(request, state, began, wait).await;
-    Ok((admin.client(&actor, id).await?, revoked, receipt))
+    let client = admin.client(&actor, id).await?;
+    let secret = secret.as_ref().map(shown_once);
+    Ok((client.clone(), ChangedClient { client: client.into(), secret, revoked, receipt }))
 }
 
 /// Ends a client's sessions, and deletes it.

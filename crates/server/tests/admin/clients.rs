@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ficha_store::testing::TestDatabase;
-use ficha_testing::{App, Client};
+use ficha_testing::{App, Client, PASSWORD, Tokens};
 use ficha_token::Clock;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -13,6 +13,11 @@ use crate::support::*;
 async fn with_body(app: &App, method: Method, path: &str, token: &str, body: &Value) -> Response {
     let url = app.url(&format!("/api/v1{path}"));
     app.http.request(method, url).bearer_auth(token).json(body).send().await.expect("an answer")
+}
+
+async fn login_public(app: &App, client: &str) -> Tokens {
+    let form = [("grant_type", "password"), ("client_id", client), ("username", "alice"), ("password", PASSWORD)];
+    Tokens::of(app.post("/token", &form).await).await
 }
 
 ficha_store::on_both_databases! {
@@ -113,7 +118,7 @@ ficha_store::on_both_databases! {
         assert_eq!(secrets.iter().map(|one| one["expires_at"].clone()).collect::<Vec<_>>(), [json!(until), json!(null)]);
         assert!(secrets.iter().all(|one| one["last_used_at"].is_string() && one.get("hash").is_none()), "{shown}");
         // The old one has expired, and the new one goes on.
-        let form = [("grant_type", "password"), ("username", "alice"), ("password", ficha_testing::PASSWORD)];
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
         assert_eq!(app.post_as(&old, "/token", &form).await.status(), 401);
         app.login_as(&new, "alice").await;
         // An expired one takes no place.
@@ -144,6 +149,74 @@ ficha_store::on_both_databases! {
             assert_eq!(seen, [201, 409]);
             let shown = good(&app, Method::GET, &format!("/clients/shop{round}"), &chief).await;
             assert_eq!(shown["secrets"].as_array().expect("a list").len(), 2);
+        }
+    }
+
+    async fn a_public_client_gets_a_secret_and_its_sessions_go_on_with_it(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:clients ficha:audit").await.access;
+        app.add_client("shop", |new| new.public = true).await;
+        let session = login_public(&app, "shop").await;
+        let change = async |body: Value| with_body(&app, Method::PATCH, "/clients/shop", &chief, &body).await;
+        let response = change(json!({ "public": false, "serves": ["notes"] })).await;
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let made: Value = response.json().await.expect("JSON");
+        assert_eq!((&made["public"], &made["serves"], &made["revoked"]), (&json!(false), &json!(["notes"]), &json!(0)));
+        let with = Client { id: "shop".into(), secret: made["secret"].as_str().expect("a secret").to_owned() };
+        app.advance(Duration::ZERO).await;
+        assert_eq!(app.me(&session.access).await, 200);
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", &*session.refresh)];
+        let public = [refresh[0], refresh[1], ("client_id", "shop")];
+        assert_eq!(app.post("/token", &public).await.status(), 401);
+        assert_eq!(app.post_as(&with, "/token", &refresh).await.status(), 200);
+        // Once more changes nothing, and shows nothing.
+        let again: Value = change(json!({ "public": false })).await.json().await.expect("JSON");
+        assert!(again.get("secret").is_none() && again["secrets"].as_array().expect("a list").len() == 1, "{again}");
+        // A public client serves nothing; with that, it may be public. What needed the secret before is worth nothing now.
+        problem(change(json!({ "public": true })).await, 400, "invalid").await;
+        problem(change(json!({ "public": null })).await, 400, "invalid").await;
+        let session = app.login_as(&with, "alice").await;
+        let made: Value = change(json!({ "public": true, "serves": [] })).await.json().await.expect("JSON");
+        assert_eq!((&made["public"], &made["secrets"], &made["revoked"]), (&json!(true), &json!([]), &json!(2)));
+        assert_eq!(app.me(&session.access).await, 401);
+        app.advance(Duration::ZERO).await;
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", &*session.refresh), ("client_id", "shop")];
+        assert_eq!(app.post("/token", &refresh).await.status(), 400);
+        let secret = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+        assert_eq!(app.post_as(&with, "/token", &secret).await.status(), 401);
+        login_public(&app, "shop").await;
+        crate::events::all_numbered(&app).await;
+        let events = good(&app, Method::GET, "/audit?client=shop&event=client.", &chief).await;
+        let events = events["items"].as_array().expect("a list");
+        let seen = |event: &str, detail: &str| {
+            events.iter().any(|one| one["event"] == event && one["detail"].to_string().contains(detail))
+        };
+        assert!(seen("client.changed", r#""after":{"public":false"#), "{events:?}");
+        assert!(seen("client.changed", r#""before":{"public":false"#), "{events:?}");
+        assert!(seen("client.secret_added", "") && seen("client.secret_removed", ""), "{events:?}");
+        // Neither the command line nor the console could send one.
+        let all = token(&app, "chief", "ficha:admin").await.access;
+        for own in ["ficha-cli", "ficha-console"] {
+            let body = json!({ "public": false });
+            problem(with_body(&app, Method::PATCH, &format!("/clients/{own}"), &all, &body).await, 400, "invalid").await;
+        }
+    }
+
+    /// The lock on its row and the comparison of its version decide: each answer that shows a secret shows one that counts.
+    async fn of_two_that_make_a_client_confidential_one_gets_the_secret(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = token(&app, "chief", "ficha:clients").await.access;
+        for round in 0..8 {
+            let id = format!("shop{round}");
+            app.add_client(&id, |new| new.public = true).await;
+            let path = format!("/clients/{id}");
+            let body = json!({ "public": false });
+            let change = async || with_body(&app, Method::PATCH, &path, &chief, &body).await.json::<Value>().await.expect("JSON");
+            let (one, other) = tokio::join!(change(), change());
+            let shown: Vec<_> = [&one, &other].into_iter().filter_map(|answer| answer["secret"].as_str()).collect();
+            let [secret] = shown[..] else { panic!("{one} {other}") };
+            app.advance(Duration::ZERO).await;
+            app.login_as(&Client { id, secret: secret.to_owned() }, "alice").await;
         }
     }
 

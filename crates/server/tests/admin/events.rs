@@ -15,7 +15,7 @@ fn names(list: &Value) -> Vec<&str> {
     items.iter().map(|item| item["event"].as_str().expect("a name")).collect()
 }
 
-async fn all_numbered(app: &App) {
+pub async fn all_numbered(app: &App) {
     let pending = async || app.store.pending_events(1).await.expect("the database answers").is_empty();
     eventually("every event has a number", pending).await;
 }

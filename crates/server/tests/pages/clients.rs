@@ -96,6 +96,41 @@ ficha_store::on_both_databases! {
         assert!(asked.has("name=\"password_again\"") && works(&third).await, "{}", asked.text);
     }
 
+    async fn a_client_becomes_confidential_and_public_again(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = Visitor::signed_in(&app, "chief").await;
+        let fields = [("id", "shop"), ("kind", "public"), ("grant-password", "yes"), ("any_scope", "yes")];
+        assert_eq!(created(&chief, &fields).await.status, 200);
+        let edit = "/console/clients/shop/edit";
+        let save = async |more: &[(&str, &str)]| {
+            let form = chief.get(edit).await;
+            let (_, rest) = form.text.split_once("name=\"version\" value=\"").expect("a version");
+            let version = rest.split('"').next().expect("a value").replace("&#34;", "\"");
+            let rights = [("version", &*version), ("grant-password", "yes"), ("any_scope", "yes")];
+            chief.post_with(edit, &form.token(), &[&rights, more].concat()).await
+        };
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+        let public = [form[0], form[1], form[2], ("client_id", "shop")];
+        // A form that says nothing of it changes nothing of it.
+        assert_eq!(save(&[]).await.status, 303);
+        app.advance(Duration::ZERO).await;
+        assert_eq!(app.post("/token", &public).await.status(), 200);
+        let page = save(&[("kind", "confidential")]).await;
+        assert!(page.has("confidential now"), "{}", page.text);
+        let client = Client { id: "shop".into(), secret: secret(&page) };
+        app.advance(Duration::ZERO).await;
+        assert_eq!(app.post_as(&client, "/token", &form).await.status(), 200);
+        assert_eq!(app.post("/token", &public).await.status(), 401);
+        let asked = save(&[("kind", "public")]).await;
+        assert!(asked.has("All sessions of this client end"), "{}", asked.text);
+        assert!(save(&[("kind", "public"), ("confirm", "yes")]).await.has("Saved."));
+        app.advance(Duration::ZERO).await;
+        assert_eq!(app.post("/token", &public).await.status(), 200);
+        // Showing a secret needs the password, after a while.
+        app.advance(Duration::from_secs(11 * 60)).await;
+        assert!(save(&[("kind", "confidential")]).await.has("name=\"password_again\""));
+    }
+
     async fn a_client_is_found_by_its_id(database: TestDatabase) {
         let app = app(&database).await;
         for id in ["alpha", "beta", "gamma"] {

@@ -18,8 +18,10 @@ use crate::events::described::{described_client, difference};
 use crate::events::{record, record_all};
 use crate::rows::{client, session};
 use crate::sessions::end::endable;
+use crate::sessions::live::in_current_epoch;
 use crate::{
-    BulkWork, Cause, ClientAt, ClientRecord, EventKind, NewEvent, Result, RevokeReason, SessionsOf, Store, StoreError,
+    BulkWork, Cause, ClientAt, ClientRecord, ClientSecret, EventKind, NewEvent, Result, RevokeReason, SessionsOf,
+    Store, StoreError,
 };
 
 impl Store {
@@ -68,16 +70,17 @@ impl Store {
     /// Writes a client's grants, scopes, audiences and address forwarding if it still has the `auth_version` that
     /// `client` carries, and increments that. False if it does not, or if there is no such client.
     ///
-    /// Whether it is enabled is not written, nor its secrets: [`Store::enable_client`] and
-    /// [`Store::set_client_secrets`] do that.
+    /// Its secrets are written if it becomes public by that, or confidential. Otherwise they are not, and neither is
+    /// whether it is enabled: [`Store::enable_client`] and [`Store::set_client_secrets`] do that.
     pub async fn update_client(&self, client: ClientRecord, cause: &Cause) -> Result<bool> {
-        let row = client::Model::try_from(client)?;
+        let row = client::Model::try_from(client.clone())?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             let before = lock(transaction, ClientAt::from(&*row.id)).await?;
             let is_current = write(change(&row.id), &row).exec(transaction).await?.rows_affected == 1;
             if let Some(before) = before.filter(|_| is_current) {
                 record_all(self, transaction, changes(&before, &row, cause)).await?;
+                self.write_kind(transaction, before, &client.secrets, cause).await?;
             }
             Ok(is_current)
         })
@@ -85,13 +88,40 @@ impl Store {
 
     /// The same if rights were removed: begins to end the client's sessions in the same transaction.
     pub async fn narrow_client(&self, client: ClientRecord, now: i64, cause: &Cause) -> Result<Option<BulkWork>> {
-        let row = client::Model::try_from(client)?;
+        let row = client::Model::try_from(client.clone())?;
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             let Some(before) = lock(transaction, ClientAt::from(&*row.id)).await? else { return Ok(None) };
             let events = changes(&before, &row, cause);
-            self.block_and_begin(transaction, write(block(&row.id), &row), &row.id, events, now, cause).await
+            let update = write(block(&row.id), &row);
+            let work = self.block_and_begin(transaction, update, &row.id, events, now, cause).await?;
+            if work.is_some() {
+                self.write_kind(transaction, before, &client.secrets, cause).await?;
+            }
+            Ok(work)
         })
+    }
+
+    /// Writes the secrets of a client that was public and is not any more, or the other way round.
+    async fn write_kind(
+        &self,
+        transaction: &WriteConnection,
+        before: client::Model,
+        secrets: &[ClientSecret],
+        cause: &Cause,
+    ) -> Result<(), Fault> {
+        let was_public = before.secret_hash.is_none();
+        if was_public == secrets.is_empty() {
+            return Ok(());
+        }
+        let id = before.id.clone();
+        client::Entity::update_many()
+            .col_expr(client::Column::SecretHash, secrets::lasting_hash(secrets))
+            .filter(client::Column::Id.eq(&id))
+            .exec(transaction)
+            .await?;
+        let events = secrets::replace(transaction, before, secrets, cause).await?;
+        record_all(self, transaction, events).await.map(drop)
     }
 
     /// Enables a client. False if there is no such client.
@@ -164,7 +194,7 @@ impl Store {
             // Locked before its sessions are counted: a concurrent login waits, and then finds no client.
             let Some(before) = lock(transaction, client).await? else { return Ok(false) };
             let of_client = session::Entity::find().filter(session::Column::ClientId.eq(id));
-            if of_client.filter(endable(now)).limit(1).one(transaction).await?.is_some() {
+            if of_client.filter(endable(now)).filter(in_current_epoch()).limit(1).one(transaction).await?.is_some() {
                 return Err(Fault::Store(StoreError::Conflict(format!("client {id:?} still has live sessions"))));
             }
             client::Entity::delete_by_id(id).exec(transaction).await?;
@@ -217,9 +247,8 @@ async fn lock(transaction: &WriteConnection, client: ClientAt<'_>) -> Result<Opt
 
 /// What was changed.
 fn changes(before: &client::Model, after: &client::Model, cause: &Cause) -> Vec<NewEvent> {
-    // Whether it is enabled is not written with the rest, and neither are its secrets.
-    let (enabled, secret_hash) = (before.enabled, before.secret_hash.clone());
-    let after = client::Model { enabled, secret_hash, ..after.clone() };
+    // Whether it is enabled is not written with the rest.
+    let after = client::Model { enabled: before.enabled, ..after.clone() };
     let detail = difference(&described_client(before), &described_client(&after));
     let event = |detail| NewEvent::new(EventKind::ClientChanged, cause).client(&before.id).detail(detail);
     detail.map(event).into_iter().collect()

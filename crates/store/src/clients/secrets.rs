@@ -10,6 +10,7 @@ use crate::database::globals::raise_changes;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::error::Fault;
+use crate::events::described::shown_time;
 use crate::events::record_all;
 use crate::rows::client::lasting;
 use crate::rows::{client, client_secret};
@@ -40,21 +41,13 @@ impl Store {
         secrets: &[ClientSecret],
         cause: &Cause,
     ) -> Result<bool> {
-        let hash = lasting(secrets).map(|secret| secret.hash.to_vec());
         transaction!(self, |transaction| {
             raise_changes(transaction).await?;
             let Some(before) = lock(transaction, client).await? else { return Ok(false) };
-            let rows = client_secret::Entity::find().filter(client_secret::Column::ClientId.eq(client.id));
-            let before = before.with_secrets(rows.all(transaction).await?)?.secrets;
-            let update = change(client.id).col_expr(client::Column::SecretHash, Expr::value(hash.clone()));
+            let update = change(client.id).col_expr(client::Column::SecretHash, lasting_hash(secrets));
             update.exec(transaction).await?;
-            let kept: Vec<_> = secrets.iter().map(|secret| secret.id).collect();
-            let others = client_secret::Entity::delete_many()
-                .filter(client_secret::Column::ClientId.eq(client.id))
-                .filter(client_secret::Column::Id.is_not_in(kept));
-            others.exec(transaction).await?;
-            insert(transaction, client.id, secrets).await?;
-            record_all(self, transaction, changes(client.id, &before, secrets, cause)).await?;
+            let events = replace(transaction, before, secrets, cause).await?;
+            record_all(self, transaction, events).await?;
             Ok(true)
         })
     }
@@ -86,6 +79,30 @@ impl Store {
         let of = client_secret::Entity::find().filter(client_secret::Column::ClientId.is_in(clients.iter().copied()));
         Ok(of.all(self.reader()).await?)
     }
+}
+
+/// The hash for the row of the client, which servers of the release before read.
+pub(super) fn lasting_hash(secrets: &[ClientSecret]) -> Expr {
+    Expr::value(lasting(secrets).map(|secret| secret.hash.to_vec()))
+}
+
+/// Makes these the rows of a client that is locked, and returns what is to be recorded of that.
+pub(super) async fn replace(
+    transaction: &WriteConnection,
+    client: client::Model,
+    secrets: &[ClientSecret],
+    cause: &Cause,
+) -> Result<Vec<NewEvent>, Fault> {
+    use client_secret::Column;
+    let id = client.id.clone();
+    let rows = client_secret::Entity::find().filter(Column::ClientId.eq(&id)).all(transaction).await?;
+    let before = client.with_secrets(rows)?.secrets;
+    let kept: Vec<_> = secrets.iter().map(|secret| secret.id).collect();
+    let others =
+        client_secret::Entity::delete_many().filter(Column::ClientId.eq(&id)).filter(Column::Id.is_not_in(kept));
+    others.exec(transaction).await?;
+    insert(transaction, &id, secrets).await?;
+    Ok(changes(&id, &before, secrets, cause))
 }
 
 /// Adds what is not there, and writes when the others expire.
@@ -132,5 +149,5 @@ fn changes(id: &str, before: &[ClientSecret], after: &[ClientSecret], cause: &Ca
 }
 
 fn shown(secret: &ClientSecret) -> Value {
-    json!({ "secret": secret.id, "expires_at": secret.expires_at })
+    json!({ "secret": secret.id, "expires_at": secret.expires_at.and_then(shown_time) })
 }

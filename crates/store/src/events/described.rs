@@ -1,6 +1,8 @@
 //! A user and a client as events show them: what an administrator sets, without secrets.
 
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::rows::{client, split_names, user};
 
@@ -9,7 +11,7 @@ pub(crate) fn described(user: &user::Model) -> Value {
     json!({
         "name": user.name,
         "email": user.email,
-        "scopes": user.scopes,
+        "scopes": split_names(&user.scopes),
         "roles": split_names(&user.roles),
         "enabled": user.enabled,
         "must_change": user.must_change,
@@ -21,13 +23,18 @@ pub(crate) fn described_client(client: &client::Model) -> Value {
     json!({
         "public": client.secret_hash.is_none(),
         "grants": split_names(&client.grants),
-        "scopes": if client.any_scope { json!("any") } else { json!(client.scopes) },
+        "scopes": if client.any_scope { json!("any") } else { json!(split_names(&client.scopes)) },
         "audience": client.audience,
         "serves": split_names(&client.serves),
         "forwards_address": client.forwards_address,
         "own_scopes": client.own_scopes,
         "enabled": client.enabled,
     })
+}
+
+/// A time as RFC 3339, as every time in an event is shown; `None` if it is not one.
+pub(crate) fn shown_time(seconds: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
 }
 
 /// `before` and `after` with the fields that differ; `None` if none does.

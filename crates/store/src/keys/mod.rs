@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::database::globals::{lock, raise_changes};
 use crate::database::transaction::transaction;
+use crate::events::described::shown_time;
 use crate::events::record;
 use crate::rows::key;
 use crate::{Cause, EventKind, KeyPurpose, KeyRecord, NewEvent, NewKey, Result, SealedKey, Store, StoreError};
@@ -69,7 +70,7 @@ impl Store {
             update.exec(transaction).await?;
             insert_key(transaction, new.clone()).await?;
             raise_changes(transaction).await?;
-            let detail = json!({ "kid": new.kid, "sign_from": new.sign_from });
+            let detail = json!({ "kid": new.kid, "sign_from": shown_time(new.sign_from) });
             record(self, transaction, NewEvent::new(EventKind::KeyRotated, cause).detail(detail)).await?;
             Ok(true)
         })

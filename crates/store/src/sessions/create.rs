@@ -66,7 +66,7 @@ pub(crate) fn login_event(new: &NewSession, session: &SessionRecord) -> NewEvent
         .user(session.user_id)
         .client(&session.client_id)
         .session(session.id)
-        .detail(json!({ "amr": amr, "scope": session.scopes.to_string() }))
+        .detail(json!({ "amr": amr, "scopes": session.scopes.iter().collect::<Vec<_>>() }))
 }
 
 pub(crate) async fn write(

@@ -6,6 +6,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::database::globals::current_epoch;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
 use crate::error::Fault;
@@ -95,6 +96,9 @@ pub(crate) async fn write_roles(transaction: &WriteConnection, ids: &[Uuid], rol
 
 /// Ends locked sessions for one reason, and puts those with a token that may still be valid on the denylist. Their end
 /// is recorded as one event, with how many there were beside the detail that it has; if there were none, there is none.
+///
+/// Those that a purge has ended keep that reason, and are not counted again. Their tokens are denied all the same: signed
+/// with a shared secret, they outlive the purge.
 pub(crate) async fn end_sessions(
     store: &Store,
     transaction: &WriteConnection,
@@ -106,14 +110,20 @@ pub(crate) async fn end_sessions(
     if sessions.is_empty() {
         return Ok(Revoked::default());
     }
-    let mut detail = json!({ "reason": reason.as_str(), "count": sessions.len() });
+    let entries: Vec<_> = sessions.iter().filter_map(|row| deny_entry(row, now)).collect();
+    let epoch = current_epoch(transaction).await?;
+    let open: Vec<_> = sessions.iter().filter(|row| row.epoch == epoch).collect();
+    if open.is_empty() {
+        deny(store, transaction, &entries).await?;
+        return Ok(Revoked { entries, ..Revoked::default() });
+    }
+    let mut detail = json!({ "reason": reason.as_str(), "count": open.len() });
     if let (Some(Value::Object(more)), Some(detail)) = (&event.detail, detail.as_object_mut()) {
         detail.extend(more.clone());
     }
     let event = record(store, transaction, event.detail(detail)).await?;
-    let ended: Vec<_> = sessions.iter().map(|row| Ended { row, reason, event }).collect();
+    let ended: Vec<_> = open.iter().map(|row| Ended { row, reason, event }).collect();
     mark_revoked(transaction, &ended, now).await?;
-    let entries: Vec<_> = sessions.iter().filter_map(|row| deny_entry(row, now)).collect();
     deny(store, transaction, &entries).await?;
     Ok(Revoked { sessions: ended.len() as u64, entries, rest: None })
 }

@@ -65,7 +65,7 @@ pub(crate) fn live(now: i64) -> Condition {
         .add(session::Column::IdleExpiresAt.gt(now))
 }
 
-fn in_current_epoch() -> SimpleExpr {
+pub(crate) fn in_current_epoch() -> SimpleExpr {
     let epoch = Query::select()
         .column(globals::Column::Epoch)
         .from(globals::Entity)

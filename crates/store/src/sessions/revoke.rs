@@ -99,8 +99,7 @@ impl Store {
         event: &NewEvent,
         now: i64,
     ) -> Result<Revoked, Fault> {
-        let epoch = current_epoch(transaction).await?;
-        let open: Vec<_> = rows.iter().filter(|row| row.epoch == epoch && is_endable(row, now)).collect();
+        let open: Vec<_> = rows.iter().filter(|row| is_endable(row, now)).collect();
         let revoked = end_sessions(self, transaction, &open, reason, event.clone(), now).await?;
         let ended = rows.iter().filter(|row| row.revoked_at.is_some());
         let entries = revoked.entries.into_iter().chain(ended.filter_map(|row| deny_entry(row, now))).collect();
@@ -126,7 +125,8 @@ impl Store {
         let standing: Vec<&Revocation> = revocations.iter().filter(|revocation| !is_refused(revocation)).collect();
         let targets = session_ids(&standing);
         rows.retain(|row| targets.binary_search(&row.id).is_ok());
-        let ending = to_end(&rows, &standing);
+        let epoch = current_epoch(transaction).await?;
+        let ending = to_end(rows.iter().filter(|row| row.epoch == epoch), &standing);
         let events: Vec<_> = ending.iter().map(|(row, _, revocation)| of_session(row, &revocation.event)).collect();
         // Before the denylist's counter is locked, which is the last lock.
         let ids = record_all(self, transaction, events).await?;
@@ -147,13 +147,13 @@ impl Store {
     }
 }
 
-/// The sessions that have not ended, each with the first revocation that names it.
+/// The sessions that have not ended, each with the first revocation that names it. Those that a purge has ended are not
+/// among `rows`.
 fn to_end<'a>(
-    rows: &'a [session::Model],
+    rows: impl Iterator<Item = &'a session::Model>,
     revocations: &[&'a Revocation],
 ) -> Vec<(&'a session::Model, RevokeReason, &'a Revocation)> {
-    let mut open: HashMap<Uuid, _> =
-        rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
+    let mut open: HashMap<Uuid, _> = rows.filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
     let ending = revocations.iter().filter_map(|revocation| match revocation.target {
         Target::Session(id, reason) => open.remove(&id).map(|row| (row, reason, *revocation)),
         Target::Token(_) => None,

@@ -86,6 +86,28 @@ on_both_databases! {
         assert!(!store.set_client_secrets("none".into(), &[second], &cause()).await.unwrap());
     }
 
+    async fn a_client_becomes_public_and_confidential_with_its_other_changes(db: TestDatabase) {
+        let store = db.store().await;
+        let app = client("app");
+        store.add_client(app.clone(), &cause()).await.unwrap();
+        let read = async || store.client("app").await.unwrap().unwrap();
+        // Otherwise its secrets are not written with the rest.
+        assert!(store.update_client(ClientRecord { secrets: vec![secret(9)], ..app.clone() }, &cause()).await.unwrap());
+        let app = ClientRecord { auth_version: 2, ..app };
+        assert_eq!(read().await, app);
+        let public = ClientRecord { secrets: Vec::new(), serves: Vec::new(), ..app.clone() };
+        assert!(store.narrow_client(public.clone(), NOW, &cause()).await.unwrap().is_some());
+        assert_eq!(read().await, ClientRecord { auth_version: 3, revoking: true, ..public.clone() });
+        // This version was read before: neither is written.
+        let late = ClientRecord { secrets: vec![secret(8)], serves: vec!["mail".into()], ..public.clone() };
+        assert!(store.narrow_client(late.clone(), NOW, &cause()).await.unwrap().is_none());
+        assert!(!store.update_client(late.clone(), &cause()).await.unwrap());
+        assert!(read().await.is_public());
+        let confidential = ClientRecord { auth_version: 3, ..late };
+        assert!(store.update_client(confidential.clone(), &cause()).await.unwrap());
+        assert_eq!(read().await, ClientRecord { auth_version: 4, revoking: true, ..confidential });
+    }
+
     /// While a release is rolled out, a server of the one before replaces the secret that it knows.
     async fn what_an_older_server_has_replaced_does_not_count(db: TestDatabase) {
         let store = db.store().await;

@@ -108,8 +108,8 @@ on_both_databases! {
         let details: Vec<_> = changed.iter().map(detail).collect();
         assert!(details.contains(&json!({ "before": { "email": null }, "after": { "email": "a@example.com" } })));
         let rights = json!({
-            "before": { "scopes": alice.scopes.to_string(), "roles": alice.roles },
-            "after": { "scopes": "a b", "roles": [] },
+            "before": { "scopes": alice.scopes.iter().collect::<Vec<_>>(), "roles": alice.roles },
+            "after": { "scopes": ["a", "b"], "roles": [] },
         });
         assert!(details.contains(&rights), "{details:?}");
         assert!(changed.iter().all(|event| event.user_id == Some(alice.id) && event.actor_kind == "cli"));

@@ -1,10 +1,10 @@
 use ficha_store::testing::TestDatabase;
-use ficha_store::{KeyPurpose, NewKeys, on_both_databases};
+use ficha_store::{EventKind, KeyPurpose, NewEvent, NewKeys, RevokeReason, on_both_databases};
 use ficha_token::{DenyEntry, DenyId};
 use futures_util::future::join3;
 
 use crate::bootstrap_with_keys;
-use crate::support::{NOW, cause, key, new_keys};
+use crate::support::{NOW, alice_and_app, cause, inserted, key, login, new_keys, revocation};
 
 on_both_databases! {
     async fn a_purge_denies_the_old_keys_and_starts_a_new_epoch(db: TestDatabase) {
@@ -27,6 +27,37 @@ on_both_databases! {
             assert_eq!(key.purged_at, (!is_new).then_some(NOW + 100), "{}", key.kid);
             assert_eq!(key.expires_at.is_none(), is_new, "{}", key.kid);
         }
+    }
+
+    /// A shared secret is not among the keys that a purge denies: what was signed with it lives on.
+    async fn what_a_purge_has_ended_is_denied_and_not_ended_again(db: TestDatabase) {
+        let store = db.store().await;
+        bootstrap_with_keys(&store).await;
+        let (alice, app) = alice_and_app(&store).await;
+        let mut sessions = Vec::new();
+        for _ in 0..4 {
+            sessions.push(inserted(store.insert_session(login(&alice, &app)).await.unwrap()).id);
+        }
+        store.purge(new_keys("s", "r", NOW), &cause()).await.unwrap();
+        let live = inserted(store.insert_session(login(&alice, &app)).await.unwrap()).id;
+        let event = NewEvent::new(EventKind::SessionsRevoked, &cause());
+        let applied = store.revoke_batch(&[revocation(sessions[0], RevokeReason::Logout)], NOW).await.unwrap();
+        assert_eq!((applied.newly, applied.revoked.sessions, applied.revoked.entries.len()), (vec![false], 0, 1));
+        let listed = store.revoke_sessions(&sessions[1..2], RevokeReason::Logout, &event, NOW).await.unwrap();
+        assert_eq!((listed.sessions, listed.entries.len()), (0, 1));
+        let disabled = store.set_user_enabled(alice.id, false, NOW, &cause()).await.unwrap().unwrap();
+        assert_eq!((disabled.sessions, disabled.entries.len()), (1, 5), "one was live");
+        let rows = store.live_deny_rows(NOW, 0, 100).await.unwrap();
+        let denied: Vec<_> = rows.iter().map(|row| row.entry.id).collect();
+        for id in &sessions {
+            assert_eq!(store.session(*id).await.unwrap().unwrap().revoked, None, "the purge has ended it");
+            assert!(denied.contains(&DenyId::from(*id)), "its tokens are denied");
+        }
+        assert!(store.session(live).await.unwrap().unwrap().revoked.is_some());
+        let counts: Vec<_> = store.all_events().await.into_iter().filter(|one| one.event == "sessions.revoked").collect();
+        assert!(counts.len() == 1 && counts[0].detail.as_deref().unwrap().contains("\"count\":1"), "{counts:?}");
+        // Nor do they keep their client from being deleted.
+        assert!(store.delete_client("app", NOW, &cause()).await.unwrap());
     }
 
     async fn of_several_servers_one_repeats_a_lost_purge(db: TestDatabase) {

@@ -5,7 +5,7 @@ mod there;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ficha_authority::{EventQuery, EventSearch, EventView, EventsFrom, Sight, hex};
+use ficha_authority::{EventQuery, EventSearch, EventView, EventsFrom, Sight, Verified, hex};
 use ficha_server::IpNet;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -233,26 +233,32 @@ async fn search(context: &AdminContext, which: &Which) -> Result<EventSearch, Cl
 async fn verify(context: &AdminContext, report: Report, arguments: Verify) -> Result<(), CliError> {
     let expected = arguments.expect.as_ref().map(|(number, hash)| (*number, hash.as_str()));
     let found = context.admin.verify_events(&actor(), expected).await?;
+    let verdict = match found.damages.len() {
+        0 => Ok(()),
+        damages => Err(CliError::EventsDamaged(damages)),
+    };
+    output::verdict(tell(&found, report), verdict)
+}
+
+fn tell(found: &Verified, report: Report) -> Result<(), CliError> {
     let hash = hex(&found.newest.hash);
     if report.is_json() {
         let damages: Vec<_> = found.damages.iter().map(ToString::to_string).collect();
-        output::json(&serde_json::json!({
+        return output::json(&serde_json::json!({
             "intact": damages.is_empty(), "events": found.events, "first": found.first,
             "newest": { "number": found.newest.number, "hash": hash }, "pending": found.pending, "damages": damages,
-        }))?;
-    } else {
-        let end = format!("{}:{hash}", found.newest.number);
-        output::say(&format!("{} events checked, from {} to {end}", found.events, found.first))?;
-        for damage in &found.damages {
-            output::say(&damage.to_string())?;
-        }
+        }));
     }
-    match found.damages.len() {
-        0 if report.is_json() => Ok(()),
-        0 => {
+    let end = format!("{}:{hash}", found.newest.number);
+    output::say(&format!("{} events checked, from {} to {end}", found.events, found.first))?;
+    for damage in &found.damages {
+        output::say(&damage.to_string())?;
+    }
+    match found.damages.is_empty() {
+        true => {
             output::say("the log is intact. To notice if it is cut off later, note the last number and hash elsewhere")
         }
-        damages => Err(CliError::EventsDamaged(damages)),
+        false => Ok(()),
     }
 }
 

@@ -26,16 +26,20 @@ pub async fn run(remote: &Remote, report: Report, command: Command) -> Result<()
 async fn list(remote: &Remote, report: Report, arguments: List) -> Result<(), CliError> {
     let filter = arguments.which.parameters();
     let (mut left, mut after) = (arguments.limit, arguments.after.map(|number| number.to_string()));
-    let mut out = Output::new(report.is_json());
+    let (mut out, mut found) = (Output::new(report.is_json()), 0);
     while left > 0 {
         let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
         let page = remote.client.events(&filter, after.as_deref(), limit).await?;
         left -= page.items.len() as u64;
+        found += page.items.len();
         out.print(page.items.into_iter().map(view).collect())?;
         after = page.next;
         if after.is_none() {
             break;
         }
+    }
+    if let (0, Some(user)) = (found, &arguments.which.user) {
+        remote.require_user(user).await?;
     }
     out.finish()
 }

@@ -1,12 +1,13 @@
 //! `ficha client add`, `ficha client set`
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use ficha_authority::{ClientChange, ClientScopes, Grant, NewClient};
 use ficha_token::Scope;
 
 use super::view;
 use crate::declared::{NewScopes, names};
 use crate::error::CliError;
+use crate::input_error::InputError;
 use crate::lists::{self, Grants, Scopes, Words};
 use crate::old_spellings::warn;
 use crate::output;
@@ -18,8 +19,8 @@ pub struct Add {
     /// The id of the new client
     client: String,
     /// A public client, without a secret: a browser or mobile application
-    #[arg(long)]
-    public: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    public: Option<bool>,
     /// The grants that it may use, separated by spaces; can be repeated: password, refresh_token or client_credentials
     /// [default: the first two; none if it serves an audience]
     #[arg(long, value_name = "GRANTS")]
@@ -42,12 +43,12 @@ pub struct Add {
 #[derive(Debug, Args)]
 // Without the old spellings.
 #[command(override_usage = "ficha client set [OPTIONS] <CLIENT>")]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
-    "grant", "no_grants", "scope", "audience", "no_audience", "serves", "no_serves", "forwards_address", "own_scopes",
-]))]
 pub struct Set {
     /// The client's id
     client: String,
+    /// Remove its secrets, and end its sessions; `=false`: give a public client a secret
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    public: Option<bool>,
     /// The new grants, in place of all others: separated by spaces, "" for none; can be repeated
     #[arg(long, value_name = "GRANTS")]
     grant: Vec<Grants>,
@@ -88,28 +89,26 @@ struct Flags {
 impl Add {
     /// What is to be created.
     fn parse(self) -> NewClient {
-        let serves = lists::words(self.serves).unwrap_or_default();
+        let serves = lists::questioned(self.serves, "audience").unwrap_or_default();
         let grants = lists::grants(self.grant).unwrap_or_else(|| match serves.is_empty() {
             true => vec![Grant::Password, Grant::RefreshToken],
             // A service that checks tokens needs no grants.
             false => Vec::new(),
         });
-        let new = NewClient {
+        NewClient {
             id: self.client,
-            public: self.public,
+            public: self.public.unwrap_or(false),
             grants,
             scopes: lists::client_scopes(self.scope).unwrap_or_else(|| ClientScopes::Only(Scope::empty())),
             audience: self.audience.filter(|name| !name.is_empty()),
             serves,
             forwards_address: self.flags.forwards_address.unwrap_or(false),
             own_scopes: self.flags.own_scopes.unwrap_or(false),
-        };
-        question(&new);
-        new
+        }
     }
 }
 
-/// Says what most likely was not meant.
+/// Says what most likely was not meant, after the client was added: nobody should change another that has its id.
 fn question(new: &NewClient) {
     let id = &new.id;
     let useless = match &new.scopes {
@@ -135,9 +134,15 @@ fn question(new: &NewClient) {
 }
 
 impl Set {
+    /// Refuses a command that names nothing to change.
+    pub fn check(&self) -> Result<(), InputError> {
+        if self.named().is_empty() { Err(InputError::NothingToChange) } else { Ok(()) }
+    }
+
     /// The names of the fields that are to change, as a client is shown.
     fn named(&self) -> Vec<&'static str> {
         let all = [
+            ("public", self.public.is_some()),
             ("grants", !self.grant.is_empty() || self.no_grants),
             ("scopes", !self.scope.is_empty()),
             ("audience", self.audience.is_some() || self.no_audience),
@@ -151,10 +156,11 @@ impl Set {
     /// The client, and what is changed about it.
     fn parse(self) -> (String, ClientChange) {
         let change = ClientChange {
+            public: self.public,
             grants: lists::grants(self.grant).or(none(self.no_grants, "--no-grants", "--grant")),
             scopes: lists::client_scopes(self.scope),
             audience: lists::removable(self.audience).or(none(self.no_audience, "--no-audience", "--audience")),
-            serves: lists::words(self.serves).or(none(self.no_serves, "--no-serves", "--serves")),
+            serves: lists::questioned(self.serves, "audience").or(none(self.no_serves, "--no-serves", "--serves")),
             forwards_address: self.flags.forwards_address,
             own_scopes: self.flags.own_scopes,
         };
@@ -174,8 +180,9 @@ fn none<T: Default>(is_given: bool, old: &str, now: &str) -> Option<T> {
 pub async fn add(place: &Place, report: Report, arguments: Add) -> Result<(), CliError> {
     let new = arguments.parse();
     let declared = NewScopes::before(place, names(&new.scopes)).await;
-    let (client, secret) = place.add_client(new).await?;
+    let (client, secret) = place.add_client(new.clone()).await?;
     declared.announce();
+    question(&new);
     view::added(report, &client, secret.as_deref().map(String::as_str))
 }
 
@@ -184,7 +191,7 @@ pub async fn set(place: &Place, report: Report, arguments: Set) -> Result<(), Cl
     let named = arguments.named();
     let (id, change) = arguments.parse();
     let declared = NewScopes::before(place, change.scopes.as_ref().and_then(names)).await;
-    let (before, now, revoked) = place.change_client(&id, change).await?;
+    let changed = place.change_client(&id, change).await?;
     declared.announce();
-    report.changed(&format!("client {id}"), &named, (&before, &now), revoked)
+    view::changed(report, &id, &named, &changed)
 }

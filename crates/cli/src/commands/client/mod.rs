@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::login::Loaded;
 use crate::admin_context::Empty;
 use crate::error::CliError;
+use crate::lists;
 use crate::output::ended;
 use crate::place::{At, Part, Place};
 use crate::report::Report;
@@ -31,7 +32,7 @@ enum Command {
     List(Part),
     /// Show one client, and when its secrets were created and used
     Show(Which),
-    /// Change a client; if it loses a scope or a grant, or its audience changes, its sessions end
+    /// Change a client; if it loses a scope, a grant or its secrets, or its audience changes, its sessions end
     Set(change::Set),
     /// Give a client a new secret, shown only once; the old one stops working within half a second, or after --keep-old
     #[command(alias = "secret")]
@@ -42,6 +43,7 @@ enum Command {
         /// The client's id
         client: String,
         /// The secret's id, as `ficha client show` lists it
+        #[arg(value_parser = lists::id)]
         secret: Uuid,
     },
     /// Enable a client
@@ -69,6 +71,10 @@ impl Arguments {
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;
+    // Before a database is opened.
+    if let Command::Set(arguments) = &command {
+        arguments.check()?;
+    }
     let empty = if matches!(command, Command::Add(_)) { Empty::Create } else { Empty::Refuse };
     at.run(configuration, empty, async |place, report| run_at(place, report, command).await).await
 }
@@ -84,16 +90,23 @@ async fn run_at(place: &Place, report: Report, command: Command) -> Result<(), C
             place.delete_client_secret(&client, secret).await?;
             report.say(&format!("secret {secret} of client {client} deleted"), &json!({ "removed": true }))
         }
-        Command::Enable(Which { client }) => {
-            let (now, revoked) = place.set_client_enabled(&client, true).await?;
-            report.done(&format!("client {client} enabled"), &now, revoked)
-        }
-        Command::Disable(Which { client }) => {
-            let (now, revoked) = place.set_client_enabled(&client, false).await?;
-            report.done(&format!("client {client} disabled; {}", ended(revoked)), &now, revoked)
-        }
+        Command::Enable(Which { client }) => set_enabled(place, report, &client, true).await,
+        Command::Disable(Which { client }) => set_enabled(place, report, &client, false).await,
         Command::Delete(Which { client }) => {
             report.ended(&format!("client {client} deleted"), place.delete_client(&client).await?)
         }
+    }
+}
+
+async fn set_enabled(place: &Place, report: Report, client: &str, enabled: bool) -> Result<(), CliError> {
+    let was = place.client(client).await?.enabled;
+    let (now, revoked) = place.set_client_enabled(client, enabled).await?;
+    let word = if enabled { "enabled" } else { "disabled" };
+    match (was == enabled, enabled) {
+        (true, _) if revoked == 0 => {
+            report.done(&format!("client {client} is {word} already"), &now, 0).map_err(CliError::after_nothing)
+        }
+        (_, true) => report.done(&format!("client {client} enabled"), &now, revoked),
+        (_, false) => report.done(&format!("client {client} disabled; {}", ended(revoked)), &now, revoked),
     }
 }

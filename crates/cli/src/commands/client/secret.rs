@@ -25,5 +25,5 @@ pub async fn add(place: &Place, report: Report, arguments: New) -> Result<(), Cl
     let New { client, keep_old, expires } = arguments;
     let [keep_old, expires] = [keep_old, expires].map(|duration| duration.map(|Seconds(seconds)| seconds));
     let (about, secret) = place.add_client_secret(&client, NewSecret { keep_old, expires }).await?;
-    view::secret(report, &client, &about, &secret)
+    view::secret(report, &client, &about, &secret, keep_old.is_some())
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::error::CliError;
 use crate::output::{self, or_dash, yes_no};
+use crate::place::ChangedClient;
 use crate::report::{Fields, Report};
 
 impl Fields for Client {
@@ -61,6 +62,14 @@ struct Added<'a> {
     client_secret: Option<&'a str>,
 }
 
+/// A client that was public before a change.
+#[derive(Serialize)]
+struct MadeConfidential<'a> {
+    #[serde(flatten)]
+    added: Added<'a>,
+    revoked: u64,
+}
+
 /// The same of a new secret.
 #[derive(Serialize)]
 struct AddedSecret<'a> {
@@ -82,12 +91,43 @@ pub fn added(report: Report, client: &Client, secret: Option<&str>) -> Result<()
     }
 }
 
-/// Shows a new secret.
-pub fn secret(report: Report, client: &str, about: &ClientSecret, secret: &str) -> Result<(), CliError> {
-    match report.is_json() {
-        true => output::json(&AddedSecret { about, secret, client_id: client, client_secret: secret }),
-        false => show_secret(client, secret),
+/// Shows what a change has made of a client, and the secret that it has got by that.
+pub fn changed(report: Report, id: &str, named: &[&str], changed: &ChangedClient) -> Result<(), CliError> {
+    let ChangedClient { before, now, secret, revoked } = changed;
+    let secret = secret.as_deref().map(String::as_str);
+    match secret {
+        Some(_) if report.is_json() => {
+            let added = Added { client: now, secret, client_id: id, client_secret: secret };
+            output::json(&MadeConfidential { added, revoked: *revoked })
+        }
+        Some(secret) => {
+            report.changed(&format!("client {id}"), named, (before, now), *revoked)?;
+            show_secret(id, secret)
+        }
+        None => report.changed(&format!("client {id}"), named, (before, now), *revoked),
     }
+}
+
+/// Shows a new secret.
+pub fn secret(
+    report: Report,
+    client: &str,
+    about: &ClientSecret,
+    secret: &str,
+    keeps_old: bool,
+) -> Result<(), CliError> {
+    if report.is_json() {
+        return output::json(&AddedSecret { about, secret, client_id: client, client_secret: secret });
+    }
+    let old = match keeps_old {
+        true => format!("`ficha client show {client}` says until when the old one works"),
+        false => "every other one was removed".into(),
+    };
+    output::say(&format!("secret {} of client {client} added; {old}", about.id))?;
+    if let Some(end) = &about.expires_at {
+        output::say(&format!("it expires on {end}"))?;
+    }
+    show_secret(client, secret)
 }
 
 fn show_secret(client: &str, secret: &str) -> Result<(), CliError> {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::login::Loaded;
 use crate::admin_context::Empty;
 use crate::error::CliError;
+use crate::lists;
 use crate::output::{self, or_dash};
 use crate::place::{At, Part, Place};
 use crate::report::{Fields, Report};
@@ -26,11 +27,13 @@ enum Command {
     /// Show one job, and which lines of an import could not be used
     Show {
         /// The job's id
+        #[arg(value_parser = lists::id)]
         job: Uuid,
     },
     /// Stop a job; what it has done stays
     Stop {
         /// The job's id
+        #[arg(value_parser = lists::id)]
         job: Uuid,
     },
 }

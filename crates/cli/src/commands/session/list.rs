@@ -62,7 +62,7 @@ pub async fn run(place: &Place, report: Report, arguments: List) -> Result<(), C
     let filters = arguments.filters();
     if arguments.count {
         let count = place.count_sessions(&filters).await?;
-        require_client(place, &arguments, count).await?;
+        require_names(place, &arguments, count).await?;
         return print_count(report, count);
     }
     let mut left = arguments.part.limit.unwrap_or(u64::MAX);
@@ -80,16 +80,24 @@ pub async fn run(place: &Place, report: Report, arguments: List) -> Result<(), C
             break;
         }
     }
-    require_client(place, &arguments, count).await?;
+    require_names(place, &arguments, count).await?;
     out.finish()
 }
 
-/// A client without sessions may be misspelt. One with sessions may have been deleted.
-async fn require_client(place: &Place, arguments: &List, found: u64) -> Result<(), CliError> {
-    if let (0, Place::Here(context), Some(client), None) = (found, place, &arguments.client, &arguments.part.after) {
-        context.admin.client(&actor(), client).await?;
+/// A user or a client without sessions may be misspelt. A client with sessions may have been deleted.
+async fn require_names(place: &Place, arguments: &List, found: u64) -> Result<(), CliError> {
+    if found > 0 || arguments.part.after.is_some() {
+        return Ok(());
     }
-    Ok(())
+    match (place, &arguments.user, &arguments.client) {
+        (Place::There(remote), Some(user), _) => remote.require_user(user).await,
+        (Place::There(remote), None, Some(client)) => remote.require_client(client).await,
+        (Place::Here(context), _, Some(client)) => {
+            context.admin.client(&actor(), client).await?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn print_count(report: Report, count: u64) -> Result<(), CliError> {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::login::Loaded;
 use crate::admin_context::Empty;
 use crate::error::CliError;
+use crate::lists;
 use crate::place::At;
 
 #[derive(Debug, Args)]
@@ -28,6 +29,7 @@ pub enum Command {
     /// Show one session
     Show {
         /// The session's id: the `sid` of its tokens
+        #[arg(value_parser = lists::id)]
         session: Uuid,
     },
     /// End sessions; their tokens are refused

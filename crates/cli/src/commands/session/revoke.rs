@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{list, receipt};
 use crate::commands::recover;
 use crate::error::CliError;
+use crate::lists;
 use crate::output::{self, ended};
 use crate::place::{Place, Which};
 use crate::report::Report;
@@ -16,6 +17,7 @@ use crate::report::Report;
 #[command(group = ArgGroup::new("which").required(true).args(["session", "user", "client", "filter", "all"]))]
 pub struct Revoke {
     /// The session's id: the `sid` of its tokens
+    #[arg(value_parser = lists::id)]
     session: Option<Uuid>,
     /// All sessions of this user
     #[arg(long, value_name = "USER")]
@@ -33,13 +35,21 @@ pub struct Revoke {
     #[arg(long)]
     yes: bool,
     /// How long to wait for the services that check tokens to refuse them, up to 30; with 0, none is shown
-    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=30))]
+    #[arg(
+        long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=30),
+        conflicts_with = "all",
+    )]
     wait: u64,
 }
 
 /// Ends sessions.
 pub async fn run(place: &Place, report: Report, arguments: Revoke) -> Result<(), CliError> {
     let wait = (arguments.wait > 0).then(|| Duration::from_secs(arguments.wait));
+    let whose = match (&arguments.user, &arguments.client) {
+        (Some(user), _) => format!("user {user}: "),
+        (_, Some(client)) => format!("client {client}: "),
+        _ => String::new(),
+    };
     let which = match (arguments.session, arguments.user, arguments.client) {
         _ if arguments.all => return recover::tell(report, &place.purge(arguments.yes).await?),
         (Some(id), ..) => Which::One(id),
@@ -52,6 +62,6 @@ pub async fn run(place: &Place, report: Report, arguments: Revoke) -> Result<(),
     if report.is_json() {
         return output::json(&done);
     }
-    output::say(&ended(done.revoked))?;
+    output::say(&format!("{whose}{}", ended(done.revoked)))?;
     done.receipt.as_ref().map_or(Ok(()), receipt::print)
 }

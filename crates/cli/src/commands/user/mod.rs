@@ -20,7 +20,7 @@ use crate::place::{AddUser, At, Part, Place};
 use crate::report::Report;
 
 /// What erasing does, shown before the confirmation.
-const ERASES: &str = "The user is deleted, and so are their names and addresses; nobody can restore them.";
+const ERASES: &str = "they are deleted, and so are their names and addresses; nobody can restore them.";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -110,6 +110,10 @@ impl Arguments {
 /// Runs the command.
 pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliError> {
     let Arguments { at, command } = arguments;
+    // Before a database is opened.
+    if let Command::Set(arguments) = &command {
+        arguments.check()?;
+    }
     let empty = if matches!(command, Command::Add(_)) { Empty::Create } else { Empty::Refuse };
     // Before a database is opened, or even created.
     let password = match &command {
@@ -141,20 +145,30 @@ async fn run_at(place: &Place, report: Report, command: Command, password: Optio
                 _ => report.say(&format!("failed logins of {user} cleared"), &answer),
             }
         }
-        Command::Enable(Who { user }) => {
-            let sessions = place.set_user_enabled(&user, true).await?;
-            report.say(&format!("user {user} enabled"), &json!({ "revoked": sessions }))
-        }
-        Command::Disable(Who { user }) => {
-            report.ended(&format!("user {user} disabled"), place.set_user_enabled(&user, false).await?)
-        }
+        Command::Enable(Who { user }) => set_enabled(place, report, &user, true).await,
+        Command::Disable(Who { user }) => set_enabled(place, report, &user, false).await,
         Command::Delete(Who { user }) => report.ended(&format!("user {user} deleted"), place.delete_user(&user).await?),
         Command::Erase(Erase { user, yes }) => {
-            ask::confirm(ERASES, yes)?;
+            // Before asking: nobody should confirm what can't be done.
+            place.require_erasable(&user).await?;
+            ask::confirm(&format!("User {user}: {ERASES}"), yes)?;
             let (events, sessions) = place.erase_user(&user).await?;
-            let line = format!("personal data deleted from {events} events; {}", ended(sessions));
+            let line = format!("user {user} erased, with personal data in {events} events; {}", ended(sessions));
             report.say(&line, &json!({ "revoked": sessions, "events": events }))
         }
+    }
+}
+
+async fn set_enabled(place: &Place, report: Report, user: &str, enabled: bool) -> Result<(), CliError> {
+    let was = place.user(user).await?.enabled;
+    let revoked = place.set_user_enabled(user, enabled).await?;
+    let word = if enabled { "enabled" } else { "disabled" };
+    match (was == enabled, enabled) {
+        (true, _) if revoked == 0 => {
+            report.say_unchanged(&format!("user {user} is {word} already"), &json!({ "revoked": 0 }))
+        }
+        (_, true) => report.say(&format!("user {user} enabled"), &json!({ "revoked": revoked })),
+        (_, false) => report.ended(&format!("user {user} disabled"), revoked),
     }
 }
 
@@ -164,7 +178,7 @@ async fn add(place: &Place, report: Report, arguments: Add, password: Option<Typ
         password: password.ok_or(InputError::EmptyPassword)?,
         email: arguments.email.filter(|email| !email.is_empty()),
         scopes: lists::union(&arguments.scope).unwrap_or_else(Scope::empty),
-        roles: lists::words(arguments.role).unwrap_or_default(),
+        roles: lists::questioned(arguments.role, "role").unwrap_or_default(),
     };
     let declared = NewScopes::before(place, Some(&new.scopes)).await;
     let user = place.add_user(new).await?;

@@ -1,11 +1,12 @@
 //! `ficha user set`
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use ficha_authority::UserChange;
 use ficha_token::Scope;
 
 use crate::declared::NewScopes;
 use crate::error::CliError;
+use crate::input_error::InputError;
 use crate::lists::{self, Words};
 use crate::old_spellings::warn;
 use crate::place::Place;
@@ -14,7 +15,6 @@ use crate::report::Report;
 #[derive(Debug, Args)]
 // Without the old spellings.
 #[command(override_usage = "ficha user set [OPTIONS] <USER>")]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["scope", "role", "no_roles", "email", "no_email"]))]
 pub struct Set {
     /// The user: the exact name, or the id
     user: String,
@@ -36,6 +36,11 @@ pub struct Set {
 }
 
 impl Set {
+    /// Refuses a command that names nothing to change.
+    pub fn check(&self) -> Result<(), InputError> {
+        if self.named().is_empty() { Err(InputError::NothingToChange) } else { Ok(()) }
+    }
+
     /// The names of the fields that are to change, as a user is shown.
     fn named(&self) -> Vec<&'static str> {
         let all = [
@@ -47,7 +52,7 @@ impl Set {
     }
 
     fn parse(self) -> (String, UserChange) {
-        let (mut email, mut roles) = (lists::removable(self.email), lists::words(self.role));
+        let (mut email, mut roles) = (lists::removable(self.email), lists::questioned(self.role, "role"));
         if self.no_roles {
             warn("--no-roles", "--role \"\"");
             roles = Some(Vec::new());

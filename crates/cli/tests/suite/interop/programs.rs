@@ -26,7 +26,7 @@ pub const APPS: [Program; 15] = [
     program(
         "python/authlib_httpx_app.py",
         "Authlib with httpx2, asynchronous (Python)",
-        "Authlib calls httpx deprecated: install httpx2 beside it.",
+        "Authlib calls httpx deprecated: install httpx2 as well.",
     ),
     program(
         "python/oauthlib_httpx_app.py",

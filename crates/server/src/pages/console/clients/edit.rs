@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use ficha_authority::{AdminError, Began, ClientRecord};
+use ficha_authority::{AdminError, Began, ChangedClient, ClientRecord};
 use i18n_embed_fl::fl;
 
 use super::new::ClientFields;
@@ -14,7 +14,7 @@ use crate::api::clients::version;
 use crate::pages::answer::{PageError, answered, html};
 use crate::pages::confirm::{Question, wanted, who_is_there};
 use crate::pages::cookies;
-use crate::pages::done::Done;
+use crate::pages::done::{Done, ShownOnce};
 use crate::pages::form_guard::submitted;
 use crate::pages::frame::Frame;
 use crate::pages::reasons::{Reason, refusal};
@@ -87,7 +87,8 @@ async fn saved(request: &HttpRequest, id: &str, payload: Payload, state: &State)
         let why = fl!(visitor.frame.texts, "scopes-malformed");
         return again(visitor, state, seen, &form, (StatusCode::BAD_REQUEST, why.into())).await;
     };
-    let may_administer = typed.may_administer();
+    // A secret will be shown, or the client could administer.
+    let needs_proof = typed.may_administer() || seen.is_public() && typed.is_public == Some(false);
     let change = typed.change();
     let ends = admin.would_end_sessions(&seen, &change);
     if ends {
@@ -100,17 +101,22 @@ async fn saved(request: &HttpRequest, id: &str, payload: Payload, state: &State)
         };
         wanted(&visitor, &form, question)?;
     }
-    let proof = match may_administer {
+    let proof = match needs_proof {
         true => who_is_there(request, state, &visitor, &form).await?,
         false => None,
     };
     let began = Began::now();
     let back = format!("/console/clients/{}", path(id));
     let mut response = match admin.change_client_at(visitor.actor(), &seen, change).await {
-        Ok(_) if ends => {
+        Ok(changed) if ends => {
             let (title, note) = (fl!(visitor.frame.texts, "saved"), fl!(visitor.frame.texts, "client-narrowed"));
-            let done = Done { title, note, secret: None, back };
-            done.page_with_receipt(request, state, visitor.frame, began).await
+            let secret = changed.secret.map(|secret| ShownOnce::client_secret(&visitor.frame, &secret));
+            Done { title, note, secret, back }.page_with_receipt(request, state, visitor.frame, began).await
+        }
+        Ok(ChangedClient { secret: Some(secret), .. }) => {
+            let (title, note) = (fl!(visitor.frame.texts, "saved"), fl!(visitor.frame.texts, "client-confidential"));
+            let secret = Some(ShownOnce::client_secret(&visitor.frame, &secret));
+            Done { title, note, secret, back }.page(visitor.frame)
         }
         Ok(_) => see_other(state, &format!("{back}?note=changed")),
         Err(AdminError::Conflict(_)) => {
@@ -134,7 +140,10 @@ async fn again(
     (status, error): (StatusCode, Reason),
 ) -> Result<HttpResponse, PageError> {
     let client = Row::new(&visitor.frame, client);
-    let fields = ClientFields::of(form, state.authority.declared_scopes().await?);
+    let mut fields = ClientFields::of(form, state.authority.declared_scopes().await?);
+    if form.get("kind").is_none() {
+        fields.is_public = client.is_public;
+    }
     let changed =
         if status == StatusCode::CONFLICT { differences(&visitor.frame, &client, &fields) } else { Vec::new() };
     Ok(html(status, &EditPage { frame: visitor.frame, client, fields, changed, error }))
@@ -149,7 +158,9 @@ fn differences(frame: &Frame, client: &Row, typed: &ClientFields) -> Vec<(String
     let any = fl!(texts, "any-scope");
     let scopes = |is_any: bool, list: String| if is_any { any.clone() } else { list };
     let flag = |is_set: bool| if is_set { "✓" } else { "–" }.to_owned();
+    let kind = |is_public: bool| if is_public { fl!(texts, "public") } else { fl!(texts, "confidential") };
     let both = [
+        (fl!(texts, "kind"), kind(typed.is_public), kind(client.is_public)),
         (fl!(texts, "grants"), typed_grants.join(" "), client.grants.join(" ")),
         (
             fl!(texts, "scopes"),

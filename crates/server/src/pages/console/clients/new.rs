@@ -107,7 +107,7 @@ async fn created(request: &HttpRequest, payload: Payload, state: &State) -> Resu
         return again(visitor, state, &form, why).await;
     };
     // A secret will be shown, or the client could administer.
-    let proof = match !typed.is_public || typed.may_administer() {
+    let proof = match typed.is_public != Some(true) || typed.may_administer() {
         true => who_is_there(request, state, &visitor, &form).await?,
         false => None,
     };

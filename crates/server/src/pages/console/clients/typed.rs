@@ -9,7 +9,8 @@ use crate::request::form::Form;
 /// What a form says about a client.
 pub struct Typed {
     pub id: String,
-    pub is_public: bool,
+    /// `None` if the form does not say: then a client stays what it is.
+    pub is_public: Option<bool>,
     pub grants: Vec<Grant>,
     pub scopes: ClientScopes,
     pub audience: Option<String>,
@@ -35,8 +36,9 @@ impl Typed {
         Ok(Some(Self {
             id: form.get("id").unwrap_or_default().trim().to_owned(),
             is_public: match form.get("kind") {
-                Some("public") => true,
-                Some("confidential") | None => false,
+                Some("public") => Some(true),
+                Some("confidential") => Some(false),
+                None => None,
                 Some(_) => return Err(PageError::invalid("kind")),
             },
             grants: grants.collect(),
@@ -59,7 +61,7 @@ impl Typed {
     pub fn new_client(self) -> NewClient {
         NewClient {
             id: self.id,
-            public: self.is_public,
+            public: self.is_public == Some(true),
             grants: self.grants,
             scopes: self.scopes,
             audience: self.audience,
@@ -72,6 +74,7 @@ impl Typed {
     /// The change of a client that is there.
     pub fn change(self) -> ClientChange {
         ClientChange {
+            public: self.is_public,
             grants: Some(self.grants),
             scopes: Some(self.scopes),
             audience: Some(self.audience),

@@ -70,7 +70,7 @@ impl Remote {
         unless_forbidden(self.client.client(id).await)
     }
 
-    /// Ends all live sessions of a client. If others begin meanwhile, it tries again.
+    /// Ends all live sessions of a user or of a client. If others begin meanwhile, it tries again.
     pub async fn revoke_all_of(&self, filter: SessionFilter, wait: Option<Duration>) -> Result<Revoked, CliError> {
         let filter = filter.with("state", "live");
         for _ in 0..ATTEMPTS {

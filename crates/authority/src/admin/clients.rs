@@ -170,6 +170,11 @@ impl Admin {
         let secret = needs_secret.then(|| Secret::random(&*self.base.entropy));
         client.secrets.extend(secret.iter().map(|secret| self.stored_secret(self.new_id(), secret, None)));
         check_own_client(before, &client)?;
+        if needs_secret && self.base.settings.default_client() == Some(id) {
+            let text =
+                format!("{id:?} is the default client: requests that name no client would fail without its secret");
+            return Err(AdminError::Invalid(text));
+        }
         may_touch(actor, &client)?;
         if client.own_scopes != before.own_scopes {
             actor.require_any_scope()?;
@@ -184,7 +189,15 @@ impl Admin {
         let (mut sessions, written) = (0, client.clone());
         if narrows(before, &client) {
             let work = self.base.store.narrow_client(client, self.ending_now(), &self.cause(actor)).await?;
-            sessions = self.finish(rest(work).ok_or_else(|| outdated(id))?).await?;
+            let work = rest(work).ok_or_else(|| outdated(id))?;
+            sessions = match self.finish(work).await {
+                // The change is committed, and the secret would be lost: a server ends what is left of the sessions.
+                Err(error) if secret.is_some() => {
+                    tracing::warn!(%error, client = id, "the sessions of a client could not all be ended yet");
+                    0
+                }
+                ended => ended?,
+            };
         } else {
             self.update(actor, client).await?;
         }

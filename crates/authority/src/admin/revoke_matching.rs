@@ -106,8 +106,9 @@ impl Admin {
             let expected = what.expected;
             return Err(AdminError::Conflict(format!("{matched} sessions fit by now, and {expected} were expected")));
         }
-        // Those that were revoked before can't be ended again.
-        let ids: Vec<Uuid> = found.into_iter().filter(|one| one.is_open).map(|one| one.id).collect();
+        // Those that were revoked before can't be ended again. Of those that a purge has ended, the tokens are denied.
+        let named = found.into_iter().filter(|one| one.is_open || one.outlives_purge);
+        let ids: Vec<Uuid> = named.map(|one| one.id).collect();
         if ids.len() > MOST_AT_ONCE {
             let job = self.accept_revocation(actor, what, matched, &ids).await?;
             return Ok(RevokedMatching { matched, revoked: 0, job: Some(job) });

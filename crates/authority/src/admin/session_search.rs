@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ficha_store::{Candidate, Direction, EndedBy, SessionRange, SessionRecord, SessionState};
+use ficha_token::DENY_MARGIN_SECONDS;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -35,6 +36,8 @@ pub(super) struct Fitting {
     pub(super) user: Option<Uuid>,
     /// True if it has not been ended, and can be.
     pub(super) is_open: bool,
+    /// True if a purge has ended it, and its tokens may still be valid.
+    pub(super) outlives_purge: bool,
 }
 
 /// Where a page begins.
@@ -202,6 +205,7 @@ impl Admin {
                 id: one.id,
                 user: one.user_id,
                 is_open: one.is_open(moment.now, moment.epoch),
+                outlives_purge: one.outlives_purge(moment.now, moment.epoch),
             };
             found.extend(part.into_iter().map(fitting));
         }
@@ -225,7 +229,9 @@ impl Admin {
             let is_theirs = range.user.is_none() || range.user == session.user_id;
             let state = session.state(moment.now, moment.epoch);
             if is_theirs && search.fits(&session, state) && found.iter().all(|known| known.id != *id) {
-                found.push(Fitting { id: *id, user: session.user_id, is_open: is_open(state) });
+                let token_lives = session.access_exp + DENY_MARGIN_SECONDS > moment.now;
+                let outlives_purge = state == SessionState::Purged && token_lives;
+                found.push(Fitting { id: *id, user: session.user_id, is_open: is_open(state), outlives_purge });
             }
         }
         Ok(found)

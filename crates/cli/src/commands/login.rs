@@ -90,7 +90,7 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
     if scope.as_deref() == Some("") {
         return Err(InputError::NoScope.into());
     }
-    // One that can't be read is replaced.
+    // What can't be read is an error of the login itself.
     let had = store.load().await.ok().flatten();
     let username = match arguments.user {
         Some(name) => name,
@@ -122,12 +122,20 @@ pub async fn run(arguments: Arguments, configuration: Loaded) -> Result<(), CliE
             "expires_at": system_time(tokens.expires_at()),
             "refreshable": tokens.can_be_refreshed(),
             "token_file": path,
-            "revoked": u64::from(had.is_some()),
         }));
     }
     output::say(&format!("{username} is logged in at {}", tokens.issuer()))?;
-    if had.is_some() {
-        output::note(&format!("the session whose tokens were in {path} before was ended"));
+    match had {
+        // If that fails, a warning says so.
+        Some(had) if had.issuer() == tokens.issuer() && had.client_id() == tokens.client_id() => {
+            output::note(&format!("this login ends the session whose tokens were in {path}"));
+        }
+        Some(had) => output::note(&format!(
+            "the tokens of {} at {} that were in {path} were replaced; their session goes on",
+            had.client_id(),
+            had.issuer()
+        )),
+        None => {}
     }
     let audience = token::audience(&tokens);
     output::fields(&[

@@ -93,6 +93,7 @@ impl Place {
             }
             Self::There(remote) => {
                 let before = remote.client.client(id).await?;
+                let awaits_secret = before.public && change.public == Some(false);
                 let change = admin::ClientChange {
                     public: change.public,
                     grants: change.grants.map(grants),
@@ -105,6 +106,10 @@ impl Place {
                 };
                 let changed = remote.client.change_client(id, &change).await?;
                 let secret = changed.secret.map(|secret| Zeroizing::new(secret.expose().to_owned()));
+                if awaits_secret && secret.is_none() {
+                    // Somebody else was faster, and has it.
+                    lost(id);
+                }
                 Ok(ChangedClient { before, now: changed.client, secret, revoked: changed.revoked })
             }
         }

@@ -156,8 +156,12 @@ async fn revoke_there(
     let mut done = match which {
         Which::One(id) => remote.client.revoke_session(&id.to_string(), wait).await?,
         Which::OfUser(user) => {
-            let done = remote.client.act_on_user(&user, "revoke-sessions", wait).await?;
-            shown(json!({ "matched": done.revoked, "revoked": done.revoked, "receipt": done.receipt }))?
+            let done = remote.revoke_all_of(SessionFilter::new().with("user", user.as_str()), wait).await?;
+            if done.matched == 0 {
+                // Ends nothing, and refuses a user who does not exist: not everybody who may end sessions may look.
+                remote.client.act_on_user(&user, "revoke-sessions", None).await?;
+            }
+            done
         }
         Which::OfClient(client) => {
             let done = remote.revoke_all_of(SessionFilter::new().with("client", client.as_str()), wait).await?;

@@ -14,16 +14,11 @@ const CRATES: [&str; 6] = ["authority", "cli", "client", "password", "server", "
 
 /// Every text that a variant is made with, with `…` for what is put in, sorted.
 pub fn of(kind: &str, variant: &str) -> Vec<String> {
-    let mut search = Search {
-        path: [kind.to_owned(), variant.to_owned()],
-        scopes: Vec::new(),
-        makers: HashSet::new(),
-        found: BTreeSet::new(),
-    };
+    let mut search = Search { path: [kind.to_owned(), variant.to_owned()], scopes: Vec::new(), found: BTreeSet::new() };
     for name in CRATES {
         each_source(&repository().join("crates").join(name).join("src"), &mut |file| search.visit_file(file));
     }
-    search.found.into_iter().filter(|text| text.split(' ').filter(|word| is_word(word)).count() > 2).collect()
+    search.found.into_iter().filter(|text| text.split(' ').filter(|word| is_word(word)).count() > 1).collect()
 }
 
 /// What stands in a text of a macro, with `…` for what is put in.
@@ -47,8 +42,9 @@ fn is_word(word: &str) -> bool {
 }
 
 fn each_source(folder: &Path, read: &mut impl FnMut(&syn::File)) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
         if path.is_dir() {
             each_source(&path, read);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
@@ -58,13 +54,20 @@ fn each_source(folder: &Path, read: &mut impl FnMut(&syn::File)) {
     }
 }
 
+/// The names of a block.
+#[derive(Default)]
+struct Scope {
+    /// What they stand for.
+    texts: HashMap<String, Vec<String>>,
+    /// Those of closures that make an error of their argument.
+    makers: HashSet<String>,
+}
+
 struct Search {
     /// The enum and its variant.
     path: [String; 2],
-    /// What the names in each block around stand for.
-    scopes: Vec<HashMap<String, Vec<String>>>,
-    /// Closures that make one of their argument.
-    makers: HashSet<String>,
+    /// The names in each block around.
+    scopes: Vec<Scope>,
     found: BTreeSet<String>,
 }
 
@@ -72,7 +75,8 @@ impl Search {
     fn is_made_by(&self, function: &Expr) -> bool {
         let Expr::Path(path) = function else { return false };
         let names: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        names.ends_with(&self.path) || matches!(names.as_slice(), [name] if self.makers.contains(name))
+        names.ends_with(&self.path)
+            || matches!(names.as_slice(), [name] if self.scopes.iter().any(|scope| scope.makers.contains(name)))
     }
 
     /// The texts that an expression may have.
@@ -94,7 +98,8 @@ impl Search {
             Expr::Match(choice) => choice.arms.iter().flat_map(|arm| self.texts(&arm.body)).collect(),
             Expr::Path(path) => {
                 let Some(name) = path.path.get_ident() else { return Vec::new() };
-                self.scopes.iter().rev().find_map(|scope| scope.get(&name.to_string())).cloned().unwrap_or_default()
+                let found = self.scopes.iter().rev().find_map(|scope| scope.texts.get(&name.to_string()));
+                found.cloned().unwrap_or_default()
             }
             _ => Vec::new(),
         }
@@ -122,7 +127,7 @@ impl<'ast> Visit<'ast> for Search {
     }
 
     fn visit_block(&mut self, block: &'ast Block) {
-        self.scopes.push(HashMap::new());
+        self.scopes.push(Scope::default());
         visit::visit_block(self, block);
         self.scopes.pop();
     }
@@ -134,14 +139,13 @@ impl<'ast> Visit<'ast> for Search {
             other => other,
         };
         let (Pat::Ident(name), Some(init)) = (pattern, &local.init) else { return };
-        if let Expr::Closure(closure) = &*init.expr
-            && self.makes(closure)
-        {
-            self.makers.insert(name.ident.to_string());
-        }
+        let is_maker = matches!(&*init.expr, Expr::Closure(closure) if self.makes(closure));
         let texts = self.texts(&init.expr);
         if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(name.ident.to_string(), texts);
+            scope.texts.insert(name.ident.to_string(), texts);
+            if is_maker {
+                scope.makers.insert(name.ident.to_string());
+            }
         }
     }
 

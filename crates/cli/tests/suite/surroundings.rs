@@ -69,6 +69,12 @@ fn a_change_whose_output_is_lost_fails_and_says_that_it_was_made() {
     ));
     let code = bench.shell("{ sleep 1; \"$0\" client list; echo \"$?\" > code; } | true; exit $(cat code)").code;
     assert_eq!(code, Some(0));
+    // What a check has found counts, although nobody reads it.
+    bench.serve().stop();
+    for check in ["config --check", "audit verify --expect 1:000000000000"] {
+        let line = format!("{{ sleep 1; \"$0\" {check}; echo \"$?\" > code; }} | true; exit $(cat code)");
+        assert_eq!(bench.shell(&line).code, Some(1), "{check}");
+    }
     let all = bench.run(&["client", "list"]).good().stdout;
     assert!(["on-full", "on-full-json", "on-pipe"].iter().all(|id| all.contains(id)), "{all}");
 }

@@ -389,19 +389,24 @@ async fn changed(
         own_scopes: not_null("own_scopes", patch.own_scopes)?,
     };
     let began = Began::now();
-    let (revoked, secret) = match enabled {
+    let (revoked, written, secret) = match enabled {
         Some(_) if !change.is_empty() => {
             // Each is one transaction, and the two would not be one.
             return Err(invalid("enabled", "it must be changed alone"));
         }
-        Some(enabled) => (admin.set_client_enabled_at(&actor, &seen, enabled).await?, None),
+        Some(enabled) => (admin.set_client_enabled_at(&actor, &seen, enabled).await?, None, None),
         None => {
             let changed = admin.change_client_at(&actor, &seen, change).await?;
-            (changed.sessions, changed.secret)
+            (changed.sessions, Some(changed.client), changed.secret)
         }
     };
     let receipt = receipt(request, state, began, wait).await;
-    let client = admin.client(&actor, id).await?;
+    let client = match (admin.client(&actor, id).await, written) {
+        (Ok(client), _) => client,
+        // The only answer that shows the secret must not be lost to what happens after the commit.
+        (Err(_), Some(written)) if secret.is_some() => written,
+        (Err(error), _) => return Err(error.into()),
+    };
     let secret = secret.as_ref().map(shown_once);
     Ok((client.clone(), ChangedClient { client: client.into(), secret, revoked, receipt }))
 }

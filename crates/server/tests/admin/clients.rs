@@ -194,9 +194,9 @@ ficha_store::on_both_databases! {
         assert!(seen("client.changed", r#""after":{"public":false"#), "{events:?}");
         assert!(seen("client.changed", r#""before":{"public":false"#), "{events:?}");
         assert!(seen("client.secret_added", "") && seen("client.secret_removed", ""), "{events:?}");
-        // Neither the command line nor the console could send one.
+        // Neither the command line nor the console could send one, nor who names no client.
         let all = token(&app, "chief", "ficha:admin").await.access;
-        for own in ["ficha-cli", "ficha-console"] {
+        for own in ["ficha-cli", "ficha-console", "first-party"] {
             let body = json!({ "public": false });
             problem(with_body(&app, Method::PATCH, &format!("/clients/{own}"), &all, &body).await, 400, "invalid").await;
         }

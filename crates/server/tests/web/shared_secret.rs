@@ -3,7 +3,7 @@
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use ficha_authority::{Purged, Secret, SigningSettings};
+use ficha_authority::{Purged, RevokeMatching, Secret, SigningSettings};
 use ficha_store::testing::TestDatabase;
 use serde_json::{Value, json};
 
@@ -139,6 +139,34 @@ ficha_store::on_both_databases! {
         // Tokens signed with the secret are now invalid, but their sessions continue.
         assert_eq!(app.me(&old.access).await, 401);
         Tokens::of(app.refresh(&old.refresh).await).await;
+    }
+
+    /// Its tokens outlive the purge, unless somebody names the session, the user or the client.
+    async fn what_names_a_session_that_a_purge_has_ended_denies_its_tokens(database: TestDatabase) {
+        let app = App::start_with(&database, sharing(SECRET)).await;
+        app.add_user("alice", "").await;
+        app.add_user("bob", "").await;
+        let mut tokens = Vec::new();
+        for user in ["alice", "alice", "bob"] {
+            tokens.push(app.login(user).await.access);
+        }
+        assert_eq!(app.admin.purge_keys(&tester()).await.expect("a purge"), Purged::AllButAccessTokens);
+        let sid = |token: &str| claims(token)["sid"].as_str().expect("a sid").parse().expect("a UUID");
+        let refused = async |token: &str| {
+            app.authority.follow().await.expect("the database answers");
+            app.me(token).await == 401
+        };
+        for token in &tokens {
+            assert!(!refused(token).await);
+        }
+        let [first, second, third] = &tokens[..] else { unreachable!() };
+        assert!(!app.admin.revoke_session(&tester(), sid(first)).await.expect("it is there"), "it had ended");
+        assert!(refused(first).await && !refused(second).await);
+        let named = RevokeMatching { ids: Some(vec![sid(second)]), expected: 1, ..RevokeMatching::default() };
+        assert_eq!(app.admin.revoke_matching(&tester(), &named).await.expect("it is there").revoked, 0);
+        assert!(refused(second).await && !refused(third).await);
+        assert_eq!(app.admin.revoke_user(&tester(), "bob").await.expect("he is there"), 0);
+        assert!(refused(third).await);
     }
 
     async fn a_purge_with_a_shared_secret_ends_every_session_and_new_logins_work(database: TestDatabase) {

@@ -4,6 +4,7 @@ use ficha_token::DenyEntry;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::database::globals::current_epoch;
 use crate::database::transaction::transaction;
 use crate::denylist::deny;
 use crate::events::record;
@@ -20,7 +21,8 @@ impl Store {
         ids.dedup();
         transaction!(self, |transaction| {
             let rows = lock_sessions(transaction, &ids).await?;
-            let open: Vec<_> = rows.iter().filter(|row| row.revoked_at.is_none()).collect();
+            let epoch = current_epoch(transaction).await?;
+            let open: Vec<_> = rows.iter().filter(|row| row.revoked_at.is_none() && row.epoch == epoch).collect();
             let event = NewEvent::new(EventKind::SessionsRevoked, cause);
             let revoked = end_sessions(self, transaction, &open, RevokeReason::FutureGeneration, event, now).await?;
             let of_rows = rows.iter().filter_map(|row| deny_entry(row, now));

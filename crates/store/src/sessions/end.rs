@@ -12,6 +12,7 @@ use crate::denylist::deny;
 use crate::error::Fault;
 use crate::events::record;
 use crate::rows::session;
+use crate::sessions::live::in_current_epoch;
 use crate::{NewEvent, RevokeReason, Revoked, Store};
 
 /// How many ids one statement names.
@@ -68,6 +69,8 @@ pub(crate) async fn lock_sessions(transaction: &WriteConnection, ids: &[Uuid]) -
 
 /// Locks a user's sessions that have not ended, in the order of their ids. `None`: they are more than
 /// [`MOST_AT_ONCE`]. The user's row must be locked: otherwise there may be more of them by the time this returns.
+///
+/// With them come those that a purge has ended and whose tokens may still be valid, not locked: nothing of them changes.
 pub(crate) async fn lock_sessions_of_user(
     transaction: &WriteConnection,
     user: Uuid,
@@ -76,11 +79,21 @@ pub(crate) async fn lock_sessions_of_user(
     let query = session::Entity::find()
         .filter(session::Column::UserId.eq(user))
         .filter(endable(now))
+        .filter(in_current_epoch())
         .order_by_asc(session::Column::Id)
         .limit(MOST_AT_ONCE + 1)
         .lock_exclusive();
-    let sessions = query.all(transaction).await?;
-    Ok(Some(sessions).filter(|sessions| sessions.len() as u64 <= MOST_AT_ONCE))
+    let mut sessions = query.all(transaction).await?;
+    if sessions.len() as u64 > MOST_AT_ONCE {
+        return Ok(None);
+    }
+    let purged = session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::RevokedAt.is_null())
+        .filter(session::Column::AccessExp.gt(now - DENY_MARGIN_SECONDS))
+        .filter(in_current_epoch().not());
+    sessions.extend(purged.all(transaction).await?);
+    Ok(Some(sessions))
 }
 
 /// Gives sessions of a user the roles that the user has now.

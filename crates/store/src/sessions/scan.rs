@@ -1,5 +1,6 @@
 //! Reading sessions in the order of their ids, which is that of their creation, in either direction.
 
+use ficha_token::DENY_MARGIN_SECONDS;
 use sea_orm::sea_query::{Condition, Order};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -90,6 +91,11 @@ impl Candidate {
     pub fn is_open(&self, now: i64, epoch: i64) -> bool {
         let may_live = may_live(self.expires_at, self.idle_expires_at, self.access_exp, now);
         self.revoked_at.is_none() && self.epoch == epoch && may_live
+    }
+
+    /// True if a purge has ended it and its tokens may still be valid: signed with a shared secret, they outlive that.
+    pub fn outlives_purge(&self, now: i64, epoch: i64) -> bool {
+        self.revoked_at.is_none() && self.epoch != epoch && self.access_exp + DENY_MARGIN_SECONDS > now
     }
 }
 

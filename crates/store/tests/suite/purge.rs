@@ -60,6 +60,20 @@ on_both_databases! {
         assert!(store.delete_client("app", NOW, &cause()).await.unwrap());
     }
 
+    /// More than one transaction ends.
+    async fn a_user_with_many_sessions_that_a_purge_has_ended_is_deleted_at_once(db: TestDatabase) {
+        let store = db.store().await;
+        bootstrap_with_keys(&store).await;
+        let (alice, app) = alice_and_app(&store).await;
+        let session = inserted(store.insert_session(login(&alice, &app)).await.unwrap()).id;
+        db.raw().await.copy_session(session, 1_200).await;
+        store.purge(new_keys("s", "r", NOW), &cause()).await.unwrap();
+        let alice = store.user_by_id(alice.id).await.unwrap().unwrap();
+        let deleted = store.delete_user(&alice, NOW, &cause()).await.unwrap().unwrap();
+        assert_eq!((deleted.rest, deleted.sessions, deleted.entries.len()), (None, 0, 1_201));
+        assert_eq!(store.user_by_id(alice.id).await.unwrap(), None);
+    }
+
     async fn of_several_servers_one_repeats_a_lost_purge(db: TestDatabase) {
         let stores = [db.store().await, db.store().await, db.store().await];
         bootstrap_with_keys(&stores[0]).await;

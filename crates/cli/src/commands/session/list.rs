@@ -89,14 +89,16 @@ async fn require_names(place: &Place, arguments: &List, found: u64) -> Result<()
     if found > 0 || arguments.part.after.is_some() {
         return Ok(());
     }
-    match (place, &arguments.user, &arguments.client) {
-        (Place::There(remote), Some(user), _) => remote.require_user(user).await,
-        (Place::There(remote), None, Some(client)) => remote.require_client(client).await,
-        (Place::Here(context), _, Some(client)) => {
+    if let (Place::There(remote), Some(user)) = (place, &arguments.user) {
+        remote.require_user(user).await?;
+    }
+    match (place, &arguments.client) {
+        (Place::There(remote), Some(client)) => remote.require_client(client).await,
+        (Place::Here(context), Some(client)) => {
             context.admin.client(&actor(), client).await?;
             Ok(())
         }
-        _ => Ok(()),
+        (_, None) => Ok(()),
     }
 }
 

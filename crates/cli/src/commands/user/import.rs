@@ -14,6 +14,7 @@ use crate::declared::NewScopes;
 use crate::error::CliError;
 use crate::home;
 use crate::input_error::InputError;
+use crate::output;
 use crate::place::{Place, changed};
 use crate::report::Report;
 
@@ -77,12 +78,11 @@ pub async fn run(place: &Place, report: Report, arguments: Import) -> Result<(),
 
 fn print(report: Report, done: &Job) -> Result<(), CliError> {
     let line = format!("users imported: {}; there already: {}", changed(done), done.unchanged);
-    report.say(&line, done)?;
-    if !report.is_json() {
-        job::print_report(done)?;
-    }
-    match done.failed {
+    let printed =
+        report.say(&line, done).and_then(|()| if report.is_json() { Ok(()) } else { job::print_report(done) });
+    let verdict = match done.failed {
         0 => Ok(()),
         many => Err(InputError::Lines(many).into()),
-    }
+    };
+    output::verdict(printed, verdict)
 }

@@ -161,14 +161,22 @@ async fn run_at(place: &Place, report: Report, command: Command, password: Optio
 
 async fn set_enabled(place: &Place, report: Report, user: &str, enabled: bool) -> Result<(), CliError> {
     let was = place.user(user).await?.enabled;
+    if was && enabled {
+        // Which clears failed logins, as enabling does.
+        let cleared = place.unlock_user(user).await?;
+        let (line, answer) = (format!("user {user} is enabled already"), json!({ "revoked": 0 }));
+        return match cleared {
+            0 => report.say_unchanged(&line, &answer),
+            _ => report.say(&format!("{line}; failed logins cleared"), &answer),
+        };
+    }
     let revoked = place.set_user_enabled(user, enabled).await?;
-    let word = if enabled { "enabled" } else { "disabled" };
-    match (was == enabled, enabled) {
-        (true, _) if revoked == 0 => {
-            report.say_unchanged(&format!("user {user} is {word} already"), &json!({ "revoked": 0 }))
+    match enabled {
+        true => report.say(&format!("user {user} enabled"), &json!({ "revoked": revoked })),
+        false if !was && revoked == 0 => {
+            report.say_unchanged(&format!("user {user} is disabled already"), &json!({ "revoked": 0 }))
         }
-        (_, true) => report.say(&format!("user {user} enabled"), &json!({ "revoked": revoked })),
-        (_, false) => report.ended(&format!("user {user} disabled"), revoked),
+        false => report.ended(&format!("user {user} disabled"), revoked),
     }
 }
 

@@ -31,10 +31,10 @@ mod user_name;
 
 pub use admin::{
     Actor, Admin, AdminError, Attention, Began, ChangedClient, ClientChange, Erased, EventPage, EventQuery,
-    EventSearch, EventsFrom, ImportFormat, JobReport, NewClient, NewClientSecret, NewPassword, NewUser, OtherSecrets,
-    Overview, PageFrom, Purged, Repeatable, RevokeMatching, RevokePreview, RevokedMatching, SearchedState,
-    SessionCount, SessionPage, SessionQuery, SessionSearch, Sight, UserExport, UserPage, UserSearch, key_state,
-    reason_of,
+    EventSearch, EventsFrom, FailedLogins, ImportFormat, JobReport, NewClient, NewClientSecret, NewPassword, NewUser,
+    OtherSecrets, Overview, PageFrom, Purged, Repeatable, RevokeMatching, RevokePreview, RevokedMatching,
+    SearchedState, SessionCount, SessionPage, SessionQuery, SessionSearch, Sight, UserExport, UserPage, UserSearch,
+    key_state, reason_of,
 };
 pub use authority::{Authority, DatabaseHealth};
 pub use bootstrap::{FirstStart, check_master_key, first_start};

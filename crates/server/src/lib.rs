@@ -33,7 +33,7 @@ pub mod views {
     pub use crate::api::keys::{KeyView, view as key_view};
     pub use crate::api::receipt::{ReceiptView, view as receipt_view};
     pub use crate::api::sessions::{SessionView, view as session_view};
-    pub use crate::api::user_views::UserView;
+    pub use crate::api::user_views::{ShownUser, UserView};
 }
 
 /// Internals for the targets of `fuzz/`. Not part of the API.

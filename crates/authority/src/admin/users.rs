@@ -275,7 +275,7 @@ impl Admin {
 
     /// The pseudonym under which failed logins are counted. Before the first start there is no key for it, and there are
     /// no failed logins.
-    fn account(&self, name: &str) -> Result<Option<[u8; 16]>, AdminError> {
+    pub(super) fn account(&self, name: &str) -> Result<Option<[u8; 16]>, AdminError> {
         let master = self.base.master_key.load()?;
         Ok(master.map(|master| Attempt::new(&master, name, None, None).account))
     }

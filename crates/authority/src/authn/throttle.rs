@@ -74,7 +74,8 @@ fn is_spread(history: &LoginHistory, now: i64) -> bool {
     history.source_succeeded == 0 && history.all_failures - forgiven >= SPREAD_AFTER
 }
 
-fn is_delayed(history: &LoginHistory, now: i64) -> bool {
+/// It has failed for this account.
+pub fn is_delayed(history: &LoginHistory, now: i64) -> bool {
     let over = history.source_failures - SLOW_AFTER;
     if over < 0 {
         return false;
@@ -83,7 +84,8 @@ fn is_delayed(history: &LoginHistory, now: i64) -> bool {
     now < history.source_last_failure.saturating_add(wait)
 }
 
-fn is_blocked(history: &LoginHistory, now: i64) -> bool {
+/// The account has failed from too many sources, and this one never logged in to it.
+pub fn is_blocked(history: &LoginHistory, now: i64) -> bool {
     history.account_failures >= BLOCK_AFTER
         && history.source_succeeded == 0
         && now < history.account_last_failure.saturating_add(BLOCK_FOR)

@@ -2,7 +2,7 @@
 
 use ficha_authority::{ImportFormat, NewUser, PageFrom, UserChange, UserRecord, UserSearch};
 use ficha_client::admin::{self, ChangedUser, User};
-use ficha_server::views::UserView;
+use ficha_server::views::{ShownUser, UserView};
 use ficha_token::Scope;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -49,6 +49,18 @@ impl Place {
         match self {
             Self::Here(context) => user(context.admin.user(&actor(), who).await?),
             Self::There(remote) => Ok(remote.client.user(who).await?),
+        }
+    }
+
+    /// One user, with their failed logins.
+    pub async fn user_and_failures(&self, who: &str) -> Result<User, CliError> {
+        match self {
+            Self::Here(context) => {
+                let user = context.admin.user(&actor(), who).await?;
+                let failed = context.admin.failed_logins(&actor(), &user).await?;
+                shown(ShownUser::new(user, failed))
+            }
+            Self::There(_) => self.user(who).await,
         }
     }
 

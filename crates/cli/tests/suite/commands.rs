@@ -50,6 +50,8 @@ fn a_user_is_added_shown_changed_and_removed() {
     bench.run(&["user", "set", "alice", "--scope", "", "--email", ""]).good();
     let user = bench.json(&["user", "show", "alice", "--json"]);
     assert_eq!((&user["scopes"], &user["roles"], &user["email"]), (&json!([]), &json!(["editor"]), &Value::Null));
+    assert_eq!(user["failed_logins"]["failures"], 0);
+    assert!(bench.run(&["user", "show", "alice"]).good().stdout.ends_with("failed logins         none\n"));
     bench.run(&["user", "disable", "alice"]).good();
     assert_eq!(bench.json(&["user", "show", "alice", "--json"])["enabled"], false);
     bench.run(&["user", "enable", "alice"]).good();

@@ -26,7 +26,7 @@ pub use types::{
     AdminError, Ended, EndedBy, Event, EventActor, FieldProblem, Me, Page, Problem, Receipt, ResourceServer,
     ResourceServers, Revoked, ServiceReceipt, Session, SessionFilter, UserName,
 };
-pub use users::{ChangedUser, CreatedUser, NewUser, User, UserAction, UserChange};
+pub use users::{ChangedUser, CreatedUser, FailedLogins, NewUser, User, UserAction, UserChange};
 
 use crate::error::Error;
 use crate::origin::{BadOrigin, bare_origin};

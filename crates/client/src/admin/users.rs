@@ -30,6 +30,27 @@ pub struct User {
     pub created_at: String,
     /// True if nothing is issued until they have changed their password.
     pub must_change: bool,
+    /// Their failed logins; only if one user was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_logins: Option<FailedLogins>,
+}
+
+/// Failed logins of a user since the last successful one, or since they were cleared.
+///
+/// See the example at [`AdminClient::create_user`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct FailedLogins {
+    /// How many there were, of all sources together.
+    pub failures: u64,
+    /// From how many sources; at most a thousand are counted.
+    pub sources: u64,
+    /// When the last one was (RFC 3339).
+    pub last_at: Option<String>,
+    /// How many of these sources are refused at the moment, whatever password they send.
+    pub throttled: u64,
+    /// True if all sources that never logged in to this account are.
+    pub blocked: bool,
 }
 
 /// A user to be created. Without `password` and `password_hash`, the server makes a one-time password.

@@ -352,6 +352,13 @@ end-all-sessions = End all sessions
 make-password = Make a password for one use
 user-enabled = The user can sign in again.
 user-unlocked = Failed sign-ins no longer slow this user down.
+failed-logins = Failed sign-ins
+failed-logins-number = { $failures } in a row, from { $sources ->
+    [one] one source
+   *[other] { $sources } sources
+}
+throttled-now = waits at the moment, even with the right password
+blocked-now = new sources are refused at the moment
 all-sessions-end = All sessions of this user end, and every service refuses their tokens.
 disable-user = Disable { $name }?
 disabled-cannot-sign-in = The user can't sign in until you enable them again.

@@ -352,6 +352,13 @@ end-all-sessions = Terminar todas las sesiones
 make-password = Crear una contraseña de un solo uso
 user-enabled = El usuario puede iniciar sesión de nuevo.
 user-unlocked = Los inicios fallidos ya no frenan a este usuario.
+failed-logins = Inicios de sesión fallidos
+failed-logins-number = { $failures } seguidos, desde { $sources ->
+    [one] un origen
+   *[other] { $sources } orígenes
+}
+throttled-now = ahora espera, incluso con la contraseña correcta
+blocked-now = ahora se rechazan los orígenes nuevos
 all-sessions-end = Terminan todas las sesiones de este usuario y todos los servicios rechazan sus tokens.
 disable-user = ¿Desactivar a { $name }?
 disabled-cannot-sign-in = El usuario no podrá iniciar sesión hasta que lo actives de nuevo.

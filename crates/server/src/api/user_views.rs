@@ -1,6 +1,6 @@
 //! What the API of users reads and answers.
 
-use ficha_authority::{EventView, UserRecord};
+use ficha_authority::{EventView, FailedLogins, UserRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -29,6 +29,41 @@ pub struct UserView {
     pub(super) created_at: String,
     /// True if nothing is issued for the password until the user has changed it.
     pub(super) must_change: bool,
+}
+
+/// A user, with the failed logins.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminShownUser)]
+pub struct ShownUser {
+    #[serde(flatten)]
+    user: UserView,
+    failed_logins: FailedLoginsView,
+}
+
+/// Failed logins since the last successful one, or since they were cleared.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminFailedLogins)]
+pub struct FailedLoginsView {
+    /// How many there were, of all sources together.
+    failures: u64,
+    /// From how many sources; at most a thousand are counted.
+    sources: u64,
+    /// When the last one was.
+    #[schema(required = true)]
+    last_at: Option<String>,
+    /// How many of these sources are refused at the moment, whatever password they send.
+    throttled: u64,
+    /// True if all sources that never logged in to this account are.
+    blocked: bool,
+}
+
+impl ShownUser {
+    /// A user with these.
+    pub fn new(user: UserRecord, failed: FailedLogins) -> Self {
+        let FailedLogins { failures, sources, last_at, throttled, blocked } = failed;
+        let last_at = last_at.map(time_text);
+        Self { user: user.into(), failed_logins: FailedLoginsView { failures, sources, last_at, throttled, blocked } }
+    }
 }
 
 /// A page of users.

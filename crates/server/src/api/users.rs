@@ -4,7 +4,8 @@ use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use ficha_authority::{
-    Actor, Admin, Began, EventView, NewPassword, PageFrom, Password, UserChange, UserExport, UserRecord, UserSearch,
+    Actor, Admin, Began, EventView, FailedLogins, NewPassword, PageFrom, Password, UserChange, UserExport, UserRecord,
+    UserSearch,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
 use super::receipt::{receipt, wait};
 use super::sessions::{answered, count, counted, page_from, session_views};
-use super::user_views::{ChangedUser, Done, ExportView, SetPassword, UserList, UserPatch, UserView};
+use super::user_views::{ChangedUser, Done, ExportView, SetPassword, ShownUser, UserList, UserPatch, UserView};
 use crate::error::no_store;
 use crate::state::State;
 
@@ -101,7 +102,7 @@ pub fn search(parameters: &mut Parameters) -> UserSearch {
     security(("token" = [])),
     params(("id" = String, Path, description = "The user's id or name")),
     responses(
-        (status = 200, description = "The user; `ETag` is its version", body = UserView,
+        (status = 200, description = "The user; `ETag` is its version, which failed logins don't change", body = ShownUser,
             headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 400, description = "A parameter is unknown", body = ProblemAnswer),
         (status = 401, description = "No valid token", body = ProblemAnswer),
@@ -113,20 +114,22 @@ pub fn search(parameters: &mut Parameters) -> UserSearch {
 pub async fn show(request: HttpRequest, id: Path<String>, state: Data<State>) -> HttpResponse {
     match shown(&request, &id, &state).await {
         Err(problem) => problem.response(&state),
-        Ok(user) => {
+        Ok((user, failed)) => {
             let mut response = HttpResponse::Ok();
             no_store(&mut response);
-            response.insert_header((ETAG, version(&user))).json(UserView::from(user))
+            response.insert_header((ETAG, version(&user))).json(ShownUser::new(user, failed))
         }
     }
 }
 
-async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<UserRecord, Problem> {
+async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<(UserRecord, FailedLogins), Problem> {
     let actor = caller(request, state).await?;
     actor.require_seeing_users()?;
     Parameters::of(request.query_string()).finish()?;
     let admin = state.authority.admin();
-    Ok(admin.user_by_id(&actor, admin.user_id(&actor, id).await?).await?)
+    let user = admin.user_by_id(&actor, admin.user_id(&actor, id).await?).await?;
+    let failed = admin.failed_logins(&actor, &user).await?;
+    Ok((user, failed))
 }
 
 /// Exports everything that is kept about a user, to be handed to them.

@@ -22,6 +22,20 @@ fn secret(page: &Page) -> String {
 }
 
 ficha_store::on_both_databases! {
+    async fn a_throttled_user_is_shown_as_such(database: TestDatabase) {
+        let app = app(&database).await;
+        let chief = Visitor::signed_in(&app, "chief").await;
+        let path = page_of(&chief, "alice").await;
+        assert!(!chief.get(&path).await.has("Failed sign-ins</dt>"));
+        for _ in 0..10 {
+            app.post("/token", &[("grant_type", "password"), ("username", "alice"), ("password", "wrong")]).await;
+        }
+        let page = chief.get(&path).await;
+        assert!(page.has("in a row") && page.has("waits at the moment"), "{}", page.text);
+        chief.post(&path, &format!("{path}/unlock"), &[]).await;
+        assert!(!chief.get(&path).await.has("Failed sign-ins</dt>"));
+    }
+
     async fn a_user_is_created_and_chooses_a_password(database: TestDatabase) {
         let app = app(&database).await;
         let chief = Visitor::signed_in(&app, "chief").await;

@@ -22,4 +22,4 @@ pub use key::{KeyPurpose, KeyRecord, NewKey, SealedKey};
 pub use session::{
     Authentication, InsertOutcome, NewSession, RevokeReason, Revoked, Rotation, RotationTerms, SessionRecord,
 };
-pub use user::{FailedLogin, LoginHistory, PasswordHashText, UserAt, UserChange, UserRecord};
+pub use user::{AccountFailures, FailedLogin, LoginHistory, PasswordHashText, UserAt, UserChange, UserRecord};

@@ -119,6 +119,15 @@ pub struct LoginHistory {
     pub all_last_failure: i64,
 }
 
+/// The failures counted against an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountFailures {
+    /// Those of sources that never logged in to it, together.
+    pub whole: LoginHistory,
+    /// Those of each source.
+    pub sources: Vec<LoginHistory>,
+}
+
 impl LoginHistory {
     /// After this many seconds, one failure of a source is forgiven in the count for all accounts.
     pub const FORGIVEN_EVERY: i64 = 36;

@@ -17,7 +17,7 @@ use crate::events::record;
 use crate::rows::login_failure::{Column, Entity, Model};
 use crate::users::reported_failures::note;
 use crate::users::update::lock;
-use crate::{Cause, EventKind, FailedLogin, LoginHistory, NewEvent, Result, Store, UserAt};
+use crate::{AccountFailures, Cause, EventKind, FailedLogin, LoginHistory, NewEvent, Result, Store, UserAt};
 
 /// The source of the row for the account as a whole.
 const WHOLE_ACCOUNT: Uuid = Uuid::nil();
@@ -32,10 +32,43 @@ const RECORD_AGAIN_AFTER: i64 = 24 * 3600;
 /// ahead. If it were forgotten as soon as a failure is, others' failures could lock out a user who was away for a day.
 const KNOWN_FOR: i64 = 400 * 24 * 3600;
 
+/// How many sources are read of an account.
+const MOST_SOURCES: u64 = 1_000;
+
 impl Store {
     /// The login history of an account and a source.
     pub async fn login_history(&self, account: [u8; 16], source: [u8; 16]) -> Result<LoginHistory> {
         Ok(history(self.reader(), Uuid::from_bytes(account), Uuid::from_bytes(source)).await?)
+    }
+
+    /// The failures counted against an account: at most a thousand sources, those with most failures first. What a history
+    /// says of a source for all accounts is not read.
+    pub async fn failures_of_account(&self, account: [u8; 16]) -> Result<AccountFailures> {
+        let rows = Entity::find()
+            .filter(Column::Account.eq(Uuid::from_bytes(account)))
+            .filter(Column::Failures.gt(0_i64))
+            .order_by_desc(Column::Failures)
+            .order_by_asc(Column::Source)
+            .limit(MOST_SOURCES);
+        let mut found = AccountFailures::default();
+        for row in rows.all(self.reader()).await? {
+            match row.source {
+                WHOLE_ACCOUNT => {
+                    found.whole = LoginHistory {
+                        account_failures: row.failures,
+                        account_last_failure: row.last_failure,
+                        ..found.whole
+                    };
+                }
+                _ => found.sources.push(LoginHistory {
+                    source_failures: row.failures,
+                    source_last_failure: row.last_failure,
+                    source_succeeded: row.succeeded_at,
+                    ..LoginHistory::default()
+                }),
+            }
+        }
+        Ok(found)
     }
 
     /// Moves failures dated in the future to `now`: they were counted while a clock was ahead, and would count against

@@ -129,7 +129,7 @@ async fn run_at(place: &Place, report: Report, command: Command, password: Optio
         Command::Add(arguments) => add(place, report, arguments, password).await,
         Command::Import(arguments) => import::run(place, report, arguments).await,
         Command::List(part) => view::list(report, &place.users(part).await?),
-        Command::Show(Who { user }) => report.show(&place.user(&user).await?),
+        Command::Show(Who { user }) => report.show(&place.user_and_failures(&user).await?),
         Command::Set(arguments) => set::run(place, report, arguments).await,
         Command::SetPassword(SetPassword { user, password }) => {
             // Before prompting: nobody should type a password for a user that does not exist.

@@ -5,6 +5,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use ficha_authority::FailedLogins;
 use i18n_embed_fl::fl;
 
 use super::{Row, find};
@@ -27,6 +28,7 @@ struct UserPage {
     /// True if only that keeps who asks from changing them.
     has_more_rights: bool,
     note: String,
+    failed: FailedLogins,
     /// What happened to them last.
     happened: Vec<Happened>,
 }
@@ -42,6 +44,7 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<HttpRes
     visitor.actor().require_seeing_users()?;
     let user = find(&visitor, state, id).await?;
     let happened = latest(&visitor, state, |query| query.user = Some(user.id.to_string())).await?;
+    let failed = state.authority.admin().failed_logins(visitor.actor(), &user).await?;
     let actor = visitor.actor();
     let (may_change, may_end) =
         (actor.require_changing_user(&user).is_ok(), actor.require_ending_sessions_of(&user).is_ok());
@@ -59,6 +62,7 @@ async fn shown(request: &HttpRequest, id: &str, state: &State) -> Result<HttpRes
         may_end,
         has_more_rights,
         note,
+        failed,
         happened,
         frame: visitor.frame,
     };

@@ -28,7 +28,7 @@ pub use server::{AdminSite, Listeners, Server, ServerError, ServerSettings};
 /// What the admin API shows, for a program that shows the same of the database itself.
 pub mod views {
     pub use crate::api::client_secrets::SecretView;
-    pub use crate::api::clients::ClientView;
+    pub use crate::api::client_views::ClientView;
     pub use crate::api::jobs::JobView;
     pub use crate::api::keys::{KeyView, view as key_view};
     pub use crate::api::receipt::{ReceiptView, view as receipt_view};

@@ -44,7 +44,7 @@ impl Admin {
             // Not those that have come since: while a server works, there are always some.
             let still: HashSet<Uuid> = ids(&store.pending_events(MOST_WAITING).await?).collect();
             waiting.retain(|id| still.contains(id));
-            // Another server was faster, and they are no longer among those that wait.
+            // Another server has numbered them.
             if let Step::Idle = step {
                 break;
             }

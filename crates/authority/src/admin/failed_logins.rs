@@ -9,7 +9,7 @@ use crate::authn::throttle::{is_blocked, is_delayed};
 /// The failed logins of a user since the last successful one, or since they were cleared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FailedLogins {
-    /// How many there were, of all sources together.
+    /// How many there were, of these sources together.
     pub failures: u64,
     /// From how many sources; at most a thousand are counted.
     pub sources: u64,

@@ -70,7 +70,7 @@ impl ImportFormat {
             Self::JsonLines => read_json_lines(file)?,
         };
         if lines.is_empty() {
-            return Err(AdminError::Invalid("there are no users in the file".into()));
+            return Err(AdminError::Invalid("the file has no users".into()));
         }
         refuse_repeated(&mut lines);
         Ok(lines)

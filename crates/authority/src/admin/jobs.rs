@@ -114,7 +114,9 @@ impl Admin {
 
     fn key_of_jobs(&self) -> Result<MasterKey, AdminError> {
         self.base.master_key.load()?.ok_or_else(|| {
-            AdminError::Invalid("there is no master key yet to encrypt a job with: start the server once".into())
+            AdminError::Invalid(
+                "there is no master key yet, and a job is encrypted with it: start the server once".into(),
+            )
         })
     }
 

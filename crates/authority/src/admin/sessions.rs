@@ -1,6 +1,8 @@
 //! Sessions.
 
-use ficha_store::{EventKind, NewEvent, Revocation, RevokeReason, SessionFilter, SessionRecord, StoreError, Target};
+use ficha_store::{
+    EventKind, NewEvent, Revocation, RevokeReason, SessionFilter, SessionRecord, SessionState, StoreError, Target,
+};
 use uuid::Uuid;
 
 use super::powers::{Access, Area};
@@ -69,9 +71,10 @@ impl Admin {
     /// Ends one session. False if it had ended before.
     pub async fn revoke_session(&self, actor: &Actor, id: Uuid) -> Result<bool, AdminError> {
         actor.require(Access::Write, Area::Sessions)?;
-        // One that a purge has ended keeps that reason; its tokens are denied all the same.
-        if self.base.store.session(id).await?.is_none() {
-            return Err(AdminError::NoSuch { kind: "session", name: id.to_string() });
+        match self.base.store.session_and_state(id, self.now()).await? {
+            None => return Err(AdminError::NoSuch { kind: "session", name: id.to_string() }),
+            Some((_, SessionState::Purged)) => return self.deny_purged(actor, id).await.map(|()| false),
+            Some(_) => {}
         }
         let event = NewEvent::new(EventKind::SessionRevoked, &self.cause(actor));
         let revocation = Revocation { target: Target::Session(id, RevokeReason::Admin), event };
@@ -80,5 +83,13 @@ impl Admin {
             self.metrics.revocations.count();
         }
         Ok(newly)
+    }
+
+    /// A session that a purge has ended keeps that reason. Its tokens are denied all the same: signed with a shared
+    /// secret, they outlive the purge.
+    async fn deny_purged(&self, actor: &Actor, id: Uuid) -> Result<(), AdminError> {
+        let event = NewEvent::new(EventKind::SessionsRevoked, &self.cause(actor));
+        let denied = self.base.store.revoke_sessions(&[id], RevokeReason::Admin, &event, self.ending_now()).await?;
+        self.finish(denied).await.map(drop)
     }
 }

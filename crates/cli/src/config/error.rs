@@ -114,7 +114,7 @@ impl ConfigProblem {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::UnknownKey { .. } => "correct the name, or remove it; without it, `ficha config` shows every setting",
+            Self::UnknownKey { .. } => "correct or remove it; `ficha config` then shows every setting",
             Self::BadValue { .. } => "correct the value where it was set",
             Self::Unreadable(_) => "correct it where it was set",
             Self::NoIssuer { .. } => "set server.issuer to the URL that clients use, such as https://auth.example.com",

@@ -166,6 +166,9 @@ fn users_clients_scopes_and_keys_are_managed_from_afar_with_the_same_output() {
     same(&["key", "list"]);
     let events = run(&["audit", "list", "--event", "user.", "--user", "alice"]).good().stdout;
     assert!(events.contains("user.created"), "{events}");
+    for verb in ["list", "export"] {
+        run(&["audit", verb, "--user", "nobody"]).refused(&["no such user"]);
+    }
     // Here first: that waits until the latest events have their numbers, and without one an event isn't served.
     let exported = same(&["audit", "export", "--event", "client."]);
     assert!(exported.lines().count() >= 6, "{exported}");

@@ -41,7 +41,7 @@ pub struct User {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FailedLogins {
-    /// How many there were, of all sources together.
+    /// How many there were, of these sources together.
     pub failures: u64,
     /// From how many sources; at most a thousand are counted.
     pub sources: u64,

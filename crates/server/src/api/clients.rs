@@ -8,161 +8,21 @@ use ficha_authority::{
     Repeatable,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
-use super::body::{self, invalid, not_null, patched, scope};
+use super::body::{self, invalid, not_null, scope};
 use super::caller::caller;
-use super::client_secrets::{SecretView, shown_once};
+use super::client_secrets::shown_once;
+use super::client_views::{ChangedClient, ClientList, ClientPatch, ClientView, CreatedClient, Deleted, NewClientBody};
 use super::etag;
 use super::problem::{Problem, ProblemAnswer};
 use super::query::Parameters;
-use super::receipt::{ReceiptView, receipt, wait};
+use super::receipt::{receipt, wait};
 use super::repeated::{mark, repeatable};
-use super::schemas::scopes_or_any;
-use super::sessions::{answered, time_text};
+use super::sessions::answered;
 use crate::error::no_store;
 use crate::state::State;
-
-/// A client, without its secret.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AdminClient)]
-pub struct ClientView {
-    id: String,
-    /// True if it has no secret.
-    public: bool,
-    /// `password`, `refresh_token`, `client_credentials`.
-    grants: Vec<String>,
-    /// What it may ask for: a list, or `"any"`.
-    #[schema(schema_with = scopes_or_any)]
-    scopes: Value,
-    /// The `aud` of its tokens; null is the server's default.
-    #[schema(required = true)]
-    audience: Option<String>,
-    /// The audiences for which it may introspect and follow the denylist.
-    serves: Vec<String>,
-    /// True if it may forward the user's address.
-    forwards_address: bool,
-    /// True if it may obtain the server's own scopes.
-    own_scopes: bool,
-    enabled: bool,
-    /// True while all its sessions are being ended: until that is done, it gets no token.
-    revoking: bool,
-    created_at: String,
-    /// Oldest first.
-    secrets: Vec<SecretView>,
-}
-
-/// A page of clients, sorted by id.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminClientPage)]
-pub struct ClientList {
-    items: Vec<ClientView>,
-    /// `after` for the next page; null at the end.
-    #[schema(required = true)]
-    next: Option<String>,
-}
-
-/// A client to be created.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = AdminNewClient)]
-pub struct NewClientBody {
-    #[schema(example = "shop")]
-    id: String,
-    #[serde(default)]
-    public: bool,
-    grants: Vec<String>,
-    /// A list, or `"any"`.
-    #[schema(schema_with = scopes_or_any)]
-    scopes: Value,
-    audience: Option<String>,
-    #[serde(default)]
-    serves: Vec<String>,
-    #[serde(default)]
-    forwards_address: bool,
-    #[serde(default)]
-    own_scopes: bool,
-}
-
-/// A client that was created.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminCreatedClient)]
-pub struct CreatedClient {
-    #[serde(flatten)]
-    client: ClientView,
-    /// Its secret, if it has one. It is shown only here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, value_type = Option<String>)]
-    secret: Option<Zeroizing<String>>,
-}
-
-/// What is changed about a client (RFC 7396): members that are missing stay as they are.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = AdminClientPatch)]
-pub struct ClientPatch {
-    /// False gives a public client a secret, which the answer shows. True removes the secrets of a client, and ends its
-    /// sessions.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>, nullable = false)]
-    public: Option<Option<bool>>,
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<Vec<String>>, nullable = false)]
-    grants: Option<Option<Vec<String>>>,
-    /// A list, or `"any"`. Null removes all.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(schema_with = super::schemas::scopes_or_any_or_null, required = false)]
-    scopes: Option<Option<Value>>,
-    /// Null stands for the server's default.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<String>)]
-    audience: Option<Option<String>>,
-    /// Null removes all.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<Vec<String>>)]
-    serves: Option<Option<Vec<String>>>,
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>, nullable = false)]
-    forwards_address: Option<Option<bool>>,
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>, nullable = false)]
-    own_scopes: Option<Option<bool>>,
-    /// To be given alone.
-    #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<bool>, nullable = false)]
-    enabled: Option<Option<bool>>,
-}
-
-/// What became of a client.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminClientDeleted)]
-pub struct Deleted {
-    /// How many sessions have ended.
-    revoked: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    receipt: Option<ReceiptView>,
-}
-
-/// A client after a change.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminChangedClient)]
-pub struct ChangedClient {
-    #[serde(flatten)]
-    client: ClientView,
-    /// The secret of a client that was public before. It is shown only here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, value_type = Option<String>)]
-    secret: Option<Zeroizing<String>>,
-    /// How many sessions have ended.
-    revoked: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    receipt: Option<ReceiptView>,
-}
 
 /// Lists clients, sorted by id.
 #[utoipa::path(
@@ -479,27 +339,5 @@ fn scopes(value: &Value) -> Result<ClientScopes, Problem> {
             Ok(ClientScopes::Only(scope("scopes", &names)?))
         }
         _ => Err(invalid("scopes", "it must be a list of names, or \"any\"")),
-    }
-}
-
-impl From<ClientRecord> for ClientView {
-    fn from(client: ClientRecord) -> Self {
-        Self {
-            public: client.is_public(),
-            grants: client.grants.iter().map(|grant| grant.as_str().to_owned()).collect(),
-            scopes: match &client.scopes {
-                ClientScopes::Any => json!("any"),
-                ClientScopes::Only(scopes) => json!(scopes.iter().collect::<Vec<_>>()),
-            },
-            audience: client.audience,
-            serves: client.serves,
-            forwards_address: client.forwards_address,
-            own_scopes: client.own_scopes,
-            enabled: client.enabled,
-            revoking: client.revoking,
-            created_at: time_text(client.created_at),
-            secrets: client.secrets.iter().map(SecretView::from).collect(),
-            id: client.id,
-        }
     }
 }

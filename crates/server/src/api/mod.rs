@@ -4,6 +4,7 @@ pub mod audit;
 mod body;
 pub mod caller;
 pub mod client_secrets;
+pub mod client_views;
 pub mod clients;
 mod csv;
 mod etag;

@@ -44,7 +44,7 @@ pub struct ShownUser {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AdminFailedLogins)]
 pub struct FailedLoginsView {
-    /// How many there were, of all sources together.
+    /// How many there were, of these sources together.
     failures: u64,
     /// From how many sources; at most a thousand are counted.
     sources: u64,

@@ -55,7 +55,7 @@ ficha_store::on_both_databases! {
         assert_eq!(app.post("/token", &wrong).await.status(), 400);
         let (now, throttled) = shown().await;
         assert_eq!((&throttled["throttled"], &throttled["blocked"]), (&json!(1), &json!(false)), "{throttled}");
-        assert_eq!(now, tag, "it is no change of the user");
+        assert_eq!(now, tag, "the user was not changed");
         // In a list it would cost a query for each.
         let list = good(&app, Method::GET, "/users?name=alice", &chief).await;
         assert!(list["items"][0].get("failed_logins").is_none(), "{list}");

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use ficha_token::{DenyEntry, DenyId};
 use uuid::Uuid;
 
-use crate::database::globals::current_epoch;
 use crate::database::transaction::transaction;
 use crate::database::write_connection::WriteConnection;
 use crate::denylist::deny;
@@ -125,8 +124,7 @@ impl Store {
         let standing: Vec<&Revocation> = revocations.iter().filter(|revocation| !is_refused(revocation)).collect();
         let targets = session_ids(&standing);
         rows.retain(|row| targets.binary_search(&row.id).is_ok());
-        let epoch = current_epoch(transaction).await?;
-        let ending = to_end(rows.iter().filter(|row| row.epoch == epoch), &standing);
+        let ending = to_end(&rows, &standing);
         let events: Vec<_> = ending.iter().map(|(row, _, revocation)| of_session(row, &revocation.event)).collect();
         // Before the denylist's counter is locked, which is the last lock.
         let ids = record_all(self, transaction, events).await?;
@@ -147,13 +145,13 @@ impl Store {
     }
 }
 
-/// The sessions that have not ended, each with the first revocation that names it. Those that a purge has ended are not
-/// among `rows`.
+/// The sessions that have not ended, each with the first revocation that names it.
 fn to_end<'a>(
-    rows: impl Iterator<Item = &'a session::Model>,
+    rows: &'a [session::Model],
     revocations: &[&'a Revocation],
 ) -> Vec<(&'a session::Model, RevokeReason, &'a Revocation)> {
-    let mut open: HashMap<Uuid, _> = rows.filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
+    let mut open: HashMap<Uuid, _> =
+        rows.iter().filter(|row| row.revoked_at.is_none()).map(|row| (row.id, row)).collect();
     let ending = revocations.iter().filter_map(|revocation| match revocation.target {
         Target::Session(id, reason) => open.remove(&id).map(|row| (row, reason, *revocation)),
         Target::Token(_) => None,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ficha_authority::{ActorView, EventView};
 use ficha_client::admin::Event;
+use uuid::Uuid;
 
-use super::{Command, Export, FOLLOW_EVERY, List, Output};
+use super::{Command, Export, FOLLOW_EVERY, List, Output, Which};
 use crate::error::CliError;
 use crate::input_error::InputError;
 use crate::output;
@@ -32,19 +33,30 @@ async fn list(remote: &Remote, report: Report, arguments: List) -> Result<(), Cl
         let page = remote.client.events(&filter, after.as_deref(), limit).await?;
         left -= page.items.len() as u64;
         found += page.items.len();
-        out.print(page.items.into_iter().map(view).collect())?;
+        if !page.items.is_empty() {
+            out.print(page.items.into_iter().map(view).collect())?;
+        }
         after = page.next;
         if after.is_none() {
             break;
         }
     }
-    if let (0, Some(user)) = (found, &arguments.which.user) {
-        remote.require_user(user).await?;
+    if found == 0 {
+        require_user(remote, &arguments.which).await?;
     }
     out.finish()
 }
 
+/// Nothing is listed for a misspelt name. A user who was deleted has none any more, and is named by id.
+async fn require_user(remote: &Remote, which: &Which) -> Result<(), CliError> {
+    match which.user.as_deref().filter(|user| user.parse::<Uuid>().is_err()) {
+        Some(user) => remote.require_user(user).await,
+        None => Ok(()),
+    }
+}
+
 async fn export(remote: &Remote, arguments: Export) -> Result<(), CliError> {
+    require_user(remote, &arguments.which).await?;
     let (filter, mut after) = (arguments.which.parameters(), arguments.after);
     let mut awaited = arguments.follow;
     loop {
